@@ -94,21 +94,21 @@ function(gyre_module NAME FOLDER DEPS LIBS)
   endif()
 endfunction()
 
-# All tests of one layer are one GoogleTest program; ctest counts each case. Labels: unit, the layer, and tsan where
-# there are threads to race.
+# All tests of one layer are one GoogleTest program; ctest counts each case. The label is "unit.LAYER", with ".tsan" where
+# there are threads to race: one label, since gtest_discover_tests() loses lists, and ctest -L takes a pattern.
 function(gyre_tests NAME TESTS LIBS)
   if(NOT TESTS)
     return()
   endif()
-  set(labels unit ${NAME})
+  set(label unit.${NAME})
   if(NAME MATCHES "^(live|server|agent|adapter_.*)$")
-    list(APPEND labels tsan)
+    string(APPEND label .tsan)
   endif()
   add_executable(gyre_${NAME}_test ${TESTS})
   target_link_libraries(gyre_${NAME}_test PRIVATE gyre_${NAME} ${LIBS} GTest::gmock GTest::gtest_main rapidcheck)
   target_compile_definitions(gyre_${NAME}_test PRIVATE GYRE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   gtest_discover_tests(gyre_${NAME}_test TEST_PREFIX "${NAME}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                       WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" PROPERTIES LABELS "${labels}" TIMEOUT 120)
+                       WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" PROPERTIES LABELS ${label} TIMEOUT 120)
 endfunction()
 
 function(gyre_fuzzers NAME FUZZERS LIBS)
