@@ -1,0 +1,37 @@
+# Thin on purpose: CMake builds, tools/ does the rest.
+JOBS ?= $(shell nproc)
+STAGES ?= release
+
+.PHONY: build run test bench check fuzz clean deps
+
+build: ## the program, build/gyre
+	@tools/deps build
+	@cmake --preset release --log-level=WARNING
+	@cmake --build build --target gyre -j $(JOBS)
+
+run: build ## build, then show it
+	@tools/demo
+
+test: ## build and run the tests; STAGES=all for every stage of tools/test
+	@tools/deps build test
+	@tools/test $(STAGES)
+
+bench: ## build and run the programs under bench/
+	@tools/deps build bench
+	@cmake --preset bench --log-level=WARNING
+	@cmake --build build-bench --target benches -j $(JOBS)
+	@set -e; for program in build-bench/bench_*; do echo "== $$program"; $$program; done
+
+check: ## the rules of the house, and the format; seconds
+	@tools/tidy.py
+	@tools/format --check
+
+fuzz: ## each fuzzer for GYRE_FUZZ_SECONDS (20)
+	@tools/deps build test
+	@tools/test fuzz
+
+clean:
+	rm -rf build build-*
+
+deps: ## Debian packages for everything here
+	@tools/deps
