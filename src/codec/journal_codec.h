@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "domain/command.h"
+#include "domain/event.h"
+#include "domain/job.h"
+
+namespace gyre::codec {
+
+/// The text form of what a journal holds (docs/guide/journal.md): one JSON object on one line, with
+/// named fields; a field that has its default is left out. decode(encode(x)) == x for every value,
+/// also for strings that are not UTF-8.
+///
+/// Decoding ignores fields it does not know and gives absent ones their defaults, so that fields can
+/// be added. Errors (Invalid): not JSON, or a field of a wrong type or out of range, which is named;
+/// (Unsupported): an event or command type this version does not know. Thread-safe.
+std::string encode(const Event& event);
+std::string encode(const Command& command);
+std::string encode(const Job& job);
+std::string encode(const Transition& transition);
+
+Result<Event> decode_event(std::string_view text);
+Result<Command> decode_command(std::string_view text);
+Result<Job> decode_job(std::string_view text);
+
+}  // namespace gyre::codec
