@@ -1,0 +1,89 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/quantity.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "domain/job.h"
+
+namespace gyre::act {
+
+/// One run of one task of one job. Never used twice, so it is the run's idempotency key.
+struct TaskKey {
+  JobId job;
+  std::int32_t attempt = 0;
+  std::int32_t rank = 0;
+
+  auto operator<=>(const TaskKey&) const = default;
+};
+
+std::string to_string(const TaskKey& key);             // "12.1.0": job, attempt, rank
+Result<TaskKey> parse_task_key(std::string_view text);  // the same, read back
+
+/// All that a node needs to run a task.
+struct TaskStart {
+  TaskKey key;
+  std::vector<std::string> command;                      // argv; never empty
+  std::vector<std::pair<std::string, std::string>> env;  // of equal names the last counts
+  std::string working_directory;                         // empty: a folder of the task's own
+  CpuMilli cpu{0};                                       // limits; 0: none
+  MemoryMib memory{0};
+
+  bool operator==(const TaskStart&) const = default;
+};
+
+/// How a task is ended: `checkpoint_signal`, where it is not 0, at once and SIGTERM after half of
+/// `grace`; else SIGTERM at once. What is left after `grace` gets SIGKILL.
+struct StopOptions {
+  int checkpoint_signal = 0;
+  Duration grace;
+
+  bool operator==(const StopOptions&) const = default;
+};
+
+/// Is told what became of tasks, on a thread of the executor's. Must return quickly and not call
+/// the executor back.
+class TaskListener {
+ public:
+  virtual ~TaskListener() = default;
+  virtual void started(const TaskKey& key) = 0;
+  virtual void ended(const TaskKey& key, const TaskExit& exit) = 0;
+};
+
+/// Runs tasks somewhere. No call waits for its outcome: that reaches the listener, `started` at most
+/// once and `ended` exactly once per key. Every call may be repeated; a repetition changes nothing.
+/// Thread-safe. First implementation: adapter/process.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  /// Who is told. Requires: called once, before the calls below.
+  virtual void listen(TaskListener& listener) = 0;
+
+  /// Runs the task unless its key was ever run here: then its present state is reported. A key is
+  /// run at most once whenever and however often the caller dies and calls again.
+  virtual void start(const TaskStart& task) = 0;
+
+  /// Reports the present state of a task that an earlier life of the caller started, and its end
+  /// when it comes. One that never ran will not run any more, and ends as TaskExit::Kind::Lost.
+  virtual void adopt(const TaskKey& key) = 0;
+
+  /// Ends the task. A second call with a shorter grace shortens the first one's. One that never ran
+  /// will not run any more.
+  virtual void stop(const TaskKey& key, const StopOptions& options) = 0;
+
+  /// The task's end is durable with the caller: what is kept about it may be dropped.
+  virtual void release(const TaskKey& key) = 0;
+
+  /// The tasks, by key, that earlier lives of the caller left here without an end.
+  virtual std::vector<TaskKey> unfinished() const = 0;
+};
+
+}  // namespace gyre::act

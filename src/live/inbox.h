@@ -1,0 +1,96 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "control/controller.h"
+#include "domain/event.h"
+#include "domain/job_spec.h"
+
+namespace gyre::live {
+
+/// Told once how a request ended, on the driver's thread or, where the inbox refuses at once, on the
+/// caller's. Must return quickly: the world waits for it.
+template <class T>
+using Done = std::function<void(Result<T>)>;
+
+/// Looks at the core on the driver's thread. Must return quickly, and keep nothing it was shown.
+using Query = std::function<void(const control::Controller&)>;
+
+struct InboxLimits {
+  std::size_t requests_max = 10'000;  // submit() and post() that wait to be stamped
+  std::size_t queries_max = 1'000;    // ask() that wait to be run
+};
+
+/// Where everything from outside enters a live world. Thread-safe; never waits for the world.
+/// Requests are stamped in the order in which they came.
+class Inbox {
+ public:
+  explicit Inbox(const InboxLimits& limits = {});
+
+  /// Asks for `spec` to become a job; `done` gets its id once that is durable. A key (not empty)
+  /// seen before gives the same id, and no second job. Errors: Unavailable (inbox full, too many
+  /// jobs wait, shutting down), NeverFits (names the best node there is), what
+  /// Controller::plan says of a bad spec.
+  void submit(JobSpec spec, std::string submission_key, Done<JobId> done);
+
+  /// Asks for an event of another kind; `done` gets its number once it is durable. Errors:
+  /// Unavailable as above; for JobStopRequested NotFound (no such job) and Conflict (it is over).
+  void post(Event::Body body, Done<EventSeq> done);
+
+  /// Runs `query` between two steps, when all that the core knows is durable. Errors: Unavailable;
+  /// the query is not run then. One accepted is destroyed unrun only if the world breaks off.
+  Result<void> ask(Query query);
+
+  /// What became of a task; outside the bounds, since it is bounded by the tasks that run.
+  void report(Event::Body body);
+
+  /// Refuses new requests; the world ends when what is here has been worked off. Idempotent.
+  void shutdown();
+
+  // For the world alone, on the driver's thread.
+
+  struct Submission {
+    JobSpec spec;
+    std::string submission_key;
+    Done<JobId> done;
+  };
+  struct Posting {
+    Event::Body body;
+    Done<EventSeq> done;   // empty for what report() brought
+  };
+  using Request = std::variant<Submission, Posting>;
+
+  std::optional<Request> take();
+  std::deque<Query> take_queries();
+  bool has_requests() const;
+
+  /// Waits until there is a request, a query or a shutdown, `wait_max` at most (none: for ever).
+  void wait(std::optional<Duration> wait_max);
+
+  /// True once shut down and empty.
+  bool is_over() const;
+
+ private:
+  template <class T>
+  bool admit(const Done<T>& done);
+  void enqueue(Request request);
+
+  const InboxLimits limits_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Request> requests_;
+  std::deque<Query> queries_;
+  bool shut_ = false;
+};
+
+}  // namespace gyre::live
