@@ -6,7 +6,7 @@ STAGES ?= release
 
 build: ## the program, build/gyre
 	@tools/deps build
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release >/dev/null
 	@cmake --build build --target gyre -j $(JOBS)
 
 run: build ## build, then show it
@@ -18,7 +18,7 @@ test: ## build and run the tests; STAGES=all for every stage of tools/test
 
 bench: ## build and run the programs under bench/
 	@tools/deps build bench
-	@cmake --preset bench --log-level=WARNING
+	@cmake --preset bench >/dev/null
 	@cmake --build build-bench --target benches -j $(JOBS)
 	@set -e; for program in build-bench/bench_*; do echo "== $$program"; $$program; done
 
