@@ -48,6 +48,12 @@ struct StopOptions {
   bool operator==(const StopOptions&) const = default;
 };
 
+/// A task of an earlier life of the caller.
+struct FoundTask {
+  TaskKey key;
+  bool ended = false;
+};
+
 /// Is told what became of tasks, on a thread of the executor's. Must return quickly and not call
 /// the executor back.
 class TaskListener {
@@ -82,8 +88,12 @@ class Executor {
   /// The task's end is durable with the caller: what is kept about it may be dropped.
   virtual void release(const TaskKey& key) = 0;
 
-  /// The tasks, by key, that earlier lives of the caller left here without an end.
-  virtual std::vector<TaskKey> unfinished() const = 0;
+  /// What earlier lives of the caller left here, by key; what this life started is not in it.
+  virtual std::vector<FoundTask> found() const = 0;
+
+  /// Ends the task at once, waits until it is gone, and forgets it with its logs, so that its key may
+  /// be used anew. Requires: it was found, and neither started nor adopted in this life.
+  virtual void discard(const TaskKey& key) = 0;
 };
 
 }  // namespace gyre::act

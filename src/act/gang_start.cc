@@ -1,0 +1,69 @@
+#include "act/gang_start.h"
+
+#include <fmt/format.h>
+
+namespace gyre::act {
+namespace {
+
+using Env = std::vector<std::pair<std::string, std::string>>;
+
+std::string visible_devices(const Allocation& allocation, const std::vector<std::string>& names) {
+  std::string list;
+  for (std::size_t i = 0; i < kGpusPerNodeMax; ++i) {
+    if ((allocation.devices >> i & 1) == 0) continue;
+    if (!list.empty()) list += ',';
+    list += i < names.size() ? names[i] : std::to_string(i);
+  }
+  return list;
+}
+
+void add_devices(Env& env, const Allocation& allocation, const GangPlace& place) {
+  // An empty list hides every device; without the variable CUDA would show them all.
+  env.emplace_back("CUDA_VISIBLE_DEVICES", visible_devices(allocation, place.devices));
+  env.emplace_back("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+  env.emplace_back("GYRE_GPU_MILLI", std::to_string(allocation.gpu_milli.value));
+  if (place.virtual_gpus) env.emplace_back("GYRE_VIRTUAL_GPUS", "1");
+}
+
+void add_rank(Env& env, const StartGang& gang, std::int32_t rank, const GangPlace& place) {
+  const std::string rank_text = std::to_string(rank);
+  const std::string size_text = std::to_string(gang.placement.size());
+  env.emplace_back("GYRE_NODE_RANK", rank_text);
+  env.emplace_back("GYRE_TASK_RANK", rank_text);
+  env.emplace_back("GYRE_NUM_NODES", size_text);
+  env.emplace_back("MASTER_ADDR", place.leader_address);
+  env.emplace_back("MASTER_PORT", std::to_string(leader_port(gang.job, gang.attempt)));
+  env.emplace_back("RANK", rank_text);
+  env.emplace_back("WORLD_SIZE", size_text);
+  env.emplace_back("LOCAL_RANK", "0");
+}
+
+}  // namespace
+
+int leader_port(JobId job, std::int32_t attempt) {
+  constexpr std::uint64_t kFirst = 20'000;
+  constexpr std::uint64_t kCount = 12'000;
+  return static_cast<int>(kFirst + (job.value * 7 + static_cast<std::uint64_t>(attempt)) % kCount);
+}
+
+std::vector<TaskStart> task_starts(const StartGang& gang, const Job& job, const GangPlace& place) {
+  std::vector<TaskStart> starts;
+  starts.reserve(gang.placement.size());
+  for (const TaskPlacement& task : gang.placement) {
+    TaskStart start{.key = {gang.job, gang.attempt, task.rank},
+                    .command = job.spec.launch.command,
+                    .env = job.spec.launch.env,
+                    .working_directory = job.spec.launch.working_directory,
+                    .cpu = task.allocation.cpu,
+                    .memory = task.allocation.memory};
+    start.env.emplace_back("GYRE_JOB_ID", std::to_string(gang.job.value));
+    start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
+    start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang.attempt));
+    add_rank(start.env, gang, task.rank, place);
+    add_devices(start.env, task.allocation, place);
+    starts.push_back(std::move(start));
+  }
+  return starts;
+}
+
+}  // namespace gyre::act
