@@ -1,0 +1,303 @@
+#include "control/controller.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace gyre::control {
+
+using enum JobState;
+
+/// Carries the scheduler's decisions out, as it makes them.
+class Controller::Act final : public reason::Actions {
+ public:
+  explicit Act(Controller& core) : core_(core) {}
+  void start(JobId job, std::vector<TaskPlacement> placement, StartRule rule) override {
+    core_.place(job, std::move(placement), rule);
+  }
+  void evict(JobId victim, JobId beneficiary) override { core_.preempt(victim, beneficiary); }
+
+ private:
+  Controller& core_;
+};
+
+Controller::Controller(const Config& config) : config_(config) {}
+
+const Decisions& Controller::step(const Event& event) {
+  GYRE_ASSERT(event.at >= now_ && event.seq > seq_);
+  now_ = event.at;
+  seq_ = event.seq;
+  decisions_.commands.clear();
+  decisions_.transitions.clear();
+  fire_timers();
+  std::visit([this](const auto& body) { on(body); }, event.body);
+  Act act(*this);
+  scheduler_.cycle(scene(), config_.cycle_work_max, act);
+  forget_oldest();
+  return decisions_;
+}
+
+std::optional<Time> Controller::next_wakeup() const {
+  if (timers_.empty()) return std::nullopt;
+  return std::max(now_, timers_.begin()->first);
+}
+
+// --- events
+// ---------------------------------------------------------------------------------------
+
+void Controller::on(const PolicySet& event) { scheduler_.set_policy(event.policy, scene()); }
+
+void Controller::on(const QueueSet& event) {
+  const auto known = queue_partitions_.find(event.queue.name);
+  if (known != queue_partitions_.end()) return;  // a queue's partition never changes
+  queues_.push_back(event.queue);
+  queue_partitions_.emplace(event.queue.name, cluster_.partition(event.queue.partition));
+}
+
+void Controller::on(const NodeJoined& event) {
+  if (event.node.value != cluster_.nodes().size()) return;
+  if (!cluster_.add(event.node, event.spec)) return;
+  scheduler_.fleet_joined(event.node, event.spec, scene());
+}
+
+void Controller::on(const NodeLost& event) {
+  if (event.node.value >= cluster_.nodes().size() || !cluster_.node(event.node).up) return;
+  cluster_.set_up(event.node, false);
+  scheduler_.fleet_changed(event.node, false, scene());
+  const ShapeId shape = cluster_.node(event.node).shape;
+  const std::set<JobId> placed = scheduler_.placed(cluster_.shape(shape).partition);
+  const TaskExit exit{TaskExit::Kind::Lost, 0, false, event.cause};
+  for (const JobId id : placed) {
+    Job& job = *jobs_.find(id);
+    for (std::size_t i = 0; i < job.placement.size(); ++i) {
+      if (job.placement[i].node != event.node || job.tasks[i] == TaskState::Ended) continue;
+      end_task(job, job.placement[i].rank, exit);
+      break;  // tasks of one job are on different nodes
+    }
+  }
+}
+
+void Controller::on(const NodeReturned& event) {
+  if (event.node.value >= cluster_.nodes().size() || cluster_.node(event.node).up) return;
+  cluster_.set_up(event.node, true);
+  scheduler_.fleet_changed(event.node, true, scene());
+}
+
+void Controller::on(const JobSubmitted& event) {
+  if (event.job <= jobs_.last()) return;
+  Job fresh;
+  fresh.id = event.job;
+  fresh.spec = event.spec;
+  fresh.submission_key = event.submission_key;
+  fresh.submitted_at = now_;
+  fresh.state_since = now_;
+  Job& job = jobs_.add(std::move(fresh));
+  decisions_.transitions.push_back({now_, job.id, 0, Queued, Queued, Termination::None});
+  const auto partition = partition_of(job.spec);
+  if (!partition || !validate(job.spec)) return end(job, Failed, Termination::Misconfigured);
+  if (!scheduler_.enqueue(job, *partition, scene())) {
+    return end(job, Failed, Termination::NeverFits);
+  }
+  if (job.spec.deadline) timers_.emplace(saturating_add(now_, *job.spec.deadline), job.id);
+}
+
+void Controller::on(const JobStopRequested& event) {
+  Job* job = jobs_.find(event.job);
+  if (job == nullptr || is_final(job->state)) return;
+  stop(*job, Termination::UserRequest);
+}
+
+void Controller::on(const TaskStarted& event) {
+  Job* job = jobs_.find(event.job);
+  if (job == nullptr || job->attempt != event.attempt) return;
+  const auto rank = static_cast<std::size_t>(event.rank);
+  if (rank >= job->tasks.size() || job->tasks[rank] != TaskState::Starting) return;
+  job->tasks[rank] = TaskState::Running;
+  if (job->state != Starting) return;
+  const auto starting = std::count(job->tasks.begin(), job->tasks.end(), TaskState::Starting);
+  if (starting > 0) return;
+  if (!job->first_started_at) job->first_started_at = now_;
+  set_state(*job, Running, Termination::None);
+}
+
+void Controller::on(const TaskEnded& event) {
+  Job* job = jobs_.find(event.job);
+  if (job == nullptr || job->attempt != event.attempt) return;
+  const auto rank = static_cast<std::size_t>(event.rank);
+  if (rank >= job->tasks.size() || job->tasks[rank] == TaskState::Ended) return;
+  const bool ran =
+      event.exit.kind == TaskExit::Kind::Exited || event.exit.kind == TaskExit::Kind::Signaled;
+  if (ran) on(TaskStarted{event.job, event.attempt, event.rank});  // what ended had started
+  end_task(*job, event.rank, event.exit);
+}
+
+// --- time
+// -----------------------------------------------------------------------------------------
+
+void Controller::fire_timers() {
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    const JobId id = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    Job* job = jobs_.find(id);
+    if (job != nullptr && !is_final(job->state)) fire_timer(*job);
+  }
+}
+
+void Controller::fire_timer(Job& job) {
+  if (job.spec.deadline && saturating_add(job.submitted_at, *job.spec.deadline) <= now_) {
+    if (job.ending != Termination::UserRequest) stop(job, Termination::DeadlineExceeded);
+    return;
+  }
+  if (!job.hold_until || *job.hold_until > now_) return;
+  job.hold_until.reset();
+  queue(job);
+}
+
+// --- a job's way
+// ----------------------------------------------------------------------------------
+
+void Controller::place(JobId id, std::vector<TaskPlacement> placement, StartRule rule) {
+  Job& job = *jobs_.find(id);
+  ++job.attempt;
+  job.attempt_started_at = now_;
+  job.tasks.assign(placement.size(), TaskState::Starting);
+  job.placement = std::move(placement);
+  job.ending = Termination::None;
+  job.exit = {};
+  set_state(job, Starting, Termination::None);
+  scheduler_.job_placed(job, partition_of(job));
+  job.last_command = emit(StartGang{id, job.attempt, job.placement, rule});
+}
+
+void Controller::preempt(JobId victim, JobId beneficiary) {
+  Job& job = *jobs_.find(victim);
+  job.preempted_for = beneficiary;
+  job.ending = Termination::Preempted;
+  making_room_[beneficiary].insert(victim);
+  set_state(job, Preempting, Termination::Preempted);
+  scheduler_.job_stopping(partition_of(job));
+  job.last_command = emit(StopGang{victim, job.attempt, Termination::Preempted, beneficiary,
+                                   job.spec.checkpoint.grace});
+}
+
+void Controller::stop(Job& job, Termination cause) {
+  if (job.state == Queued) {
+    if (job.hold_until) timers_.erase({*job.hold_until, job.id});
+    scheduler_.withdraw(job, partition_of(job), scene());
+    return end(job, cause == Termination::UserRequest ? Cancelled : Failed, cause);
+  }
+  const JobState before = job.state;
+  job.ending = cause;
+  if (before == Stopping) return;  // already on its way; only the reason is a better one
+  set_state(job, Stopping, cause);
+  if (before == Preempting) return;
+  scheduler_.job_stopping(partition_of(job));
+  job.last_command = emit(StopGang{job.id, job.attempt, cause, {}, job.spec.checkpoint.grace});
+}
+
+void Controller::end_task(Job& job, std::int32_t rank, const TaskExit& exit) {
+  const auto index = static_cast<std::size_t>(rank);
+  job.tasks[index] = TaskState::Ended;
+  cluster_.release(job.placement[index].node, job.placement[index].allocation);
+  const bool last = std::all_of(job.tasks.begin(), job.tasks.end(),
+                                [](TaskState task) { return task == TaskState::Ended; });
+  scheduler_.job_released(job, partition_of(job), last, now_);
+  if (job.exit.ok()) job.exit = exit;
+  if (!exit.ok() && job.ending == Termination::None) {
+    job.ending = exit.kind == TaskExit::Kind::Lost          ? Termination::NodeLost
+                 : exit.kind == TaskExit::Kind::StartFailed ? Termination::StartRefused
+                                                            : Termination::TaskFailed;
+    set_state(job, Stopping, job.ending);
+    if (!last) {
+      scheduler_.job_stopping(partition_of(job));
+      job.last_command =
+          emit(StopGang{job.id, job.attempt, job.ending, {}, job.spec.checkpoint.grace});
+    }
+  }
+  if (last) finish_attempt(job);
+}
+
+void Controller::finish_attempt(Job& job) {
+  const JobId beneficiary = std::exchange(job.preempted_for, JobId{});
+  if (beneficiary.value != 0) {
+    auto& victims = making_room_[beneficiary];
+    victims.erase(job.id);
+    if (victims.empty()) making_room_.erase(beneficiary);
+  }
+  job.placement.clear();
+  job.tasks.clear();
+  const bool completed = job.exit.ok() && !job.exit.stopped;
+  if (job.ending == Termination::None || (job.ending == Termination::Preempted && completed)) {
+    return end(job, Succeeded, Termination::Completed);
+  }
+  switch (job.ending) {
+    case Termination::Preempted:
+      ++job.preemptions;
+      set_state(job, Queued, Termination::Preempted);
+      return queue(job);
+    case Termination::UserRequest:
+      return end(job, Cancelled, job.ending);
+    case Termination::DeadlineExceeded:
+      return end(job, Failed, job.ending);
+    default:
+      return retry_or_fail(job);
+  }
+}
+
+void Controller::retry_or_fail(Job& job) {
+  const Retry& retry = job.spec.retry;
+  const bool wanted = job.ending == Termination::TaskFailed     ? retry.on_error
+                      : job.ending == Termination::StartRefused ? retry.on_no_capacity
+                                                                : retry.on_interruption;
+  if (!wanted || job.retries >= retry.retries_max) return end(job, Failed, job.ending);
+  const std::int32_t doublings = std::min(job.retries, 20);
+  const Duration backoff =
+      std::min(retry.backoff_max, retry.backoff * (std::int64_t{1} << doublings));
+  ++job.retries;
+  set_state(job, Queued, job.ending);
+  if (backoff.ns <= 0) return queue(job);
+  job.hold_until = saturating_add(now_, backoff);
+  timers_.emplace(*job.hold_until, job.id);
+}
+
+void Controller::queue(Job& job) {
+  // It ran before and nodes never leave for good, so it fits.
+  GYRE_ASSERT(scheduler_.enqueue(job, partition_of(job), scene()));
+}
+
+void Controller::set_state(Job& job, JobState to, Termination cause) {
+  GYRE_ASSERT(is_legal_transition(job.state, to));
+  decisions_.transitions.push_back({now_, job.id, job.attempt, job.state, to, cause});
+  job.state = to;
+  job.state_since = now_;
+}
+
+void Controller::end(Job& job, JobState final_state, Termination cause) {
+  job.ending = cause;
+  job.hold_until.reset();
+  if (job.spec.deadline) {
+    timers_.erase({saturating_add(job.submitted_at, *job.spec.deadline), job.id});
+  }
+  set_state(job, final_state, cause);
+  finished_.push_back(job.id);
+}
+
+void Controller::forget_oldest() {
+  while (finished_.size() > config_.jobs_finished_kept_max) {
+    jobs_.forget(finished_.front());
+    finished_.pop_front();
+  }
+}
+
+CommandId Controller::emit(decltype(Command::body) body) {
+  ++last_command_.value;
+  decisions_.commands.push_back({last_command_, std::move(body)});
+  return last_command_;
+}
+
+std::optional<PartitionId> Controller::partition_of(const JobSpec& spec) const {
+  const auto found = queue_partitions_.find(spec.queue);
+  return found == queue_partitions_.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace gyre::control

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "domain/cluster.h"
+#include "domain/command.h"
+#include "domain/controller_state.h"
+#include "domain/event.h"
+#include "domain/job_table.h"
+#include "domain/wait_reason.h"
+#include "reason/scheduler.h"
+
+namespace gyre::control {
+
+/// Limits of the core. Each is a bound, not a tuning knob.
+struct Config {
+  std::size_t jobs_waiting_max = 1'000'000;     // a submission beyond it is refused by the server
+  std::size_t jobs_finished_kept_max = 10'000;  // the oldest are forgotten first
+  std::int64_t cycle_work_max = 2'000'000;      // node classes looked at in one cycle
+};
+
+/// The core's answer to one event.
+struct Decisions {
+  Commands commands;
+  std::vector<Transition> transitions;
+};
+
+/// What a submission would lead to, were it made now.
+struct Plan {
+  bool starts_now = false;
+  StartRule rule = StartRule::HeadOfLine;  // if it starts now
+  std::vector<TaskPlacement> placement;    // if it starts now
+  std::vector<JobId> preempts;             // jobs that would be stopped for it
+  Explanation waiting;                     // if it does not start now
+};
+
+/// The decision core. Pure: no clock, no I/O, no threads, no globals; the same events give the same
+/// commands on every machine. Copyable, so it can be forked. Total: no event makes it fail; one
+/// that makes no sense (an unknown job, a stale attempt) changes nothing. Not thread-safe.
+class Controller {
+ public:
+  explicit Controller(const Config& config);
+
+  /// Continues where `state` was taken. Errors: the state contradicts itself (a job on an unknown
+  /// node, two jobs on one device).
+  static Result<Controller> restore(const Config& config, const ControllerState& state);
+
+  /// Requires: `event.at` is not before, and `event.seq` is after, every event so far. The answer
+  /// is valid until the next call. O(jobs started + node classes looked at), within cycle_work_max.
+  const Decisions& step(const Event& event);
+
+  /// When the core wants a Tick at the latest; nullopt: it waits for nothing.
+  std::optional<Time> next_wakeup() const;
+
+  ControllerState state() const;
+  Time now() const { return now_; }
+  EventSeq last_event() const { return seq_; }
+  const PolicySpec& policy() const { return scheduler_.policy(); }
+  const JobTable& jobs() const { return jobs_; }
+  const Cluster& cluster() const { return cluster_; }
+  const std::vector<QueueSpec>& queues() const { return queues_; }
+
+  /// Why a queued job does not run. Requires: it is queued.
+  Explanation explain(const Job& job) const;
+
+  /// Whether `spec` would be accepted. Errors: Invalid (its own rules, an unknown queue), NeverFits
+  /// (with the best node there is). O(distinct node shapes).
+  Result<void> check(const JobSpec& spec) const;
+
+  /// What submitting `spec` now would lead to, found by submitting it to a copy. Errors: as
+  /// check().
+  Result<Plan> plan(const JobSpec& spec) const;
+
+  /// Commands whose outcome has not been seen, under the ids that they have in the journal: what a
+  /// world that starts afresh must be told again.
+  Commands outstanding() const;
+
+ private:
+  class Act;
+
+  void on(const Tick&) {}
+  void on(const PolicySet& event);
+  void on(const QueueSet& event);
+  void on(const NodeJoined& event);
+  void on(const NodeLost& event);
+  void on(const NodeReturned& event);
+  void on(const JobSubmitted& event);
+  void on(const JobStopRequested& event);
+  void on(const TaskStarted& event);
+  void on(const TaskEnded& event);
+
+  reason::Scene scene() { return {cluster_, jobs_, now_}; }
+  std::optional<PartitionId> partition_of(const JobSpec& spec) const;
+  PartitionId partition_of(const Job& job) const { return *partition_of(job.spec); }
+
+  CommandId emit(decltype(Command::body) body);
+  void set_state(Job& job, JobState to, Termination cause);
+  void end(Job& job, JobState final_state, Termination cause);
+  void forget_oldest();
+  void queue(Job& job);
+  void fire_timers();
+  void fire_timer(Job& job);
+
+  void place(JobId id, std::vector<TaskPlacement> placement, StartRule rule);
+  void preempt(JobId victim, JobId beneficiary);
+  void stop(Job& job, Termination cause);
+  void end_task(Job& job, std::int32_t rank, const TaskExit& exit);
+  void finish_attempt(Job& job);
+  void retry_or_fail(Job& job);
+  Result<void> adopt(const Job& saved);
+  void order_finished();
+
+  Config config_;
+  Time now_;
+  EventSeq seq_;
+  CommandId last_command_;
+  Cluster cluster_;
+  JobTable jobs_;
+  std::vector<QueueSpec> queues_;
+  std::map<std::string, PartitionId> queue_partitions_;
+  reason::Scheduler scheduler_;
+  std::set<std::pair<Time, JobId>> timers_;       // holds and deadlines
+  std::map<JobId, std::set<JobId>> making_room_;  // beneficiary -> jobs being preempted for it
+  std::deque<JobId> finished_;                    // by time of ending
+  Decisions decisions_;
+};
+
+}  // namespace gyre::control

@@ -1,0 +1,112 @@
+// What a controller answers without changing.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/assert.h"
+#include "base/units.h"
+#include "control/controller.h"
+#include "reason/placement/placement.h"
+
+namespace gyre::control {
+namespace {
+
+std::string describe(const NodeSpec& node) {
+  const std::string memory =
+      node.gpu_memory.value > 0 ? fmt::format(" of {}", format_memory(node.gpu_memory)) : "";
+  const std::string gpus =
+      node.gpus == 0 ? "no GPUs" : fmt::format("{} x {}{}", node.gpus, node.gpu_model, memory);
+  return fmt::format("{} with {}, {:.4g} CPU, {}", node.name, gpus,
+                     static_cast<double>(node.cpu.value) / 1000, format_memory(node.memory));
+}
+
+/// The node nearest to what one task asks: of a wanted model if there is one, then most GPUs.
+const NodeSpec* best_node(const Cluster& cluster, PartitionId partition, const Request& request) {
+  const NodeSpec* best = nullptr;
+  std::tuple<bool, bool, std::int32_t, CpuMilli, MemoryMib> best_rank{};
+  for (const Node& node : cluster.nodes()) {
+    const Shape& shape = cluster.shape(node.shape);
+    if (shape.partition != partition) continue;
+    const auto& models = request.gpu_models;
+    const bool wanted = std::find(models.begin(), models.end(), shape.gpu_model) != models.end();
+    const std::tuple rank{reason::could_run(shape, request), wanted, shape.gpus, shape.cpu,
+                          shape.memory};
+    if (best == nullptr || rank > best_rank) {
+      best = &node.spec;
+      best_rank = rank;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+Result<void> Controller::check(const JobSpec& spec) const {
+  if (auto valid = validate(spec); !valid) return valid;
+  const auto partition = partition_of(spec);
+  if (!partition) {
+    std::vector<std::string> names;
+    for (const QueueSpec& queue : queues_) names.push_back(queue.name);
+    return fail(ErrorKind::Invalid, "there is no queue '{}'; there are: {}", spec.queue,
+                fmt::join(names, ", "));
+  }
+  if (scheduler_.fits_ever(spec.tasks, *partition)) return {};
+  const NodeSpec* best = best_node(cluster_, *partition, spec.tasks.front().request);
+  if (best == nullptr) {
+    return fail(ErrorKind::NeverFits, "no node has joined that queue '{}' may use", spec.queue);
+  }
+  const auto nodes = std::count_if(
+      cluster_.nodes().begin(), cluster_.nodes().end(),
+      [&](const Node& node) { return cluster_.shape(node.shape).partition == *partition; });
+  return fail(ErrorKind::NeverFits,
+              "this can never run: it asks for {}; the best of {} node{} is {}",
+              reason::describe(spec.tasks), nodes, nodes == 1 ? "" : "s", describe(*best));
+}
+
+Result<Plan> Controller::plan(const JobSpec& spec) const {
+  if (auto checked = check(spec); !checked) return tl::unexpected(checked.error());
+  Controller fork = *this;
+  const JobId id{jobs_.last().value + 1};
+  const Decisions& decisions =
+      fork.step({now_, EventSeq{seq_.value + 1}, JobSubmitted{id, spec, {}}});
+  Plan plan;
+  for (const Command& command : decisions.commands) {
+    if (const auto* start = std::get_if<StartGang>(&command.body); start && start->job == id) {
+      plan.starts_now = true;
+      plan.rule = start->rule;
+      plan.placement = start->placement;
+    }
+    if (const auto* stop = std::get_if<StopGang>(&command.body); stop && stop->beneficiary == id) {
+      plan.preempts.push_back(stop->job);
+    }
+  }
+  if (!plan.starts_now) plan.waiting = fork.explain(*fork.jobs().find(id));
+  return plan;
+}
+
+Explanation Controller::explain(const Job& job) const {
+  GYRE_ASSERT(job.state == JobState::Queued);
+  Explanation answer;
+  if (job.hold_until) {
+    answer.reason = WaitReason::OnHold;
+    answer.detail = fmt::format("attempt {} ended ({}); retry {} of {} in {}", job.attempt,
+                                to_string(job.ending), job.retries, job.spec.retry.retries_max,
+                                format_duration(*job.hold_until - now_));
+    answer.expected_start = job.hold_until;
+    return answer;
+  }
+  answer = scheduler_.explain(job, partition_of(job), cluster_);
+  const auto room = making_room_.find(job.id);
+  const bool blocked = answer.reason == WaitReason::WaitingForTurn ||
+                       answer.reason == WaitReason::FragmentationBlocked;
+  if (room != making_room_.end() && blocked) {
+    answer.reason = WaitReason::WaitingForPreemption;
+    answer.detail = fmt::format("{} job{} being stopped to make room for it", room->second.size(),
+                                room->second.size() == 1 ? " is" : "s are");
+    answer.blocked_by = *room->second.begin();
+  }
+  return answer;
+}
+
+}  // namespace gyre::control

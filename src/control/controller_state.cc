@@ -1,0 +1,146 @@
+// A controller's essential state: taking it and starting from it.
+#include <algorithm>
+#include <tuple>
+
+#include "base/assert.h"
+#include "control/controller.h"
+
+namespace gyre::control {
+namespace {
+
+Result<void> take(Cluster& cluster, const Job& job) {
+  if (job.placement.size() != job.tasks.size()) {
+    return fail(ErrorKind::Invalid, "job {} has {} tasks on {} places", job.id.value,
+                job.tasks.size(), job.placement.size());
+  }
+  for (std::size_t i = 0; i < job.placement.size(); ++i) {
+    const TaskPlacement& task = job.placement[i];
+    if (task.node.value >= cluster.nodes().size()) {
+      return fail(ErrorKind::Invalid, "job {} is on node {}, which is unknown", job.id.value,
+                  task.node.value);
+    }
+    if (job.tasks[i] == TaskState::Ended) continue;
+    const Capacity& free = cluster.node(task.node).free;
+    bool fits = task.allocation.cpu <= free.cpu && task.allocation.memory <= free.memory;
+    for (std::size_t device = 0; device < free.gpu.size(); ++device) {
+      const bool used = (task.allocation.devices >> device & 1U) != 0;
+      fits = fits && (!used || free.gpu[device] >= task.allocation.gpu_milli.value);
+    }
+    if (!fits) {
+      return fail(ErrorKind::Invalid, "job {} holds what node {} does not have", job.id.value,
+                  task.node.value);
+    }
+    cluster.allocate(task.node, task.allocation);
+  }
+  return {};
+}
+
+}  // namespace
+
+ControllerState Controller::state() const {
+  ControllerState state{seq_,
+                        now_,
+                        last_command_,
+                        jobs_.last(),
+                        policy(),
+                        {},
+                        queues_,
+                        {},
+                        {},
+                        scheduler_.reservations()};
+  for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
+    state.partitions.push_back(cluster_.partition_name({i}));
+  }
+  for (const Node& node : cluster_.nodes()) state.nodes.push_back({node.spec, node.up});
+  jobs_.for_each([&](const Job& job) { state.jobs.push_back(job); });
+  return state;
+}
+
+Result<Controller> Controller::restore(const Config& config, const ControllerState& state) {
+  Controller core(config);
+  core.now_ = state.now;
+  core.seq_ = state.seq;
+  core.last_command_ = state.last_command;
+  core.scheduler_.set_policy(state.policy, core.scene());
+  for (const std::string& name : state.partitions) core.cluster_.partition(name);
+  for (const QueueSpec& queue : state.queues) core.on(QueueSet{queue});
+  for (const NodeState& node : state.nodes) {
+    const NodeId id{static_cast<std::uint32_t>(core.cluster_.nodes().size())};
+    if (auto added = core.cluster_.add(id, node.spec); !added) {
+      return tl::unexpected(added.error());
+    }
+    core.scheduler_.fleet_joined(id, node.spec, core.scene());
+    if (node.up) continue;
+    core.cluster_.set_up(id, false);
+    core.scheduler_.fleet_changed(id, false, core.scene());
+  }
+  for (const Job& saved : state.jobs) {
+    if (saved.id <= core.jobs_.last() || saved.id > state.last_job) {
+      return fail(ErrorKind::Invalid, "job {} is out of order", saved.id.value);
+    }
+    if (auto adopted = core.adopt(saved); !adopted) return tl::unexpected(adopted.error());
+  }
+  core.jobs_.skip_to(state.last_job);
+  core.order_finished();
+  for (const Reservation& reservation : state.reservations) {
+    const Job* job = core.jobs_.find(reservation.job);
+    if (job == nullptr || job->state != JobState::Queued) {
+      return fail(ErrorKind::Invalid, "job {} has a reservation, but does not wait",
+                  reservation.job.value);
+    }
+    core.scheduler_.restore_reservation(reservation, core.partition_of(*job));
+  }
+  core.scheduler_.settle();
+  return core;
+}
+
+Result<void> Controller::adopt(const Job& saved) {
+  if (auto taken = take(cluster_, saved); !taken) return taken;
+  const Job& job = jobs_.add(saved);
+  const auto partition = partition_of(job.spec);
+  if (is_final(job.state)) {
+    finished_.push_back(job.id);
+    return {};
+  }
+  if (!partition) {
+    return fail(ErrorKind::Invalid, "job {} waits in queue '{}', which is unknown", job.id.value,
+                job.spec.queue);
+  }
+  if (job.spec.deadline) {
+    timers_.emplace(saturating_add(job.submitted_at, *job.spec.deadline), job.id);
+  }
+  if (job.preempted_for.value != 0) making_room_[job.preempted_for].insert(job.id);
+  if (is_placed(job.state)) {
+    scheduler_.job_placed(job, *partition);
+  } else if (job.hold_until) {
+    timers_.emplace(*job.hold_until, job.id);
+  } else if (!scheduler_.enqueue(job, *partition, scene())) {
+    return fail(ErrorKind::Invalid, "job {} waits for what no node has", job.id.value);
+  }
+  return {};
+}
+
+void Controller::order_finished() {
+  std::sort(finished_.begin(), finished_.end(), [this](JobId a, JobId b) {
+    return std::tuple(jobs_.find(a)->state_since, a) < std::tuple(jobs_.find(b)->state_since, b);
+  });
+}
+
+Commands Controller::outstanding() const {
+  Commands commands;
+  jobs_.for_each([&](const Job& job) {
+    if (job.state == JobState::Starting) {
+      commands.push_back(
+          {job.last_command, StartGang{job.id, job.attempt, job.placement, StartRule::HeadOfLine}});
+    } else if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
+      commands.push_back(
+          {job.last_command, StopGang{job.id, job.attempt, job.ending, job.preempted_for,
+                                      job.spec.checkpoint.grace}});
+    }
+  });
+  std::sort(commands.begin(), commands.end(),
+            [](const Command& a, const Command& b) { return a.id < b.id; });
+  return commands;
+}
+
+}  // namespace gyre::control

@@ -1,0 +1,50 @@
+#include "control/driver.h"
+
+namespace gyre::control {
+namespace {
+
+/// Takes events until the world has none ready or the batch is full. False when the world is over.
+bool take_batch(Controller& core, World& world, Journal& journal, Observer& observer,
+                std::size_t events_max, Commands& commands, EventSeq& last) {
+  for (std::size_t taken = 0; taken < events_max; ++taken) {
+    if (taken > 0 && !world.has_pending()) return true;
+    const std::optional<Event> event = world.next(core.next_wakeup());
+    if (!event) return false;
+    journal.append(*event);
+    const Decisions& decisions = core.step(*event);
+    for (const Command& command : decisions.commands) {
+      journal.append(command);
+      commands.push_back(command);
+    }
+    last = event->seq;
+    observer.after(*event, decisions, core);
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<void> run(Controller& core, World& world, Journal& journal, Observer& observer,
+                 const DriverOptions& options) {
+  Commands commands;
+  EventSeq last = core.last_event();
+  EventSeq last_snapshot = last;
+  for (bool more = true; more;) {
+    commands.clear();
+    const EventSeq before = last;
+    more =
+        take_batch(core, world, journal, observer, options.events_per_commit_max, commands, last);
+    if (last == before) continue;
+    if (auto done = journal.commit(); !done) return done;
+    world.committed(last);
+    for (const Command& command : commands) world.submit(command);
+    if (options.events_per_snapshot > 0 &&
+        last.value - last_snapshot.value >= options.events_per_snapshot) {
+      if (auto done = journal.save(core.state()); !done) return done;
+      last_snapshot = last;
+    }
+  }
+  return {};
+}
+
+}  // namespace gyre::control

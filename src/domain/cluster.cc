@@ -1,0 +1,192 @@
+#include "domain/cluster.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/assert.h"
+
+namespace gyre {
+namespace {
+
+void sort_devices(Capacity& capacity, std::int32_t gpus) {
+  // Insertion sort: at most 16 values, nearly sorted.
+  for (std::int32_t i = 1; i < gpus; ++i) {
+    const std::int16_t value = capacity.gpu[static_cast<std::size_t>(i)];
+    std::size_t at = static_cast<std::size_t>(i);
+    for (; at > 0 && capacity.gpu[at - 1] > value; --at) capacity.gpu[at] = capacity.gpu[at - 1];
+    capacity.gpu[at] = value;
+  }
+}
+
+}  // namespace
+
+std::size_t Cluster::ClassKeyHash::operator()(const ClassKey& key) const noexcept {
+  std::uint64_t hash = key.shape.value;
+  const auto mix = [&hash](std::uint64_t word) {
+    hash = (std::rotl(hash, 23) ^ word) * 0x9e3779b97f4a7c15ULL;
+  };
+  for (std::size_t i = 0; i < key.free.gpu.size(); i += 4) {
+    std::uint64_t word = 0;
+    for (std::size_t j = 0; j < 4; ++j) {
+      word = word << 16 | static_cast<std::uint16_t>(key.free.gpu[i + j]);
+    }
+    mix(word);
+  }
+  mix(static_cast<std::uint64_t>(key.free.cpu.value));
+  mix(static_cast<std::uint64_t>(key.free.memory.value));
+  return hash ^ (hash >> 32);
+}
+
+Result<void> Cluster::add(NodeId id, const NodeSpec& spec) {
+  GYRE_ASSERT(id.value == nodes_.size());
+  if (spec.gpus < 0 || spec.gpus > kGpusPerNodeMax) {
+    return fail(ErrorKind::Invalid, "node '{}' has {} GPUs; a node has 0 to {}", spec.name,
+                spec.gpus, kGpusPerNodeMax);
+  }
+  if (spec.cpu.value < 0 || spec.memory.value < 0 || spec.gpu_memory.value < 0) {
+    return fail(ErrorKind::Invalid, "node '{}' has a negative amount of CPU or memory", spec.name);
+  }
+  const PartitionId partition_id = partition(spec.partition);
+  Node node{
+      spec,
+      intern({partition_id, spec.gpu_model, spec.gpus, spec.gpu_memory, spec.cpu, spec.memory}),
+      {{}, spec.cpu, spec.memory},
+      true,
+      0};
+  std::fill_n(node.free.gpu.begin(), spec.gpus, static_cast<std::int16_t>(kWholeGpu.value));
+  nodes_.push_back(std::move(node));
+  enter_class(id);
+  ++partitions_[partition_id.value].growth;
+  return {};
+}
+
+void Cluster::set_up(NodeId id, bool up) {
+  Node& node = nodes_[id.value];
+  if (node.up == up) return;
+  if (up) {
+    node.up = true;
+    enter_class(id);
+    ++partitions_[shapes_[node.shape.value].partition.value].growth;
+  } else {
+    leave_class(id);
+    node.up = false;
+  }
+}
+
+void Cluster::allocate(NodeId id, const Allocation& part) {
+  Node& node = nodes_[id.value];
+  if (node.up) leave_class(id);
+  for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
+    std::int16_t& left = node.free.gpu[static_cast<std::size_t>(std::countr_zero(bits))];
+    GYRE_ASSERT(left >= part.gpu_milli.value);
+    left = static_cast<std::int16_t>(left - part.gpu_milli.value);
+  }
+  node.free.cpu -= part.cpu;
+  node.free.memory -= part.memory;
+  GYRE_ASSERT(node.free.cpu.value >= 0 && node.free.memory.value >= 0);
+  if (node.up) enter_class(id);
+}
+
+void Cluster::release(NodeId id, const Allocation& part) {
+  Node& node = nodes_[id.value];
+  if (node.up) leave_class(id);
+  for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
+    std::int16_t& left = node.free.gpu[static_cast<std::size_t>(std::countr_zero(bits))];
+    left = static_cast<std::int16_t>(left + part.gpu_milli.value);
+    GYRE_ASSERT(left <= kWholeGpu.value);
+  }
+  node.free.cpu += part.cpu;
+  node.free.memory += part.memory;
+  GYRE_ASSERT(node.free.cpu <= node.spec.cpu && node.free.memory <= node.spec.memory);
+  if (!node.up) return;
+  enter_class(id);
+  ++partitions_[shapes_[node.shape.value].partition.value].growth;
+}
+
+Allocation Cluster::pick(NodeId id, const Request& request, std::int16_t device_free) const {
+  const Node& node = nodes_[id.value];
+  Allocation part{0, request.gpu_milli, request.cpu, request.memory};
+  const std::int16_t wanted =
+      request.gpu_milli < kWholeGpu ? device_free : static_cast<std::int16_t>(kWholeGpu.value);
+  std::int32_t missing = request.gpus;
+  for (std::int32_t i = 0; i < node.spec.gpus && missing > 0; ++i) {
+    if (node.free.gpu[static_cast<std::size_t>(i)] != wanted) continue;
+    part.devices = static_cast<std::uint16_t>(part.devices | 1U << i);
+    --missing;
+  }
+  GYRE_ASSERT(missing == 0);
+  if (request.gpus == 0) part.gpu_milli = GpuMilli{0};
+  return part;
+}
+
+PartitionId Cluster::partition(const std::string& name) {
+  for (std::uint32_t i = 0; i < partitions_.size(); ++i) {
+    if (partitions_[i].name == name) return {i};
+  }
+  partitions_.push_back({name, {}, 0});
+  return {static_cast<std::uint32_t>(partitions_.size() - 1)};
+}
+
+std::span<const std::uint32_t> Cluster::classes(PartitionId id) const {
+  return partitions_[id.value].classes;
+}
+
+ShapeId Cluster::intern(const Shape& shape) {
+  const auto found = std::find(shapes_.begin(), shapes_.end(), shape);
+  if (found != shapes_.end()) return {static_cast<std::uint32_t>(found - shapes_.begin())};
+  shapes_.push_back(shape);
+  return {static_cast<std::uint32_t>(shapes_.size() - 1)};
+}
+
+void Cluster::enter_class(NodeId id) {
+  Node& node = nodes_[id.value];
+  ClassKey key{node.shape, node.free};
+  sort_devices(key.free, node.spec.gpus);
+  node.class_index = class_for(key);
+  auto& members = classes_[node.class_index].nodes;
+  if (members.empty() || members.back() < id) {
+    members.push_back(id);
+  } else {
+    members.insert(std::lower_bound(members.begin(), members.end(), id), id);
+  }
+}
+
+void Cluster::leave_class(NodeId id) {
+  const std::uint32_t index = nodes_[id.value].class_index;
+  auto& members = classes_[index].nodes;
+  members.erase(std::lower_bound(members.begin(), members.end(), id));
+  if (members.empty()) drop_class(index);
+}
+
+std::uint32_t Cluster::class_for(const ClassKey& key) {
+  const auto [found, is_new] = class_index_.try_emplace(key, 0U);
+  if (!is_new) return found->second;
+  std::uint32_t index = 0;
+  if (unused_classes_.empty()) {
+    index = static_cast<std::uint32_t>(classes_.size());
+    classes_.emplace_back();
+  } else {
+    index = unused_classes_.back();
+    unused_classes_.pop_back();
+  }
+  auto& listed = partitions_[shapes_[key.shape.value].partition.value].classes;
+  NodeClass& node_class = classes_[index];
+  node_class.shape = key.shape;
+  node_class.free = key.free;
+  node_class.position = static_cast<std::uint32_t>(listed.size());
+  listed.push_back(index);
+  found->second = index;
+  return index;
+}
+
+void Cluster::drop_class(std::uint32_t index) {
+  NodeClass& node_class = classes_[index];
+  auto& listed = partitions_[shapes_[node_class.shape.value].partition.value].classes;
+  listed[node_class.position] = listed.back();
+  classes_[listed.back()].position = node_class.position;
+  listed.pop_back();
+  class_index_.erase({node_class.shape, node_class.free});
+  unused_classes_.push_back(index);
+}
+
+}  // namespace gyre

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "domain/node.h"
+
+namespace gyre {
+
+using PartitionId = Id<struct PartitionTag, std::uint32_t>;
+using ShapeId = Id<struct ShapeTag, std::uint32_t>;
+
+/// What nodes of one kind have in common. Interned: equal shapes have one id.
+struct Shape {
+  PartitionId partition;
+  std::string gpu_model;
+  std::int32_t gpus = 0;
+  MemoryMib gpu_memory{0};
+  CpuMilli cpu{0};
+  MemoryMib memory{0};
+
+  bool operator==(const Shape&) const = default;
+};
+
+/// Nodes that are up, of equal shape and with equal free resources. `free.gpu` is sorted,
+/// ascending: which device is which does not matter to a decision.
+struct NodeClass {
+  ShapeId shape;
+  Capacity free;
+  std::vector<NodeId> nodes;   // ascending, never empty while the class lives
+  std::uint32_t position = 0;  // in its partition's list
+};
+
+struct Node {
+  NodeSpec spec;
+  ShapeId shape;
+  Capacity free;  // by device index
+  bool up = true;
+  std::uint32_t class_index = 0;  // valid while up
+};
+
+/// The fleet and what is free on it, indexed so that a placement looks at each distinct node state
+/// once however many nodes share it.
+///
+/// Invariants: an up node is in exactly one class, a down node in none; free resources stay between
+/// zero and the node's shape. Copyable. Not thread-safe. Two clusters that went through different
+/// histories to the same free resources answer every question alike, but for the order of
+/// `classes()`: a choice among classes must end on node ids.
+class Cluster {
+ public:
+  /// Requires: node ids are dense, in joining order. Errors: more than kGpusPerNodeMax GPUs,
+  /// negative amounts.
+  Result<void> add(NodeId id, const NodeSpec& spec);
+
+  /// A node that goes down keeps its allocations until they are released.
+  void set_up(NodeId id, bool up);
+
+  /// Takes exactly `part` from the node. Requires: it is free. O(nodes in the two classes) moves of
+  /// 4 bytes, plus one hash of 60 bytes.
+  void allocate(NodeId id, const Allocation& part);
+  void release(NodeId id, const Allocation& part);
+
+  /// The share that `request` gets on a node: for a fraction the lowest device with exactly
+  /// `device_free` left, else the lowest wholly free devices. Requires: the node has it free.
+  Allocation pick(NodeId id, const Request& request, std::int16_t device_free) const;
+
+  PartitionId partition(const std::string& name);  // interned at first use
+  const std::string& partition_name(PartitionId id) const { return partitions_[id.value].name; }
+  std::size_t partition_count() const { return partitions_.size(); }
+
+  std::span<const std::uint32_t> classes(PartitionId id) const;
+  const NodeClass& node_class(std::uint32_t index) const { return classes_[index]; }
+  const Shape& shape(ShapeId id) const { return shapes_[id.value]; }
+  std::size_t shape_count() const { return shapes_.size(); }
+  const Node& node(NodeId id) const { return nodes_[id.value]; }
+  std::span<const Node> nodes() const { return nodes_; }
+
+  /// Grows whenever resources of the partition become free: what did not fit before still does not
+  /// while this stands still.
+  std::uint64_t growth(PartitionId id) const { return partitions_[id.value].growth; }
+
+ private:
+  friend class Trial;
+
+  struct ClassKey {
+    ShapeId shape;
+    Capacity free;
+    bool operator==(const ClassKey&) const = default;
+  };
+  struct ClassKeyHash {
+    std::size_t operator()(const ClassKey& key) const noexcept;
+  };
+  struct Partition {
+    std::string name;
+    std::vector<std::uint32_t> classes;
+    std::uint64_t growth = 0;
+  };
+
+  ShapeId intern(const Shape& shape);
+  void enter_class(NodeId id);
+  void leave_class(NodeId id);
+  std::uint32_t class_for(const ClassKey& key);
+  void drop_class(std::uint32_t index);
+
+  std::vector<Node> nodes_;
+  std::vector<Shape> shapes_;
+  std::vector<Partition> partitions_;
+  std::vector<NodeClass> classes_;
+  std::vector<std::uint32_t> unused_classes_;
+  std::unordered_map<ClassKey, std::uint32_t, ClassKeyHash>
+      class_index_;  // looked up, never walked
+};
+
+}  // namespace gyre

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "domain/job.h"
+
+namespace gyre {
+
+/// Why this job and why now; kept with the command, for people.
+enum class StartRule : std::uint8_t {
+  HeadOfLine,  // its turn
+  Backfill,    // overtook the head without delaying it
+};
+
+/// Start every task of one attempt, or none. Outcome: TaskStarted or TaskEnded for each rank.
+struct StartGang {
+  JobId job;
+  std::int32_t attempt = 0;
+  std::vector<TaskPlacement> placement;
+  StartRule rule = StartRule::HeadOfLine;
+  bool operator==(const StartGang&) const = default;
+};
+
+/// End every task of one attempt: the checkpoint signal if there is one and the cause is
+/// Preempted, then SIGTERM, then SIGKILL after `grace`. Outcome: TaskEnded for each rank that has
+/// not ended yet. Stopping what has ended is no error.
+struct StopGang {
+  JobId job;
+  std::int32_t attempt = 0;
+  Termination cause = Termination::None;
+  JobId beneficiary;  // the job that preempted it; 0 for none
+  Duration grace;
+  bool operator==(const StopGang&) const = default;
+};
+
+/// An intent of the core. `id` is its idempotency key: a world that sees one twice acts once.
+struct Command {
+  CommandId id;
+  std::variant<StartGang, StopGang> body;
+  bool operator==(const Command&) const = default;
+};
+
+using Commands = std::vector<Command>;
+
+/// A job changed state; follows from the events alone, so it is told but not journalled.
+struct Transition {
+  Time at;
+  JobId job;
+  std::int32_t attempt = 0;
+  JobState from = JobState::Queued;
+  JobState to = JobState::Queued;  // equal to `from` only for a job's arrival in the queue
+  Termination cause = Termination::None;
+  bool operator==(const Transition&) const = default;
+};
+
+}  // namespace gyre

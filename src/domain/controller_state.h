@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "domain/command.h"
+#include "domain/job.h"
+#include "domain/node.h"
+#include "domain/policy.h"
+#include "domain/reservation.h"
+
+namespace gyre {
+
+struct NodeState {
+  NodeSpec spec;
+  bool up = true;
+  bool operator==(const NodeState&) const = default;
+};
+
+/// All of a controller that does not follow from the rest of it: what a snapshot holds. A
+/// controller restored from this decides as the original would.
+struct ControllerState {
+  EventSeq seq;  // of the last event in it
+  Time now;
+  CommandId last_command;
+  JobId last_job;  // the highest id so far
+  PolicySpec policy;
+  std::vector<std::string> partitions;  // in the order in which they were first named
+  std::vector<QueueSpec> queues;
+  std::vector<NodeState> nodes;           // by id
+  std::vector<Job> jobs;                  // by id, finished ones that are still kept included
+  std::vector<Reservation> reservations;  // at most one a partition, in partition order
+
+  bool operator==(const ControllerState&) const = default;
+};
+
+}  // namespace gyre

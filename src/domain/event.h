@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "domain/job.h"
+#include "domain/job_spec.h"
+#include "domain/node.h"
+#include "domain/policy.h"
+
+namespace gyre {
+
+/// Nothing happened but time.
+struct Tick {
+  bool operator==(const Tick&) const = default;
+};
+/// From here on decisions follow this policy. The first event of every journal.
+struct PolicySet {
+  PolicySpec policy;
+  bool operator==(const PolicySet&) const = default;
+};
+struct QueueSet {
+  QueueSpec queue;
+  bool operator==(const QueueSet&) const = default;
+};
+/// A node joined. Ids are dense: the n-th node to join is node n.
+struct NodeJoined {
+  NodeId node;
+  NodeSpec spec;
+  bool operator==(const NodeJoined&) const = default;
+};
+/// A node is gone, with every task on it.
+struct NodeLost {
+  NodeId node;
+  std::string cause;
+  bool operator==(const NodeLost&) const = default;
+};
+/// A lost node is back, empty.
+struct NodeReturned {
+  NodeId node;
+  bool operator==(const NodeReturned&) const = default;
+};
+struct JobSubmitted {
+  JobId job;
+  JobSpec spec;
+  std::string submission_key;  // a repeated submission with the same key is the same job
+  bool operator==(const JobSubmitted&) const = default;
+};
+struct JobStopRequested {
+  JobId job;
+  bool operator==(const JobStopRequested&) const = default;
+};
+struct TaskStarted {
+  JobId job;
+  std::int32_t attempt = 0;
+  std::int32_t rank = 0;
+  bool operator==(const TaskStarted&) const = default;
+};
+/// A task is over, or could not be started, or its fate is unknown and it is fenced (Kind::Lost).
+struct TaskEnded {
+  JobId job;
+  std::int32_t attempt = 0;
+  std::int32_t rank = 0;
+  TaskExit exit;
+  bool operator==(const TaskEnded&) const = default;
+};
+
+/// Something the core learns. A world stamps events on entry: `at` never goes backwards, and `seq`
+/// grows by one each time, so equal times are ordered.
+struct Event {
+  Time at;
+  EventSeq seq;
+  using Body = std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned,
+                            JobSubmitted, JobStopRequested, TaskStarted, TaskEnded>;
+  Body body;
+
+  bool operator==(const Event&) const = default;
+};
+
+}  // namespace gyre

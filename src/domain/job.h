@@ -1,0 +1,102 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "domain/job_spec.h"
+#include "domain/node.h"
+
+namespace gyre {
+
+enum class JobState : std::uint8_t {
+  Queued,      // waits; holds nothing
+  Starting,    // holds its allocation; not all tasks run yet
+  Running,     // every task runs
+  Preempting,  // is being stopped and will queue again
+  Stopping,    // is being stopped for good, or to be retried
+  Succeeded,
+  Failed,
+  Cancelled,
+};
+inline constexpr int kJobStateCount = 8;
+
+/// Why a job ended, or why its last attempt did. `None` while nothing has ended yet.
+enum class Termination : std::uint8_t {
+  None,
+  Completed,     // every task exited with code 0
+  TaskFailed,    // a task exited with another code, or by a signal
+  StartRefused,  // a node could not start it
+  NodeLost,      // a node or a task's supervisor was lost
+  Preempted,     // for a job of higher priority
+  UserRequest,   // stopped by its owner
+  DeadlineExceeded,
+  NeverFits,  // no node of the fleet could ever hold it
+  Misconfigured,
+};
+
+/// True if a job may go from `from` to `to`; the one table of legal transitions.
+bool is_legal_transition(JobState from, JobState to);
+
+bool is_final(JobState state);
+/// True in states that hold an allocation.
+bool is_placed(JobState state);
+
+std::string_view to_string(JobState state);     // "queued", ...
+std::string_view to_string(Termination cause);  // "completed", "task_failed", ...
+
+/// Where one task of a gang is put, and which share of which devices it gets.
+struct TaskPlacement {
+  std::int32_t rank = 0;
+  NodeId node;
+  Allocation allocation;
+
+  bool operator==(const TaskPlacement&) const = default;
+};
+
+enum class TaskState : std::uint8_t { Starting, Running, Ended };
+
+/// How one task ended.
+struct TaskExit {
+  enum class Kind : std::uint8_t { Exited, Signaled, StartFailed, Lost };
+  Kind kind = Kind::Exited;
+  std::int32_t code = 0;  // exit code, or the signal's number
+  bool stopped = false;   // it ended after it had been told to stop
+  std::string message;    // what the node says; for a person
+
+  bool ok() const { return kind == Kind::Exited && code == 0; }
+  /// The shell's convention: the exit code, or 128 plus the signal's number.
+  std::int32_t shell_code() const { return kind == Kind::Signaled ? 128 + code : code; }
+  bool operator==(const TaskExit&) const = default;
+};
+
+/// One job as the core knows it. Everything here is essential state: a snapshot holds exactly this.
+struct Job {
+  JobId id;
+  JobSpec spec;
+  std::string submission_key;  // the submitter's idempotency key; may be empty
+  CommandId last_command;      // the latest about it
+  JobState state = JobState::Queued;
+  Time submitted_at;
+  Time state_since;                      // when `state` was entered
+  std::optional<Time> first_started_at;  // when it first ran in full
+  Time attempt_started_at;               // when the current attempt was placed
+  std::optional<Time> hold_until;        // retry backoff: not placed before
+  std::int32_t attempt = 0;              // 1 for the first start
+  std::int32_t retries = 0;
+  std::int32_t preemptions = 0;
+  JobId preempted_for;                     // while preempting: the job that it makes room for
+  std::vector<TaskPlacement> placement;    // by rank; empty unless placed
+  std::vector<TaskState> tasks;            // by rank; empty unless placed
+  Termination ending = Termination::None;  // why the current attempt is being stopped or has ended
+  TaskExit exit;                           // of the first task that ended badly, else of the last
+
+  bool operator==(const Job&) const = default;
+};
+
+}  // namespace gyre

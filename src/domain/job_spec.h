@@ -1,0 +1,73 @@
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "domain/request.h"
+
+namespace gyre {
+
+inline constexpr int kPriorityMin = 0;
+inline constexpr int kPriorityMax = 10;
+inline constexpr int kPriorityDefault = 5;
+
+/// How a job saves its work. Without an interval a stop loses all work since the start.
+struct Checkpoint {
+  std::string path;
+  std::optional<Duration> interval;
+  int signal = 0;                // sent before SIGTERM on preemption; 0: none
+  Duration grace = seconds(30);  // from SIGTERM to SIGKILL
+
+  bool operator==(const Checkpoint&) const = default;
+};
+
+/// When an ended attempt is tried again. Preemption by the scheduler always is, and never counts.
+struct Retry {
+  bool on_error = false;        // a task ended with a non-zero code or by a signal
+  bool on_interruption = true;  // the node or the task's supervisor was lost
+  bool on_no_capacity = true;   // the start was refused by the node
+  std::int32_t retries_max = 3;
+  Duration backoff = seconds(1);  // before the first retry; doubles each time
+  Duration backoff_max = seconds(300);
+
+  bool operator==(const Retry&) const = default;
+};
+
+/// What a node runs. The decision core carries it and never looks inside.
+struct Launch {
+  std::vector<std::string> command;                      // argv; never empty in a live job
+  std::vector<std::pair<std::string, std::string>> env;  // in the order given
+  std::string working_directory;                         // empty: the task's own folder
+
+  bool operator==(const Launch&) const = default;
+};
+
+/// What a tenant asked for; immutable once submitted.
+struct JobSpec {
+  std::string name;
+  std::string tenant;
+  std::string queue = "default";
+  std::int32_t priority = kPriorityDefault;  // kPriorityMin..kPriorityMax, higher first
+  bool preemptible = false;
+  std::vector<TaskGroup> tasks;               // at least one task
+  std::optional<Duration> expected_duration;  // an estimate for planning, never enforced
+  std::optional<Duration> deadline;           // since submission; the job is stopped when it passes
+  Checkpoint checkpoint;
+  Retry retry;
+  Launch launch;
+
+  bool operator==(const JobSpec&) const = default;
+};
+
+inline constexpr std::int32_t kTasksPerJobMax = 10'000;
+
+/// Errors: a field out of its range; says which, and what it may be.
+Result<void> validate(const JobSpec& spec);
+
+}  // namespace gyre

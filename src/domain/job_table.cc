@@ -1,0 +1,57 @@
+#include "domain/job_table.h"
+
+#include <utility>
+
+#include "base/assert.h"
+
+namespace gyre {
+
+Job& JobTable::add(Job job) {
+  GYRE_ASSERT(job.id > last());
+  skip_to({job.id.value - 1});
+  std::uint32_t slot = 0;
+  if (unused_.empty()) {
+    slot = static_cast<std::uint32_t>(slots_.size());
+    slots_.push_back(std::move(job));
+  } else {
+    slot = unused_.back();
+    unused_.pop_back();
+    slots_[slot] = std::move(job);
+  }
+  index_.push_back(slot);
+  ++size_;
+  return slots_[slot];
+}
+
+void JobTable::forget(JobId id) {
+  GYRE_ASSERT(find(id) != nullptr);
+  std::uint32_t& slot = index_[id.value - first_];
+  slots_[slot] = Job{};
+  unused_.push_back(slot);
+  slot = kNone;
+  --size_;
+  while (index_.size() > 1 && index_.front() == kNone) {
+    index_.pop_front();
+    ++first_;
+  }
+}
+
+Job* JobTable::find(JobId id) {
+  if (id.value < first_ || id.value - first_ >= index_.size()) return nullptr;
+  const std::uint32_t slot = index_[id.value - first_];
+  return slot == kNone ? nullptr : &slots_[slot];
+}
+
+const Job* JobTable::find(JobId id) const { return const_cast<JobTable*>(this)->find(id); }
+
+void JobTable::skip_to(JobId id) {
+  if (id <= last()) return;
+  if (size_ == 0) {
+    index_.clear();
+    first_ = id.value + 1;
+    return;
+  }
+  index_.resize(id.value - first_ + 1, kNone);
+}
+
+}  // namespace gyre

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "domain/job.h"
+
+namespace gyre {
+
+/// The jobs that the core knows, by id. Ids are dense: the n-th job ever added is job n, from 1.
+/// References stay valid until their job is forgotten. All calls O(1); walking is in id order.
+class JobTable {
+ public:
+  /// Requires: job.id > last().
+  Job& add(Job job);
+  void forget(JobId id);
+
+  Job* find(JobId id);
+  const Job* find(JobId id) const;
+  JobId last() const { return {first_ + index_.size() - 1}; }
+  std::size_t size() const { return size_; }
+
+  /// Ids up to `id` count as used.
+  void skip_to(JobId id);
+
+  template <class Visitor>
+  void for_each(Visitor&& visit) const {
+    for (const std::uint32_t slot : index_) {
+      if (slot != kNone) visit(slots_[slot]);
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  std::uint64_t first_ = 1;          // id of index_[0]
+  std::deque<std::uint32_t> index_;  // slot by id
+  std::deque<Job> slots_;
+  std::vector<std::uint32_t> unused_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace gyre

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/ids.h"
+#include "base/quantity.h"
+#include "domain/request.h"
+
+namespace gyre {
+
+/// What a node offers; immutable once it has joined.
+struct NodeSpec {
+  std::string name;
+  std::string partition;    // nodes and queues of one partition form a cluster of their own
+  std::string gpu_model;    // empty on a node without GPUs
+  std::int32_t gpus = 0;    // 0..kGpusPerNodeMax, all of one model
+  MemoryMib gpu_memory{0};  // of each device; 0: unknown
+  CpuMilli cpu{0};
+  MemoryMib memory{0};
+  bool virtual_gpus = false;  // declared, with no device behind them
+
+  bool operator==(const NodeSpec&) const = default;
+};
+
+/// Free share of each device, and free CPU and memory.
+struct Capacity {
+  std::array<std::int16_t, kGpusPerNodeMax> gpu{};  // milli-GPUs by device index
+  CpuMilli cpu{0};
+  MemoryMib memory{0};
+
+  auto operator<=>(const Capacity&) const = default;
+};
+
+/// A part of one node given to one task.
+struct Allocation {
+  std::uint16_t devices = 0;  // bit i: device i
+  GpuMilli gpu_milli{0};      // of each of those devices
+  CpuMilli cpu{0};
+  MemoryMib memory{0};
+
+  bool operator==(const Allocation&) const = default;
+};
+
+/// A named line of jobs. Queues of one partition share its nodes.
+struct QueueSpec {
+  std::string name;
+  std::string partition;
+
+  bool operator==(const QueueSpec&) const = default;
+};
+
+}  // namespace gyre

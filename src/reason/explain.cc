@@ -1,0 +1,128 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+
+#include "base/units.h"
+#include "reason/scheduler.h"
+
+namespace gyre::reason {
+namespace {
+
+std::string gpus_text(const Request& request) {
+  const std::string model =
+      request.gpu_models.empty() ? "" : fmt::format(" {}", fmt::join(request.gpu_models, " or "));
+  if (request.gpus == 0) return "no GPU";
+  if (request.gpu_milli < kWholeGpu) {
+    return fmt::format("{:.3g} of one{} GPU", request.gpu_milli.value / 1000.0, model);
+  }
+  return fmt::format("{}{} GPU{}", request.gpus, model, request.gpus == 1 ? "" : "s");
+}
+
+}  // namespace
+
+std::string describe(const std::vector<TaskGroup>& tasks) {
+  std::string text;
+  for (const TaskGroup& group : tasks) {
+    if (!text.empty()) text += " and ";
+    if (group.count > 1) text += fmt::format("{} nodes with ", group.count);
+    text += gpus_text(group.request);
+    if (group.request.cpu.value > 0) {
+      text += fmt::format(", {:.4g} CPU", static_cast<double>(group.request.cpu.value) / 1000);
+    }
+    if (group.request.memory.value > 0) text += ", " + format_memory(group.request.memory);
+    if (group.count > 1) text += " each";
+  }
+  return text;
+}
+
+namespace {
+
+/// What is free in sum, and at most in one place, on nodes that some task of the demand could use.
+struct Free {
+  std::int64_t gpu_milli = 0;
+  std::int64_t cpu = 0;
+  std::int64_t memory = 0;
+  std::int64_t node_gpu_milli_max = 0;
+};
+
+Free free_for(const Demand& demand, const Cluster& cluster) {
+  Free sum;
+  for (const std::uint32_t index : cluster.classes(demand.partition)) {
+    const NodeClass& state = cluster.node_class(index);
+    const bool usable = std::any_of(
+        demand.groups.begin(), demand.groups.end(),
+        [&](const Demand::Group& group) { return group.could_run[state.shape.value] != 0; });
+    if (!usable) continue;
+    const auto nodes = static_cast<std::int64_t>(state.nodes.size());
+    const std::int64_t gpu =
+        std::accumulate(state.free.gpu.begin(), state.free.gpu.end(), std::int64_t{0});
+    sum.gpu_milli += nodes * gpu;
+    sum.cpu += nodes * state.free.cpu.value;
+    sum.memory += nodes * state.free.memory.value;
+    sum.node_gpu_milli_max = std::max(sum.node_gpu_milli_max, gpu);
+  }
+  return sum;
+}
+
+bool enough_in_sum(const Demand& demand, const Free& free) {
+  Free need;
+  for (const Demand::Group& group : demand.groups) {
+    need.gpu_milli += std::int64_t{group.count} * group.request.gpu_total().value;
+    need.cpu += group.count * group.request.cpu.value;
+    need.memory += group.count * group.request.memory.value;
+  }
+  return need.gpu_milli <= free.gpu_milli && need.cpu <= free.cpu && need.memory <= free.memory;
+}
+
+std::string free_text(const Free& free) {
+  return fmt::format(
+      "{:.4g} GPUs, {:.4g} CPU and {} are free in sum, at most {:.4g} GPUs on one node",
+      static_cast<double>(free.gpu_milli) / 1000, static_cast<double>(free.cpu) / 1000,
+      format_memory({free.memory}), static_cast<double>(free.node_gpu_milli_max) / 1000);
+}
+
+}  // namespace
+
+Explanation Scheduler::explain(const Job& job, PartitionId partition,
+                               const Cluster& cluster) const {
+  const Line& line = lines_[partition.value];
+  const OrderKey key = key_of(job);
+  Demand demand = DemandTable::make(partition, job.spec.tasks, cluster);
+  assess(demand);
+  Explanation answer;
+  const std::string need = describe(job.spec.tasks);
+  if (!demand.fits_ever || !demand.feasible) {
+    answer.reason = demand.fits_ever ? WaitReason::WaitingForProvisioning : WaitReason::NeverFits;
+    answer.detail = demand.fits_ever
+                        ? fmt::format("needs {}; the nodes that have this are down", need)
+                        : fmt::format("needs {}; no node of the fleet has this", need);
+    return answer;
+  }
+  answer.jobs_ahead = static_cast<std::int64_t>(line.waiting.rank(key));
+  if (line.reservation && line.reservation->job == job.id) {
+    answer.expected_start = line.reservation->at;
+  }
+  const bool first = line.waiting.empty() || line.waiting.first().key == key;
+  if (!first) answer.blocked_by = line.waiting.first().key.job;
+  std::int64_t work = 0;
+  if (find_placement(cluster, demand, placement_, work)) {
+    answer.reason =
+        first || line.exhausted ? WaitReason::PendingEvaluation : WaitReason::ReservedForOther;
+    answer.detail =
+        first || line.exhausted
+            ? "fits now; the next decision looks at it"
+            : fmt::format("needs {}, which is free, but kept for job {}, which is before it", need,
+                          answer.blocked_by->value);
+    return answer;
+  }
+  const Free free = free_for(demand, cluster);
+  answer.reason =
+      enough_in_sum(demand, free) ? WaitReason::FragmentationBlocked : WaitReason::WaitingForTurn;
+  answer.detail =
+      fmt::format("needs {}; {}; {} jobs ahead", need, free_text(free), answer.jobs_ahead);
+  return answer;
+}
+
+}  // namespace gyre::reason

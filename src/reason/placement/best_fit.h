@@ -1,0 +1,15 @@
+#pragma once
+
+#include "reason/placement/placement.h"
+
+namespace gyre::reason {
+
+/// Best fit: the node that is left with the least. A fraction goes to the device that it fills
+/// best; a task without GPUs prefers nodes without them. Ties: least CPU left, then least memory
+/// left.
+class BestFit final : public PlacementPolicy {
+ public:
+  Score score(const Shape& shape, const Capacity& free, const Request& request) const override;
+};
+
+}  // namespace gyre::reason

@@ -1,0 +1,58 @@
+#include "reason/placement/demand.h"
+
+#include "reason/placement/placement.h"
+
+namespace gyre::reason {
+
+std::uint32_t DemandTable::intern(PartitionId partition, const std::vector<TaskGroup>& tasks,
+                                  const Cluster& cluster) {
+  const auto found = index_.find(Less::View{partition, &tasks});
+  if (found != index_.end()) {
+    refresh(demands_[found->second], cluster);
+    return found->second;
+  }
+  if (index_.size() >= kIdleMax && unused_.empty()) forget_idle();
+  std::uint32_t index = 0;
+  if (unused_.empty()) {
+    index = static_cast<std::uint32_t>(demands_.size());
+    demands_.emplace_back();
+  } else {
+    index = unused_.back();
+    unused_.pop_back();
+  }
+  demands_[index] = make(partition, tasks, cluster);
+  index_.emplace(Key{partition, tasks}, index);
+  return index;
+}
+
+Demand DemandTable::make(PartitionId partition, const std::vector<TaskGroup>& tasks,
+                         const Cluster& cluster) {
+  Demand demand;
+  demand.partition = partition;
+  for (const TaskGroup& group : tasks) demand.groups.push_back({group.count, group.request, {}});
+  refresh(demand, cluster);
+  return demand;
+}
+
+void DemandTable::refresh(Demand& demand, const Cluster& cluster) {
+  for (Demand::Group& group : demand.groups) {
+    while (group.could_run.size() < cluster.shape_count()) {
+      const ShapeId next{static_cast<std::uint32_t>(group.could_run.size())};
+      group.could_run.push_back(could_run(cluster.shape(next), group.request) ? 1 : 0);
+    }
+  }
+}
+
+void DemandTable::forget_idle() {
+  for (auto entry = index_.begin(); entry != index_.end();) {
+    if (demands_[entry->second].waiting.empty()) {
+      demands_[entry->second] = {};
+      unused_.push_back(entry->second);
+      entry = index_.erase(entry);
+    } else {
+      ++entry;
+    }
+  }
+}
+
+}  // namespace gyre::reason

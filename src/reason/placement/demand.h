@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "domain/cluster.h"
+#include "domain/request.h"
+#include "reason/queueing/waiting_list.h"
+
+namespace gyre::reason {
+
+/// What equal jobs ask for, in one partition. Jobs with the same demand are interchangeable to a
+/// placement, so what is learned about one ("does not fit now") holds for all.
+struct Demand {
+  struct Group {
+    std::int32_t count = 1;
+    Request request;
+    std::vector<std::uint8_t> could_run;  // by ShapeId
+  };
+
+  PartitionId partition;
+  std::vector<Group> groups;
+  WaitingList waiting;            // jobs in line with this demand
+  bool feasible = true;           // fits the nodes that are up, were they empty
+  bool fits_ever = true;          // fits all nodes, were they up and empty
+  std::uint64_t feasible_at = 0;  // fleet version for which these two hold; 0: never looked
+
+  /// Cluster::growth() at which a search last failed; what did not fit then does not fit until the
+  /// partition grows.
+  std::optional<std::uint64_t> failed_at;
+};
+
+/// Interns demands. Forgets those that nobody waits for once there are many.
+class DemandTable {
+ public:
+  /// The demand's index, valid while a job waits with it or until the next call.
+  std::uint32_t intern(PartitionId partition, const std::vector<TaskGroup>& tasks,
+                       const Cluster& cluster);
+  Demand& at(std::uint32_t index) { return demands_[index]; }
+  const Demand& at(std::uint32_t index) const { return demands_[index]; }
+
+  /// A demand outside the table, for questions.
+  static Demand make(PartitionId partition, const std::vector<TaskGroup>& tasks,
+                     const Cluster& cluster);
+  /// Brings `could_run` up to the cluster's shapes.
+  static void refresh(Demand& demand, const Cluster& cluster);
+
+  template <class Visitor>
+  void for_each(Visitor&& visit) {
+    for (auto& [key, index] : index_) visit(index, demands_[index]);
+  }
+
+ private:
+  static constexpr std::size_t kIdleMax = 4096;
+  using Key = std::pair<PartitionId, std::vector<TaskGroup>>;
+  struct Less {
+    using is_transparent = void;
+    using View = std::pair<PartitionId, const std::vector<TaskGroup>*>;
+    bool operator()(const Key& a, const Key& b) const { return a < b; }
+    bool operator()(const Key& a, const View& b) const {
+      return a.first != b.first ? a.first < b.first : a.second < *b.second;
+    }
+    bool operator()(const View& a, const Key& b) const {
+      return a.first != b.first ? a.first < b.first : *a.second < b.second;
+    }
+  };
+
+  void forget_idle();
+
+  std::map<Key, std::uint32_t, Less> index_;
+  std::vector<Demand> demands_;
+  std::vector<std::uint32_t> unused_;
+};
+
+}  // namespace gyre::reason

@@ -1,0 +1,73 @@
+#include "reason/preemption/victims.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace gyre::reason {
+namespace {
+
+struct Candidate {
+  const Job* job;
+  double at_risk;
+
+  auto rank() const { return std::tuple(job->spec.priority, at_risk, job->id); }
+};
+
+bool can_be_evicted(const Job& job, const Job& head) {
+  return job.spec.preemptible && job.spec.priority < head.spec.priority &&
+         (job.state == JobState::Running || job.state == JobState::Starting);
+}
+
+bool fits(const Question& question, const Demand& demand) {
+  return find_placement(question.cluster, demand, question.placement, question.work).has_value();
+}
+
+/// Takes victims back, dearest first, where the head fits without them gone.
+std::vector<JobId> spare(const Question& question, const Demand& demand, Trial& trial,
+                         const std::vector<Candidate>& victims) {
+  std::vector<JobId> needed;
+  for (auto victim = victims.rbegin(); victim != victims.rend(); ++victim) {
+    allocate_all(*victim->job, trial);
+    if (fits(question, demand)) continue;
+    release_all(*victim->job, trial);
+    needed.push_back(victim->job->id);
+  }
+  return needed;
+}
+
+}  // namespace
+
+double work_at_risk(const Job& job, Time now) {
+  Duration unsaved = now - job.attempt_started_at;
+  const auto& interval = job.spec.checkpoint.interval;
+  if (interval && interval->ns > 0) unsaved = Duration{unsaved.ns % interval->ns};
+  return static_cast<double>(gpu_total(job.spec.tasks).value) * static_cast<double>(unsaved.ns);
+}
+
+std::vector<JobId> choose_victims(const Question& question, const Job& head, const Demand& demand,
+                                  const std::set<JobId>& placed) {
+  std::vector<Candidate> candidates;
+  Trial trial(question.cluster, demand.partition);
+  for (const JobId id : placed) {
+    const Job& job = *question.jobs.find(id);
+    if (can_be_evicted(job, head)) candidates.push_back({&job, work_at_risk(job, question.now)});
+  }
+  if (candidates.empty()) return {};
+  for (const JobId id : placed) {
+    const Job& job = *question.jobs.find(id);
+    const bool leaving = job.state == JobState::Preempting || job.state == JobState::Stopping;
+    if (leaving) release_all(job, trial);
+  }
+  if (fits(question, demand)) return {};
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return a.rank() < b.rank(); });
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    release_all(*candidates[i].job, trial);
+    if (!fits(question, demand)) continue;
+    candidates.resize(i + 1);
+    return spare(question, demand, trial, candidates);
+  }
+  return {};
+}
+
+}  // namespace gyre::reason

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "domain/cluster.h"
+#include "domain/command.h"
+#include "domain/job_table.h"
+#include "domain/policy.h"
+#include "domain/wait_reason.h"
+#include "reason/line.h"
+#include "reason/placement/best_fit.h"
+#include "reason/placement/demand.h"
+
+namespace gyre::reason {
+
+/// How the scheduler's decisions take effect, at once: what it decides next already counts on them.
+class Actions {
+ public:
+  virtual ~Actions() = default;
+  /// The job starts there; its allocation is already taken from the cluster.
+  virtual void start(JobId job, std::vector<TaskPlacement> placement, StartRule rule) = 0;
+  /// The victim is to be stopped so that the beneficiary may start.
+  virtual void evict(JobId victim, JobId beneficiary) = 0;
+};
+
+/// What the scheduler may look at and change during one call. Owned by the controller.
+struct Scene {
+  Cluster& cluster;
+  const JobTable& jobs;
+  Time now;
+};
+
+/// Decides which waiting jobs start, where, and which running ones make room. Holds the lines of
+/// all partitions; is told of every change by the controller. Pure and copyable.
+///
+/// A partition is worked off from its first job: what fits starts, until a job does not. For that
+/// one, jobs may be evicted and room is reserved (EASY backfill: Lifka, JSSPP 1995, with the
+/// placement protected, not only a count); later jobs may overtake if they do not delay it.
+class Scheduler {
+ public:
+  const PolicySpec& policy() const { return policy_; }
+  void set_policy(const PolicySpec& policy, Scene scene);
+
+  /// A node joined the fleet, or went down or came up.
+  void fleet_joined(NodeId id, const NodeSpec& spec, Scene scene);
+  void fleet_changed(NodeId id, bool up, Scene scene);
+
+  /// Takes the lines as they are: no cycle is due. For a restored controller.
+  void settle();
+
+  /// False if the job could never run; it is not in line then.
+  bool enqueue(const Job& job, PartitionId partition, Scene scene);
+  void withdraw(const Job& job, PartitionId partition, Scene scene);
+  void job_placed(const Job& job, PartitionId partition);
+  /// Some or all of a job's resources were released. `gone`: it holds nothing any more.
+  void job_released(const Job& job, PartitionId partition, bool gone, Time now);
+  /// The job is on its way out: its end is now expected after `grace`.
+  void job_stopping(PartitionId partition);
+
+  /// Works off every partition with something stale. Looks at `work_max` node states at most.
+  void cycle(Scene scene, std::int64_t work_max, Actions& actions);
+
+  /// True if a job that asks for this could run on the fleet, were all nodes up and empty.
+  bool fits_ever(const std::vector<TaskGroup>& tasks, PartitionId partition) const;
+
+  /// Jobs that hold an allocation.
+  const std::set<JobId>& placed(PartitionId partition) { return line(partition).placed; }
+
+  /// Why the job does not run. Requires: it is queued, and no cycle is due.
+  Explanation explain(const Job& job, PartitionId partition, const Cluster& cluster) const;
+
+  std::vector<Reservation> reservations() const;
+  void restore_reservation(const Reservation& reservation, PartitionId partition);
+
+ private:
+  /// One partition's turn within one cycle.
+  struct Turn {
+    PartitionId partition;
+    Line& line;
+    Scene scene;
+    Actions& actions;
+    std::int64_t& work;
+    std::int64_t work_max;
+    bool spent() const { return work >= work_max; }
+  };
+
+  OrderKey key_of(const Job& job) const;
+  Line& line(PartitionId partition);
+  void sync_partitions(const Cluster& cluster);
+  void assess(Demand& demand) const;
+  void reassess(PartitionId partition, const Cluster& cluster);
+  void enter(const Job& job, std::uint32_t demand, Line& line);
+  bool leave(const OrderKey& key, std::uint32_t demand, Line& line);
+  bool try_start(const Waiting& entry, StartRule rule, Turn& turn);
+  bool try_start_beside(const Waiting& entry, Turn& turn);
+  void start_heads(Turn& turn);
+  void work_off(Turn& turn);
+  void evict_for(const Waiting& head, Turn& turn);
+  void backfill_one(const Waiting& entry, Turn& turn);
+  void backfill_all(Turn& turn);
+
+  PolicySpec policy_ = named_policies().back();
+  BestFit placement_;
+  DemandTable demands_;
+  std::vector<Line> lines_;  // by PartitionId
+  Cluster empty_;            // the fleet with nothing on it
+  Cluster empty_up_;         // the same, without the nodes that are down
+  std::uint64_t fleet_version_ = 1;
+};
+
+/// What a job asks for, for a person: "2 nodes with 8 H100 GPUs each".
+std::string describe(const std::vector<TaskGroup>& tasks);
+
+}  // namespace gyre::reason
