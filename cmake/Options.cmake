@@ -3,7 +3,6 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 set(GYRE_SANITIZE "" CACHE STRING "Sanitizers for everything, e.g. address,undefined or thread")
 option(GYRE_TESTS "Build the unit tests and the link tests" ON)
@@ -45,6 +44,8 @@ if(GYRE_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
+# No precompiled headers: measured on 21 files with g++ 12 on two cores, they save 6 s of 33 in the first build, but
+# their own files miss the cache: a second clone then builds in 14.5 s instead of 0.3 s.
 find_program(GYRE_CCACHE ccache)
 if(GYRE_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1 ${GYRE_CCACHE})

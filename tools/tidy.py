@@ -12,6 +12,7 @@ import argparse
 import ast
 import os
 import re
+import signal
 import sys
 
 MAX_FILE_LINES = 600
@@ -378,6 +379,7 @@ def findings(root):
 
 
 def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `tidy.py | head` ends quietly
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     here = os.path.dirname(os.path.abspath(__file__))
     parser.add_argument("--root", default=os.path.dirname(here))
