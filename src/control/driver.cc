@@ -37,6 +37,7 @@ Result<void> run(Controller& core, World& world, Journal& journal, Observer& obs
     if (last == before) continue;
     if (auto done = journal.commit(); !done) return done;
     world.committed(last);
+    observer.committed(last);
     for (const Command& command : commands) world.submit(command);
     if (options.events_per_snapshot > 0 &&
         last.value - last_snapshot.value >= options.events_per_snapshot) {

@@ -14,6 +14,8 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void after(const Event& event, const Decisions& decisions, const Controller& core) = 0;
+  /// Everything up to and including `seq` is durable: others may be told.
+  virtual void committed(EventSeq seq) { static_cast<void>(seq); }
 };
 
 struct DriverOptions {
