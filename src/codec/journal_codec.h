@@ -1,10 +1,13 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "domain/command.h"
+#include "domain/controller_state.h"
 #include "domain/event.h"
 #include "domain/job.h"
 
@@ -25,5 +28,9 @@ std::string encode(const Transition& transition);
 Result<Event> decode_event(std::string_view text);
 Result<Command> decode_command(std::string_view text);
 Result<Job> decode_job(std::string_view text);
+
+/// A state in parts of bounded size: all but its jobs first, then the jobs, some thousand a part.
+std::vector<std::string> encode(const ControllerState& state);
+Result<ControllerState> decode_state(std::span<const std::string> parts);
 
 }  // namespace gyre::codec

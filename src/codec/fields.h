@@ -1,0 +1,343 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <variant>
+
+#include "domain/command.h"
+#include "domain/controller_state.h"
+#include "domain/event.h"
+#include "domain/job.h"
+
+/// The one description of the recorded types, from which both directions follow. Names and defaults
+/// here are a file format: a field may be added, none renamed, and no default changed (the golden
+/// journals under tests/replay/ watch over it).
+namespace gyre::codec {
+
+template <class Owner, class Member>
+struct Field {
+  std::string_view name;
+  Member Owner::*member;
+};
+template <class Owner, class Member>
+Field(const char*, Member Owner::*) -> Field<Owner, Member>;
+
+/// `Fields<T>::list`: a tuple of Field, in the order of writing. A std::variant among them is
+/// written into the same object: its type's name as "type", then that type's fields.
+template <class T>
+struct Fields;
+
+/// `TypeName<T>::value`: what "type" says where T is an alternative of a variant.
+template <class T>
+struct TypeName;
+
+/// `EnumNames<E>::list`: by value, without gaps.
+template <class E>
+struct EnumNames;
+
+template <class T>
+concept Described = requires { Fields<T>::list; };
+template <class T>
+concept NamedEnum = requires { EnumNames<T>::list; };
+
+template <>
+struct EnumNames<PolicySpec::Order> {
+  static constexpr std::array<std::string_view, 2> list{"fifo", "priority"};
+};
+template <>
+struct EnumNames<PolicySpec::Backfill> {
+  static constexpr std::array<std::string_view, 2> list{"none", "easy"};
+};
+template <>
+struct EnumNames<StartRule> {
+  static constexpr std::array<std::string_view, 2> list{"head_of_line", "backfill"};
+};
+template <>
+struct EnumNames<TaskState> {
+  static constexpr std::array<std::string_view, 3> list{"starting", "running", "ended"};
+};
+template <>
+struct EnumNames<TaskExit::Kind> {
+  static constexpr std::array<std::string_view, 4> list{"exited", "signaled", "start_failed",
+                                                        "lost"};
+};
+template <>
+struct EnumNames<JobState> {
+  static constexpr std::array<std::string_view, kJobStateCount> list{
+      "queued", "starting", "running", "preempting", "stopping", "succeeded", "failed",
+      "cancelled"};
+};
+template <>
+struct EnumNames<Termination> {
+  static constexpr std::array<std::string_view, 10> list{
+      "none",      "completed",    "task_failed",       "start_refused", "node_lost",
+      "preempted", "user_request", "deadline_exceeded", "never_fits",    "misconfigured"};
+};
+
+template <>
+struct Fields<PolicySpec> {
+  static constexpr std::tuple list{
+      Field{"name", &PolicySpec::name}, Field{"order", &PolicySpec::order},
+      Field{"backfill", &PolicySpec::backfill}, Field{"preemption", &PolicySpec::preemption}};
+};
+template <>
+struct Fields<QueueSpec> {
+  static constexpr std::tuple list{Field{"name", &QueueSpec::name},
+                                   Field{"partition", &QueueSpec::partition}};
+};
+template <>
+struct Fields<NodeSpec> {
+  static constexpr std::tuple list{
+      Field{"name", &NodeSpec::name},           Field{"partition", &NodeSpec::partition},
+      Field{"gpu_model", &NodeSpec::gpu_model}, Field{"gpus", &NodeSpec::gpus},
+      Field{"gpu_memory", &NodeSpec::gpu_memory}, Field{"cpu", &NodeSpec::cpu},
+      Field{"memory", &NodeSpec::memory},       Field{"virtual_gpus", &NodeSpec::virtual_gpus}};
+};
+template <>
+struct Fields<Request> {
+  static constexpr std::tuple list{
+      Field{"gpus", &Request::gpus},             Field{"gpu_milli", &Request::gpu_milli},
+      Field{"gpu_memory", &Request::gpu_memory}, Field{"gpu_models", &Request::gpu_models},
+      Field{"cpu", &Request::cpu},               Field{"memory", &Request::memory}};
+};
+template <>
+struct Fields<TaskGroup> {
+  static constexpr std::tuple list{Field{"count", &TaskGroup::count},
+                                   Field{"request", &TaskGroup::request}};
+};
+template <>
+struct Fields<Checkpoint> {
+  static constexpr std::tuple list{
+      Field{"path", &Checkpoint::path}, Field{"interval", &Checkpoint::interval},
+      Field{"signal", &Checkpoint::signal}, Field{"grace", &Checkpoint::grace}};
+};
+template <>
+struct Fields<Retry> {
+  static constexpr std::tuple list{Field{"on_error", &Retry::on_error},
+                                   Field{"on_interruption", &Retry::on_interruption},
+                                   Field{"on_no_capacity", &Retry::on_no_capacity},
+                                   Field{"retries_max", &Retry::retries_max},
+                                   Field{"backoff", &Retry::backoff},
+                                   Field{"backoff_max", &Retry::backoff_max}};
+};
+template <>
+struct Fields<Launch> {
+  static constexpr std::tuple list{Field{"command", &Launch::command}, Field{"env", &Launch::env},
+                                   Field{"working_directory", &Launch::working_directory}};
+};
+template <>
+struct Fields<JobSpec> {
+  static constexpr std::tuple list{
+      Field{"name", &JobSpec::name},
+      Field{"tenant", &JobSpec::tenant},
+      Field{"queue", &JobSpec::queue},
+      Field{"priority", &JobSpec::priority},
+      Field{"preemptible", &JobSpec::preemptible},
+      Field{"tasks", &JobSpec::tasks},
+      Field{"expected_duration", &JobSpec::expected_duration},
+      Field{"deadline", &JobSpec::deadline},
+      Field{"checkpoint", &JobSpec::checkpoint},
+      Field{"retry", &JobSpec::retry},
+      Field{"launch", &JobSpec::launch}};
+};
+template <>
+struct Fields<Allocation> {
+  static constexpr std::tuple list{
+      Field{"devices", &Allocation::devices}, Field{"gpu_milli", &Allocation::gpu_milli},
+      Field{"cpu", &Allocation::cpu}, Field{"memory", &Allocation::memory}};
+};
+template <>
+struct Fields<TaskPlacement> {
+  static constexpr std::tuple list{Field{"rank", &TaskPlacement::rank},
+                                   Field{"node", &TaskPlacement::node},
+                                   Field{"allocation", &TaskPlacement::allocation}};
+};
+template <>
+struct Fields<TaskExit> {
+  static constexpr std::tuple list{
+      Field{"kind", &TaskExit::kind}, Field{"code", &TaskExit::code},
+      Field{"stopped", &TaskExit::stopped}, Field{"message", &TaskExit::message}};
+};
+template <>
+struct Fields<Job> {
+  static constexpr std::tuple list{Field{"id", &Job::id},
+                                   Field{"spec", &Job::spec},
+                                   Field{"submission_key", &Job::submission_key},
+                                   Field{"last_command", &Job::last_command},
+                                   Field{"state", &Job::state},
+                                   Field{"submitted_at", &Job::submitted_at},
+                                   Field{"state_since", &Job::state_since},
+                                   Field{"first_started_at", &Job::first_started_at},
+                                   Field{"attempt_started_at", &Job::attempt_started_at},
+                                   Field{"hold_until", &Job::hold_until},
+                                   Field{"attempt", &Job::attempt},
+                                   Field{"retries", &Job::retries},
+                                   Field{"preemptions", &Job::preemptions},
+                                   Field{"preempted_for", &Job::preempted_for},
+                                   Field{"placement", &Job::placement},
+                                   Field{"tasks", &Job::tasks},
+                                   Field{"ending", &Job::ending},
+                                   Field{"exit", &Job::exit}};
+};
+
+template <>
+struct Fields<Tick> {
+  static constexpr std::tuple<> list{};
+};
+template <>
+struct Fields<PolicySet> {
+  static constexpr std::tuple list{Field{"policy", &PolicySet::policy}};
+};
+template <>
+struct Fields<QueueSet> {
+  static constexpr std::tuple list{Field{"queue", &QueueSet::queue}};
+};
+template <>
+struct Fields<NodeJoined> {
+  static constexpr std::tuple list{Field{"node", &NodeJoined::node},
+                                   Field{"spec", &NodeJoined::spec}};
+};
+template <>
+struct Fields<NodeLost> {
+  static constexpr std::tuple list{Field{"node", &NodeLost::node},
+                                   Field{"cause", &NodeLost::cause}};
+};
+template <>
+struct Fields<NodeReturned> {
+  static constexpr std::tuple list{Field{"node", &NodeReturned::node}};
+};
+template <>
+struct Fields<JobSubmitted> {
+  static constexpr std::tuple list{Field{"job", &JobSubmitted::job},
+                                   Field{"spec", &JobSubmitted::spec},
+                                   Field{"submission_key", &JobSubmitted::submission_key}};
+};
+template <>
+struct Fields<JobStopRequested> {
+  static constexpr std::tuple list{Field{"job", &JobStopRequested::job}};
+};
+template <>
+struct Fields<TaskStarted> {
+  static constexpr std::tuple list{Field{"job", &TaskStarted::job},
+                                   Field{"attempt", &TaskStarted::attempt},
+                                   Field{"rank", &TaskStarted::rank}};
+};
+template <>
+struct Fields<TaskEnded> {
+  static constexpr std::tuple list{
+      Field{"job", &TaskEnded::job}, Field{"attempt", &TaskEnded::attempt},
+      Field{"rank", &TaskEnded::rank}, Field{"exit", &TaskEnded::exit}};
+};
+template <>
+struct Fields<Event> {
+  static constexpr std::tuple list{Field{"at", &Event::at}, Field{"seq", &Event::seq},
+                                   Field{"type", &Event::body}};
+};
+
+template <>
+struct Fields<StartGang> {
+  static constexpr std::tuple list{
+      Field{"job", &StartGang::job}, Field{"attempt", &StartGang::attempt},
+      Field{"placement", &StartGang::placement}, Field{"rule", &StartGang::rule}};
+};
+template <>
+struct Fields<StopGang> {
+  static constexpr std::tuple list{
+      Field{"job", &StopGang::job}, Field{"attempt", &StopGang::attempt},
+      Field{"cause", &StopGang::cause}, Field{"beneficiary", &StopGang::beneficiary},
+      Field{"grace", &StopGang::grace}};
+};
+template <>
+struct Fields<Command> {
+  static constexpr std::tuple list{Field{"id", &Command::id}, Field{"type", &Command::body}};
+};
+template <>
+struct Fields<Transition> {
+  static constexpr std::tuple list{
+      Field{"at", &Transition::at},           Field{"job", &Transition::job},
+      Field{"attempt", &Transition::attempt}, Field{"from", &Transition::from},
+      Field{"to", &Transition::to},           Field{"cause", &Transition::cause}};
+};
+
+template <>
+struct Fields<NodeState> {
+  static constexpr std::tuple list{Field{"spec", &NodeState::spec}, Field{"up", &NodeState::up}};
+};
+template <>
+struct Fields<Reservation::Spare> {
+  static constexpr std::tuple list{Field{"cpu", &Reservation::Spare::cpu},
+                                   Field{"memory", &Reservation::Spare::memory}};
+};
+template <>
+struct Fields<Reservation> {
+  static constexpr std::tuple list{
+      Field{"job", &Reservation::job}, Field{"at", &Reservation::at},
+      Field{"placement", &Reservation::placement}, Field{"free_then", &Reservation::free_then}};
+};
+/// All but `jobs`, which are written in parts of their own.
+template <>
+struct Fields<ControllerState> {
+  static constexpr std::tuple list{Field{"seq", &ControllerState::seq},
+                                   Field{"now", &ControllerState::now},
+                                   Field{"last_command", &ControllerState::last_command},
+                                   Field{"last_job", &ControllerState::last_job},
+                                   Field{"policy", &ControllerState::policy},
+                                   Field{"partitions", &ControllerState::partitions},
+                                   Field{"queues", &ControllerState::queues},
+                                   Field{"nodes", &ControllerState::nodes},
+                                   Field{"reservations", &ControllerState::reservations}};
+};
+
+template <>
+struct TypeName<Tick> {
+  static constexpr std::string_view value = "tick";
+};
+template <>
+struct TypeName<PolicySet> {
+  static constexpr std::string_view value = "policy_set";
+};
+template <>
+struct TypeName<QueueSet> {
+  static constexpr std::string_view value = "queue_set";
+};
+template <>
+struct TypeName<NodeJoined> {
+  static constexpr std::string_view value = "node_joined";
+};
+template <>
+struct TypeName<NodeLost> {
+  static constexpr std::string_view value = "node_lost";
+};
+template <>
+struct TypeName<NodeReturned> {
+  static constexpr std::string_view value = "node_returned";
+};
+template <>
+struct TypeName<JobSubmitted> {
+  static constexpr std::string_view value = "job_submitted";
+};
+template <>
+struct TypeName<JobStopRequested> {
+  static constexpr std::string_view value = "job_stop_requested";
+};
+template <>
+struct TypeName<TaskStarted> {
+  static constexpr std::string_view value = "task_started";
+};
+template <>
+struct TypeName<TaskEnded> {
+  static constexpr std::string_view value = "task_ended";
+};
+template <>
+struct TypeName<StartGang> {
+  static constexpr std::string_view value = "start_gang";
+};
+template <>
+struct TypeName<StopGang> {
+  static constexpr std::string_view value = "stop_gang";
+};
+
+}  // namespace gyre::codec

@@ -1,0 +1,31 @@
+#include "codec/printable.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <iterator>
+
+namespace gyre::codec {
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t kBytesMax = 60;
+  const bool cut = text.size() > kBytesMax;
+  if (cut) {
+    std::size_t end = kBytesMax;
+    while (end > kBytesMax - 4 && (text[end] & 0xc0) == 0x80) --end;
+    text = text.substr(0, end);
+  }
+  const bool utf8 = simdjson::validate_utf8(text.data(), text.size());
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return cut ? out + "..." : out;
+}
+
+}  // namespace gyre::codec

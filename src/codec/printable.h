@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace gyre::codec {
+
+/// `text` as an error message may repeat it: control characters and bytes that are not UTF-8
+/// escaped as \xNN, cut after some 60 bytes. What a stranger wrote cannot forge lines of a log or
+/// steer a terminal.
+std::string printable(std::string_view text);
+
+}  // namespace gyre::codec
