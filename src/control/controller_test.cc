@@ -1,0 +1,546 @@
+#include "control/controller.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <deque>
+
+#include "base/rng.h"
+
+namespace gyre::control {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr Duration kHour = seconds(3600);
+
+JobSpec job_of(std::int32_t gpus, std::int32_t nodes = 1) {
+  JobSpec spec;
+  spec.tasks = {{nodes, {}}};
+  spec.tasks[0].request.gpus = gpus;
+  return spec;
+}
+
+JobSpec with(JobSpec spec, Duration expected) {
+  spec.expected_duration = expected;
+  return spec;
+}
+
+JobSpec with_priority(JobSpec spec, int priority, bool preemptible = false) {
+  spec.priority = priority;
+  spec.preemptible = preemptible;
+  return spec;
+}
+
+/// A controller, told things one by one; remembers what it commanded.
+class ControllerTest : public ::testing::Test {
+ protected:
+  explicit ControllerTest(std::string_view policy = "preemptive") : core_(Config{}) {
+    tell(PolicySet{*policy_by_name(policy)});
+    tell(QueueSet{{"default", ""}});
+  }
+
+  const Decisions& tell(Event::Body body) {
+    const Decisions& decisions = core_.step({now_, EventSeq{++seq_}, std::move(body)});
+    for (const Command& command : decisions.commands) commands_.push_back(command);
+    return decisions;
+  }
+  void use(std::string_view policy) { tell(PolicySet{*policy_by_name(policy)}); }
+
+  NodeId add_node(std::int32_t gpus, std::string model = "A100") {
+    const NodeId id{static_cast<std::uint32_t>(core_.cluster().nodes().size())};
+    NodeSpec spec{"n" + std::to_string(id.value),
+                  "",
+                  std::move(model),
+                  gpus,
+                  {81920},
+                  {64000},
+                  {524288},
+                  true};
+    tell(NodeJoined{id, spec});
+    return id;
+  }
+
+  JobId submit(const JobSpec& spec) {
+    const JobId id{core_.jobs().last().value + 1};
+    tell(JobSubmitted{id, spec, {}});
+    return id;
+  }
+
+  void start_all(JobId id) {
+    const Job& job = *core_.jobs().find(id);
+    for (std::int32_t rank = 0; rank < task_count(job.spec.tasks); ++rank) {
+      tell(TaskStarted{id, job.attempt, rank});
+    }
+  }
+  void end_all(JobId id, TaskExit exit = {}) {
+    const std::int32_t attempt = job(id).attempt;
+    const std::int32_t count = task_count(job(id).spec.tasks);
+    for (std::int32_t rank = 0; rank < count; ++rank) tell(TaskEnded{id, attempt, rank, exit});
+  }
+  JobId submit_running(const JobSpec& spec) {
+    const JobId id = submit(spec);
+    start_all(id);
+    return id;
+  }
+
+  const Job& job(JobId id) const { return *core_.jobs().find(id); }
+  JobState state(JobId id) const { return job(id).state; }
+  WaitReason reason(JobId id) const { return core_.explain(job(id)).reason; }
+
+  Time now_;
+  std::uint64_t seq_ = 0;
+  Controller core_;
+  std::vector<Command> commands_;
+};
+
+TEST_F(ControllerTest, AJobThatFitsStartsAtOnceAndSucceeds) {
+  add_node(8);
+  const JobId id = submit(job_of(2));
+  EXPECT_EQ(state(id), JobState::Starting);
+  start_all(id);
+  EXPECT_EQ(state(id), JobState::Running);
+  end_all(id);
+  EXPECT_EQ(state(id), JobState::Succeeded);
+  EXPECT_EQ(job(id).ending, Termination::Completed);
+  EXPECT_EQ(core_.cluster().node({0}).free.gpu[0], 1000);
+}
+
+TEST_F(ControllerTest, AGangStartsOnDifferentNodesOrNotAtAll) {
+  add_node(8);
+  add_node(4);
+  const JobId gang = submit(job_of(8, 2));
+  EXPECT_EQ(state(gang), JobState::Failed);
+  EXPECT_EQ(job(gang).ending, Termination::NeverFits);
+  add_node(8);
+  const JobId fits = submit(job_of(8, 2));
+  ASSERT_EQ(state(fits), JobState::Starting);
+  EXPECT_EQ(job(fits).placement[0].node, NodeId{0});
+  EXPECT_EQ(job(fits).placement[1].node, NodeId{2});
+  const JobId next = submit(job_of(8, 2));
+  EXPECT_EQ(state(next), JobState::Queued);
+  EXPECT_TRUE(job(next).placement.empty());
+}
+
+TEST_F(ControllerTest, FractionsShareADeviceAndAreBestFitted) {
+  add_node(2);
+  JobSpec half = job_of(1);
+  half.tasks[0].request.gpu_milli = GpuMilli{600};
+  JobSpec quarter = half;
+  quarter.tasks[0].request.gpu_milli = GpuMilli{400};
+  const JobId a = submit(half);
+  const JobId b = submit(quarter);
+  const JobId c = submit(half);
+  EXPECT_EQ(job(a).placement[0].allocation.devices, 1);
+  EXPECT_EQ(job(b).placement[0].allocation.devices, 1);
+  EXPECT_EQ(job(c).placement[0].allocation.devices, 2);
+}
+
+TEST_F(ControllerTest, AGpuModelIsAConstraint) {
+  add_node(8, "T4");
+  add_node(8, "A100");
+  JobSpec spec = job_of(1);
+  spec.tasks[0].request.gpu_models = {"H100", "A100"};
+  EXPECT_EQ(job(submit(spec)).placement[0].node, NodeId{1});
+  spec.tasks[0].request.gpu_models = {"H100"};
+  const auto checked = core_.check(spec);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().kind, ErrorKind::NeverFits);
+  EXPECT_THAT(checked.error().message, ::testing::HasSubstr("1 H100 GPU"));
+}
+
+TEST_F(ControllerTest, StrictFifoLetsNobodyPass) {
+  use("fifo");
+  add_node(8);
+  const JobId running = submit_running(with(job_of(6), kHour));
+  const JobId head = submit(with(job_of(4), kHour));
+  const JobId small = submit(with(job_of(1), seconds(1)));
+  EXPECT_EQ(reason(head), WaitReason::WaitingForTurn);
+  EXPECT_EQ(reason(small), WaitReason::ReservedForOther);
+  EXPECT_EQ(core_.explain(job(small)).blocked_by, head);
+  end_all(running);
+  EXPECT_EQ(state(head), JobState::Starting);
+  EXPECT_EQ(state(small), JobState::Starting);
+}
+
+TEST_F(ControllerTest, BackfillStartsOnlyWhatDoesNotDelayTheHead) {
+  use("easy");
+  add_node(8);
+  submit_running(with(job_of(6), kHour));
+  const JobId head = submit(with(job_of(8), kHour));
+  const JobId too_long = submit(with(job_of(1), kHour * 2));
+  const JobId unknown = submit(job_of(1));
+  const JobId fits_in = submit(with(job_of(1), kHour / 2));
+  EXPECT_EQ(state(too_long), JobState::Queued);
+  EXPECT_EQ(state(unknown), JobState::Queued);
+  EXPECT_EQ(state(fits_in), JobState::Starting);
+  EXPECT_EQ(core_.explain(job(head)).expected_start, now_ + kHour);
+  EXPECT_EQ(reason(too_long), WaitReason::ReservedForOther);
+}
+
+TEST_F(ControllerTest, ALongJobMayRunBesideTheReservation) {
+  use("easy");
+  add_node(8);
+  add_node(8);
+  submit_running(with(job_of(6), kHour));             // node 0
+  submit_running(with(job_of(7), kHour * 5));         // node 1
+  const JobId head = submit(with(job_of(8), kHour));  // node 0 in an hour
+  const JobId beside = submit(with(job_of(1), kHour * 9));
+  EXPECT_EQ(state(head), JobState::Queued);
+  ASSERT_EQ(state(beside), JobState::Starting);
+  EXPECT_EQ(job(beside).placement[0].node, NodeId{1});
+}
+
+TEST_F(ControllerTest, EqualFreeGpusOnTheWrongNodesIsFragmentation) {
+  add_node(8);
+  add_node(8);
+  submit_running(job_of(5));
+  submit_running(job_of(5));
+  const JobId wide = submit(job_of(6));
+  EXPECT_EQ(reason(wide), WaitReason::FragmentationBlocked);
+  const JobId wider = submit(job_of(8));
+  EXPECT_EQ(reason(wider), WaitReason::WaitingForTurn);
+}
+
+TEST_F(ControllerTest, PreemptionTakesTheLeastAndOnlyFromLowerPriority) {
+  add_node(8);
+  const JobId precious = submit_running(with_priority(job_of(4), 7));
+  now_ = now_ + kHour;
+  const JobId old = submit_running(with_priority(job_of(2), 1, true));
+  now_ = now_ + kHour;
+  const JobId young = submit_running(with_priority(job_of(2), 1, true));
+  now_ = now_ + kHour;
+  const JobId urgent = submit(with_priority(job_of(2), 9));
+  EXPECT_EQ(state(precious), JobState::Running);
+  EXPECT_EQ(state(old), JobState::Running);
+  EXPECT_EQ(state(young), JobState::Preempting);
+  EXPECT_EQ(reason(urgent), WaitReason::WaitingForPreemption);
+  tell(Tick{});
+  EXPECT_EQ(state(old), JobState::Running) << "one preemption is on its way already";
+  end_all(young, {TaskExit::Kind::Signaled, 15, true, ""});
+  EXPECT_EQ(state(urgent), JobState::Starting);
+  EXPECT_EQ(state(young), JobState::Queued);
+  EXPECT_EQ(job(young).preemptions, 1);
+}
+
+TEST_F(ControllerTest, AJobThatEndsByItselfWhilePreemptedHasSucceeded) {
+  add_node(1);
+  const JobId low = submit_running(with_priority(job_of(1), 1, true));
+  submit(with_priority(job_of(1), 9));
+  ASSERT_EQ(state(low), JobState::Preempting);
+  end_all(low);
+  EXPECT_EQ(state(low), JobState::Succeeded);
+}
+
+TEST_F(ControllerTest, AFailedTaskStopsItsGang) {
+  add_node(1);
+  add_node(1);
+  const JobId gang = submit_running(job_of(1, 2));
+  commands_.clear();
+  tell(TaskEnded{gang, 1, 0, {TaskExit::Kind::Exited, 3, false, ""}});
+  EXPECT_EQ(state(gang), JobState::Stopping);
+  ASSERT_EQ(commands_.size(), 1U);
+  EXPECT_EQ(std::get<StopGang>(commands_[0].body).cause, Termination::TaskFailed);
+  tell(TaskEnded{gang, 1, 1, {TaskExit::Kind::Signaled, 15, true, ""}});
+  EXPECT_EQ(state(gang), JobState::Failed);
+  EXPECT_EQ(job(gang).exit.shell_code(), 3);
+}
+
+TEST_F(ControllerTest, ALostNodeRetriesItsJobsAndHoldsThoseThatNeedIt) {
+  const NodeId big = add_node(8);
+  add_node(2);
+  const JobId wide = submit_running(job_of(8));
+  tell(NodeLost{big, "power"});
+  EXPECT_EQ(state(wide), JobState::Queued);
+  EXPECT_EQ(reason(wide), WaitReason::OnHold);
+  ASSERT_TRUE(core_.next_wakeup());
+  now_ = *core_.next_wakeup();
+  tell(Tick{});
+  EXPECT_EQ(reason(wide), WaitReason::WaitingForProvisioning);
+  const JobId small = submit(job_of(1));
+  EXPECT_EQ(state(small), JobState::Starting) << "a job that no node can run blocks nobody";
+  tell(NodeReturned{big});
+  EXPECT_EQ(state(wide), JobState::Starting);
+  EXPECT_EQ(job(wide).attempt, 2);
+}
+
+TEST_F(ControllerTest, RetriesBackOffAndEnd) {
+  add_node(1);
+  JobSpec spec = job_of(1);
+  spec.retry = {true, true, true, 2, seconds(10), seconds(15)};
+  const JobId id = submit(spec);
+  const TaskExit bad{TaskExit::Kind::Exited, 1, false, ""};
+  end_all(id, bad);
+  EXPECT_EQ(core_.next_wakeup(), now_ + seconds(10));
+  now_ = now_ + seconds(10);
+  tell(Tick{});
+  end_all(id, bad);
+  EXPECT_EQ(core_.next_wakeup(), now_ + seconds(15));
+  now_ = now_ + seconds(15);
+  tell(Tick{});
+  end_all(id, bad);
+  EXPECT_EQ(state(id), JobState::Failed);
+}
+
+TEST_F(ControllerTest, AStopReachesEveryState) {
+  add_node(1);
+  const JobId running = submit_running(job_of(1));
+  const JobId waiting = submit(job_of(1));
+  tell(JobStopRequested{waiting});
+  EXPECT_EQ(state(waiting), JobState::Cancelled);
+  tell(JobStopRequested{running});
+  EXPECT_EQ(state(running), JobState::Stopping);
+  tell(JobStopRequested{running});
+  end_all(running);
+  EXPECT_EQ(state(running), JobState::Cancelled);
+  tell(JobStopRequested{running});
+  EXPECT_EQ(state(running), JobState::Cancelled);
+}
+
+TEST_F(ControllerTest, ADeadlineEndsAWaitingAndARunningJob) {
+  add_node(1);
+  JobSpec spec = job_of(1);
+  spec.deadline = seconds(60);
+  const JobId running = submit_running(spec);
+  const JobId waiting = submit(spec);
+  EXPECT_EQ(core_.next_wakeup(), Time{} + seconds(60));
+  now_ = Time{} + seconds(60);
+  tell(Tick{});
+  EXPECT_EQ(state(waiting), JobState::Failed);
+  EXPECT_EQ(state(running), JobState::Stopping);
+  end_all(running, {TaskExit::Kind::Signaled, 15, true, ""});
+  EXPECT_EQ(job(running).ending, Termination::DeadlineExceeded);
+  EXPECT_FALSE(core_.next_wakeup());
+}
+
+TEST_F(ControllerTest, PartitionsDoNotShareNodes) {
+  tell(QueueSet{{"left", "l"}});
+  tell(QueueSet{{"right", "r"}});
+  NodeSpec node{"n0", "r", "A100", 1, {}, {}, {}, false};
+  tell(NodeJoined{{0}, node});
+  JobSpec spec = job_of(1);
+  spec.queue = "left";
+  EXPECT_EQ(job(submit(spec)).ending, Termination::NeverFits);
+  spec.queue = "right";
+  EXPECT_EQ(state(submit(spec)), JobState::Starting);
+  spec.queue = "nowhere";
+  EXPECT_EQ(job(submit(spec)).ending, Termination::Misconfigured);
+}
+
+TEST_F(ControllerTest, EventsThatMakeNoSenseChangeNothing) {
+  add_node(1);
+  const JobId id = submit_running(job_of(1));
+  const ControllerState before = core_.state();
+  tell(TaskStarted{{99}, 1, 0});
+  tell(TaskStarted{id, 7, 0});
+  tell(TaskEnded{id, 1, 5, {}});
+  tell(TaskEnded{id, 1, -1, {}});
+  tell(NodeLost{{77}, ""});
+  tell(NodeReturned{{0}});
+  tell(JobStopRequested{{42}});
+  tell(JobSubmitted{id, job_of(1), {}});
+  ControllerState after = core_.state();
+  after.seq = before.seq;
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(commands_.size(), 1U);
+}
+
+TEST_F(ControllerTest, APlanSaysWhatASubmissionThenDoes) {
+  add_node(4);
+  const auto now = core_.plan(job_of(4));
+  ASSERT_TRUE(now);
+  EXPECT_TRUE(now->starts_now);
+  submit_running(with_priority(job_of(4), 1, true));
+  const auto later = core_.plan(job_of(1));
+  ASSERT_TRUE(later);
+  EXPECT_FALSE(later->starts_now);
+  EXPECT_THAT(later->preempts, ElementsAre(JobId{1}));
+  EXPECT_EQ(later->waiting.reason, WaitReason::WaitingForPreemption);
+  EXPECT_EQ(core_.jobs().size(), 1U);
+}
+
+// --- properties
+// -----------------------------------------------------------------------------------
+
+/// Draws events that a world could send, answering the controller's own commands.
+class RandomWorld {
+ public:
+  RandomWorld(std::uint64_t seed, std::string_view policy) : rng_(seed) {
+    pending_.push_back(PolicySet{*policy_by_name(policy)});
+    pending_.push_back(QueueSet{{"default", ""}});
+    pending_.push_back(QueueSet{{"other", "p"}});
+    nodes_ = static_cast<std::uint32_t>(1 + rng_.below(6));
+    for (std::uint32_t i = 0; i < nodes_; ++i) {
+      const auto gpus = static_cast<std::int32_t>(rng_.below(9));
+      const std::string partition = rng_.below(4) == 0 ? "p" : "";
+      const std::string model = rng_.below(2) == 0 ? "A100" : "T4";
+      pending_.push_back(NodeJoined{
+          {i}, {"n" + std::to_string(i), partition, model, gpus, {}, {16000}, {65536}, true}});
+    }
+  }
+
+  Event next(const Controller& core) {
+    if (rng_.below(3) == 0) now_ = now_ + milliseconds(static_cast<std::int64_t>(rng_.below(9000)));
+    if (const auto wakeup = core.next_wakeup(); wakeup && rng_.below(2) == 0) {
+      now_ = std::max(now_, *wakeup);
+    }
+    return {now_, EventSeq{++seq_}, body(core)};
+  }
+
+  void answer(const Commands& commands) {
+    for (const Command& command : commands) {
+      if (const auto* start = std::get_if<StartGang>(&command.body)) {
+        for (const TaskPlacement& task : start->placement) {
+          tasks_.push_back({start->job, start->attempt, task.rank, task.node, false});
+        }
+      }
+    }
+  }
+
+ private:
+  struct Task {
+    JobId job;
+    std::int32_t attempt;
+    std::int32_t rank;
+    NodeId node;
+    bool started;
+  };
+
+  Event::Body body(const Controller& core) {
+    if (!pending_.empty()) {
+      Event::Body first = pending_.front();
+      pending_.pop_front();
+      return first;
+    }
+    const std::uint64_t dice = rng_.below(20);
+    if (dice < 7) return submission(core);
+    if (dice == 7) return JobStopRequested{{1 + rng_.below(core.jobs().last().value + 1)}};
+    if (dice == 8) return node_event(core);
+    if (dice == 9) return Tick{};
+    return tasks_.empty() ? submission(core) : task_event();
+  }
+
+  Event::Body submission(const Controller& core) {
+    JobSpec spec;
+    if (rng_.below(5) == 0) spec.queue = "other";
+    spec.priority = static_cast<std::int32_t>(rng_.below(11));
+    spec.preemptible = rng_.below(2) == 0;
+    if (rng_.below(2) == 0) spec.expected_duration = seconds(1 + static_cast<int>(rng_.below(60)));
+    if (rng_.below(8) == 0) spec.deadline = seconds(1 + static_cast<int>(rng_.below(60)));
+    spec.retry.on_error = rng_.below(2) == 0;
+    const std::uint64_t groups = 1 + rng_.below(2);
+    for (std::uint64_t i = 0; i < groups; ++i) {
+      TaskGroup group;
+      group.count = 1 + static_cast<std::int32_t>(rng_.below(2));
+      group.request.gpus = static_cast<std::int32_t>(rng_.below(6));
+      if (group.request.gpus == 1) {
+        group.request.gpu_milli = GpuMilli{1 + static_cast<std::int32_t>(rng_.below(1000))};
+      }
+      if (rng_.below(3) == 0) group.request.gpu_models = {"A100"};
+      group.request.cpu = CpuMilli{static_cast<std::int64_t>(rng_.below(6000))};
+      spec.tasks.push_back(group);
+    }
+    return JobSubmitted{{core.jobs().last().value + 1}, spec, {}};
+  }
+
+  Event::Body node_event(const Controller& core) {
+    const NodeId node{static_cast<std::uint32_t>(rng_.below(nodes_))};
+    if (!core.cluster().node(node).up) return NodeReturned{node};
+    std::erase_if(tasks_, [&](const Task& task) { return task.node == node; });
+    return NodeLost{node, "test"};
+  }
+
+  Event::Body task_event() {
+    const std::size_t index = rng_.below(tasks_.size());
+    Task& task = tasks_[index];
+    if (!task.started && rng_.below(4) != 0) {
+      task.started = true;
+      return TaskStarted{task.job, task.attempt, task.rank};
+    }
+    TaskExit exit;
+    exit.kind = task.started ? TaskExit::Kind::Exited : TaskExit::Kind::StartFailed;
+    exit.code = static_cast<std::int32_t>(rng_.below(2));
+    const TaskEnded ended{task.job, task.attempt, task.rank, exit};
+    tasks_.erase(tasks_.begin() + static_cast<std::ptrdiff_t>(index));
+    return ended;
+  }
+
+  Rng rng_;
+  Time now_;
+  std::uint64_t seq_ = 0;
+  std::uint32_t nodes_ = 0;
+  std::deque<Event::Body> pending_;
+  std::vector<Task> tasks_;
+};
+
+/// Free resources, counted again from the jobs.
+void check_books(const Controller& core) {
+  std::vector<Capacity> used(core.cluster().nodes().size());
+  core.jobs().for_each([&](const Job& job) {
+    RC_ASSERT(is_placed(job.state) == !job.placement.empty());
+    for (std::size_t i = 0; i < job.placement.size(); ++i) {
+      if (job.tasks[i] == TaskState::Ended) continue;
+      const Allocation& part = job.placement[i].allocation;
+      Capacity& sum = used[job.placement[i].node.value];
+      sum.cpu += part.cpu;
+      for (std::size_t d = 0; d < kGpusPerNodeMax; ++d) {
+        if ((part.devices >> d & 1U) == 0) continue;
+        sum.gpu[d] = static_cast<std::int16_t>(sum.gpu[d] + part.gpu_milli.value);
+      }
+    }
+  });
+  for (std::size_t n = 0; n < used.size(); ++n) {
+    const Node& node = core.cluster().nodes()[n];
+    RC_ASSERT(node.free.cpu + used[n].cpu == node.spec.cpu);
+    for (std::size_t d = 0; d < static_cast<std::size_t>(node.spec.gpus); ++d) {
+      RC_ASSERT(node.free.gpu[d] + used[n].gpu[d] == 1000);
+    }
+  }
+}
+
+void check_reasons(const Controller& core) {
+  core.jobs().for_each([&](const Job& job) {
+    if (job.state != JobState::Queued) return;
+    const Explanation why = core.explain(job);
+    RC_ASSERT(!why.detail.empty());
+    RC_ASSERT(why.reason != WaitReason::NeverFits);
+    RC_ASSERT(why.reason != WaitReason::PendingEvaluation);  // a cycle has just ended
+    RC_ASSERT(why.reason != WaitReason::ReservedForOther || why.blocked_by.has_value());
+  });
+}
+
+class ControllerProperty : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ControllerProperty, RandomWorldsKeepTheBooksAndRestoredCoresDecideAlike) {
+  rc::check([&] {
+    const auto seed = *rc::gen::arbitrary<std::uint64_t>();
+    const int steps = *rc::gen::inRange(20, 400);
+    const int fork_at = *rc::gen::inRange(0, 400);
+    RandomWorld world(seed, GetParam());
+    Controller core{Config{}};
+    std::optional<Controller> twin;
+    for (int i = 0; i < steps; ++i) {
+      const Event event = world.next(core);
+      const Decisions decisions = core.step(event);
+      if (twin) RC_ASSERT(twin->step(event).commands == decisions.commands);
+      world.answer(decisions.commands);
+      check_books(core);
+      check_reasons(core);
+      if (i == fork_at) {
+        auto restored = Controller::restore(Config{}, core.state());
+        RC_ASSERT(restored.has_value());
+        RC_ASSERT(restored->state() == core.state());
+        twin.emplace(std::move(*restored));
+      }
+    }
+    if (twin) RC_ASSERT(twin->state() == core.state());
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, ControllerProperty,
+                         ::testing::Values("fifo", "easy", "priority", "priority-easy",
+                                           "preemptive"));
+
+}  // namespace
+}  // namespace gyre::control
