@@ -101,6 +101,7 @@ endfunction()
 
 # All tests of one layer are one GoogleTest program; ctest counts each case. The label is "unit.LAYER", with ".tsan" where
 # there are threads to race: one label, since gtest_discover_tests() loses lists, and ctest -L takes a pattern.
+# Tests and benches run from the root of the tree: GYRE_SOURCE_DIR is ".", so that two clones share the cache.
 function(gyre_tests NAME TESTS LIBS)
   if(NOT TESTS)
     return()
@@ -115,7 +116,7 @@ function(gyre_tests NAME TESTS LIBS)
     string(APPEND label .tsan)
   endif()
   target_link_libraries(gyre_${NAME}_test PRIVATE gyre_${NAME} ${LIBS} GTest::gmock GTest::gtest_main rapidcheck)
-  target_compile_definitions(gyre_${NAME}_test PRIVATE GYRE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_definitions(gyre_${NAME}_test PRIVATE GYRE_SOURCE_DIR=".")
   gtest_discover_tests(gyre_${NAME}_test TEST_PREFIX "${NAME}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" PROPERTIES LABELS ${label} TIMEOUT 120)
 endfunction()
@@ -156,7 +157,7 @@ function(gyre_benches)
     get_filename_component(stem "${source}" NAME_WE)
     add_executable(bench_${stem} "${source}")
     target_link_libraries(bench_${stem} PRIVATE ${everything} benchmark::benchmark)
-    target_compile_definitions(bench_${stem} PRIVATE GYRE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_compile_definitions(bench_${stem} PRIVATE GYRE_SOURCE_DIR=".")
     set_target_properties(bench_${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
     add_dependencies(benches bench_${stem})
   endforeach()
