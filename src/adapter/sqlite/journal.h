@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "control/controller.h"
@@ -28,8 +29,9 @@ struct JournalOptions {
 /// A controller continued from a store.
 struct Recovered {
   control::Controller core;
-  std::uint64_t events_replayed = 0;         // after the snapshot
-  std::optional<EventSeq> snapshot;          // the last event in the snapshot it started from
+  std::optional<EventSeq> snapshot;           // the last event in the snapshot it started from
+  std::uint64_t events_replayed = 0;          // after that
+  std::vector<std::string> snapshots_refused; // newer ones that were damaged, and how
 };
 
 /// The journal in one SQLite file in WAL mode. One transaction a commit, so records of one commit
@@ -47,13 +49,13 @@ class SqliteJournal final : public control::Journal {
   void append(const Event& event) override;
   void append(const Command& command) override;
   Result<void> commit() override;
-  Result<void> save(const control::ControllerState& state) override;
+  Result<void> save(const ControllerState& state) override;
 
   /// The core as the last commit left it: the newest whole snapshot, then every event after it.
   /// A core of an empty journal is a new one. Requires: nothing is appended and not committed.
   /// Errors: Invalid, a damaged record, or commands that come out otherwise than recorded; the
   /// message names the event.
-  Result<Recovered> recover(const control::Config& config) const;
+  Result<Recovered> recover(const control::Config& config);
 
   const std::string& cluster_id() const;  // 32 hexadecimal digits, made with the store
 

@@ -1,0 +1,171 @@
+#include "adapter/sqlite/database.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace gyre::adapter::sqlite {
+namespace {
+
+ErrorKind kind_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT: return ErrorKind::Invalid;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return ErrorKind::Conflict;
+    default: return ErrorKind::Internal;
+  }
+}
+
+std::string_view advice(int code) {
+  switch (code & 0xff) {
+    case SQLITE_NOTADB: return "; give the path of a Gyre journal";
+    case SQLITE_CORRUPT: return "; restore it from a copy";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return "; another process holds it: stop that one";
+    case SQLITE_FULL: return "; free space on its disk, then start again";
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN: return "; its folder must exist, and both must be writable";
+    default: return "; look at its disk, then start again";
+  }
+}
+
+tl::unexpected<Error> failure(sqlite3* connection, std::string_view path) {
+  const int code = sqlite3_extended_errcode(connection);
+  const int system = sqlite3_system_errno(connection);
+  return fail(kind_of(code), "journal '{}': {}{}{}{}", path, sqlite3_errmsg(connection),
+              system == 0 ? "" : ", ", system == 0 ? "" : std::strerror(system), advice(code));
+}
+
+// SQLite would make the file readable by all, and a journal holds its jobs' environment.
+void create_private(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (file >= 0) ::close(file);
+}
+
+int connect(const std::string& path, int flags, sqlite3*& connection) {
+  const int code = sqlite3_open_v2(path.c_str(), &connection, flags, nullptr);
+  if (code != SQLITE_OK) return code;
+  sqlite3_extended_result_codes(connection, 1);
+  return sqlite3_exec(connection, "PRAGMA schema_version", nullptr, nullptr, nullptr);
+}
+
+// "%" and "?" would mean something in a URI.
+std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+Statement& Statement::bind(int parameter, std::int64_t value) {
+  sqlite3_bind_int64(statement_.get(), parameter, value);
+  return *this;
+}
+
+Statement& Statement::bind(int parameter, std::string_view text) {
+  sqlite3_bind_text64(statement_.get(), parameter, text.data(), text.size(), SQLITE_STATIC,
+                      SQLITE_UTF8);
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  sqlite3* const connection = sqlite3_db_handle(statement_.get());
+  return failure(connection, sqlite3_db_filename(connection, "main"));
+}
+
+Result<void> Statement::run() {
+  const auto stepped = step();
+  reset();
+  if (!stepped) return tl::unexpected(stepped.error());
+  return {};
+}
+
+void Statement::reset() { sqlite3_reset(statement_.get()); }
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string_view Statement::text(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return bytes == nullptr ? std::string_view() : std::string_view(bytes, static_cast<size_t>(size));
+}
+
+void Database::Close::operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+
+Database::Database(std::string path, sqlite3* connection)
+    : path_(std::move(path)), connection_(connection) {}
+
+Result<Database> Database::open(const std::string& path, Mode mode, int busy_timeout_ms) {
+  constexpr int kFlags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const bool writes = mode == Mode::ReadWrite;
+  if (writes) create_private(path);
+  sqlite3* connection = nullptr;
+  int code =
+      connect(path, kFlags | (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY), connection);
+  Database database(path, connection);
+  if (connection == nullptr) return fail(ErrorKind::Internal, "journal '{}': no memory", path);
+  // A closed journal in a folder that cannot be written (no place for the index of its log) is
+  // complete in itself.
+  if (!writes && (code & 0xff) == SQLITE_CANTOPEN &&
+      ::access((path + "-wal").c_str(), F_OK) != 0 && ::access(path.c_str(), R_OK) == 0) {
+    code = connect(immutable_uri(path), kFlags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                   connection);
+    database.connection_.reset(connection);
+  }
+  if (code != SQLITE_OK) return failure(connection, path);
+  sqlite3_busy_timeout(connection, busy_timeout_ms);
+  return database;
+}
+
+Result<void> Database::execute(const std::string& sql) {
+  if (sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return failure(connection_.get(), path_);
+  }
+  return {};
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    return failure(connection_.get(), path_);
+  }
+  return Statement(statement);
+}
+
+Result<std::int64_t> Database::integer(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement) return tl::unexpected(statement.error());
+  if (auto row = statement->step(); !row) return tl::unexpected(row.error());
+  return statement->integer(0);
+}
+
+Result<std::string> Database::text(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement) return tl::unexpected(statement.error());
+  if (auto row = statement->step(); !row) return tl::unexpected(row.error());
+  return std::string(statement->text(0));
+}
+
+}  // namespace gyre::adapter::sqlite

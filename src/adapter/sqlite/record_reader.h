@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "adapter/sqlite/database.h"
+#include "control/journal.h"
+
+namespace gyre::adapter::sqlite {
+
+enum class RecordKind : unsigned char { Event, Command };
+
+/// What the table `records` holds of one record beside its text.
+struct RecordRow {
+  RecordKind kind = RecordKind::Event;
+  std::int64_t at = 0;
+  std::int64_t seq = 0;
+};
+
+/// CRC-32 (zlib) over a row's numbers and its text.
+std::uint32_t checksum(const RecordRow& row, std::string_view body);
+
+/// The records after a position, in order, each checked: its checksum, its place, its text.
+class RecordReader final : public control::JournalReader {
+ public:
+  /// `database` must outlive the reader, also where it is moved to.
+  static Result<RecordReader> open(Database& database, std::int64_t after_position);
+
+  Result<std::optional<control::Record>> next() override;
+
+ private:
+  RecordReader(std::string path, Statement select, std::int64_t position)
+      : path_(std::move(path)), select_(std::move(select)), position_(position) {}
+
+  std::string path_;
+  Statement select_;
+  std::int64_t position_;
+};
+
+}  // namespace gyre::adapter::sqlite
