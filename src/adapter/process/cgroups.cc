@@ -1,0 +1,267 @@
+#include "adapter/process/cgroups.h"
+
+#include <fmt/ranges.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+namespace gyre::process {
+namespace {
+
+constexpr std::int64_t kCpuPeriodUs = 100'000;
+
+bool listed(std::string_view commas, std::string_view wanted) {
+  while (!commas.empty()) {
+    const std::size_t end = std::min(commas.find(','), commas.size());
+    if (commas.substr(0, end) == wanted) return true;
+    commas.remove_prefix(std::min(end + 1, commas.size()));
+  }
+  return false;
+}
+
+/// The path of this process in one hierarchy, as /proc/self/cgroup has it ("4:memory:/a/b"); the
+/// hierarchy of version 2 has no controllers' names.
+std::string own_path(std::string_view controller) {
+  std::istringstream lines(read_control("/proc/self/cgroup"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string_view names = std::string_view(line).substr(first + 1, second - first - 1);
+    if (controller.empty() ? names.empty() : listed(names, controller)) {
+      return line.substr(second + 1);
+    }
+  }
+  return {};
+}
+
+/// The folder of this process's own group, empty if that hierarchy is not mounted. A line of
+/// mountinfo: "35 31 0:32 ROOT POINT options - TYPE source SUPER_OPTIONS".
+std::string own_folder(std::string_view type, std::string_view controller) {
+  std::istringstream lines(read_control("/proc/self/mountinfo"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t dash = line.find(" - ");
+    if (dash == std::string::npos) continue;
+    std::istringstream left(line.substr(0, dash));
+    std::istringstream right(line.substr(dash + 3));
+    std::string skipped, root, point, found_type, super_options;
+    left >> skipped >> skipped >> skipped >> root >> point;
+    right >> found_type >> skipped >> super_options;
+    if (found_type != type) continue;
+    if (!controller.empty() && !listed(super_options, controller)) continue;
+    std::string path = own_path(controller);
+    if (root != "/" && path.starts_with(root)) path.erase(0, root.size());
+    const std::string folder = path == "/" ? point : point + path;
+    // In a container the path may be the host's; the mount point is then the own group.
+    return ::access(folder.c_str(), F_OK) == 0 ? folder : point;
+  }
+  return {};
+}
+
+bool make_folder(const std::string& path) { return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST; }
+
+/// A parent folder in which groups can be made and `probe_file` of theirs can be set.
+std::string usable_parent(const std::string& parent, const char* probe_file, const char* value) {
+  if (!make_folder(parent)) return {};
+  const std::string probe = parent + "/probe";
+  const bool works = make_folder(probe) &&
+                     (probe_file == nullptr ||
+                      write_control(fmt::format("{}/{}", probe, probe_file), value).has_value());
+  ::rmdir(probe.c_str());
+  if (works) return parent;
+  ::rmdir(parent.c_str());
+  return {};
+}
+
+std::vector<pid_t> processes(const std::string& folder) {
+  std::vector<pid_t> pids;
+  std::istringstream text(read_control(folder + "/cgroup.procs"));
+  for (pid_t pid = 0; text >> pid;) pids.push_back(pid);
+  return pids;
+}
+
+/// Version 2 lets children have a controller only where no process is beside them: the own process
+/// goes into a leaf of its own, which helps if it was the only one.
+bool delegate(const std::string& own, const char* controller) {
+  const std::string control = own + "/cgroup.subtree_control";
+  const std::string order = fmt::format("+{}", controller);
+  if (write_control(control, order)) return true;
+  const std::vector<pid_t> here = processes(own);
+  if (here.size() != 1 || here.front() != ::getpid()) return false;
+  const std::string leaf = own + "/gyre-server";
+  return make_folder(leaf) && write_control(leaf + "/cgroup.procs", "0") &&
+         write_control(control, order);
+}
+
+long count_of(const std::string& file, std::string_view name) {
+  std::istringstream text(read_control(file));
+  std::string key;
+  for (long value = 0; text >> key >> value;) {
+    if (key == name) return value;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void TaskGroups::add_to(Records& records) const {
+  for (const std::string& folder : folders) records.emplace_back("cgroup", folder);
+  for (const auto& [file, content] : settings) {
+    records.emplace_back("cgroup_file", file);
+    records.emplace_back("cgroup_value", content);
+  }
+}
+
+TaskGroups TaskGroups::from(const Records& records) {
+  TaskGroups groups;
+  for (const auto& [name, value] : records) {
+    if (name == "cgroup") groups.folders.push_back(value);
+    if (name == "cgroup_file") groups.settings.emplace_back(value, "");
+    if (name == "cgroup_value" && !groups.settings.empty()) groups.settings.back().second = value;
+  }
+  return groups;
+}
+
+CgroupHost::CgroupHost(const std::string& instance) {
+  try_unified(instance);
+  try_v1(instance);
+  describe();
+}
+
+CgroupHost::~CgroupHost() {
+  for (const std::string& parent : {unified_, cpu_v1_, memory_v1_}) {
+    if (!parent.empty()) ::rmdir(parent.c_str());
+  }
+}
+
+void CgroupHost::try_unified(const std::string& instance) {
+  const std::string own = own_folder("cgroup2", "");
+  if (own.empty()) return;
+  const std::string offered = read_control(own + "/cgroup.controllers");
+  const auto has = [&](const char* name) { return offered.find(name) != std::string::npos; };
+  const bool cpu = has("cpu") && delegate(own, "cpu");
+  const bool memory = has("memory") && delegate(own, "memory");
+  if ((has("cpu") && !cpu) || (has("memory") && !memory)) {
+    why_not_ = fmt::format("other processes share the group {}; start it in one of its own, as in "
+                           "systemd-run --user --scope -p Delegate=yes",
+                           own);
+  }
+  const std::string parent = own + "/" + instance;
+  if (!make_folder(parent)) {
+    why_not_ = fmt::format("cannot make a group below {}: {}", own, error_text(errno));
+    return;
+  }
+  const std::string control = parent + "/cgroup.subtree_control";
+  unified_cpu_ = cpu && write_control(control, "+cpu");
+  unified_memory_ = memory && write_control(control, "+memory");
+  unified_ = usable_parent(parent, nullptr, nullptr);
+}
+
+void CgroupHost::try_v1(const std::string& instance) {
+  const std::string cpu = own_folder("cgroup", "cpu");
+  if (!unified_cpu_ && !cpu.empty()) {
+    cpu_v1_ = usable_parent(cpu + "/" + instance, "cpu.cfs_quota_us", "100000");
+  }
+  const std::string memory = own_folder("cgroup", "memory");
+  if (!unified_memory_ && !memory.empty()) {
+    memory_v1_ = usable_parent(memory + "/" + instance, "memory.limit_in_bytes", "1073741824");
+  }
+}
+
+void CgroupHost::describe() {
+  enforcement_.cpu = unified_cpu_ || !cpu_v1_.empty();
+  enforcement_.memory = unified_memory_ || !memory_v1_.empty();
+  const std::string reason =
+      why_not_.empty() ? "this process may make no control group for it" : why_not_;
+  const auto limit = [&](const char* what, bool kept, bool unified, const char* how) {
+    enforcement_.lines.push_back(
+        kept ? fmt::format("{}: enforced, {} (cgroup v{})", what, how, unified ? 2 : 1)
+             : fmt::format("{}: not enforced: {}", what, reason));
+  };
+  limit("CPU limit", enforcement_.cpu, unified_cpu_, "a task is slowed down to it");
+  limit("memory limit", enforcement_.memory, unified_memory_, "a task beyond it is killed");
+  const bool grouped = !unified_.empty() || enforcement_.cpu || enforcement_.memory;
+  enforcement_.lines.push_back(grouped
+                                   ? "end of a task: all that it forked ends with it (cgroup)"
+                                   : "end of a task: all that it forked ends with it (process tree)");
+  enforcement_.lines.push_back("GPUs: told by CUDA_VISIBLE_DEVICES, not enforced");
+}
+
+TaskGroups CgroupHost::plan(const std::string& name, CpuMilli cpu, MemoryMib memory) const {
+  TaskGroups groups;
+  const auto add = [&](const std::string& parent) {
+    if (!parent.empty()) groups.folders.push_back(parent + "/" + name);
+  };
+  add(unified_);
+  add(cpu_v1_);
+  add(memory_v1_);
+  const auto set = [&](const std::string& parent, const char* file, std::string value) {
+    groups.settings.emplace_back(fmt::format("{}/{}/{}", parent, name, file), std::move(value));
+  };
+  const std::int64_t quota = std::max<std::int64_t>(1000, cpu.value * kCpuPeriodUs / 1000);
+  if (cpu.value > 0 && unified_cpu_) set(unified_, "cpu.max", fmt::format("{} {}", quota, kCpuPeriodUs));
+  if (cpu.value > 0 && !cpu_v1_.empty()) {
+    set(cpu_v1_, "cpu.cfs_period_us", std::to_string(kCpuPeriodUs));
+    set(cpu_v1_, "cpu.cfs_quota_us", std::to_string(quota));
+  }
+  const std::string bytes = std::to_string(memory.value * 1'048'576);
+  if (memory.value > 0 && unified_memory_) {
+    set(unified_, "memory.max", bytes);
+    set(unified_, "memory.oom.group", "1");
+  }
+  if (memory.value > 0 && !memory_v1_.empty()) set(memory_v1_, "memory.limit_in_bytes", bytes);
+  return groups;
+}
+
+Result<void> create(const TaskGroups& groups) {
+  for (const std::string& folder : groups.folders) {
+    if (!make_folder(folder)) return os_error(fmt::format("cannot make the control group {}", folder));
+  }
+  for (const auto& [file, content] : groups.settings) {
+    if (auto done = write_control(file, content); !done) return done;
+  }
+  return {};
+}
+
+bool join(const TaskGroups& groups) {
+  return std::all_of(groups.folders.begin(), groups.folders.end(), [](const std::string& folder) {
+    return write_control(folder + "/cgroup.procs", "0").has_value();
+  });
+}
+
+bool kill_all(const TaskGroups& groups) {
+  bool none = true;
+  for (const std::string& folder : groups.folders) {
+    const std::vector<pid_t> pids = processes(folder);
+    if (pids.empty()) continue;
+    none = false;
+    if (write_control(folder + "/cgroup.kill", "1")) continue;
+    for (const pid_t pid : pids) ::kill(pid, SIGKILL);
+  }
+  return none;
+}
+
+long memory_kills(const TaskGroups& groups) {
+  long kills = 0;
+  for (const std::string& folder : groups.folders) {
+    kills = std::max({kills, count_of(folder + "/memory.events", "oom_kill"),
+                      count_of(folder + "/memory.oom_control", "oom_kill")});
+  }
+  return kills;
+}
+
+bool remove(const TaskGroups& groups) {
+  bool gone = true;
+  for (const std::string& folder : groups.folders) {
+    if (::rmdir(folder.c_str()) != 0 && errno != ENOENT) gone = false;
+  }
+  return gone;
+}
+
+}  // namespace gyre::process

@@ -1,0 +1,120 @@
+#include "adapter/process/child.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace gyre::process {
+namespace {
+
+enum class Step : int { Parent, Groups, Logs, Folder, Exec };
+
+/// What the child tells before it gives up.
+struct Failure {
+  Step step;
+  int error;
+};
+
+std::string describe(const Failure& failure, const SupervisorSpec& spec) {
+  const std::string why = error_text(failure.error);
+  switch (failure.step) {
+    case Step::Parent: return "the task's supervisor ended while starting it";
+    case Step::Groups: return fmt::format("cannot put the task into its control group: {}", why);
+    case Step::Logs: return fmt::format("cannot open the task's log files: {}", why);
+    case Step::Folder:
+      return fmt::format("cannot enter the working directory '{}': {}; create it on the node, or name "
+                         "another",
+                         spec.working_directory, why);
+    case Step::Exec: break;
+  }
+  const std::string& program = spec.command.front();
+  if (failure.error == ENOENT && program.find('/') == std::string::npos) {
+    return fmt::format("cannot run '{}': no such command on the task's PATH; install it on the node, "
+                       "or give its full path",
+                       program);
+  }
+  return fmt::format("cannot run '{}': {}", program, why);
+}
+
+void default_signals() {
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+bool redirect(const Fd& folder) {
+  const int input = ::open("/dev/null", O_RDONLY);
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND;
+  const int output = ::openat(folder.get(), kStdoutFile, kFlags, 0600);
+  const int errors = ::openat(folder.get(), kStderrFile, kFlags, 0600);
+  return input >= 0 && output >= 0 && errors >= 0 && ::dup2(input, STDIN_FILENO) >= 0 &&
+         ::dup2(output, STDOUT_FILENO) >= 0 && ::dup2(errors, STDERR_FILENO) >= 0;
+}
+
+bool enter(const Fd& folder, const SupervisorSpec& spec) {
+  if (!spec.working_directory.empty()) return ::chdir(spec.working_directory.c_str()) == 0;
+  if (::mkdirat(folder.get(), kWorkFolder, 0700) != 0 && errno != EEXIST) return false;
+  return ::fchdir(folder.get()) == 0 && ::chdir(kWorkFolder) == 0;
+}
+
+/// Becomes the command; returns only what kept it from it.
+Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor) {
+  ::setsid();
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor) return Step::Parent;  // it died before the line above
+  if (!join(spec.groups)) return Step::Groups;
+  if (!redirect(folder)) return Step::Logs;
+  if (!enter(folder, spec)) return Step::Folder;
+  ::umask(022);
+  ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  std::vector<char*> arguments;
+  for (const std::string& argument : spec.command) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+  }
+  arguments.push_back(nullptr);
+  std::vector<char*> environment;
+  for (const std::string& variable : spec.env) {
+    environment.push_back(const_cast<char*>(variable.c_str()));
+  }
+  environment.push_back(nullptr);
+  ::environ = environment.data();  // execvp() looks the command up in the task's own PATH
+  default_signals();
+  ::execvp(arguments.front(), arguments.data());
+  return Step::Exec;
+}
+
+}  // namespace
+
+Result<pid_t> start_child(const Fd& folder, const SupervisorSpec& spec) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return os_error("cannot start a task");
+  const Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  const pid_t supervisor = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) return os_error("cannot start another process on this node");
+  if (child == 0) {
+    const Step step = become(folder, spec, supervisor);
+    const Failure failure{step, errno};
+    static_cast<void>(!::write(write_end.get(), &failure, sizeof failure));
+    ::_exit(127);
+  }
+  write_end.reset();
+  Failure failure{};
+  ssize_t n = 0;
+  do {
+    n = ::read(read_end.get(), &failure, sizeof failure);
+  } while (n < 0 && errno == EINTR);
+  if (n != static_cast<ssize_t>(sizeof failure)) return child;  // closed by a successful exec
+  ::waitpid(child, nullptr, 0);
+  return fail(ErrorKind::Unavailable, "{}", describe(failure, spec));
+}
+
+}  // namespace gyre::process

@@ -1,0 +1,151 @@
+#include "adapter/process/process_executor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "adapter/process/folder.h"
+#include "adapter/process/process_tree.h"
+#include "adapter/process/spawn.h"
+#include "adapter/process/supervisor.h"
+#include "base/assert.h"
+
+namespace gyre::process {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDiscardWaitMs = 5'000;
+constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What tasks take over of this program's environment; nothing else, since it may hold secrets.
+constexpr std::array kInherited{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ",
+                                "TMPDIR"};
+
+std::vector<std::string> base_environment() {
+  std::vector<std::string> env;
+  for (const char* name : kInherited) {
+    const char* value = std::getenv(name);
+    if (value != nullptr) env.push_back(fmt::format("{}={}", name, value));
+  }
+  if (std::getenv("PATH") == nullptr) env.push_back(fmt::format("PATH={}", kDefaultPath));
+  return env;
+}
+
+std::vector<act::FoundTask> look_around(const std::string& folder) {
+  std::vector<act::FoundTask> found;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const auto key = act::parse_task_key(entry.path().filename().string());
+    if (!key) continue;
+    const bool ended = fs::exists(entry.path() / kExitFile, error);
+    found.push_back({.key = *key, .ended = ended});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const act::FoundTask& a, const act::FoundTask& b) { return a.key < b.key; });
+  return found;
+}
+
+bool wait_for_end(const Fd& process) {
+  pollfd wait{.fd = process.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&wait, 1, kDiscardWaitMs) > 0;
+}
+
+/// Has the supervisor end its task, and if that takes too long ends the supervisor.
+void end_supervised(const Fd& folder, pid_t supervisor) {
+  const Fd process = open_process(supervisor);
+  if (!process) return;
+  static_cast<void>(replace_file(folder, kStopFile, encode(act::StopOptions{}), Sync::No));
+  send_signal(process, SIGUSR1);
+  if (!wait_for_end(process)) {
+    send_signal(process, SIGKILL);
+    wait_for_end(process);
+  }
+  take_exit_code(process);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ProcessExecutor>> ProcessExecutor::open(ExecutorOptions options) {
+  std::error_code error;
+  fs::create_directories(options.folder, error);
+  options.folder = fs::canonical(options.folder, error).string();
+  const auto folder = open_folder(options.folder);
+  if (!folder) return tl::unexpected(folder.error());
+  ::fchmod(folder->get(), 0700);
+  Fd lock(::openat(folder->get(), kLockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return os_error(fmt::format("cannot write in the folder {}", options.folder));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(ErrorKind::Conflict, "another Gyre runs tasks in {}; stop it, or use another folder",
+                options.folder);
+  }
+  struct stat status {};
+  if (::fstat(folder->get(), &status) != 0) return os_error("cannot look at " + options.folder);
+  if (options.supervisor.empty()) options.supervisor = {"/proc/self/exe", kSupervisorCommand};
+  // The same after a restart, and no other folder of this machine has it.
+  std::string instance = fmt::format("gyre-{:x}-{:x}", status.st_dev, status.st_ino);
+  return std::unique_ptr<ProcessExecutor>(
+      new ProcessExecutor(std::move(options), std::move(lock), std::move(instance)));
+}
+
+ProcessExecutor::ProcessExecutor(ExecutorOptions options, Fd lock, std::string instance)
+    : options_(std::move(options)),
+      lock_(std::move(lock)),
+      instance_(std::move(instance)),
+      found_(look_around(options_.folder)),
+      cgroups_(instance_),
+      janitor_(options_.folder, options_.retention) {}
+
+ProcessExecutor::~ProcessExecutor() {
+  if (!loop_) return;
+  loop_->post(TaskLoop::Quit{});
+  thread_.join();
+}
+
+void ProcessExecutor::listen(act::TaskListener& listener) {
+  GYRE_ASSERT(!loop_);
+  loop_ = std::make_unique<TaskLoop>(LoopOptions{.folder = options_.folder,
+                                                 .supervisor = options_.supervisor,
+                                                 .base_env = base_environment(),
+                                                 .instance = instance_},
+                                     cgroups_, janitor_, listener);
+  const auto opened = loop_->open();
+  GYRE_ASSERT(opened);
+  thread_ = std::thread([this] { loop_->run(); });
+}
+
+void ProcessExecutor::start(const act::TaskStart& task) { loop_->post(task); }
+void ProcessExecutor::adopt(const act::TaskKey& key) { loop_->post(TaskLoop::Adopt{key}); }
+void ProcessExecutor::release(const act::TaskKey& key) { loop_->post(TaskLoop::Release{key}); }
+
+void ProcessExecutor::stop(const act::TaskKey& key, const act::StopOptions& options) {
+  loop_->post(TaskLoop::Stop{key, options});
+}
+
+void ProcessExecutor::discard(const act::TaskKey& key) {
+  const std::string path = options_.folder + "/" + act::to_string(key);
+  const auto folder = open_folder(path);
+  if (!folder) return;
+  auto state = inspect(*folder);
+  if (state && state->supervisor) {
+    end_supervised(*folder, *state->supervisor);
+    state = inspect(*folder);
+  }
+  if (!state) return;
+  kill_all(state->groups);
+  for (const pid_t pid : marked(instance_ + "/" + act::to_string(key))) ::kill(pid, SIGKILL);
+  remove(state->groups);
+  std::error_code error;
+  fs::remove_all(path, error);
+}
+
+}  // namespace gyre::process

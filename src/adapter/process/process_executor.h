@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "act/executor.h"
+#include "adapter/process/cgroups.h"
+#include "adapter/process/files.h"
+#include "adapter/process/janitor.h"
+#include "adapter/process/task_loop.h"
+#include "base/result.h"
+
+namespace gyre::process {
+
+struct ExecutorOptions {
+  std::string folder;  // of all tasks' folders; made if missing; used by one executor at a time
+  std::vector<std::string> supervisor;  // program and arguments; empty: this program's own
+  Retention retention;
+};
+
+/// Runs tasks as processes of this machine, each under a supervisor of its own that outlives this
+/// program: see docs/guide/local-node.md and docs/adr/0003-task-supervisor.md.
+class ProcessExecutor final : public act::Executor {
+ public:
+  /// Errors: Conflict, another executor uses the folder; Internal, the operating system.
+  static Result<std::unique_ptr<ProcessExecutor>> open(ExecutorOptions options);
+
+  /// Tasks go on. A later executor on the same folder may adopt them.
+  ~ProcessExecutor() override;
+  ProcessExecutor(const ProcessExecutor&) = delete;
+  ProcessExecutor& operator=(const ProcessExecutor&) = delete;
+
+  void listen(act::TaskListener& listener) override;
+  void start(const act::TaskStart& task) override;
+  void adopt(const act::TaskKey& key) override;
+  void stop(const act::TaskKey& key, const act::StopOptions& options) override;
+  void release(const act::TaskKey& key) override;
+  std::vector<act::FoundTask> found() const override { return found_; }
+  void discard(const act::TaskKey& key) override;
+
+  /// What of the tasks' limits is kept on this machine, and what is not.
+  const Enforcement& enforcement() const { return cgroups_.enforcement(); }
+
+  /// Waits until folders that need not be kept are gone.
+  void settle_retention() { janitor_.settle(); }
+
+ private:
+  ProcessExecutor(ExecutorOptions options, Fd lock, std::string instance);
+
+  const ExecutorOptions options_;
+  const Fd lock_;
+  const std::string instance_;
+  const std::vector<act::FoundTask> found_;
+  CgroupHost cgroups_;
+  Janitor janitor_;
+  std::unique_ptr<TaskLoop> loop_;
+  std::thread thread_;
+};
+
+}  // namespace gyre::process

@@ -1,0 +1,256 @@
+#include "adapter/process/supervisor.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <ctime>
+#include <optional>
+
+#include "adapter/process/child.h"
+#include "adapter/process/files.h"
+#include "adapter/process/folder.h"
+#include "adapter/process/process_tree.h"
+
+namespace gyre::process {
+namespace {
+
+constexpr std::size_t kExitFileBytes = 4096;
+constexpr Duration kDefaultGrace = seconds(10);  // for a bare SIGTERM, as when the machine halts
+constexpr Duration kSweepPause = milliseconds(5);
+constexpr Duration kSweepMax = seconds(60);
+
+Time monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
+}
+
+/// When what is sent to end the task.
+struct StopPlan {
+  std::optional<Time> term_at;  // none: SIGTERM has been sent
+  Time kill_at;
+  Duration grace;
+};
+
+class Supervisor {
+ public:
+  Supervisor(Fd folder, SupervisorSpec spec) : folder_(std::move(folder)), spec_(std::move(spec)) {}
+
+  SupervisorCode run();
+
+ private:
+  std::optional<TaskExit> run_command();
+  TaskExit wait_for_command();
+  void reap();
+  int wait_for_signal(std::optional<Time> deadline);
+  void on_signal(int signal);
+  void stop(const act::StopOptions& options);
+  void escalate();
+  bool sweep();
+  void explain(TaskExit& exit, bool swept, long memory_kills) const;
+
+  Fd folder_;
+  SupervisorSpec spec_;
+  pid_t command_ = 0;
+  std::optional<int> status_;  // of the command, once it has ended
+  std::optional<StopPlan> stop_;
+  bool killed_ = false;        // SIGKILL was sent since it outlived its grace
+};
+
+/// Marks the command as run, for good: after this no other supervisor will run it.
+SupervisorCode latch(const Fd& folder) {
+  const Fd started(
+      ::openat(folder.get(), kStartedFile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!started) {
+    return errno == EEXIST ? SupervisorCode::AlreadyRan : SupervisorCode::CannotWrite;
+  }
+  const bool durable = ::fsync(started.get()) == 0 && ::fsync(folder.get()) == 0;
+  return durable ? SupervisorCode::Done : SupervisorCode::CannotWrite;
+}
+
+/// Keeps room for the exit file, so that a disk that fills up later cannot swallow the exit code.
+bool reserve_exit_file(const Fd& folder) {
+  const std::string draft = std::string(kExitFile) + ".tmp";
+  const Fd file(::openat(folder.get(), draft.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  return file && ::posix_fallocate(file.get(), 0, kExitFileBytes) == 0;
+}
+
+SupervisorCode leave(const Fd& folder, TaskExit exit) {
+  exit.message.resize(std::min(exit.message.size(), kExitFileBytes / 2));
+  return replace_file(folder, kExitFile, encode(exit), Sync::Yes) ? SupervisorCode::Done
+                                                                  : SupervisorCode::CannotWrite;
+}
+
+SupervisorCode Supervisor::run() {
+  Records self{{"pid", std::to_string(::getpid())}};
+  spec_.groups.add_to(self);
+  if (!replace_file(folder_, kSupervisorFile, encode(self), Sync::No) ||
+      !reserve_exit_file(folder_)) {
+    return SupervisorCode::CannotWrite;
+  }
+  if (exists(folder_, kStopFile)) {
+    return leave(folder_, never_ran());
+  }
+  std::optional<TaskExit> exit;
+  if (const auto made = create(spec_.groups); !made) {
+    exit = start_failed(made.error());
+  } else {
+    if (const SupervisorCode code = latch(folder_); code != SupervisorCode::Done) {
+      remove(spec_.groups);
+      return code;
+    }
+    exit = run_command();
+  }
+  const bool ran = !exit;
+  if (ran) exit = wait_for_command();
+  const bool swept = sweep();
+  if (ran) explain(*exit, swept, memory_kills(spec_.groups));
+  remove(spec_.groups);
+  return leave(folder_, std::move(*exit));
+}
+
+/// nullopt: it runs.
+std::optional<TaskExit> Supervisor::run_command() {
+  const auto started = start_child(folder_, spec_);
+  if (!started) return start_failed(started.error());
+  command_ = *started;
+  ::unlinkat(folder_.get(), kSpecFile, 0);  // its secrets are kept no longer than needed
+  const Fd running(
+      ::openat(folder_.get(), kRunningFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  return std::nullopt;
+}
+
+TaskExit Supervisor::wait_for_command() {
+  // A stop that was asked for before the command ran.
+  if (exists(folder_, kStopFile)) on_signal(SIGUSR1);
+  for (reap(); !status_; reap()) {
+    std::optional<Time> deadline;
+    if (stop_) deadline = std::min(stop_->term_at.value_or(stop_->kill_at), stop_->kill_at);
+    on_signal(wait_for_signal(deadline));
+    if (stop_) escalate();
+  }
+  TaskExit exit;
+  exit.kind = WIFSIGNALED(*status_) ? TaskExit::Kind::Signaled : TaskExit::Kind::Exited;
+  exit.code = WIFSIGNALED(*status_) ? WTERMSIG(*status_) : WEXITSTATUS(*status_);
+  exit.stopped = stop_.has_value();
+  return exit;
+}
+
+/// Takes in all children that have ended; orphans of the command's become children too.
+void Supervisor::reap() {
+  int status = 0;
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+    if (pid == command_) status_ = status;
+  }
+}
+
+/// The signal that came, 0 at the deadline.
+int Supervisor::wait_for_signal(std::optional<Time> deadline) {
+  sigset_t all;
+  ::sigfillset(&all);
+  if (!deadline) return std::max(0, ::sigwaitinfo(&all, nullptr));
+  const Duration left{std::max<std::int64_t>(0, (*deadline - monotonic_now()).ns)};
+  const timespec wait{left.ns / 1'000'000'000, left.ns % 1'000'000'000};
+  return std::max(0, ::sigtimedwait(&all, nullptr, &wait));
+}
+
+void Supervisor::on_signal(int signal) {
+  if (signal == SIGTERM) stop({.checkpoint_signal = 0, .grace = kDefaultGrace});
+  if (signal != SIGUSR1) return;
+  const auto options = read_stop(folder_);
+  if (options && *options) stop(**options);
+}
+
+void Supervisor::stop(const act::StopOptions& options) {
+  const Time now = monotonic_now();
+  const Time kill_at = saturating_add(now, options.grace);
+  if (stop_) {
+    if (kill_at >= stop_->kill_at) return;
+    stop_->kill_at = kill_at;
+    stop_->grace = options.grace;
+    if (stop_->term_at) stop_->term_at = now;
+    return;
+  }
+  stop_ = StopPlan{.term_at = now, .kill_at = kill_at, .grace = options.grace};
+  if (options.checkpoint_signal == 0) return;
+  ::kill(-command_, options.checkpoint_signal);
+  stop_->term_at = saturating_add(now, options.grace / 2);
+}
+
+void Supervisor::escalate() {
+  const Time now = monotonic_now();
+  if (stop_->term_at && now >= *stop_->term_at) {
+    ::kill(-command_, SIGTERM);
+    ::kill(-command_, SIGCONT);  // one that is stopped could not end
+    stop_->term_at.reset();
+  }
+  if (now < stop_->kill_at) return;
+  killed_ = true;
+  ::kill(-command_, SIGKILL);
+  kill_all(spec_.groups);
+  stop_->kill_at = Time::max();
+}
+
+/// Ends all that the command left behind. False if something cannot be ended.
+bool Supervisor::sweep() {
+  const Time give_up = monotonic_now() + kSweepMax;
+  for (;;) {
+    const bool groups_empty = kill_all(spec_.groups);
+    // As the nearest subreaper this process inherits whatever detached itself from the command.
+    for (const pid_t pid : descendants(::getpid())) ::kill(pid, SIGKILL);
+    reap();
+    const bool no_child = ::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG | WNOWAIT) != 0;
+    if (no_child && groups_empty) return true;
+    if (monotonic_now() >= give_up) return false;
+    wait_for_signal(monotonic_now() + kSweepPause);
+  }
+}
+
+void Supervisor::explain(TaskExit& exit, bool swept, long memory_kills) const {
+  if (memory_kills > 0 && !exit.ok()) {
+    exit.message = fmt::format("out of memory: it used more than its {} MiB; ask for more memory",
+                               spec_.memory.value);
+  } else if (killed_) {
+    exit.message = fmt::format("did not end within {:.1f} s of being asked to; killed",
+                               stop_->grace.seconds());
+  } else if (stop_) {
+    exit.message = "stopped on request";
+  }
+  if (!swept) exit.message += "; processes of it are left that cannot be killed";
+}
+
+}  // namespace
+
+int supervise_task(const char* path) {
+  const auto code = [&]() -> SupervisorCode {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    ::prctl(PR_SET_NAME, "gyre-task");
+    if (::flock(kLockDescriptor, LOCK_EX | LOCK_NB) != 0) return SupervisorCode::NotMine;
+    ::fcntl(kLockDescriptor, F_SETFD, FD_CLOEXEC);
+    // Whatever else came along is the server's: its sockets must not live on in here.
+    ::close_range(kLockDescriptor + 1, ~0U, 0);
+    auto folder = open_folder(path);
+    if (!folder || ::chdir("/") != 0) return SupervisorCode::NotMine;
+    struct stat mine {}, theirs {};
+    if (::fstat(kLockDescriptor, &mine) != 0 ||
+        ::fstatat(folder->get(), kLockFile, &theirs, 0) != 0 || mine.st_ino != theirs.st_ino) {
+      return SupervisorCode::NotMine;
+    }
+    const auto text = read_file(*folder, kSpecFile);
+    if (!text || !*text) return SupervisorCode::NotMine;
+    auto spec = SupervisorSpec::decode(**text);
+    if (!spec) return leave(*folder, start_failed(spec.error()));
+    return Supervisor(std::move(*folder), std::move(*spec)).run();
+  }();
+  return static_cast<int>(code);
+}
+
+}  // namespace gyre::process

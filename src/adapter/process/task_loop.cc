@@ -1,0 +1,345 @@
+#include "adapter/process/task_loop.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "adapter/process/process_tree.h"
+#include "adapter/process/spawn.h"
+#include "base/assert.h"
+
+namespace gyre::process {
+namespace {
+
+constexpr std::uint64_t kOrdersToken = 0;
+constexpr std::uint64_t kFilesToken = 1;
+constexpr int kTickMs = 20;
+constexpr int kEagerRounds = 50;  // of fencing; later only each kLazyEvery-th tick tries again
+constexpr int kLazyEvery = 50;
+
+bool wait_on(const Fd& epoll, const Fd& what, std::uint64_t token) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = token;
+  return ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, what.get(), &event) == 0;
+}
+
+/// Why a supervisor gave up before the command ran.
+Error gave_up(int code) {
+  switch (static_cast<SupervisorCode>(code)) {
+    case SupervisorCode::CannotWrite:
+      return {ErrorKind::Internal,
+              "the task's folder cannot be written (is the disk full?); free space on the node"};
+    case SupervisorCode::NotMine:
+      return {ErrorKind::Internal, "the task's folder was changed while it was being started"};
+    default:
+      return {ErrorKind::Internal,
+              fmt::format("the task's supervisor ended before the command ran (code {}); see {}",
+                          code, kSupervisorLog)};
+  }
+}
+
+const TaskExit& lost() {
+  static const TaskExit exit{.kind = TaskExit::Kind::Lost,
+                             .message = "the task's supervisor was killed, or could not write down how "
+                                        "the task ended; what was left of it was ended"};
+  return exit;
+}
+
+}  // namespace
+
+TaskLoop::TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor,
+                   act::TaskListener& listener)
+    : options_(std::move(options)), cgroups_(cgroups), janitor_(janitor), listener_(listener) {}
+
+Result<void> TaskLoop::open() {
+  epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
+  wakeup_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  inotify_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!epoll_ || !wakeup_ || !inotify_ || !wait_on(epoll_, wakeup_, kOrdersToken) ||
+      !wait_on(epoll_, inotify_, kFilesToken)) {
+    return os_error("cannot watch tasks (epoll, inotify)");
+  }
+  return {};
+}
+
+void TaskLoop::post(Order order) {
+  {
+    const std::lock_guard guard(mutex_);
+    orders_.push_back(std::move(order));
+  }
+  const std::uint64_t one = 1;
+  static_cast<void>(!::write(wakeup_.get(), &one, sizeof one));
+}
+
+void TaskLoop::run() {
+  std::array<epoll_event, 64> events{};
+  for (;;) {
+    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                   ticking_ > 0 ? kTickMs : -1);
+    bool orders = false;
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t token = events[static_cast<std::size_t>(i)].data.u64;
+      if (token == kOrdersToken) orders = true;
+      if (token != kOrdersToken) wake(token);
+    }
+    if (orders && !carry_out_orders()) return;
+    if (ticking_ > 0) tick();
+  }
+}
+
+void TaskLoop::wake(std::uint64_t token) {
+  if (token == kFilesToken) return on_files();
+  const auto found = by_token_.find(token);
+  if (found != by_token_.end()) on_process_end(*found->second);
+}
+
+/// False when it was told to quit.
+bool TaskLoop::carry_out_orders() {
+  std::uint64_t count = 0;
+  static_cast<void>(!::read(wakeup_.get(), &count, sizeof count));
+  std::deque<Order> orders;
+  {
+    const std::lock_guard guard(mutex_);
+    orders.swap(orders_);
+  }
+  for (const Order& order : orders) {
+    if (std::holds_alternative<Quit>(order)) return false;
+    std::visit(
+        [this](const auto& one) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(one)>, Quit>) carry_out(one);
+        },
+        order);
+  }
+  return true;
+}
+
+void TaskLoop::carry_out(const act::TaskStart& start) {
+  if (tasks_.contains(start.key)) return;
+  const bool fresh = ::mkdir(path_of(start.key).c_str(), 0700) == 0;
+  Task* task = nullptr;
+  if (fresh || errno == EEXIST) task = open_task(start.key);
+  if (task == nullptr) {
+    const auto error = os_error(fmt::format("cannot make the folder {}", path_of(start.key)));
+    return end(*enter(start.key), start_failed(error.value()));
+  }
+  task->unborn = start;
+  settle(*task);
+}
+
+void TaskLoop::carry_out(const Adopt& order) {
+  if (tasks_.contains(order.key)) return;
+  if (Task* task = open_task(order.key)) return settle(*task);
+  end(*enter(order.key), never_ran());
+}
+
+void TaskLoop::carry_out(const Stop& order) {
+  if (!tasks_.contains(order.key)) {
+    // A folder that says so keeps a task that was never started from being started later.
+    ::mkdir(path_of(order.key).c_str(), 0700);
+    carry_out(Adopt{order.key});
+  }
+  Task& task = tasks_.at(order.key);
+  if (task.phase == Phase::Ended) return;
+  const auto earlier = read_stop(task.folder);
+  const bool sooner = !earlier || !*earlier || order.options.grace < (*earlier)->grace;
+  const bool written = !sooner || replace_file(task.folder, kStopFile, encode(order.options),
+                                               Sync::No).has_value();
+  // Without the file (a full disk) the supervisor's own idea of a grace has to do.
+  if (task.phase == Phase::Watched) send_signal(task.process, written ? SIGUSR1 : SIGTERM);
+}
+
+void TaskLoop::carry_out(const Release& order) {
+  const auto found = tasks_.find(order.key);
+  if (found != tasks_.end()) {
+    if (found->second.phase != Phase::Ended) return;
+    by_token_.erase(found->second.token);
+    tasks_.erase(found);
+  }
+  if (::access(path_of(order.key).c_str(), F_OK) == 0) janitor_.take(order.key);
+}
+
+TaskLoop::Task* TaskLoop::enter(const act::TaskKey& key) {
+  Task& task = tasks_[key];
+  task.key = key;
+  task.token = ++last_token_;
+  by_token_[task.token] = &task;
+  ++ticking_;  // Phase::Seeking
+  return &task;
+}
+
+/// The task with its folder open and watched; null where there is no folder, errno says why.
+TaskLoop::Task* TaskLoop::open_task(const act::TaskKey& key) {
+  const std::string path = path_of(key);
+  auto folder = open_folder(path);
+  if (!folder) return nullptr;
+  const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), IN_CREATE | IN_ONLYDIR);
+  if (watch < 0) return nullptr;
+  Task* task = enter(key);
+  task->folder = std::move(*folder);
+  task->watch = watch;
+  by_watch_[watch] = task;
+  return task;
+}
+
+/// Brings a task that is being sought, or whose supervisor has just ended, to what its folder says.
+void TaskLoop::settle(Task& task) {
+  auto state = inspect(task.folder);
+  if (!state) return;  // out of descriptors, say: the next tick tries again
+  if (state->running) tell_started(task);
+  if (state->exit) return end(task, *state->exit);
+  if (state->supervised) {
+    if (state->supervisor) seek(task, *state->supervisor);
+    return;
+  }
+  if (state->started) {
+    task.groups = state->groups;
+    task.phase = Phase::Fencing;
+    return fence(task);
+  }
+  if (task.unborn && !task.launched) return launch(task, state->lock);
+  record_and_end(task, task.launched ? start_failed(gave_up(-1)) : never_ran());
+}
+
+/// Watches the supervisor, unless it is gone already; then the next tick sees what it left.
+void TaskLoop::seek(Task& task, pid_t supervisor) {
+  Fd process = open_process(supervisor);
+  // Its pid may have been given to another since it was read; not while it still has the lock.
+  const auto again = inspect(task.folder);
+  if (!process || !again || !again->supervised) return;
+  watch_process(task, std::move(process));
+  if (exists(task.folder, kStopFile)) send_signal(task.process, SIGUSR1);
+}
+
+void TaskLoop::watch_process(Task& task, Fd process) {
+  if (!wait_on(epoll_, process, task.token)) return;  // the next tick seeks it again
+  task.process = std::move(process);
+  task.phase = Phase::Watched;
+  --ticking_;
+}
+
+void TaskLoop::launch(Task& task, const Fd& lock) {
+  task.launched = true;
+  if (auto done = try_launch(task, lock); !done) record_and_end(task, start_failed(done.error()));
+}
+
+Result<void> TaskLoop::try_launch(Task& task, const Fd& lock) {
+  const std::string spec = spec_of(*task.unborn).encode();
+  task.unborn.reset();
+  // Another supervisor's pid must not be taken for that of the one that holds the lock next.
+  ::unlinkat(task.folder.get(), kSupervisorFile, 0);
+  if (auto done = replace_file(task.folder, kSpecFile, spec, Sync::No); !done) return done;
+  auto process = spawn_supervisor(options_.supervisor, path_of(task.key), lock);
+  if (!process) return tl::unexpected(process.error());
+  watch_process(task, std::move(*process));
+  return {};
+}
+
+void TaskLoop::on_process_end(Task& task) {
+  if (task.phase != Phase::Watched) return;
+  const int code = take_exit_code(task.process);
+  task.process.reset();
+  task.phase = Phase::Seeking;
+  ++ticking_;
+  const bool gave_up_early = code > 0 && !exists(task.folder, kStartedFile) &&
+                             !exists(task.folder, kExitFile);
+  if (gave_up_early) return record_and_end(task, start_failed(gave_up(code)));
+  settle(task);
+}
+
+/// One round of ending what a killed supervisor left behind; over when nothing was found.
+void TaskLoop::fence(Task& task) {
+  const int round = task.rounds++;
+  if (round > kEagerRounds && round % kLazyEvery != 0) return;
+  const bool groups_empty = kill_all(task.groups);
+  const std::vector<pid_t> left = marked(mark_of(task.key));
+  for (const pid_t pid : left) ::kill(pid, SIGKILL);
+  if (!groups_empty || !left.empty()) return;
+  remove(task.groups);
+  record_and_end(task, lost());
+}
+
+void TaskLoop::tell_started(Task& task) {
+  if (std::exchange(task.told_started, true)) return;
+  listener_.started(task.key);
+}
+
+/// Ends a task for which no supervisor has left a last word.
+void TaskLoop::record_and_end(Task& task, const TaskExit& exit) {
+  // If this fails the task's end is the same after a restart, only found out anew.
+  static_cast<void>(replace_file(task.folder, kExitFile, encode(exit), Sync::Yes));
+  ::unlinkat(task.folder.get(), kSpecFile, 0);
+  end(task, exit);
+}
+
+void TaskLoop::end(Task& task, const TaskExit& exit) {
+  GYRE_ASSERT(task.phase != Phase::Ended);
+  if (task.phase != Phase::Watched) --ticking_;
+  task.phase = Phase::Ended;
+  by_watch_.erase(task.watch);
+  if (task.watch >= 0) ::inotify_rm_watch(inotify_.get(), task.watch);
+  task.process.reset();
+  task.folder.reset();
+  task.unborn.reset();
+  listener_.ended(task.key, exit);
+}
+
+void TaskLoop::on_files() {
+  alignas(inotify_event) std::array<char, 16'384> buffer{};
+  const ssize_t size = ::read(inotify_.get(), buffer.data(), buffer.size());
+  for (ssize_t at = 0; at < size;) {
+    inotify_event event{};
+    std::memcpy(&event, buffer.data() + at, sizeof event);
+    const char* name = buffer.data() + at + sizeof event;
+    at += static_cast<ssize_t>(sizeof event + event.len);
+    if ((event.mask & IN_Q_OVERFLOW) != 0) {
+      for (auto& [key, task] : tasks_) {
+        if (task.phase != Phase::Ended && exists(task.folder, kRunningFile)) tell_started(task);
+      }
+    }
+    const auto found = by_watch_.find(event.wd);
+    if (found == by_watch_.end() || event.len == 0) continue;
+    if (std::strcmp(name, kRunningFile) == 0) tell_started(*found->second);
+  }
+}
+
+void TaskLoop::tick() {
+  for (auto& [key, task] : tasks_) {
+    if (task.phase == Phase::Seeking) settle(task);
+    else if (task.phase == Phase::Fencing) fence(task);
+  }
+}
+
+std::string TaskLoop::path_of(const act::TaskKey& key) const {
+  return options_.folder + "/" + act::to_string(key);
+}
+
+std::string TaskLoop::mark_of(const act::TaskKey& key) const {
+  return options_.instance + "/" + act::to_string(key);
+}
+
+SupervisorSpec TaskLoop::spec_of(const act::TaskStart& start) const {
+  SupervisorSpec spec{.key = act::to_string(start.key),
+                      .command = start.command,
+                      .env = options_.base_env,
+                      .working_directory = start.working_directory,
+                      .memory = start.memory,
+                      .groups = cgroups_.plan(act::to_string(start.key), start.cpu, start.memory)};
+  const auto set = [&](const std::string& name, const std::string& value) {
+    std::erase_if(spec.env, [&](const std::string& one) { return one.starts_with(name + "="); });
+    spec.env.push_back(name + "=" + value);
+  };
+  for (const auto& [name, value] : start.env) set(name, value);
+  set(kMarkName, mark_of(start.key));
+  return spec;
+}
+
+}  // namespace gyre::process
