@@ -19,6 +19,7 @@ class JobTable {
 
   Job* find(JobId id);
   const Job* find(JobId id) const;
+  JobId first() const { return {first_}; }  // no job below it is kept
   JobId last() const { return {first_ + index_.size() - 1}; }
   std::size_t size() const { return size_; }
 
