@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "act/task_logs.h"
+#include "live/inbox.h"
+#include "server/api/event_feed.h"
+#include "server/api/router.h"
+#include "server/api/views.h"
+
+namespace gyre::server {
+
+struct ApiOptions {
+  std::size_t page_default = 100;
+  std::size_t page_max = 1000;  // entries of one list page
+};
+
+/// The REST resources of api/openapi.yaml. Reads copy plain data on the driver's thread and are
+/// written as text on the connection's; nothing here blocks. Thread-safe.
+class Api {
+ public:
+  /// All three outlive the last reply.
+  Api(live::Inbox& inbox, const act::TaskLogs& logs, EventFeed& feed,
+      const ApiOptions& options = {});
+
+  void handle(http::Request request, http::Reply reply) const {
+    router_.handle(std::move(request), std::move(reply));
+  }
+
+ private:
+  void add_job_routes();
+  void add_cluster_routes();
+  void add_event_routes();
+  void add_log_routes();
+  void add_meta_routes();
+
+  void list_jobs(const Call& call) const;
+  void submit_job(const Call& call) const;
+  void show_job(const Call& call) const;
+  void act_on_job(const Call& call) const;
+  void explain_job(const Call& call) const;
+  void plan_job(const Call& call) const;
+  void list_events(const Call& call) const;
+  void read_log(const Call& call) const;
+  void follow_log(const Call& call, const act::LogQuery& query) const;
+
+  /// Runs `look` on the driver's thread and `show` with its result on the I/O thread.
+  template <class T>
+  void ask(const Call& call, std::function<Result<T>(const control::Controller&)> look,
+           std::function<http::Response(const T&)> show) const {
+    const auto asked = inbox_.ask(
+        [reply = call.reply, look = std::move(look), show = std::move(show)](const auto& core) {
+          const auto seen = std::make_shared<const Result<T>>(look(core));
+          reply([seen, show] {
+            return *seen ? show(**seen) : http::respond(http::problem_of(seen->error()));
+          });
+        });
+    if (!asked) call.fail(http::problem_of(asked.error()));
+  }
+
+  live::Inbox& inbox_;
+  const act::TaskLogs& logs_;
+  EventFeed& feed_;
+  const ApiOptions options_;
+  Router router_;
+};
+
+/// Parameters of a query, each with one clear problem if it is wrong.
+std::optional<http::Problem> read_number(const http::Request& request, std::string_view name,
+                                         std::uint64_t max, std::uint64_t& number);
+std::optional<http::Problem> read_flag(const http::Request& request, std::string_view name,
+                                       bool& flag);
+http::Problem bad_parameter(std::string_view name, std::string detail, std::string suggestion = {});
+
+/// The id in a job's path. Errors: NotFound for what is no id.
+Result<JobId> read_job_id(const std::string& text);
+
+/// The job, or NotFound.
+Result<const Job*> find_job(const control::Controller& core, JobId id);
+
+http::Response json_response(JsonText text);
+
+}  // namespace gyre::server

@@ -1,0 +1,94 @@
+#include "server/api/event_feed.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace gyre::server {
+namespace {
+
+template <class T>
+bool parse_whole(std::string_view text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+}  // namespace
+
+std::string to_string(FeedPosition position) {
+  return fmt::format("{}.{}", position.seq.value, position.index);
+}
+
+std::optional<FeedPosition> parse_feed_position(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  FeedPosition position;
+  if (dot == text.npos || !parse_whole(text.substr(0, dot), position.seq.value) ||
+      !parse_whole(text.substr(dot + 1), position.index)) {
+    return std::nullopt;
+  }
+  return position;
+}
+
+EventFeed::EventFeed(std::size_t events_max, EventSeq start)
+    : events_max_(events_max), floor_{start, std::numeric_limits<std::uint32_t>::max()} {}
+
+void EventFeed::after(const Event& event, const control::Decisions& decisions,
+                      const control::Controller& core) {
+  std::uint32_t index = 0;
+  for (const Transition& transition : decisions.transitions) {
+    const Job* job = core.jobs().find(transition.job);
+    pending_.push_back({{event.seq, index++}, transition, job ? job->spec.name : std::string()});
+  }
+}
+
+void EventFeed::committed(EventSeq) {
+  if (pending_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (JobEvent& event : pending_) events_.push_back(std::move(event));
+  pending_.clear();
+  while (events_.size() > events_max_) {
+    floor_ = events_.front().position;
+    events_.pop_front();
+  }
+  for (const auto& [number, wake] : wakes_) wake();
+}
+
+EventFeed::Page EventFeed::read(std::optional<FeedPosition> after, std::optional<JobId> job,
+                                std::size_t count_max) const {
+  const std::lock_guard lock(mutex_);
+  const FeedPosition newest = events_.empty() ? floor_ : events_.back().position;
+  Page page;
+  // A position beyond the newest is of another store: start over.
+  page.missed = after && (*after < floor_ || *after > newest);
+  page.last = after && !page.missed ? *after : floor_;
+  auto next = std::upper_bound(
+      events_.begin(), events_.end(), page.last,
+      [](FeedPosition position, const JobEvent& event) { return position < event.position; });
+  for (; next != events_.end() && page.events.size() < count_max; ++next) {
+    page.last = next->position;
+    if (!job || next->transition.job == *job) page.events.push_back(*next);
+  }
+  page.more = next != events_.end();
+  return page;
+}
+
+FeedPosition EventFeed::last() const {
+  const std::lock_guard lock(mutex_);
+  return events_.empty() ? floor_ : events_.back().position;
+}
+
+EventFeed::Subscription::Subscription(EventFeed& feed, std::function<void()> wake) : feed_(feed) {
+  const std::lock_guard lock(feed_.mutex_);
+  number_ = feed_.next_number_++;
+  feed_.wakes_.emplace(number_, std::move(wake));
+}
+
+EventFeed::Subscription::~Subscription() {
+  const std::lock_guard lock(feed_.mutex_);
+  feed_.wakes_.erase(number_);
+}
+
+}  // namespace gyre::server

@@ -1,0 +1,277 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <variant>
+
+#include "base/units.h"
+#include "codec/job_spec_text.h"
+#include "server/api/api.h"
+
+namespace gyre::server {
+namespace {
+
+/// States as a set of bits. Errors: an unknown name.
+std::optional<http::Problem> read_states(const http::Request& request, unsigned& states) {
+  const auto text = request.query_value("state");
+  if (!text) return std::nullopt;
+  std::vector<std::string> names;
+  for (int i = 0; i < kJobStateCount; ++i) {
+    names.emplace_back(to_string(static_cast<JobState>(i)));
+  }
+  states = 0;
+  std::string_view rest = *text;
+  for (;;) {
+    const std::string_view word = rest.substr(0, rest.find(','));
+    const auto found = std::find(names.begin(), names.end(), word);
+    if (found == names.end()) {
+      const std::string near = nearest(word, names);
+      return bad_parameter(
+          "state", fmt::format("'{}' is no state; states are {}", word, fmt::join(names, ", ")),
+          near.empty() ? "" : fmt::format("did you mean '{}'?", near));
+    }
+    states |= 1U << static_cast<unsigned>(found - names.begin());
+    if (word.size() == rest.size()) return std::nullopt;
+    rest.remove_prefix(word.size() + 1);
+  }
+}
+
+struct JobPage {
+  std::vector<JobView> jobs;
+  std::optional<JobId> next;  // the page after this one starts below it
+};
+
+/// Newest first, ids below `below`. O(ids passed).
+JobPage page_of(const control::Controller& core, JobId below, unsigned states, std::size_t limit) {
+  JobPage page;
+  const JobTable& jobs = core.jobs();
+  for (std::uint64_t id = std::min(below.value, jobs.last().value + 1); id-- > 1;) {
+    if (id < jobs.first().value) break;
+    const Job* job = jobs.find({id});
+    if (job == nullptr || (states >> static_cast<unsigned>(job->state) & 1U) == 0) continue;
+    if (page.jobs.size() == limit) {
+      page.next = page.jobs.back().id;
+      break;
+    }
+    page.jobs.push_back(view_job(core, *job, false));
+  }
+  return page;
+}
+
+/// "resources.gpu", "command[2]" as RFC 6901 pointers.
+std::string json_pointer(const std::string& path) {
+  std::string pointer;
+  for (const char c : path) {
+    if (pointer.empty()) pointer += '/';
+    if (c == '.' || c == '[') {
+      pointer += '/';
+    } else if (c == '~') {
+      pointer += "~0";
+    } else if (c == '/') {
+      pointer += "~1";
+    } else if (c != ']') {
+      pointer += c;
+    }
+  }
+  return pointer;
+}
+
+http::Problem spec_problem(const std::vector<codec::SpecProblem>& found) {
+  http::Problem problem{422, "invalid-job-spec", "The job spec is not valid", "", {}, {}};
+  problem.detail = codec::describe(found.front());
+  if (found.size() > 1) problem.detail += fmt::format(" (and {} more)", found.size() - 1);
+  for (const codec::SpecProblem& item : found) {
+    problem.errors.push_back({json_pointer(item.path), item.message, item.suggestion});
+  }
+  return problem;
+}
+
+/// The spec in the body of a request.
+std::variant<JobSpec, http::Problem> read_spec(const http::Request& request) {
+  const std::string type = request.media_type();
+  const bool yaml =
+      type == "application/yaml" || type == "application/x-yaml" || type == "text/yaml";
+  if (!yaml && type != "application/json") {
+    return http::Problem{415,
+                         "media-type",
+                         "The content type is not supported",
+                         fmt::format("'{}': send application/json or application/yaml", type),
+                         {},
+                         {{"Accept-Post", "application/json, application/yaml"}}};
+  }
+  auto spec =
+      codec::parse_job_spec(request.body, yaml ? codec::SpecFormat::Yaml : codec::SpecFormat::Json);
+  if (!spec) return spec_problem(spec.error());
+  return std::move(*spec);
+}
+
+constexpr std::size_t kKeyBytesMax = 256;
+
+}  // namespace
+
+void Api::add_job_routes() {
+  router_.add("GET", "/v1/jobs", {"state", "limit", "cursor"},
+              [this](const Call& call) { list_jobs(call); });
+  router_.add("POST", "/v1/jobs", {}, [this](const Call& call) { submit_job(call); });
+  router_.add("GET", "/v1/jobs/{id}", {}, [this](const Call& call) { show_job(call); });
+  router_.add("POST", "/v1/jobs/{id}/actions", {}, [this](const Call& call) { act_on_job(call); });
+  router_.add("GET", "/v1/jobs/{id}/explanation", {},
+              [this](const Call& call) { explain_job(call); });
+  router_.add("POST", "/v1/plans", {}, [this](const Call& call) { plan_job(call); });
+}
+
+void Api::list_jobs(const Call& call) const {
+  unsigned states = (1U << kJobStateCount) - 1;
+  std::uint64_t limit = options_.page_default;
+  std::uint64_t cursor = std::numeric_limits<std::uint64_t>::max();
+  if (auto wrong = read_states(call.request, states)) return call.fail(*wrong);
+  if (auto wrong = read_number(call.request, "limit", options_.page_max, limit)) {
+    return call.fail(*wrong);
+  }
+  if (auto wrong = read_number(call.request, "cursor", cursor, cursor)) return call.fail(*wrong);
+  if (limit == 0) return call.fail(bad_parameter("limit", "a page has at least 1 entry"));
+  ask<JobPage>(
+      call, [=](const auto& core) { return page_of(core, JobId{cursor}, states, limit); },
+      [](const JobPage& page) {
+        JsonText out;
+        out.open('{').key("jobs").open('[');
+        for (const JobView& job : page.jobs) write_job(out, job);
+        out.close(']').key("next_cursor");
+        if (page.next) {
+          out.value(fmt::format("{}", page.next->value));
+        } else {
+          out.null();
+        }
+        out.close('}');
+        return json_response(std::move(out));
+      });
+}
+
+void Api::submit_job(const Call& call) const {
+  auto read = read_spec(call.request);
+  if (auto* problem = std::get_if<http::Problem>(&read)) return call.fail(*problem);
+  const std::string key(call.request.header("idempotency-key"));
+  if (key.size() > kKeyBytesMax) {
+    return call.fail({400,
+                      "bad-header",
+                      "A header is not valid",
+                      fmt::format("Idempotency-Key: at most {} bytes", kKeyBytesMax),
+                      {},
+                      {}});
+  }
+  inbox_.submit(std::move(std::get<JobSpec>(read)), key, [reply = call.reply](Result<JobId> id) {
+    reply([id] {
+      if (!id) return http::respond(http::problem_of(id.error()));
+      JsonText out;
+      out.open('{').member("id", id->value).close('}');
+      http::Response response = json_response(std::move(out));
+      response.status = 201;
+      response.headers.emplace_back("Location", fmt::format("/v1/jobs/{}", id->value));
+      return response;
+    });
+  });
+}
+
+void Api::show_job(const Call& call) const {
+  const auto id = read_job_id(call.id);
+  if (!id) return call.fail(http::problem_of(id.error()));
+  ask<JobView>(
+      call,
+      [id = *id](const auto& core) {
+        return find_job(core, id).map([&](const Job* job) { return view_job(core, *job, true); });
+      },
+      [](const JobView& job) {
+        JsonText out;
+        write_job(out, job);
+        return json_response(std::move(out));
+      });
+}
+
+void Api::act_on_job(const Call& call) const {
+  const auto id = read_job_id(call.id);
+  if (!id) return call.fail(http::problem_of(id.error()));
+  const auto body = nlohmann::json::parse(call.request.body, nullptr, false);
+  if (!body.is_object() || body.size() != 1 || !body.contains("action") ||
+      body["action"] != "stop") {
+    return call.fail({422,
+                      "invalid-action",
+                      "The action is not valid",
+                      R"(the body must be {"action": "stop"})",
+                      {{"/action", "must be 'stop'", ""}},
+                      {}});
+  }
+  inbox_.post(JobStopRequested{*id}, [reply = call.reply, id = *id](Result<EventSeq> done) {
+    reply([done, id] {
+      if (!done) return http::respond(http::problem_of(done.error()));
+      JsonText out;
+      out.open('{').member("id", id.value).member("action", "stop").close('}');
+      http::Response response = json_response(std::move(out));
+      response.status = 202;
+      return response;
+    });
+  });
+}
+
+void Api::explain_job(const Call& call) const {
+  const auto id = read_job_id(call.id);
+  if (!id) return call.fail(http::problem_of(id.error()));
+  ask<JobView>(
+      call,
+      [id = *id](const auto& core) {
+        return find_job(core, id).map([&](const Job* job) { return view_job(core, *job, false); });
+      },
+      [](const JobView& job) {
+        JsonText out;
+        out.open('{').member("job", job.id.value).member("name", job.name);
+        out.member("state", to_string(job.state)).key("waiting");
+        if (job.waiting) {
+          write_explanation(out, *job.waiting);
+        } else {
+          out.null();
+        }
+        out.key("ended");
+        if (is_final(job.state)) {
+          out.open('{').member("reason", job.reason).member("detail", job.reason_detail);
+          out.member("exit_code", job.exit_code).close('}');
+        } else {
+          out.null();
+        }
+        out.close('}');
+        return json_response(std::move(out));
+      });
+}
+
+void Api::plan_job(const Call& call) const {
+  auto read = read_spec(call.request);
+  if (auto* problem = std::get_if<http::Problem>(&read)) return call.fail(*problem);
+  struct Outcome {
+    control::Plan plan;
+    std::vector<std::string> nodes;
+  };
+  ask<Outcome>(
+      call,
+      [spec = std::move(std::get<JobSpec>(read))](const auto& core) {
+        return core.plan(spec).map([&](control::Plan plan) {
+          auto nodes = node_names(core, plan.placement);
+          return Outcome{std::move(plan), std::move(nodes)};
+        });
+      },
+      [](const Outcome& outcome) {
+        const control::Plan& plan = outcome.plan;
+        JsonText out;
+        out.open('{').member("starts_now", plan.starts_now).key("placement");
+        write_placement(out, plan.placement, outcome.nodes);
+        out.key("preempts").open('[');
+        for (const JobId job : plan.preempts) out.value(job.value);
+        out.close(']').key("waiting");
+        if (plan.starts_now) {
+          out.null();
+        } else {
+          write_explanation(out, plan.waiting);
+        }
+        out.close('}');
+        return json_response(std::move(out));
+      });
+}
+
+}  // namespace gyre::server

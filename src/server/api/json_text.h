@@ -1,0 +1,58 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gyre::server {
+
+/// Writes JSON from front to back, commas included. For lists of thousands of objects, where
+/// building a tree first costs more than all the writing. Text that is no UTF-8 gets U+FFFD for
+/// each wrong byte. Requires: open() and close() in pairs, key() before each member of an object.
+class JsonText {
+ public:
+  JsonText& open(char bracket);
+  JsonText& close(char bracket);
+  JsonText& key(std::string_view name);  // a name that needs no escapes
+
+  JsonText& value(std::string_view text);
+  JsonText& value(const char* text) { return value(std::string_view(text)); }
+  JsonText& value(bool truth) { return raw(truth ? "true" : "false"); }
+  JsonText& null() { return raw("null"); }
+
+  template <std::integral T>
+  JsonText& value(T number) {
+    const fmt::format_int digits(number);
+    return raw({digits.data(), digits.size()});
+  }
+  template <class T>
+  JsonText& value(const std::optional<T>& maybe) {
+    return maybe ? value(*maybe) : null();
+  }
+
+  template <class T>
+  JsonText& member(std::string_view name, const T& content) {
+    return key(name).value(content);
+  }
+
+  /// Thousandths as a decimal number: 1500 as 1.5.
+  JsonText& thousandths(std::int64_t number);
+
+  std::string take() { return std::move(text_); }
+  std::size_t size() const { return text_.size(); }
+
+ private:
+  JsonText& raw(std::string_view text);
+  void comma();
+
+  std::string text_;
+};
+
+/// The length of the longest prefix of `text` that is whole UTF-8 characters (RFC 3629).
+std::size_t valid_utf8_prefix(std::string_view text);
+
+}  // namespace gyre::server

@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "server/api/api.h"
+#include "server/api/log_stream.h"
+
+namespace gyre::server {
+namespace {
+
+constexpr std::uint64_t kAttemptMax = 1'000'000'000;
+constexpr std::uint64_t kRankMax = 1'000'000;
+constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 62U;
+
+std::optional<http::Problem> read_query(const http::Request& request, act::LogQuery& query,
+                                        bool& follow) {
+  const auto stream = request.query_value("stream").value_or("stdout");
+  if (stream != "stdout" && stream != "stderr") {
+    return bad_parameter("stream", fmt::format("'{}' is neither 'stdout' nor 'stderr'", stream));
+  }
+  query.stream = stream == "stdout" ? act::LogStream::Stdout : act::LogStream::Stderr;
+  std::uint64_t attempt = 0;
+  std::uint64_t rank = 0;
+  if (auto wrong = read_number(request, "offset", kOffsetMax, query.offset)) return wrong;
+  if (auto wrong = read_number(request, "attempt", kAttemptMax, attempt)) return wrong;
+  if (auto wrong = read_number(request, "rank", kRankMax, rank)) return wrong;
+  if (auto wrong = read_flag(request, "follow", follow)) return wrong;
+  if (attempt > 0) query.attempt = static_cast<std::int32_t>(attempt);
+  query.rank = static_cast<std::int32_t>(rank);
+  const std::string_view resume = request.header("last-event-id");
+  if (!resume.empty()) {
+    const auto position = parse_log_position(resume);
+    if (!position) return bad_parameter("Last-Event-ID", "it must be the 'id' of a log event");
+    query.attempt = position->attempt;
+    query.offset = position->offset;
+  }
+  return std::nullopt;
+}
+
+http::Response log_response(act::LogChunk chunk) {
+  http::Response response;
+  response.content_type = "text/plain; charset=utf-8";
+  response.headers = {{"X-Attempt", fmt::format("{}", chunk.attempt)},
+                      {"X-Next-Offset", fmt::format("{}", chunk.next_offset)},
+                      {"X-Log-Size", fmt::format("{}", chunk.size)},
+                      {"X-Log-Over", chunk.over ? "true" : "false"},
+                      {"Cache-Control", "no-store"}};
+  response.body = std::move(chunk.data);
+  return response;
+}
+
+}  // namespace
+
+void Api::add_log_routes() {
+  router_.add("GET", "/v1/jobs/{id}/logs", {"stream", "offset", "follow", "attempt", "rank"},
+              [this](const Call& call) { read_log(call); });
+}
+
+void Api::read_log(const Call& call) const {
+  const auto id = read_job_id(call.id);
+  if (!id) return call.fail(http::problem_of(id.error()));
+  act::LogQuery query;
+  query.job = *id;
+  bool follow = false;
+  if (auto wrong = read_query(call.request, query, follow)) return call.fail(*wrong);
+  if (follow) return follow_log(call, query);
+  // The log of a job that the core has forgotten may still be there; one of a job that waits is
+  // not.
+  auto chunk = logs_.read(query);
+  if (!chunk) return call.fail(http::problem_of(chunk.error()));
+  call.answer(log_response(std::move(*chunk)));
+}
+
+void Api::follow_log(const Call& call, const act::LogQuery& query) const {
+  const FeedPosition after = feed_.last();
+  ask<bool>(
+      call,
+      [id = query.job](const auto& core) {
+        return find_job(core, id).map([](const Job* job) { return is_final(job->state); });
+      },
+      [this, query, after](const bool& over) {
+        http::Response response;
+        response.content_type = "text/event-stream";
+        response.headers.emplace_back("Cache-Control", "no-store");
+        response.stream = std::make_unique<LogStream>(logs_, query, feed_, after, over);
+        return response;
+      });
+}
+
+}  // namespace gyre::server

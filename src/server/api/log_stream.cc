@@ -1,0 +1,108 @@
+#include "server/api/log_stream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <utility>
+
+#include "server/api/base64.h"
+#include "server/api/json_text.h"
+
+namespace gyre::server {
+namespace {
+
+template <class T>
+bool parse_whole(std::string_view text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+/// Bytes at the end of `data` that begin a UTF-8 character whose rest is still to come.
+std::size_t begun_character(std::string_view data) {
+  for (std::size_t back = 1; back <= std::min<std::size_t>(3, data.size()); ++back) {
+    const auto byte = static_cast<unsigned char>(data[data.size() - back]);
+    if ((byte & 0xc0) == 0x80) continue;
+    const std::size_t size = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return size > back ? back : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string to_string(LogPosition position) {
+  return fmt::format("{}.{}", position.attempt, position.offset);
+}
+
+std::optional<LogPosition> parse_log_position(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  LogPosition position;
+  if (dot == text.npos || !parse_whole(text.substr(0, dot), position.attempt) ||
+      !parse_whole(text.substr(dot + 1), position.offset)) {
+    return std::nullopt;
+  }
+  return position;
+}
+
+LogStream::LogStream(const act::TaskLogs& logs, const act::LogQuery& query, EventFeed& feed,
+                     FeedPosition after, bool over)
+    : logs_(logs), query_(query), feed_(feed), after_(after), over_(over) {}
+
+void LogStream::open(std::function<void()> wake) { subscription_.emplace(feed_, std::move(wake)); }
+
+void LogStream::look_for_the_end() {
+  constexpr std::size_t kEventsPerLook = 1000;
+  for (bool more = !over_; more && !over_;) {
+    const EventFeed::Page page = feed_.read(after_, query_.job, kEventsPerLook);
+    after_ = page.last;
+    more = page.more;
+    for (const JobEvent& event : page.events) over_ = over_ || is_final(event.transition.to);
+  }
+}
+
+/// True if there was something.
+bool LogStream::read_piece(std::string& out) {
+  const auto chunk = logs_.read(query_);
+  if (!chunk || chunk->data.empty()) return false;
+  const bool more_comes = !(chunk->over || over_) || chunk->next_offset < chunk->size;
+  std::string_view data = chunk->data;
+  if (more_comes) data.remove_suffix(begun_character(data));
+  if (data.empty()) return false;
+  const std::uint64_t begin = chunk->next_offset - chunk->data.size();
+  query_.attempt = chunk->attempt;
+  query_.offset = begin + data.size();
+  JsonText text;
+  text.open('{').member("attempt", chunk->attempt).member("offset", begin);
+  if (valid_utf8_prefix(data) == data.size()) {
+    text.member("text", data);
+  } else {
+    text.member("base64", encode_base64(data));
+  }
+  text.close('}');
+  fmt::format_to(std::back_inserter(out), "id: {}\nevent: log\ndata: {}\n\n",
+                 to_string(LogPosition{chunk->attempt, query_.offset}), text.take());
+  return true;
+}
+
+http::Stream::State LogStream::read(std::string& out) {
+  if (std::exchange(first_, false)) out += ":\n";  // the client sees that the stream is open
+  // First the end, then the log: what was written before the end is in the log by then.
+  look_for_the_end();
+  if (read_piece(out)) return State::More;
+  if (query_.attempt) {
+    act::LogQuery next = query_;
+    next.attempt = *query_.attempt + 1;
+    next.offset = 0;
+    if (logs_.read(next)) {
+      query_ = next;
+      return State::More;
+    }
+  }
+  if (!over_) return State::Poll;
+  out += "event: end\ndata: {}\n\n";
+  return State::End;
+}
+
+}  // namespace gyre::server

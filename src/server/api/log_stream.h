@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "act/task_logs.h"
+#include "server/api/event_feed.h"
+#include "server/http/message.h"
+
+namespace gyre::server {
+
+/// Where a reader of a log stands: in which attempt's log, and how many bytes of it he has.
+struct LogPosition {
+  std::int32_t attempt = 0;
+  std::uint64_t offset = 0;
+  bool operator==(const LogPosition&) const = default;
+};
+
+std::string to_string(LogPosition position);  // "1.4096"
+std::optional<LogPosition> parse_log_position(std::string_view text);
+
+/// Follows one task's log through the job's attempts to the job's end. Each piece is an event "log"
+/// with {"attempt","offset","text"}, or "base64" in the place of "text" where the bytes are no
+/// UTF-8; its id is the position after it. The last event is "end".
+class LogStream final : public http::Stream {
+ public:
+  /// `after`: events of the job from there on are news. `over`: the job had ended by then.
+  LogStream(const act::TaskLogs& logs, const act::LogQuery& query, EventFeed& feed,
+            FeedPosition after, bool over);
+
+  void open(std::function<void()> wake) override;
+  State read(std::string& out) override;
+
+ private:
+  void look_for_the_end();
+  bool read_piece(std::string& out);
+
+  const act::TaskLogs& logs_;
+  act::LogQuery query_;
+  EventFeed& feed_;
+  FeedPosition after_;
+  bool over_;
+  bool first_ = true;
+  std::optional<EventFeed::Subscription> subscription_;
+};
+
+}  // namespace gyre::server

@@ -1,0 +1,254 @@
+#include "server/api/views.h"
+
+#include <fmt/format.h>
+
+#include "base/units.h"
+
+namespace gyre::server {
+namespace {
+
+/// The code a shell would show; none where no process has ended.
+std::optional<std::int32_t> exit_code_of(const Job& job) {
+  const bool ran = job.attempt > 0 && (job.exit.kind == TaskExit::Kind::Exited ||
+                                       job.exit.kind == TaskExit::Kind::Signaled);
+  if (!is_final(job.state) || !ran) return std::nullopt;
+  return job.exit.shell_code();
+}
+
+std::string ending_detail(const Job& job) {
+  if (!job.exit.message.empty()) return job.exit.message;
+  if (job.attempt == 0) return "";
+  switch (job.exit.kind) {
+    case TaskExit::Kind::Exited:
+      return fmt::format("exit code {}", job.exit.code);
+    case TaskExit::Kind::Signaled:
+      return fmt::format("ended by signal {}", job.exit.code);
+    case TaskExit::Kind::StartFailed:
+      return "could not be started";
+    case TaskExit::Kind::Lost:
+      return "its task was lost";
+  }
+  return "";
+}
+
+void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time) {
+  out.key(name);
+  if (time) {
+    out.value(format_utc(*time));
+  } else {
+    out.null();
+  }
+}
+
+void write_exit(JsonText& out, const TaskExit& exit) {
+  static constexpr std::string_view kKinds[] = {"exited", "signaled", "start_failed", "lost"};
+  out.open('{')
+      .member("kind", kKinds[static_cast<std::size_t>(exit.kind)])
+      .member("code", exit.code)
+      .member("message", exit.message)
+      .close('}');
+}
+
+void write_request(JsonText& out, const TaskGroup& group) {
+  const Request& request = group.request;
+  out.open('{').member("count", group.count).member("gpus", request.gpus);
+  out.member("gpu_milli_each", request.gpu_milli.value);
+  out.key("gpu_models").open('[');
+  for (const std::string& model : request.gpu_models) out.value(model);
+  out.close(']')
+      .member("gpu_memory_mib", request.gpu_memory.value)
+      .member("cpu_milli", request.cpu.value)
+      .member("memory_mib", request.memory.value)
+      .close('}');
+}
+
+void write_full(JsonText& out, const JobView& job) {
+  const JobSpec& spec = job.full->spec;
+  out.key("command").open('[');
+  for (const std::string& argument : spec.launch.command) out.value(argument);
+  out.close(']').key("env").open('{');
+  for (const auto& [name, value] : spec.launch.env) {
+    JsonText escaped;
+    std::string key = escaped.value(name).take();
+    out.key(std::string_view(key).substr(1, key.size() - 2)).value(value);
+  }
+  out.close('}').member("working_directory", spec.launch.working_directory);
+  out.key("requests").open('[');
+  for (const TaskGroup& group : spec.tasks) write_request(out, group);
+  out.close(']').key("placement");
+  write_placement(out, job.full->placement, job.nodes);
+  out.key("exit");
+  if (job.full->exit) {
+    write_exit(out, *job.full->exit);
+  } else {
+    out.null();
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> node_names(const control::Controller& core,
+                                    const std::vector<TaskPlacement>& placement) {
+  std::vector<std::string> names;
+  names.reserve(placement.size());
+  for (const TaskPlacement& task : placement) {
+    names.push_back(core.cluster().node(task.node).spec.name);
+  }
+  return names;
+}
+
+JobView view_job(const control::Controller& core, const Job& job, bool full) {
+  JobView view;
+  view.id = job.id;
+  view.name = job.spec.name;
+  view.state = job.state;
+  view.exit_code = exit_code_of(job);
+  view.attempt = job.attempt;
+  view.retries = job.retries;
+  view.preemptions = job.preemptions;
+  view.priority = job.spec.priority;
+  view.preemptible = job.spec.preemptible;
+  view.queue = job.spec.queue;
+  view.gpu_milli = gpu_total(job.spec.tasks).value;
+  view.tasks = task_count(job.spec.tasks);
+  view.nodes = node_names(core, job.placement);
+  view.submitted_at = job.submitted_at;
+  view.started_at = job.first_started_at;
+  if (is_final(job.state)) {
+    view.ended_at = job.state_since;
+    view.reason = to_string(job.ending);
+    view.reason_detail = ending_detail(job);
+  } else if (job.state == JobState::Queued) {
+    view.waiting = core.explain(job);
+    view.reason = to_string(view.waiting->reason);
+    view.reason_detail = view.waiting->detail;
+  }
+  if (full) {
+    view.full = JobView::Full{job.spec, job.placement, std::nullopt};
+    if (job.ending != Termination::None && job.attempt > 0) view.full->exit = job.exit;
+  }
+  return view;
+}
+
+void write_job(JsonText& out, const JobView& job) {
+  out.open('{')
+      .member("id", job.id.value)
+      .member("name", job.name)
+      .member("state", to_string(job.state));
+  out.key("reason");
+  if (job.reason.empty()) {
+    out.null();
+  } else {
+    out.value(job.reason);
+  }
+  out.member("reason_detail", job.reason_detail)
+      .member("exit_code", job.exit_code)
+      .member("attempt", job.attempt)
+      .member("retries", job.retries)
+      .member("preemptions", job.preemptions)
+      .member("priority", job.priority)
+      .member("preemptible", job.preemptible)
+      .member("queue", job.queue);
+  out.key("gpus").thousandths(job.gpu_milli).member("tasks", job.tasks);
+  out.key("nodes").open('[');
+  for (const std::string& name : job.nodes) out.value(name);
+  out.close(']');
+  write_time(out, "submitted_at", job.submitted_at);
+  write_time(out, "started_at", job.started_at);
+  write_time(out, "ended_at", job.ended_at);
+  if (job.full) write_full(out, job);
+  out.close('}');
+}
+
+std::vector<NodeView> view_nodes(const control::Controller& core) {
+  std::vector<NodeView> views;
+  std::uint32_t id = 0;
+  for (const Node& node : core.cluster().nodes()) {
+    views.push_back({node.spec, NodeId{id++}, node.up, node.free});
+  }
+  return views;
+}
+
+void write_node(JsonText& out, const NodeView& node) {
+  const NodeSpec& spec = node.spec;
+  std::int64_t free_milli = 0;
+  for (std::int32_t i = 0; i < spec.gpus; ++i) free_milli += node.free.gpu[i];
+  out.open('{')
+      .member("id", node.id.value)
+      .member("name", spec.name)
+      .member("state", node.up ? "up" : "down")
+      .member("partition", spec.partition)
+      .member("gpu_model", spec.gpu_model)
+      .member("gpus", spec.gpus)
+      .key("gpus_free")
+      .thousandths(free_milli);
+  out.member("virtual_gpus", spec.virtual_gpus).member("gpu_memory_mib", spec.gpu_memory.value);
+  out.key("devices").open('[');
+  for (std::int32_t i = 0; i < spec.gpus; ++i) {
+    out.open('{').member("index", i).member("gpu_milli_free", node.free.gpu[i]).close('}');
+  }
+  out.close(']')
+      .member("cpu_milli", spec.cpu.value)
+      .member("cpu_milli_free", node.free.cpu.value)
+      .member("memory_mib", spec.memory.value)
+      .member("memory_mib_free", node.free.memory.value)
+      .close('}');
+}
+
+std::vector<QueueView> view_queues(const control::Controller& core) {
+  std::vector<QueueView> views;
+  for (const QueueSpec& spec : core.queues()) views.push_back({spec});
+  core.jobs().for_each([&](const Job& job) {
+    for (QueueView& view : views) {
+      if (view.spec.name != job.spec.queue) continue;
+      view.queued += job.state == JobState::Queued;
+      view.placed += is_placed(job.state);
+    }
+  });
+  return views;
+}
+
+void write_queue(JsonText& out, const QueueView& queue) {
+  out.open('{')
+      .member("name", queue.spec.name)
+      .member("partition", queue.spec.partition)
+      .member("jobs_queued", queue.queued)
+      .member("jobs_placed", queue.placed)
+      .close('}');
+}
+
+void write_explanation(JsonText& out, const Explanation& explanation) {
+  out.open('{')
+      .member("reason", to_string(explanation.reason))
+      .member("detail", explanation.detail)
+      .member("jobs_ahead", explanation.jobs_ahead);
+  out.key("blocked_by");
+  if (explanation.blocked_by) {
+    out.value(explanation.blocked_by->value);
+  } else {
+    out.null();
+  }
+  write_time(out, "expected_start", explanation.expected_start);
+  out.close('}');
+}
+
+void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,
+                     const std::vector<std::string>& names) {
+  out.open('[');
+  for (std::size_t i = 0; i < placement.size(); ++i) {
+    const Allocation& part = placement[i].allocation;
+    out.open('{').member("rank", placement[i].rank).member("node", names[i]);
+    out.key("devices").open('[');
+    for (int device = 0; device < kGpusPerNodeMax; ++device) {
+      if ((part.devices >> device & 1) != 0) out.value(device);
+    }
+    out.close(']')
+        .member("gpu_milli_each", part.gpu_milli.value)
+        .member("cpu_milli", part.cpu.value)
+        .member("memory_mib", part.memory.value)
+        .close('}');
+  }
+  out.close(']');
+}
+
+}  // namespace gyre::server

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/controller.h"
+#include "domain/job.h"
+#include "domain/node.h"
+#include "domain/wait_reason.h"
+#include "server/api/json_text.h"
+
+namespace gyre::server {
+
+/// What the API says of a job: plain data, copied from the core on the driver's thread and written
+/// as JSON elsewhere.
+struct JobView {
+  JobId id;
+  std::string name;
+  JobState state = JobState::Queued;
+  std::string_view reason;  // of waiting or of the end; empty: none. Static text
+  std::string reason_detail;
+  std::optional<std::int32_t> exit_code;
+  std::int32_t attempt = 0;
+  std::int32_t retries = 0;
+  std::int32_t preemptions = 0;
+  std::int32_t priority = 0;
+  bool preemptible = false;
+  std::string queue;
+  std::int64_t gpu_milli = 0;  // of the whole gang
+  std::int32_t tasks = 0;
+  std::vector<std::string> nodes;  // by rank, while placed
+  Time submitted_at;
+  std::optional<Time> started_at;
+  std::optional<Time> ended_at;
+  std::optional<Explanation> waiting;  // while queued
+  struct Full {
+    JobSpec spec;
+    std::vector<TaskPlacement> placement;
+    std::optional<TaskExit> exit;  // of the latest attempt that ended
+  };
+  std::optional<Full> full;  // only in a view of a single job
+};
+
+JobView view_job(const control::Controller& core, const Job& job, bool full);
+void write_job(JsonText& out, const JobView& job);
+
+struct NodeView {
+  NodeSpec spec;
+  NodeId id;
+  bool up = true;
+  Capacity free;
+};
+std::vector<NodeView> view_nodes(const control::Controller& core);
+void write_node(JsonText& out, const NodeView& node);
+
+struct QueueView {
+  QueueSpec spec;
+  std::int64_t queued = 0;
+  std::int64_t placed = 0;  // starting, running, or being stopped
+};
+/// O(jobs).
+std::vector<QueueView> view_queues(const control::Controller& core);
+void write_queue(JsonText& out, const QueueView& queue);
+
+void write_explanation(JsonText& out, const Explanation& explanation);
+
+/// Which devices a task has on which node, by rank. `node_names` is parallel to `placement`.
+void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,
+                     const std::vector<std::string>& node_names);
+std::vector<std::string> node_names(const control::Controller& core,
+                                    const std::vector<TaskPlacement>& placement);
+
+}  // namespace gyre::server

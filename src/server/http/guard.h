@@ -1,0 +1,18 @@
+#pragma once
+
+#include <optional>
+
+#include "server/http/message.h"
+#include "server/http/problem.h"
+
+namespace gyre::server::http {
+
+/// Keeps web pages of other origins out of a server that trusts its local user's browser. Refuses
+///   - a Host that is not a loopback name, so that a foreign name that resolves to 127.0.0.1 (DNS
+///     rebinding) reads nothing;
+///   - an Origin other than the server's own, and a POST whose body a page could send without being
+///     asked for permission (a form's types): cross-site request forgery.
+/// Pure. nullopt: let it in.
+std::optional<Problem> check_origin(const Request& request);
+
+}  // namespace gyre::server::http
