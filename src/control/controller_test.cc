@@ -513,7 +513,7 @@ void check_reasons(const Controller& core) {
 class ControllerProperty : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(ControllerProperty, RandomWorldsKeepTheBooksAndRestoredCoresDecideAlike) {
-  rc::check([&] {
+  EXPECT_TRUE(rc::check([&] {
     const auto seed = *rc::gen::arbitrary<std::uint64_t>();
     const int steps = *rc::gen::inRange(20, 400);
     const int fork_at = *rc::gen::inRange(0, 400);
@@ -535,7 +535,7 @@ TEST_P(ControllerProperty, RandomWorldsKeepTheBooksAndRestoredCoresDecideAlike) 
       }
     }
     if (twin) RC_ASSERT(twin->state() == core.state());
-  });
+  }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, ControllerProperty,

@@ -27,6 +27,10 @@ Result<void> validate(const Request& request) {
 
 Result<void> validate(const JobSpec& spec) {
   if (spec.tasks.empty()) return fail(ErrorKind::Invalid, "a job needs at least one task");
+  if (spec.tasks.size() > kTaskGroupsPerJobMax) {
+    return fail(ErrorKind::Invalid, "a job has at most {} kinds of tasks, not {}",
+                kTaskGroupsPerJobMax, spec.tasks.size());
+  }
   std::int64_t count = 0;
   for (const TaskGroup& group : spec.tasks) {
     if (group.count < 1 || group.count > kTasksPerJobMax) {

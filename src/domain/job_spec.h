@@ -66,6 +66,7 @@ struct JobSpec {
 };
 
 inline constexpr std::int32_t kTasksPerJobMax = 10'000;
+inline constexpr std::size_t kTaskGroupsPerJobMax = 4;
 
 /// Errors: a field out of its range; says which, and what it may be.
 Result<void> validate(const JobSpec& spec);

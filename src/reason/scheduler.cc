@@ -52,7 +52,10 @@ void Scheduler::fleet_changed(NodeId id, bool up, Scene scene) {
 }
 
 void Scheduler::settle() {
-  for (Line& line : lines_) line.stale = Stale::Nothing;
+  for (Line& line : lines_) {
+    line.stale = Stale::Nothing;
+    line.reservation_stale = false;
+  }
 }
 
 void Scheduler::sync_partitions(const Cluster& cluster) {
@@ -145,7 +148,7 @@ void Scheduler::withdraw(const Job& job, PartitionId partition, Scene scene) {
   const OrderKey key = key_of(job);
   const bool was_first = !target.waiting.empty() && target.waiting.first().key == key;
   leave(key, demands_.intern(partition, job.spec.tasks, scene.cluster), target);
-  if (was_first) target.stale = Stale::Everything;
+  if (was_first || target.stale != Stale::Nothing) target.stale = Stale::Everything;
 }
 
 void Scheduler::job_placed(const Job& job, PartitionId partition) {
@@ -161,7 +164,10 @@ void Scheduler::job_released(const Job& job, PartitionId partition, bool gone, T
   target.stale = Stale::Everything;
 }
 
-void Scheduler::job_stopping(PartitionId partition) { line(partition).reservation_stale = true; }
+void Scheduler::job_stopping(PartitionId partition) {
+  line(partition).reservation_stale = true;
+  line(partition).stale = Stale::Everything;
+}
 
 void Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
   std::int64_t work = 0;

@@ -35,10 +35,11 @@ bool has_room(const Shape& shape, const Capacity& free, const Request& request);
 /// True if an empty node of this shape could run `request`.
 bool could_run(const Shape& shape, const Request& request);
 
-/// Finds a node for every task, each a different one, or none at all. Takes groups in order; within
-/// a group, nodes of the best state by ascending id, then of the next best. Equal scores go to the
-/// state whose first node is lowest. Adds the states looked at to `work`.
-/// O(distinct node states * distinct states used + tasks).
+/// Finds a node for every task, each a different one, or none at all; finds one whenever there is
+/// one, so taking resources away never makes a gang fit. Takes groups in order; within a group,
+/// nodes of the best state by ascending id, then of the next best. Equal scores go to the state
+/// whose first node is lowest. Adds the states looked at to `work`. O(distinct node states * (1 +
+/// distinct states used)), times 4^groups for a gang of several groups.
 std::optional<std::vector<TaskPlacement>> find_placement(const Cluster& cluster,
                                                          const Demand& demand,
                                                          const PlacementPolicy& policy,
