@@ -24,7 +24,7 @@ struct TaskKey {
   auto operator<=>(const TaskKey&) const = default;
 };
 
-std::string to_string(const TaskKey& key);             // "12.1.0": job, attempt, rank
+std::string to_string(const TaskKey& key);              // "12.1.0": job, attempt, rank
 Result<TaskKey> parse_task_key(std::string_view text);  // the same, read back
 
 /// All that a node needs to run a task.
@@ -63,9 +63,9 @@ class TaskListener {
   virtual void ended(const TaskKey& key, const TaskExit& exit) = 0;
 };
 
-/// Runs tasks somewhere. No call waits for its outcome: that reaches the listener, `started` at most
-/// once and `ended` exactly once per key. Every call may be repeated; a repetition changes nothing.
-/// Thread-safe. First implementation: adapter/process.
+/// Runs tasks somewhere. No call waits for its outcome: that reaches the listener, `started` at
+/// most once and `ended` exactly once per key. Every call may be repeated; a repetition changes
+/// nothing. Thread-safe. First implementation: adapter/process.
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -91,8 +91,8 @@ class Executor {
   /// What earlier lives of the caller left here, by key; what this life started is not in it.
   virtual std::vector<FoundTask> found() const = 0;
 
-  /// Ends the task at once, waits until it is gone, and forgets it with its logs, so that its key may
-  /// be used anew. Requires: it was found, and neither started nor adopted in this life.
+  /// Ends the task at once, waits until it is gone, and forgets it with its logs, so that its key
+  /// may be used anew. Requires: it was found, and neither started nor adopted in this life.
   virtual void discard(const TaskKey& key) = 0;
 };
 

@@ -18,7 +18,7 @@ struct LogQuery {
   std::optional<std::int32_t> attempt;  // none: the latest that has a log
   std::int32_t rank = 0;
   LogStream stream = LogStream::Stdout;
-  std::uint64_t offset = 0;             // bytes from the log's beginning
+  std::uint64_t offset = 0;  // bytes from the log's beginning
   std::size_t bytes_max = 65'536;
 };
 

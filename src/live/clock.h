@@ -9,7 +9,7 @@ namespace gyre::live {
 
 /// The machine's two clocks, read together.
 struct ClockReading {
-  Time real;          // since the Unix epoch; may be set, forwards and back
+  Time real;           // since the Unix epoch; may be set, forwards and back
   Duration monotonic;  // since the machine's start, sleep included; never set
 };
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <variant>
 
+#include "act/executor.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -18,8 +19,8 @@
 
 namespace gyre::live {
 
-/// Told once how a request ended, on the driver's thread or, where the inbox refuses at once, on the
-/// caller's. Must return quickly: the world waits for it.
+/// Told once how a request ended, on the driver's thread or, where the inbox refuses at once, on
+/// the caller's. Must return quickly: the world waits for it.
 template <class T>
 using Done = std::function<void(Result<T>)>;
 
@@ -32,30 +33,32 @@ struct InboxLimits {
 };
 
 /// Where everything from outside enters a live world. Thread-safe; never waits for the world.
-/// Requests are stamped in the order in which they came.
-class Inbox {
+/// Requests are stamped in the order in which they came. Outlives the world and the executor.
+class Inbox final : public act::TaskListener {
  public:
-  explicit Inbox(const InboxLimits& limits = {});
+  explicit Inbox(const InboxLimits& limits = {}) : limits_(limits) {}
 
   /// Asks for `spec` to become a job; `done` gets its id once that is durable. A key (not empty)
   /// seen before gives the same id, and no second job. Errors: Unavailable (inbox full, too many
-  /// jobs wait, shutting down), NeverFits (names the best node there is), what
-  /// Controller::plan says of a bad spec.
+  /// jobs, shutting down), Invalid and NeverFits (Controller::check), Invalid (no command),
+  /// Conflict (the key was another job's).
   void submit(JobSpec spec, std::string submission_key, Done<JobId> done);
 
-  /// Asks for an event of another kind; `done` gets its number once it is durable. Errors:
-  /// Unavailable as above; for JobStopRequested NotFound (no such job) and Conflict (it is over).
+  /// Asks for an event of another kind; `done` (may be empty) gets its number once it is durable.
+  /// Errors: Unavailable as above; for JobStopRequested NotFound (no such job) and Conflict (it is
+  /// over); for NodeJoined Conflict (not the next id).
   void post(Event::Body body, Done<EventSeq> done);
 
   /// Runs `query` between two steps, when all that the core knows is durable. Errors: Unavailable;
   /// the query is not run then. One accepted is destroyed unrun only if the world breaks off.
   Result<void> ask(Query query);
 
-  /// What became of a task; outside the bounds, since it is bounded by the tasks that run.
-  void report(Event::Body body);
-
   /// Refuses new requests; the world ends when what is here has been worked off. Idempotent.
   void shutdown();
+
+  // What became of tasks: outside the bounds, since the tasks that run bound it.
+  void started(const act::TaskKey& key) override;
+  void ended(const act::TaskKey& key, const TaskExit& exit) override;
 
   // For the world alone, on the driver's thread.
 
@@ -66,15 +69,18 @@ class Inbox {
   };
   struct Posting {
     Event::Body body;
-    Done<EventSeq> done;   // empty for what report() brought
+    Done<EventSeq> done;
   };
-  using Request = std::variant<Submission, Posting>;
+  struct TaskReport {
+    act::TaskKey key;
+    std::optional<TaskExit> exit;  // none: it has started
+  };
+  using Request = std::variant<Submission, Posting, TaskReport>;
 
   std::optional<Request> take();
   std::deque<Query> take_queries();
-  bool has_requests() const;
 
-  /// Waits until there is a request, a query or a shutdown, `wait_max` at most (none: for ever).
+  /// Waits until there is a request, a query or a shutdown; `wait_max` at most (none: for ever).
   void wait(std::optional<Duration> wait_max);
 
   /// True once shut down and empty.
@@ -82,13 +88,15 @@ class Inbox {
 
  private:
   template <class T>
-  bool admit(const Done<T>& done);
-  void enqueue(Request request);
+  bool refuses(const Done<T>& done);
+  void put(Request request);
+  bool has_any() const { return shut_ || !requests_.empty() || !queries_.empty(); }
 
   const InboxLimits limits_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Request> requests_;
+  std::size_t reports_ = 0;  // of them, outside the bound
   std::deque<Query> queries_;
   bool shut_ = false;
 };

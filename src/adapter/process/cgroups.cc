@@ -1,70 +1,23 @@
 #include "adapter/process/cgroups.h"
 
-#include <fmt/ranges.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
 #include <sstream>
 #include <string_view>
+
+#include "adapter/process/own_group.h"
 
 namespace gyre::process {
 namespace {
 
 constexpr std::int64_t kCpuPeriodUs = 100'000;
 
-bool listed(std::string_view commas, std::string_view wanted) {
-  while (!commas.empty()) {
-    const std::size_t end = std::min(commas.find(','), commas.size());
-    if (commas.substr(0, end) == wanted) return true;
-    commas.remove_prefix(std::min(end + 1, commas.size()));
-  }
-  return false;
+bool make_folder(const std::string& path) {
+  return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST;
 }
-
-/// The path of this process in one hierarchy, as /proc/self/cgroup has it ("4:memory:/a/b"); the
-/// hierarchy of version 2 has no controllers' names.
-std::string own_path(std::string_view controller) {
-  std::istringstream lines(read_control("/proc/self/cgroup"));
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string_view names = std::string_view(line).substr(first + 1, second - first - 1);
-    if (controller.empty() ? names.empty() : listed(names, controller)) {
-      return line.substr(second + 1);
-    }
-  }
-  return {};
-}
-
-/// The folder of this process's own group, empty if that hierarchy is not mounted. A line of
-/// mountinfo: "35 31 0:32 ROOT POINT options - TYPE source SUPER_OPTIONS".
-std::string own_folder(std::string_view type, std::string_view controller) {
-  std::istringstream lines(read_control("/proc/self/mountinfo"));
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t dash = line.find(" - ");
-    if (dash == std::string::npos) continue;
-    std::istringstream left(line.substr(0, dash));
-    std::istringstream right(line.substr(dash + 3));
-    std::string skipped, root, point, found_type, super_options;
-    left >> skipped >> skipped >> skipped >> root >> point;
-    right >> found_type >> skipped >> super_options;
-    if (found_type != type) continue;
-    if (!controller.empty() && !listed(super_options, controller)) continue;
-    std::string path = own_path(controller);
-    if (root != "/" && path.starts_with(root)) path.erase(0, root.size());
-    const std::string folder = path == "/" ? point : point + path;
-    // In a container the path may be the host's; the mount point is then the own group.
-    return ::access(folder.c_str(), F_OK) == 0 ? folder : point;
-  }
-  return {};
-}
-
-bool make_folder(const std::string& path) { return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST; }
 
 /// A parent folder in which groups can be made and `probe_file` of theirs can be set.
 std::string usable_parent(const std::string& parent, const char* probe_file, const char* value) {
@@ -141,16 +94,17 @@ CgroupHost::~CgroupHost() {
 }
 
 void CgroupHost::try_unified(const std::string& instance) {
-  const std::string own = own_folder("cgroup2", "");
+  const std::string own = own_group("cgroup2", "").folder;
   if (own.empty()) return;
   const std::string offered = read_control(own + "/cgroup.controllers");
   const auto has = [&](const char* name) { return offered.find(name) != std::string::npos; };
   const bool cpu = has("cpu") && delegate(own, "cpu");
   const bool memory = has("memory") && delegate(own, "memory");
   if ((has("cpu") && !cpu) || (has("memory") && !memory)) {
-    why_not_ = fmt::format("other processes share the group {}; start it in one of its own, as in "
-                           "systemd-run --user --scope -p Delegate=yes",
-                           own);
+    why_not_ = fmt::format(
+        "other processes share the group {}; start it in one of its own, as in "
+        "systemd-run --user --scope -p Delegate=yes",
+        own);
   }
   const std::string parent = own + "/" + instance;
   if (!make_folder(parent)) {
@@ -164,11 +118,11 @@ void CgroupHost::try_unified(const std::string& instance) {
 }
 
 void CgroupHost::try_v1(const std::string& instance) {
-  const std::string cpu = own_folder("cgroup", "cpu");
+  const std::string cpu = own_group("cgroup", "cpu").folder;
   if (!unified_cpu_ && !cpu.empty()) {
     cpu_v1_ = usable_parent(cpu + "/" + instance, "cpu.cfs_quota_us", "100000");
   }
-  const std::string memory = own_folder("cgroup", "memory");
+  const std::string memory = own_group("cgroup", "memory").folder;
   if (!unified_memory_ && !memory.empty()) {
     memory_v1_ = usable_parent(memory + "/" + instance, "memory.limit_in_bytes", "1073741824");
   }
@@ -187,9 +141,9 @@ void CgroupHost::describe() {
   limit("CPU limit", enforcement_.cpu, unified_cpu_, "a task is slowed down to it");
   limit("memory limit", enforcement_.memory, unified_memory_, "a task beyond it is killed");
   const bool grouped = !unified_.empty() || enforcement_.cpu || enforcement_.memory;
-  enforcement_.lines.push_back(grouped
-                                   ? "end of a task: all that it forked ends with it (cgroup)"
-                                   : "end of a task: all that it forked ends with it (process tree)");
+  enforcement_.lines.push_back(
+      grouped ? "end of a task: all that it forked ends with it (cgroup)"
+              : "end of a task: all that it forked ends with it (process tree)");
   enforcement_.lines.push_back("GPUs: told by CUDA_VISIBLE_DEVICES, not enforced");
 }
 
@@ -205,7 +159,8 @@ TaskGroups CgroupHost::plan(const std::string& name, CpuMilli cpu, MemoryMib mem
     groups.settings.emplace_back(fmt::format("{}/{}/{}", parent, name, file), std::move(value));
   };
   const std::int64_t quota = std::max<std::int64_t>(1000, cpu.value * kCpuPeriodUs / 1000);
-  if (cpu.value > 0 && unified_cpu_) set(unified_, "cpu.max", fmt::format("{} {}", quota, kCpuPeriodUs));
+  if (cpu.value > 0 && unified_cpu_)
+    set(unified_, "cpu.max", fmt::format("{} {}", quota, kCpuPeriodUs));
   if (cpu.value > 0 && !cpu_v1_.empty()) {
     set(cpu_v1_, "cpu.cfs_period_us", std::to_string(kCpuPeriodUs));
     set(cpu_v1_, "cpu.cfs_quota_us", std::to_string(quota));
@@ -221,7 +176,8 @@ TaskGroups CgroupHost::plan(const std::string& name, CpuMilli cpu, MemoryMib mem
 
 Result<void> create(const TaskGroups& groups) {
   for (const std::string& folder : groups.folders) {
-    if (!make_folder(folder)) return os_error(fmt::format("cannot make the control group {}", folder));
+    if (!make_folder(folder))
+      return os_error(fmt::format("cannot make the control group {}", folder));
   }
   for (const auto& [file, content] : groups.settings) {
     if (auto done = write_control(file, content); !done) return done;

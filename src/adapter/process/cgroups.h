@@ -47,7 +47,7 @@ class CgroupHost {
   void try_v1(const std::string& instance);
   void describe();
 
-  std::string unified_;   // parent folder in version 2; empty where it cannot be used
+  std::string unified_;  // parent folder in version 2; empty where it cannot be used
   std::string cpu_v1_;
   std::string memory_v1_;
   bool unified_cpu_ = false;

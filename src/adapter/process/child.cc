@@ -24,20 +24,26 @@ struct Failure {
 std::string describe(const Failure& failure, const SupervisorSpec& spec) {
   const std::string why = error_text(failure.error);
   switch (failure.step) {
-    case Step::Parent: return "the task's supervisor ended while starting it";
-    case Step::Groups: return fmt::format("cannot put the task into its control group: {}", why);
-    case Step::Logs: return fmt::format("cannot open the task's log files: {}", why);
+    case Step::Parent:
+      return "the task's supervisor ended while starting it";
+    case Step::Groups:
+      return fmt::format("cannot put the task into its control group: {}", why);
+    case Step::Logs:
+      return fmt::format("cannot open the task's log files: {}", why);
     case Step::Folder:
-      return fmt::format("cannot enter the working directory '{}': {}; create it on the node, or name "
-                         "another",
-                         spec.working_directory, why);
-    case Step::Exec: break;
+      return fmt::format(
+          "cannot enter the working directory '{}': {}; create it on the node, or name "
+          "another",
+          spec.working_directory, why);
+    case Step::Exec:
+      break;
   }
   const std::string& program = spec.command.front();
   if (failure.error == ENOENT && program.find('/') == std::string::npos) {
-    return fmt::format("cannot run '{}': no such command on the task's PATH; install it on the node, "
-                       "or give its full path",
-                       program);
+    return fmt::format(
+        "cannot run '{}': no such command on the task's PATH; install it on the node, "
+        "or give its full path",
+        program);
   }
   return fmt::format("cannot run '{}': {}", program, why);
 }

@@ -43,7 +43,9 @@ Result<act::LogChunk> FileLogs::read(const act::LogQuery& query) const {
   if (!key) return tl::unexpected(key.error());
   const auto folder = open_folder(folder_ + "/" + act::to_string(*key));
   if (!folder) return no_log(query);
-  act::LogChunk chunk{.attempt = key->attempt, .next_offset = query.offset};
+  act::LogChunk chunk;
+  chunk.attempt = key->attempt;
+  chunk.next_offset = query.offset;
   // Before the size: nothing is written after a task's end.
   chunk.over = exists(*folder, kExitFile);
   const char* name = query.stream == act::LogStream::Stdout ? kStdoutFile : kStderrFile;
@@ -58,8 +60,8 @@ Result<act::LogChunk> FileLogs::read(const act::LogQuery& query) const {
   }
   chunk.data.resize(std::min<std::uint64_t>(query.bytes_max, chunk.size - query.offset));
   if (chunk.data.empty()) return chunk;
-  const ssize_t n = ::pread(file.get(), chunk.data.data(), chunk.data.size(),
-                            static_cast<off_t>(query.offset));
+  const ssize_t n =
+      ::pread(file.get(), chunk.data.data(), chunk.data.size(), static_cast<off_t>(query.offset));
   if (n < 0) return os_error("cannot read a task's log");
   chunk.data.resize(static_cast<std::size_t>(n));
   chunk.next_offset += static_cast<std::uint64_t>(n);

@@ -32,8 +32,8 @@ std::string proc_name(const Fd& folder, const char* name) {
   std::array<char, 4096> path{};
   const std::string link = fmt::format("/proc/self/fd/{}", folder.get());
   const ssize_t n = ::readlink(link.c_str(), path.data(), path.size());
-  return fmt::format("{}/{}", n > 0 ? std::string_view(path.data(), static_cast<std::size_t>(n)) : "",
-                     name);
+  return fmt::format("{}/{}",
+                     n > 0 ? std::string_view(path.data(), static_cast<std::size_t>(n)) : "", name);
 }
 
 /// Empty on an error; errno says which.
@@ -86,8 +86,8 @@ Result<std::optional<std::string>> read_file(const Fd& folder, const char* name,
 Result<void> replace_file(const Fd& folder, const char* name, std::string_view content, Sync sync) {
   const std::string draft = std::string(name) + ".tmp";
   const Fd file(::openat(folder.get(), draft.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  // Written over what space the draft already has, and cut afterwards: a draft made beforehand can be
-  // filled on a full disk.
+  // Written over what space the draft already has, and cut afterwards: a draft made beforehand can
+  // be filled on a full disk.
   const bool written = file && write_all(file.get(), content) &&
                        ::ftruncate(file.get(), static_cast<off_t>(content.size())) == 0 &&
                        (sync == Sync::No || ::fdatasync(file.get()) == 0) &&

@@ -13,8 +13,8 @@
 
 namespace gyre::process {
 
-/// The files of a task's folder. The names are the protocol between the executor and the supervisor,
-/// and between one life of the executor and the next.
+/// The files of a task's folder. The names are the protocol between the executor and the
+/// supervisor, and between one life of the executor and the next.
 inline constexpr const char* kLockFile = "lock";              // flock'ed while a supervisor lives
 inline constexpr const char* kSpecFile = "spec";              // what to run; gone once it runs
 inline constexpr const char* kSupervisorFile = "supervisor";  // its pid, and the control groups
@@ -25,7 +25,7 @@ inline constexpr const char* kExitFile = "exit";              // how it ended; t
 inline constexpr const char* kStdoutFile = "stdout.log";
 inline constexpr const char* kStderrFile = "stderr.log";
 inline constexpr const char* kSupervisorLog = "supervisor.log";
-inline constexpr const char* kWorkFolder = "work";            // the task's own
+inline constexpr const char* kWorkFolder = "work";  // the task's own
 
 /// The descriptor on which a supervisor finds the locked lock file.
 inline constexpr int kLockDescriptor = 3;
@@ -42,9 +42,9 @@ enum class SupervisorCode : int {
 struct SupervisorSpec {
   std::string key;
   std::vector<std::string> command;
-  std::vector<std::string> env;   // "NAME=value"
+  std::vector<std::string> env;  // "NAME=value"
   std::string working_directory;
-  MemoryMib memory{0};            // for messages; the groups keep it
+  MemoryMib memory{0};  // for messages; the groups keep it
   TaskGroups groups;
 
   std::string encode() const;
@@ -63,13 +63,13 @@ Result<std::optional<act::StopOptions>> read_stop(const Fd& folder);
 
 /// What a folder says about its task.
 struct FolderState {
-  std::optional<TaskExit> exit;    // it ended
-  std::optional<pid_t> supervisor; // who looks after it, if alive and known
-  bool supervised = false;         // a supervisor lives
-  bool started = false;            // the command may have run
-  bool running = false;            // the command has run
+  std::optional<TaskExit> exit;     // it ended
+  std::optional<pid_t> supervisor;  // who looks after it, if alive and known
+  bool supervised = false;          // a supervisor lives
+  bool started = false;             // the command may have run
+  bool running = false;             // the command has run
   TaskGroups groups;
-  Fd lock;                         // held by the caller now, unless supervised or ended
+  Fd lock;  // held by the caller now, unless supervised or ended
 };
 
 /// Reads it, and takes the lock where no supervisor holds it, so that none can begin meanwhile.

@@ -15,8 +15,8 @@
 namespace gyre::process {
 
 struct Retention {
-  std::size_t tasks_max = 1'000;                  // finished ones
-  std::uint64_t bytes_max = 10'737'418'240;       // of their folders together
+  std::size_t tasks_max = 1'000;             // finished ones
+  std::uint64_t bytes_max = 10'737'418'240;  // of their folders together
 };
 
 /// Keeps the folders of finished tasks, logs and all, until there are too many or they are too

@@ -28,8 +28,8 @@ constexpr int kDiscardWaitMs = 5'000;
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What tasks take over of this program's environment; nothing else, since it may hold secrets.
-constexpr std::array kInherited{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ",
-                                "TMPDIR"};
+constexpr std::array kInherited{"PATH", "HOME",   "USER", "LOGNAME", "SHELL",
+                                "LANG", "LC_ALL", "TZ",   "TMPDIR"};
 
 std::vector<std::string> base_environment() {
   std::vector<std::string> env;
@@ -85,16 +85,18 @@ Result<std::unique_ptr<ProcessExecutor>> ProcessExecutor::open(ExecutorOptions o
   Fd lock(::openat(folder->get(), kLockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return os_error(fmt::format("cannot write in the folder {}", options.folder));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(ErrorKind::Conflict, "another Gyre runs tasks in {}; stop it, or use another folder",
-                options.folder);
+    return fail(ErrorKind::Conflict,
+                "another Gyre runs tasks in {}; stop it, or use another folder", options.folder);
   }
   struct stat status {};
   if (::fstat(folder->get(), &status) != 0) return os_error("cannot look at " + options.folder);
   if (options.supervisor.empty()) options.supervisor = {"/proc/self/exe", kSupervisorCommand};
   // The same after a restart, and no other folder of this machine has it.
   std::string instance = fmt::format("gyre-{:x}-{:x}", status.st_dev, status.st_ino);
-  return std::unique_ptr<ProcessExecutor>(
+  std::unique_ptr<ProcessExecutor> executor(
       new ProcessExecutor(std::move(options), std::move(lock), std::move(instance)));
+  if (auto done = executor->loop_.open(); !done) return tl::unexpected(done.error());
+  return executor;
 }
 
 ProcessExecutor::ProcessExecutor(ExecutorOptions options, Fd lock, std::string instance)
@@ -103,32 +105,30 @@ ProcessExecutor::ProcessExecutor(ExecutorOptions options, Fd lock, std::string i
       instance_(std::move(instance)),
       found_(look_around(options_.folder)),
       cgroups_(instance_),
-      janitor_(options_.folder, options_.retention) {}
+      janitor_(options_.folder, options_.retention),
+      loop_({.folder = options_.folder,
+             .supervisor = options_.supervisor,
+             .base_env = base_environment(),
+             .instance = instance_},
+            cgroups_, janitor_) {}
 
 ProcessExecutor::~ProcessExecutor() {
-  if (!loop_) return;
-  loop_->post(TaskLoop::Quit{});
+  if (!thread_.joinable()) return;
+  loop_.post(TaskLoop::Quit{});
   thread_.join();
 }
 
 void ProcessExecutor::listen(act::TaskListener& listener) {
-  GYRE_ASSERT(!loop_);
-  loop_ = std::make_unique<TaskLoop>(LoopOptions{.folder = options_.folder,
-                                                 .supervisor = options_.supervisor,
-                                                 .base_env = base_environment(),
-                                                 .instance = instance_},
-                                     cgroups_, janitor_, listener);
-  const auto opened = loop_->open();
-  GYRE_ASSERT(opened);
-  thread_ = std::thread([this] { loop_->run(); });
+  GYRE_ASSERT(!thread_.joinable());
+  thread_ = std::thread([this, &listener] { loop_.run(listener); });
 }
 
-void ProcessExecutor::start(const act::TaskStart& task) { loop_->post(task); }
-void ProcessExecutor::adopt(const act::TaskKey& key) { loop_->post(TaskLoop::Adopt{key}); }
-void ProcessExecutor::release(const act::TaskKey& key) { loop_->post(TaskLoop::Release{key}); }
+void ProcessExecutor::start(const act::TaskStart& task) { loop_.post(task); }
+void ProcessExecutor::adopt(const act::TaskKey& key) { loop_.post(TaskLoop::Adopt{key}); }
+void ProcessExecutor::release(const act::TaskKey& key) { loop_.post(TaskLoop::Release{key}); }
 
 void ProcessExecutor::stop(const act::TaskKey& key, const act::StopOptions& options) {
-  loop_->post(TaskLoop::Stop{key, options});
+  loop_.post(TaskLoop::Stop{key, options});
 }
 
 void ProcessExecutor::discard(const act::TaskKey& key) {

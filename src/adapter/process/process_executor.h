@@ -55,7 +55,7 @@ class ProcessExecutor final : public act::Executor {
   const std::vector<act::FoundTask> found_;
   CgroupHost cgroups_;
   Janitor janitor_;
-  std::unique_ptr<TaskLoop> loop_;
+  TaskLoop loop_;
   std::thread thread_;
 };
 

@@ -10,8 +10,9 @@
 
 namespace gyre::process {
 
-/// Starts a supervisor for the task in the folder at `path` (absolute), as supervise_task() wants to
-/// be started: it holds `lock` from the beginning. Returns a descriptor of the process. Thread-safe.
+/// Starts a supervisor for the task in the folder at `path` (absolute), as supervise_task() wants
+/// to be started: it holds `lock` from the beginning. Returns a descriptor of the process.
+/// Thread-safe.
 Result<Fd> spawn_supervisor(const std::vector<std::string>& command, const std::string& path,
                             const Fd& lock);
 

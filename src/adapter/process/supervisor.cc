@@ -62,7 +62,7 @@ class Supervisor {
   pid_t command_ = 0;
   std::optional<int> status_;  // of the command, once it has ended
   std::optional<StopPlan> stop_;
-  bool killed_ = false;        // SIGKILL was sent since it outlived its grace
+  bool killed_ = false;  // SIGKILL was sent since it outlived its grace
 };
 
 /// Marks the command as run, for good: after this no other supervisor will run it.
@@ -123,8 +123,7 @@ std::optional<TaskExit> Supervisor::run_command() {
   if (!started) return start_failed(started.error());
   command_ = *started;
   ::unlinkat(folder_.get(), kSpecFile, 0);  // its secrets are kept no longer than needed
-  const Fd running(
-      ::openat(folder_.get(), kRunningFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  const Fd running(::openat(folder_.get(), kRunningFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   return std::nullopt;
 }
 
@@ -147,7 +146,8 @@ TaskExit Supervisor::wait_for_command() {
 /// Takes in all children that have ended; orphans of the command's become children too.
 void Supervisor::reap() {
   int status = 0;
-  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
+       pid = ::waitpid(-1, &status, WNOHANG)) {
     if (pid == command_) status_ = status;
   }
 }
@@ -239,7 +239,8 @@ int supervise_task(const char* path) {
     ::close_range(kLockDescriptor + 1, ~0U, 0);
     auto folder = open_folder(path);
     if (!folder || ::chdir("/") != 0) return SupervisorCode::NotMine;
-    struct stat mine {}, theirs {};
+    struct stat mine {
+    }, theirs{};
     if (::fstat(kLockDescriptor, &mine) != 0 ||
         ::fstatat(folder->get(), kLockFile, &theirs, 0) != 0 || mine.st_ino != theirs.st_ino) {
       return SupervisorCode::NotMine;

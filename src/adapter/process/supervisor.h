@@ -5,10 +5,10 @@ namespace gyre::process {
 /// The hidden subcommand under which the program looks after one task.
 inline constexpr const char* kSupervisorCommand = "task-supervisor";
 
-/// Looks after one task from before its start until nothing of it is left; the program's main() when
-/// its first argument is kSupervisorCommand. It must be called before threads are started, in the
-/// state in which the executor spawned it: all signals blocked, the folder's lock on descriptor 3.
-/// Returns the process's exit code.
+/// Looks after one task from before its start until nothing of it is left; the program's main()
+/// when its first argument is kSupervisorCommand. It must be called before threads are started, in
+/// the state in which the executor spawned it: all signals blocked, the folder's lock on
+/// descriptor 3. Returns the process's exit code.
 ///
 /// It outlives the server. What it does, in this order, so that no crash of anyone makes a command
 /// run twice: takes the lock; writes down who it is; makes the control groups; makes `started`

@@ -49,16 +49,16 @@ Error gave_up(int code) {
 
 const TaskExit& lost() {
   static const TaskExit exit{.kind = TaskExit::Kind::Lost,
-                             .message = "the task's supervisor was killed, or could not write down how "
-                                        "the task ended; what was left of it was ended"};
+                             .message =
+                                 "the task's supervisor was killed, or could not write down how "
+                                 "the task ended; what was left of it was ended"};
   return exit;
 }
 
 }  // namespace
 
-TaskLoop::TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor,
-                   act::TaskListener& listener)
-    : options_(std::move(options)), cgroups_(cgroups), janitor_(janitor), listener_(listener) {}
+TaskLoop::TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor)
+    : options_(std::move(options)), cgroups_(cgroups), janitor_(janitor) {}
 
 Result<void> TaskLoop::open() {
   epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
@@ -80,7 +80,8 @@ void TaskLoop::post(Order order) {
   static_cast<void>(!::write(wakeup_.get(), &one, sizeof one));
 }
 
-void TaskLoop::run() {
+void TaskLoop::run(act::TaskListener& listener) {
+  listener_ = &listener;
   std::array<epoll_event, 64> events{};
   for (;;) {
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
@@ -151,8 +152,8 @@ void TaskLoop::carry_out(const Stop& order) {
   if (task.phase == Phase::Ended) return;
   const auto earlier = read_stop(task.folder);
   const bool sooner = !earlier || !*earlier || order.options.grace < (*earlier)->grace;
-  const bool written = !sooner || replace_file(task.folder, kStopFile, encode(order.options),
-                                               Sync::No).has_value();
+  const bool written =
+      !sooner || replace_file(task.folder, kStopFile, encode(order.options), Sync::No).has_value();
   // Without the file (a full disk) the supervisor's own idea of a grace has to do.
   if (task.phase == Phase::Watched) send_signal(task.process, written ? SIGUSR1 : SIGTERM);
 }
@@ -249,8 +250,8 @@ void TaskLoop::on_process_end(Task& task) {
   task.process.reset();
   task.phase = Phase::Seeking;
   ++ticking_;
-  const bool gave_up_early = code > 0 && !exists(task.folder, kStartedFile) &&
-                             !exists(task.folder, kExitFile);
+  const bool gave_up_early =
+      code > 0 && !exists(task.folder, kStartedFile) && !exists(task.folder, kExitFile);
   if (gave_up_early) return record_and_end(task, start_failed(gave_up(code)));
   settle(task);
 }
@@ -269,7 +270,7 @@ void TaskLoop::fence(Task& task) {
 
 void TaskLoop::tell_started(Task& task) {
   if (std::exchange(task.told_started, true)) return;
-  listener_.started(task.key);
+  listener_->started(task.key);
 }
 
 /// Ends a task for which no supervisor has left a last word.
@@ -289,7 +290,7 @@ void TaskLoop::end(Task& task, const TaskExit& exit) {
   task.process.reset();
   task.folder.reset();
   task.unborn.reset();
-  listener_.ended(task.key, exit);
+  listener_->ended(task.key, exit);
 }
 
 void TaskLoop::on_files() {
@@ -313,8 +314,10 @@ void TaskLoop::on_files() {
 
 void TaskLoop::tick() {
   for (auto& [key, task] : tasks_) {
-    if (task.phase == Phase::Seeking) settle(task);
-    else if (task.phase == Phase::Fencing) fence(task);
+    if (task.phase == Phase::Seeking)
+      settle(task);
+    else if (task.phase == Phase::Fencing)
+      fence(task);
   }
 }
 

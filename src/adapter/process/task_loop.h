@@ -46,8 +46,7 @@ class TaskLoop {
   struct Quit {};
   using Order = std::variant<act::TaskStart, Adopt, Stop, Release, Quit>;
 
-  TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor,
-           act::TaskListener& listener);
+  TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor);
 
   /// Opens what it waits on. Errors: the operating system's.
   Result<void> open();
@@ -55,7 +54,7 @@ class TaskLoop {
   void post(Order order);
 
   /// Until Quit; tasks go on without it.
-  void run();
+  void run(act::TaskListener& listener);
 
  private:
   enum class Phase {
@@ -75,7 +74,7 @@ class TaskLoop {
     bool launched = false;                 // in this life
     std::optional<act::TaskStart> unborn;  // to be launched if it never ran
     TaskGroups groups;
-    int rounds = 0;                        // of fencing
+    int rounds = 0;  // of fencing
   };
 
   bool carry_out_orders();
@@ -107,7 +106,7 @@ class TaskLoop {
   LoopOptions options_;
   const CgroupHost& cgroups_;
   Janitor& janitor_;
-  act::TaskListener& listener_;
+  act::TaskListener* listener_ = nullptr;  // while it runs
 
   std::mutex mutex_;
   std::deque<Order> orders_;
@@ -119,7 +118,7 @@ class TaskLoop {
   std::unordered_map<std::uint64_t, Task*> by_token_;
   std::unordered_map<int, Task*> by_watch_;
   std::uint64_t last_token_ = 1;
-  std::size_t ticking_ = 0;             // tasks that are sought or fenced
+  std::size_t ticking_ = 0;  // tasks that are sought or fenced
 };
 
 }  // namespace gyre::process

@@ -1,0 +1,110 @@
+#include "act/local_node.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+
+#include "base/units.h"
+#include "domain/request.h"
+
+namespace gyre::act {
+namespace {
+
+tl::unexpected<Error> bad_virtual_gpus(std::string_view text, std::string_view why) {
+  return fail(
+      ErrorKind::Invalid,
+      "'{}' does not declare virtual GPUs ({}): write COUNTxMODEL[:MEMORY], as in 8xH100:80GB",
+      text, why);
+}
+
+bool is_model_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  });
+}
+
+}  // namespace
+
+Result<GpuSet> parse_virtual_gpus(std::string_view text) {
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  std::string_view rest = text.substr(static_cast<std::size_t>(end - text.data()));
+  if (error != std::errc{} || rest.empty() || rest.front() != 'x') {
+    return bad_virtual_gpus(text, "it does not begin with a count and an x");
+  }
+  if (count < 1 || count > kGpusPerNodeMax) {
+    return bad_virtual_gpus(text, fmt::format("a node has 1 to {} GPUs", kGpusPerNodeMax));
+  }
+  rest.remove_prefix(1);
+  const std::size_t colon = std::min(rest.find(':'), rest.size());
+  GpuSet set;
+  set.model = rest.substr(0, colon);
+  set.is_virtual = true;
+  if (!is_model_name(set.model)) return bad_virtual_gpus(text, "a model is letters and digits");
+  if (colon < rest.size()) {
+    const auto memory = parse_memory(rest.substr(colon + 1));
+    if (!memory) return bad_virtual_gpus(text, memory.error().message);
+    set.memory = *memory;
+  }
+  for (int i = 0; i < count; ++i) set.devices.push_back(std::to_string(i));
+  return set;
+}
+
+GpuSet offer(const std::vector<Gpu>& found) {
+  GpuSet set;
+  const auto count_of = [&](const std::string& model) {
+    return std::count_if(found.begin(), found.end(),
+                         [&](const Gpu& gpu) { return gpu.model == model; });
+  };
+  for (const Gpu& gpu : found) {
+    if (set.model.empty() || count_of(gpu.model) > count_of(set.model)) set.model = gpu.model;
+  }
+  for (const Gpu& gpu : found) {
+    const bool other = gpu.model != set.model;
+    if (other || set.devices.size() == kGpusPerNodeMax) {
+      set.left_out.push_back(
+          fmt::format("GPU {} ({}) is not offered: {}", gpu.id, gpu.model,
+                      other ? "a node offers GPUs of one model" : "a node offers 16 at most"));
+      continue;
+    }
+    set.memory = set.devices.empty() ? gpu.memory : std::min(set.memory, gpu.memory);
+    set.devices.push_back(gpu.id);
+  }
+  return set;
+}
+
+std::string short_gpu_model(std::string_view product_name) {
+  constexpr std::array<std::string_view, 7> kVendorWords{"NVIDIA", "Tesla",    "GeForce", "Quadro",
+                                                         "AMD",    "Instinct", "Graphics"};
+  // Where the model ends and the board's variant begins, as in "H100 80GB HBM3" or
+  // "V100-SXM2-16GB".
+  constexpr std::array<std::string_view, 8> kVariants{"SXM",  "PCI", "HBM", "NVL",
+                                                      "FHHL", "MIG", "DGX", "GPU"};
+  std::string model;
+  while (!product_name.empty()) {
+    const std::size_t end = std::min(product_name.find_first_of(" -"), product_name.size());
+    const std::string_view word = product_name.substr(0, end);
+    product_name.remove_prefix(std::min(end + 1, product_name.size()));
+    if (std::find(kVendorWords.begin(), kVendorWords.end(), word) != kVendorWords.end()) continue;
+    const bool variant = word.ends_with("GB") ||
+                         std::any_of(kVariants.begin(), kVariants.end(),
+                                     [&](std::string_view v) { return word.starts_with(v); });
+    if (variant && !model.empty()) break;
+    model += word;
+  }
+  return model;
+}
+
+NodeSpec node_of(const Machine& machine, const GpuSet& gpus, std::string partition) {
+  return {.name = machine.name,
+          .partition = std::move(partition),
+          .gpu_model = gpus.model,
+          .gpus = static_cast<std::int32_t>(gpus.devices.size()),
+          .gpu_memory = gpus.memory,
+          .cpu = machine.cpu,
+          .memory = machine.memory,
+          .virtual_gpus = gpus.is_virtual};
+}
+
+}  // namespace gyre::act

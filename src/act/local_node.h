@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/quantity.h"
+#include "base/result.h"
+#include "domain/node.h"
+
+namespace gyre::act {
+
+/// One GPU that was found on a machine.
+struct Gpu {
+  std::string model;  // as people say it: "A100"
+  MemoryMib memory{0};
+  std::string id;  // what CUDA_VISIBLE_DEVICES calls it
+};
+
+/// The GPUs that a machine offers: all of one model.
+struct GpuSet {
+  std::string model;
+  MemoryMib memory{0};               // of each
+  std::vector<std::string> devices;  // CUDA's name of each
+  bool is_virtual = false;
+  std::vector<std::string> left_out;  // what is not offered and why, one line each
+
+  bool operator==(const GpuSet&) const = default;
+};
+
+/// A machine without its GPUs.
+struct Machine {
+  std::string name;
+  CpuMilli cpu{0};
+  MemoryMib memory{0};
+};
+
+/// "8xH100:80GB", "2xT4": GPUs that are only declared. Errors: Invalid, with the grammar.
+Result<GpuSet> parse_virtual_gpus(std::string_view text);
+
+/// The GPUs of the most frequent model, the first found of equally frequent ones; kGpusPerNodeMax
+/// at most, with the memory of the smallest.
+GpuSet offer(const std::vector<Gpu>& found);
+
+/// "NVIDIA A100-SXM4-80GB" is "A100", "Tesla V100-PCIE-16GB" is "V100", "NVIDIA GeForce RTX 4090"
+/// is "RTX4090": the vendor's words and the board's variant are left out, and there are no spaces.
+std::string short_gpu_model(std::string_view product_name);
+
+NodeSpec node_of(const Machine& machine, const GpuSet& gpus, std::string partition);
+
+}  // namespace gyre::act

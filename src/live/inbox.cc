@@ -1,0 +1,107 @@
+#include "live/inbox.h"
+
+#include <chrono>
+#include <utility>
+
+namespace gyre::live {
+namespace {
+
+Error shutting_down() {
+  return {ErrorKind::Unavailable, "the server is shutting down; ask again when it is back"};
+}
+
+Error full(const char* what, std::size_t limit) {
+  return {
+      ErrorKind::Unavailable,
+      fmt::format("the server is busy: {} {} wait already; try again in a moment", limit, what)};
+}
+
+}  // namespace
+
+/// None if there is room for one more; else tells it.
+template <class T>
+bool Inbox::refuses(const Done<T>& done) {
+  std::optional<Error> refusal;
+  {
+    const std::lock_guard guard(mutex_);
+    if (shut_) {
+      refusal = shutting_down();
+    } else if (requests_.size() - reports_ >= limits_.requests_max) {
+      refusal = full("requests", limits_.requests_max);
+    }
+  }
+  if (refusal && done) done(tl::unexpected(*refusal));
+  return refusal.has_value();
+}
+
+void Inbox::put(Request request) {
+  {
+    const std::lock_guard guard(mutex_);
+    if (std::holds_alternative<TaskReport>(request)) ++reports_;
+    requests_.push_back(std::move(request));
+  }
+  changed_.notify_one();
+}
+
+void Inbox::submit(JobSpec spec, std::string submission_key, Done<JobId> done) {
+  if (refuses(done)) return;
+  put(Submission{std::move(spec), std::move(submission_key), std::move(done)});
+}
+
+void Inbox::post(Event::Body body, Done<EventSeq> done) {
+  if (refuses(done)) return;
+  put(Posting{std::move(body), std::move(done)});
+}
+
+void Inbox::started(const act::TaskKey& key) { put(TaskReport{key, std::nullopt}); }
+
+void Inbox::ended(const act::TaskKey& key, const TaskExit& exit) { put(TaskReport{key, exit}); }
+
+Result<void> Inbox::ask(Query query) {
+  {
+    const std::lock_guard guard(mutex_);
+    if (shut_) return tl::unexpected(shutting_down());
+    if (queries_.size() >= limits_.queries_max) {
+      return tl::unexpected(full("queries", limits_.queries_max));
+    }
+    queries_.push_back(std::move(query));
+  }
+  changed_.notify_one();
+  return {};
+}
+
+void Inbox::shutdown() {
+  {
+    const std::lock_guard guard(mutex_);
+    shut_ = true;
+  }
+  changed_.notify_one();
+}
+
+std::optional<Inbox::Request> Inbox::take() {
+  const std::lock_guard guard(mutex_);
+  if (requests_.empty()) return std::nullopt;
+  std::optional<Request> request(std::move(requests_.front()));
+  requests_.pop_front();
+  if (std::holds_alternative<TaskReport>(*request)) --reports_;
+  return request;
+}
+
+std::deque<Query> Inbox::take_queries() {
+  const std::lock_guard guard(mutex_);
+  return std::exchange(queries_, {});
+}
+
+void Inbox::wait(std::optional<Duration> wait_max) {
+  std::unique_lock lock(mutex_);
+  const auto ready = [this] { return has_any(); };
+  if (!wait_max) return changed_.wait(lock, ready);
+  changed_.wait_for(lock, std::chrono::nanoseconds(wait_max->ns), ready);
+}
+
+bool Inbox::is_over() const {
+  const std::lock_guard guard(mutex_);
+  return shut_ && requests_.empty() && queries_.empty();
+}
+
+}  // namespace gyre::live

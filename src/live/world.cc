@@ -1,0 +1,295 @@
+#include "live/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/units.h"
+#include "live/admission.h"
+
+namespace gyre::live {
+namespace {
+
+/// The clock may be set while the world waits for a moment, so it looks again this often.
+constexpr Duration kClockLookMax = seconds(1);
+
+act::TaskKey key_of(const Job& job, std::size_t index) {
+  return {job.id, job.attempt, job.placement[index].rank};
+}
+
+}  // namespace
+
+World::World(const control::Controller& core, Inbox& inbox, act::Executor& executor,
+             WorldOptions options)
+    : core_(core),
+      inbox_(inbox),
+      executor_(executor),
+      options_(std::move(options)),
+      clock_(options_.clock, core.now()),
+      last_(core.now()),
+      seq_(core.last_event()),
+      durable_(core.last_event()) {
+  core.jobs().for_each([this](const Job& job) {
+    if (!job.submission_key.empty()) jobs_by_key_.emplace(job.submission_key, job.id);
+  });
+  executor.listen(inbox);
+}
+
+World::~World() {
+  const auto refuse = [](const auto& done) {
+    if (!done) return;
+    done(fail(ErrorKind::Unavailable,
+              "the server ended before this was durable; ask again when it is back"));
+  };
+  if (admitted_) refuse(admitted_->durable);
+  for (const Waiting& waiting : waiting_) refuse(waiting.durable);
+  inbox_.shutdown();
+  while (auto request = inbox_.take()) {
+    if (auto* submission = std::get_if<Inbox::Submission>(&*request)) refuse(submission->done);
+    if (auto* posting = std::get_if<Inbox::Posting>(&*request)) refuse(posting->done);
+  }
+}
+
+// --- events --------------------------------------------------------------------------------------
+
+std::optional<Event> World::next(std::optional<Time> deadline) {
+  for (;;) {
+    if (is_durable()) {
+      for (const Query& query : inbox_.take_queries()) query(core_);
+    }
+    if (admit_next()) {
+      Admitted ready = std::move(*admitted_);
+      admitted_.reset();
+      const Event event = stamp(std::move(ready.body), now());
+      waiting_.push_back({seq_, std::move(ready.durable)});
+      return event;
+    }
+    const Time time = now();
+    if (deadline && time >= *deadline) return stamp(Tick{}, *deadline);
+    if (inbox_.is_over()) return std::nullopt;
+    std::optional<Duration> wait_max;
+    if (deadline) wait_max = std::min(*deadline - time, kClockLookMax);
+    inbox_.wait(wait_max);
+  }
+}
+
+Event World::stamp(Event::Body body, Time at) {
+  if (const auto* submitted = std::get_if<JobSubmitted>(&body)) remember_key(*submitted);
+  if (const auto* lost = std::get_if<NodeLost>(&body)) fence_tasks(lost->node);
+  last_ = std::max(last_, at);
+  seq_ = {seq_.value + 1};
+  return {last_, seq_, std::move(body)};
+}
+
+Time World::now() {
+  const Time time = clock_.now();
+  if (std::exchange(clock_steps_seen_, clock_.steps_back()) != clock_.steps_back()) {
+    notice(
+        fmt::format("the machine's clock is {} behind what was recorded: it was set back. Gyre's "
+                    "time goes on at half speed until they meet",
+                    format_duration(clock_.ahead())));
+  }
+  return time;
+}
+
+void World::committed(EventSeq seq) {
+  durable_ = seq;
+  while (!waiting_.empty() && waiting_.front().seq <= seq) {
+    const Durable durable = std::move(waiting_.front().durable);
+    waiting_.pop_front();
+    if (durable) durable(seq);
+  }
+}
+
+// --- admission -----------------------------------------------------------------------------------
+
+/// True if something is ready to be stamped. What is refused is told so on the way.
+bool World::admit_next() const {
+  while (!admitted_) {
+    auto request = inbox_.take();
+    if (!request) return false;
+    std::visit([this](auto& one) { admit(one); }, *request);
+  }
+  return true;
+}
+
+bool World::admit(Inbox::Submission& submission) const {
+  if (admit_repeated(submission)) return false;
+  if (const auto allowed = check(submission); !allowed) {
+    submission.done(tl::unexpected(allowed.error()));
+    return false;
+  }
+  // Still the next id when it is stamped: the core takes no step between.
+  const JobId job{core_.jobs().last().value + 1};
+  admitted_ =
+      Admitted{JobSubmitted{job, std::move(submission.spec), std::move(submission.submission_key)},
+               [job, done = std::move(submission.done)](const Result<EventSeq>& seq) {
+                 done(seq.map([job](EventSeq) { return job; }));
+               }};
+  return true;
+}
+
+/// True if its key was seen before: the answer is that job's id, or that it was another one's.
+bool World::admit_repeated(const Inbox::Submission& submission) const {
+  const auto known = jobs_by_key_.find(submission.submission_key);
+  if (known == jobs_by_key_.end()) return false;
+  const Job* job = core_.jobs().find(known->second);
+  if (job == nullptr) return false;
+  if (job->spec != submission.spec) {
+    submission.done(
+        fail(ErrorKind::Conflict,
+             "the submission key '{}' was used for job {}, which differs; use a new key",
+             submission.submission_key, job->id.value));
+    return true;
+  }
+  tell_when_durable([id = job->id, done = submission.done](const Result<EventSeq>& seq) {
+    done(seq.map([id](EventSeq) { return id; }));
+  });
+  return true;
+}
+
+Result<void> World::check(const Inbox::Submission& submission) const {
+  if (core_.jobs().size() >= options_.jobs_max) {
+    return fail(ErrorKind::Unavailable,
+                "{} jobs are known already, which is the limit; wait for some to end",
+                core_.jobs().size());
+  }
+  if (auto launchable = check_launch(submission.spec.launch); !launchable) return launchable;
+  return core_.check(submission.spec);
+}
+
+bool World::admit(Inbox::Posting& posting) const {
+  if (const auto allowed = check_event(posting.body, core_); !allowed) {
+    if (posting.done) posting.done(tl::unexpected(allowed.error()));
+    return false;
+  }
+  admitted_ = Admitted{std::move(posting.body), std::move(posting.done)};
+  return true;
+}
+
+/// What the core cannot use, as of an attempt that it has given up, is not journalled.
+bool World::admit(Inbox::TaskReport& report) const {
+  const act::TaskKey key = report.key;
+  const auto release = [this, key](const Result<EventSeq>& seq) {
+    if (seq) executor_.release(key);
+  };
+  if (!is_open(key)) {
+    if (report.exit) release(seq_);
+    return false;
+  }
+  if (report.exit) {
+    admitted_ =
+        Admitted{TaskEnded{key.job, key.attempt, key.rank, std::move(*report.exit)}, release};
+  } else {
+    admitted_ = Admitted{TaskStarted{key.job, key.attempt, key.rank}, nullptr};
+  }
+  return true;
+}
+
+void World::tell_when_durable(Durable durable) const {
+  if (is_durable()) return durable(seq_);
+  waiting_.push_back({seq_, std::move(durable)});
+}
+
+void World::remember_key(const JobSubmitted& submitted) {
+  if (submitted.submission_key.empty()) return;
+  if (jobs_by_key_.size() > 2 * core_.jobs().size() + 1'000) {
+    std::erase_if(jobs_by_key_,
+                  [this](const auto& entry) { return core_.jobs().find(entry.second) == nullptr; });
+  }
+  jobs_by_key_[submitted.submission_key] = submitted.job;
+}
+
+// --- commands ------------------------------------------------------------------------------------
+
+void World::submit(const Command& command) {
+  std::visit([this](const auto& body) { carry_out(body); }, command.body);
+}
+
+const Job* World::placed(JobId id, std::int32_t attempt) const {
+  const Job* job = core_.jobs().find(id);
+  return job != nullptr && job->attempt == attempt && is_placed(job->state) ? job : nullptr;
+}
+
+/// True if the core waits for that task's end.
+bool World::is_open(const act::TaskKey& key) const {
+  const Job* job = placed(key.job, key.attempt);
+  if (job == nullptr) return false;
+  const auto rank = static_cast<std::size_t>(key.rank);
+  return rank < job->tasks.size() && job->tasks[rank] != TaskState::Ended;
+}
+
+void World::carry_out(const StartGang& gang) {
+  const Job* job = placed(gang.job, gang.attempt);
+  if (job == nullptr) return;  // overtaken within its own batch
+  act::GangPlace place = options_.place;
+  place.virtual_gpus = core_.cluster().node(gang.placement.front().node).spec.virtual_gpus;
+  for (const act::TaskStart& task : act::task_starts(gang, *job, place)) {
+    if (job->tasks[static_cast<std::size_t>(task.key.rank)] == TaskState::Starting) {
+      executor_.start(task);
+    }
+  }
+}
+
+void World::carry_out(const StopGang& gang) {
+  const Job* job = placed(gang.job, gang.attempt);
+  if (job == nullptr) return;
+  act::StopOptions options{.checkpoint_signal = 0, .grace = gang.grace};
+  if (gang.cause == Termination::Preempted) options.checkpoint_signal = job->spec.checkpoint.signal;
+  for (std::size_t i = 0; i < job->placement.size(); ++i) {
+    if (is_open(key_of(*job, i))) executor_.stop(key_of(*job, i), options);
+  }
+}
+
+/// The core gives up a lost node's tasks; none of them may go on beside its successor.
+void World::fence_tasks(NodeId node) {
+  core_.jobs().for_each([&](const Job& job) {
+    for (std::size_t i = 0; i < job.placement.size(); ++i) {
+      const act::TaskKey key = key_of(job, i);
+      if (job.placement[i].node != node || !is_open(key)) continue;
+      waiting_.push_back({{seq_.value + 1}, [this, key](const Result<EventSeq>& seq) {
+                            if (seq) executor_.stop(key, {});
+                          }});
+    }
+  });
+}
+
+// --- recovery ------------------------------------------------------------------------------------
+
+void World::recover() {
+  for (const act::FoundTask& found : executor_.found()) take_up(found);
+  core_.jobs().for_each([this](const Job& job) {
+    const bool being_stopped = job.state == JobState::Preempting || job.state == JobState::Stopping;
+    for (std::size_t i = 0; i < job.placement.size(); ++i) {
+      const bool may_run = being_stopped || job.tasks[i] == TaskState::Running;
+      if (is_open(key_of(job, i)) && may_run) executor_.adopt(key_of(job, i));
+    }
+  });
+  for (const Command& command : core_.outstanding()) submit(command);
+}
+
+/// Deals with a task that an earlier life left, unless the core waits for its end.
+void World::take_up(const act::FoundTask& found) {
+  const act::TaskKey key = found.key;
+  if (is_open(key)) return;
+  const Job* job = core_.jobs().find(key.job);
+  const bool ours =
+      key.job <= core_.jobs().last() && (job == nullptr || key.attempt <= job->attempt);
+  if (!ours) {
+    notice(fmt::format("task {} is of a job that was never recorded here; it was ended and removed",
+                       act::to_string(key)));
+    executor_.discard(key);
+  } else if (found.ended) {
+    executor_.release(key);
+  } else {
+    notice(fmt::format("task {} belongs to an attempt that is over; it is being ended",
+                       act::to_string(key)));
+    executor_.stop(key, {});
+  }
+}
+
+void World::notice(const std::string& line) const {
+  if (options_.notice) options_.notice(line);
+}
+
+}  // namespace gyre::live
