@@ -12,6 +12,7 @@
 #include "control/journal.h"
 #include "domain/policy.h"
 #include "sim/report/report.h"
+#include "sim/world.h"
 
 namespace gyre::sim {
 
@@ -30,14 +31,6 @@ struct FaultOptions {
   std::optional<Duration> mtbf;      // mean time between failures of one node, exponential
   Duration mttr = seconds(3600);     // mean time to repair of one node, exponential
   std::string trace_path;            // fault trace (JSON), plain or .gz; excludes mtbf
-};
-
-/// What a start and a stop cost. The trace knows nothing of it, so it is the caller's to say.
-struct ExecutionOptions {
-  Duration start_latency{0};         // from the command to every task running
-  Duration stop_latency{0};          // from the command to the tasks' end; at most the job's grace
-  Duration restart_overhead{0};      // added to the work of every attempt but the first
-  std::optional<Duration> checkpoint_interval;  // of jobs whose trace gives none; nullopt: none
 };
 
 /// What the surroundings lend to a simulation, which itself is pure. Each may be empty.

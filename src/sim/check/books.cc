@@ -1,0 +1,308 @@
+#include "sim/check/books.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace gyre::sim {
+namespace {
+
+constexpr std::size_t kViolationsMax = 100;
+
+bool holds_anything(const Books::JobBook& job) {
+  return std::any_of(job.ranks.begin(), job.ranks.end(),
+                     [](TaskState rank) { return rank != TaskState::Ended; });
+}
+
+/// What the task of this rank asks for: groups in order, each `count` ranks.
+const Request* request_of(const Books::JobBook& job, std::int32_t rank) {
+  for (const TaskGroup& group : job.tasks) {
+    if (rank < group.count) return &group.request;
+    rank -= group.count;
+  }
+  return nullptr;
+}
+
+bool is_wanted(const NodeSpec& node, const Request& request) {
+  if (request.gpus == 0) return true;
+  const auto& models = request.gpu_models;
+  const bool model =
+      models.empty() || std::find(models.begin(), models.end(), node.gpu_model) != models.end();
+  return model && node.gpu_memory >= request.gpu_memory;
+}
+
+}  // namespace
+
+void Books::report(Invariant invariant, std::string detail) {
+  if (violations_.size() < kViolationsMax) {
+    violations_.push_back({invariant, now_, seq_, std::move(detail)});
+  }
+}
+
+const Books::JobBook* Books::find(JobId id) const {
+  const auto found = jobs_.find(id);
+  return found == jobs_.end() ? nullptr : &found->second;
+}
+
+Books::JobBook* Books::writable(JobId id) {
+  const auto found = jobs_.find(id);
+  return found == jobs_.end() ? nullptr : &found->second;
+}
+
+std::optional<std::string> Books::partition_of(const std::string& queue) const {
+  const auto found = partition_of_queue_.find(queue);
+  return found == partition_of_queue_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Books::apply(const Event& event, const control::Decisions& decisions) {
+  now_ = event.at;
+  seq_ = event.seq;
+  std::visit([this](const auto& body) { on(body); }, event.body);
+  for (const Transition& transition : decisions.transitions) take(transition);
+  for (const Command& command : decisions.commands) {
+    if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start, decisions);
+    if (const auto* stop = std::get_if<StopGang>(&command.body)) take(*stop);
+  }
+  for (const Transition& transition : decisions.transitions) {
+    if (transition.to != JobState::Starting) continue;
+    const bool started = std::any_of(
+        decisions.commands.begin(), decisions.commands.end(), [&](const Command& command) {
+          const auto* start = std::get_if<StartGang>(&command.body);
+          return start != nullptr && start->job == transition.job;
+        });
+    if (!started) {
+      report(Invariant::GangWhole,
+             fmt::format("job {} is starting, but no gang was started", transition.job.value));
+    }
+  }
+  if (const auto* submitted = std::get_if<JobSubmitted>(&event.body)) {
+    const JobBook* job = find(submitted->job);
+    if (job != nullptr && !job->announced) {
+      report(Invariant::JobsConserved,
+             fmt::format("job {} was submitted, but is in no state", submitted->job.value));
+    }
+  }
+}
+
+void Books::finish() {
+  for (const auto& [id, job] : jobs_) {
+    if (!is_placed(job.state) && holds_anything(job)) {
+      report(Invariant::AllReleased, fmt::format("job {} is {}, but holds resources at the end",
+                                                 id.value, to_string(job.state)));
+    }
+  }
+  if (!placed_.empty()) return;
+  for (const NodeBook& node : nodes_) {
+    const auto full = std::count(node.gpu_free.begin(), node.gpu_free.end(), kWholeGpu.value);
+    if (full == node.spec.gpus && node.cpu_free == node.spec.cpu &&
+        node.memory_free == node.spec.memory) {
+      continue;
+    }
+    report(Invariant::AllReleased, fmt::format("nothing runs any more, but {} is not wholly free",
+                                               node.spec.name));
+  }
+}
+
+// --- events
+
+void Books::on(const QueueSet& event) {
+  partition_of_queue_.try_emplace(event.queue.name, event.queue.partition);
+}
+
+void Books::on(const NodeJoined& event) {
+  if (event.node.value != nodes_.size()) return;
+  NodeBook node{event.spec, true, {}, event.spec.cpu, event.spec.memory};
+  std::fill_n(node.gpu_free.begin(), event.spec.gpus, kWholeGpu.value);
+  nodes_.push_back(std::move(node));
+}
+
+void Books::on(const NodeLost& event) {
+  if (event.node.value >= nodes_.size()) return;
+  nodes_[event.node.value].up = false;
+  for (const JobId id : placed_) {
+    JobBook& job = jobs_.at(id);
+    for (std::size_t i = 0; i < job.placement.size(); ++i) {
+      if (job.placement[i].node == event.node) release(job, i);
+    }
+  }
+}
+
+void Books::on(const NodeReturned& event) {
+  if (event.node.value < nodes_.size()) nodes_[event.node.value].up = true;
+}
+
+void Books::on(const JobSubmitted& event) {
+  JobBook job;
+  job.queue = event.spec.queue;
+  job.tasks = event.spec.tasks;
+  jobs_.try_emplace(event.job, std::move(job));
+}
+
+void Books::on(const TaskStarted& event) {
+  JobBook* job = writable(event.job);
+  const auto rank = static_cast<std::size_t>(event.rank);
+  if (job == nullptr || job->attempt != event.attempt || rank >= job->ranks.size()) return;
+  if (job->ranks[rank] == TaskState::Starting) job->ranks[rank] = TaskState::Running;
+}
+
+void Books::on(const TaskEnded& event) {
+  JobBook* job = writable(event.job);
+  const auto rank = static_cast<std::size_t>(event.rank);
+  if (job == nullptr || job->attempt != event.attempt || rank >= job->ranks.size()) return;
+  release(*job, rank);
+}
+
+// --- the core's answers
+
+void Books::take(const Transition& transition) {
+  JobBook* job = writable(transition.job);
+  if (job == nullptr) {
+    return report(Invariant::JobsConserved,
+                  fmt::format("job {} changes its state, but was never submitted",
+                              transition.job.value));
+  }
+  const bool arrives = !job->announced && transition.from == JobState::Queued &&
+                       transition.to == JobState::Queued;
+  const bool follows = job->announced && transition.from == job->state &&
+                       is_legal_transition(transition.from, transition.to);
+  if (!arrives && !follows) {
+    report(Invariant::LegalTransition,
+           fmt::format("job {} is {} and goes from {} to {}", transition.job.value,
+                       to_string(job->state), to_string(transition.from),
+                       to_string(transition.to)));
+  }
+  if (job->state == JobState::Preempting) --preempting_;
+  if (transition.to == JobState::Preempting) ++preempting_;
+  job->announced = true;
+  job->state = transition.to;
+  is_placed(job->state) ? (void)placed_.insert(transition.job)
+                        : (void)placed_.erase(transition.job);
+  job->state == JobState::Queued ? (void)waiting_.insert(transition.job)
+                                 : (void)waiting_.erase(transition.job);
+  if (is_placed(job->state)) return;
+  if (holds_anything(*job)) {
+    report(Invariant::AllReleased, fmt::format("job {} is {}, but still holds resources",
+                                               transition.job.value, to_string(job->state)));
+  }
+  if (is_final(job->state)) job->tasks = {};
+}
+
+void Books::take(const StartGang& start, const control::Decisions& decisions) {
+  JobBook* job = writable(start.job);
+  if (job == nullptr) {
+    return report(Invariant::JobsConserved,
+                  fmt::format("job {} starts, but was never submitted", start.job.value));
+  }
+  if (holds_anything(*job) || start.attempt != job->attempt + 1) {
+    report(Invariant::RunsOnce,
+           fmt::format("job {} starts attempt {} while attempt {} {}", start.job.value,
+                       start.attempt, job->attempt, holds_anything(*job) ? "runs" : "was its last"));
+  }
+  const bool told = std::any_of(decisions.transitions.begin(), decisions.transitions.end(),
+                                [&](const Transition& transition) {
+                                  return transition.job == start.job &&
+                                         transition.to == JobState::Starting;
+                                });
+  if (!told) {
+    report(Invariant::LegalTransition,
+           fmt::format("job {} starts without going to {}", start.job.value,
+                       to_string(JobState::Starting)));
+  }
+  check_gang(start, *job);
+  job->attempt = start.attempt;
+  job->placement = start.placement;
+  job->ranks.assign(start.placement.size(), TaskState::Starting);
+  for (const TaskPlacement& task : start.placement) allocate(task);
+}
+
+void Books::take(const StopGang& stop) {
+  const JobBook* job = find(stop.job);
+  if (job != nullptr && is_placed(job->state)) return;
+  report(Invariant::LegalTransition,
+         fmt::format("job {} is stopped, but not placed", stop.job.value));
+}
+
+void Books::check_gang(const StartGang& start, const JobBook& job) {
+  const auto wanted = static_cast<std::size_t>(task_count(job.tasks));
+  if (start.placement.size() != wanted) {
+    report(Invariant::GangWhole, fmt::format("{} of the {} tasks of job {} start",
+                                             start.placement.size(), wanted, start.job.value));
+  }
+  std::set<NodeId> nodes;
+  for (std::size_t i = 0; i < start.placement.size(); ++i) {
+    const TaskPlacement& task = start.placement[i];
+    if (task.rank != static_cast<std::int32_t>(i)) {
+      report(Invariant::GangWhole, fmt::format("task {} of job {} starts in place of task {}",
+                                               task.rank, start.job.value, i));
+    }
+    if (!nodes.insert(task.node).second) {
+      report(Invariant::GangDistinctNodes,
+             fmt::format("two tasks of job {} start on node {}", start.job.value, task.node.value));
+    }
+    if (task.node.value >= nodes_.size() || !nodes_[task.node.value].up) {
+      report(Invariant::NodeUp, fmt::format("job {} starts on node {}, which is down",
+                                            start.job.value, task.node.value));
+      continue;
+    }
+    const Request* request = request_of(job, task.rank);
+    if (request != nullptr) check_task(task, *request, job);
+  }
+}
+
+void Books::check_task(const TaskPlacement& task, const Request& request, const JobBook& job) {
+  const NodeBook& node = nodes_[task.node.value];
+  const Allocation& got = task.allocation;
+  const bool amounts = std::popcount(got.devices) == request.gpus &&
+                       (request.gpus == 0 || got.gpu_milli == request.gpu_milli) &&
+                       got.cpu == request.cpu && got.memory == request.memory;
+  const bool devices_exist = (got.devices >> node.spec.gpus) == 0;
+  const bool in_partition = partition_of(job.queue) == node.spec.partition;
+  if (amounts && devices_exist && in_partition && is_wanted(node.spec, request)) return;
+  report(Invariant::RequestHonoured,
+         fmt::format("a task that asks for {} GPUs ({} milli), {} mCPU, {} MiB got devices {:#x} "
+                     "({} milli), {} mCPU, {} MiB on {}",
+                     request.gpus, request.gpu_milli.value, request.cpu.value,
+                     request.memory.value, got.devices, got.gpu_milli.value, got.cpu.value,
+                     got.memory.value, node.spec.name));
+}
+
+void Books::allocate(const TaskPlacement& task) {
+  if (task.node.value >= nodes_.size()) return;
+  NodeBook& node = nodes_[task.node.value];
+  for (std::size_t i = 0; i < node.gpu_free.size(); ++i) {
+    if ((task.allocation.devices >> i & 1U) == 0) continue;
+    node.gpu_free[i] -= task.allocation.gpu_milli.value;
+    if (node.gpu_free[i] >= 0) continue;
+    report(Invariant::GpuOvercommit, fmt::format("GPU {} of {} gives {} thousandths too many", i,
+                                                 node.spec.name, -node.gpu_free[i]));
+  }
+  node.cpu_free -= task.allocation.cpu;
+  node.memory_free -= task.allocation.memory;
+  if (node.cpu_free.value < 0) {
+    report(Invariant::CpuOvercommit, fmt::format("{} gives {} mCPU too many", node.spec.name,
+                                                 -node.cpu_free.value));
+  }
+  if (node.memory_free.value < 0) {
+    report(Invariant::MemoryOvercommit, fmt::format("{} gives {} MiB too many", node.spec.name,
+                                                    -node.memory_free.value));
+  }
+}
+
+void Books::release(JobBook& job, std::size_t rank) {
+  if (job.ranks[rank] == TaskState::Ended) return;
+  job.ranks[rank] = TaskState::Ended;
+  const TaskPlacement& task = job.placement[rank];
+  if (task.node.value >= nodes_.size()) return;
+  NodeBook& node = nodes_[task.node.value];
+  for (std::size_t i = 0; i < node.gpu_free.size(); ++i) {
+    if ((task.allocation.devices >> i & 1U) != 0) {
+      node.gpu_free[i] += task.allocation.gpu_milli.value;
+    }
+  }
+  node.cpu_free += task.allocation.cpu;
+  node.memory_free += task.allocation.memory;
+}
+
+}  // namespace gyre::sim

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/controller.h"
+#include "domain/command.h"
+#include "domain/event.h"
+#include "sim/check/invariant.h"
+
+namespace gyre::sim {
+
+/// Who holds what, kept from events, commands and transitions alone and by other code than the
+/// core's, and checked against every invariant on the way. For tests and `--check`: clear before
+/// fast. One thread.
+class Books {
+ public:
+  struct NodeBook {
+    NodeSpec spec;
+    bool up = true;
+    std::array<std::int32_t, kGpusPerNodeMax> gpu_free{};  // milli-GPUs by device
+    CpuMilli cpu_free{0};
+    MemoryMib memory_free{0};
+  };
+  struct JobBook {
+    std::string queue;
+    std::vector<TaskGroup> tasks;           // empty once the job has ended
+    JobState state = JobState::Queued;
+    bool announced = false;                 // its arrival in the queue was told
+    std::int32_t attempt = 0;
+    std::vector<TaskPlacement> placement;   // of the current attempt
+    std::vector<TaskState> ranks;
+  };
+
+  /// Takes in one event and the core's answer to it.
+  void apply(const Event& event, const control::Decisions& decisions);
+
+  /// After the last event: what must hold then.
+  void finish();
+
+  void report(Invariant invariant, std::string detail);
+  const std::vector<Violation>& violations() const { return violations_; }
+
+  const std::vector<NodeBook>& nodes() const { return nodes_; }
+  const JobBook* find(JobId id) const;
+  std::size_t unfinished() const { return waiting_.size() + placed_.size(); }
+  const std::set<JobId>& waiting() const { return waiting_; }
+  std::uint64_t preempting() const { return preempting_; }
+  /// The partition that a queue uses; nullopt if there is no such queue.
+  std::optional<std::string> partition_of(const std::string& queue) const;
+
+ private:
+  void on(const Tick&) {}
+  void on(const PolicySet&) {}
+  void on(const QueueSet& event);
+  void on(const NodeJoined& event);
+  void on(const NodeLost& event);
+  void on(const NodeReturned& event);
+  void on(const JobSubmitted& event);
+  void on(const JobStopRequested&) {}
+  void on(const TaskStarted& event);
+  void on(const TaskEnded& event);
+
+  void take(const Transition& transition);
+  void take(const StartGang& start, const control::Decisions& decisions);
+  void take(const StopGang& stop);
+  void check_gang(const StartGang& start, const JobBook& job);
+  void check_task(const TaskPlacement& task, const Request& request, const JobBook& job);
+  void allocate(const TaskPlacement& task);
+  void release(JobBook& job, std::size_t rank);
+  JobBook* writable(JobId id);
+
+  Time now_;
+  EventSeq seq_;
+  std::vector<NodeBook> nodes_;
+  std::map<JobId, JobBook> jobs_;
+  std::set<JobId> waiting_;
+  std::set<JobId> placed_;
+  std::uint64_t preempting_ = 0;
+  std::map<std::string, std::string> partition_of_queue_;
+  std::vector<Violation> violations_;  // the first few
+};
+
+}  // namespace gyre::sim

@@ -1,0 +1,133 @@
+// Whether the reason that a job waits for is true, found out by counting nodes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "sim/check/checker.h"
+
+namespace gyre::sim {
+namespace {
+
+constexpr std::size_t kGroupsMax = 6;
+
+/// What of a node counts: what is free on it, or all that it has.
+enum class Extent { Free, Whole };
+/// Which nodes count.
+enum class Which { Up, All };
+
+bool node_has(const Books::NodeBook& node, const Request& request, Extent extent) {
+  const CpuMilli cpu = extent == Extent::Free ? node.cpu_free : node.spec.cpu;
+  const MemoryMib memory = extent == Extent::Free ? node.memory_free : node.spec.memory;
+  if (cpu < request.cpu || memory < request.memory) return false;
+  if (request.gpus == 0) return true;
+  const auto& models = request.gpu_models;
+  if (!models.empty() &&
+      std::find(models.begin(), models.end(), node.spec.gpu_model) == models.end()) {
+    return false;
+  }
+  if (node.spec.gpu_memory < request.gpu_memory) return false;
+  const auto begin = node.gpu_free.begin();
+  const auto devices =
+      extent == Extent::Whole
+          ? node.spec.gpus
+          : std::count_if(begin, begin + node.spec.gpus, [&](std::int32_t free) {
+              return free >= request.gpu_milli.value;
+            });
+  return devices >= request.gpus;
+}
+
+/// Whether every task can have a node of its own. By Hall's theorem it can, just if each set of
+/// groups has at least as many nodes that suit one of them as it has tasks.
+bool fits(const Books& books, const std::string& partition, const std::vector<TaskGroup>& tasks,
+          Extent extent, Which which) {
+  std::array<std::int64_t, 1U << kGroupsMax> nodes_by_suited{};
+  for (const Books::NodeBook& node : books.nodes()) {
+    if (node.spec.partition != partition || (which == Which::Up && !node.up)) continue;
+    std::size_t suited = 0;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if (node_has(node, tasks[i].request, extent)) suited |= std::size_t{1} << i;
+    }
+    ++nodes_by_suited[suited];
+  }
+  for (std::size_t set = 1; set < std::size_t{1} << tasks.size(); ++set) {
+    std::int64_t wanted = 0;
+    std::int64_t suited = 0;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if ((set >> i & 1U) != 0) wanted += tasks[i].count;
+    }
+    for (std::size_t nodes = 0; nodes < nodes_by_suited.size(); ++nodes) {
+      if ((nodes & set) != 0) suited += nodes_by_suited[nodes];
+    }
+    if (suited < wanted) return false;
+  }
+  return true;
+}
+
+bool enough_in_sum(const Books& books, const std::string& partition,
+                   const std::vector<TaskGroup>& tasks) {
+  std::int64_t gpu = 0;
+  std::int64_t cpu = 0;
+  std::int64_t memory = 0;
+  for (const Books::NodeBook& node : books.nodes()) {
+    if (node.spec.partition != partition || !node.up) continue;
+    for (const std::int32_t free : node.gpu_free) gpu += free;
+    cpu += node.cpu_free.value;
+    memory += node.memory_free.value;
+  }
+  for (const TaskGroup& group : tasks) {
+    gpu -= std::int64_t{group.request.gpu_total().value} * group.count;
+    cpu -= group.request.cpu.value * group.count;
+    memory -= group.request.memory.value * group.count;
+  }
+  return gpu >= 0 && cpu >= 0 && memory >= 0;
+}
+
+std::string judge(WaitReason reason, const Books& books, const std::string& partition,
+                  const std::vector<TaskGroup>& tasks) {
+  const bool ever = fits(books, partition, tasks, Extent::Whole, Which::All);
+  if (reason == WaitReason::NeverFits) return ever ? "it would fit the empty fleet" : "";
+  if (!ever) return "it could never fit";
+  const bool feasible = fits(books, partition, tasks, Extent::Whole, Which::Up);
+  if (reason == WaitReason::WaitingForProvisioning) {
+    return feasible ? "it would fit the nodes that are up, were they empty" : "";
+  }
+  if (!feasible) return "the nodes that it needs are down";
+  const bool now = fits(books, partition, tasks, Extent::Free, Which::Up);
+  switch (reason) {
+    case WaitReason::ReservedForOther:
+    case WaitReason::PendingEvaluation:
+      return now ? "" : "it does not fit now";
+    case WaitReason::WaitingForTurn:
+      return now ? "it fits now" : "";
+    case WaitReason::FragmentationBlocked:
+      if (now) return "it fits now";
+      return enough_in_sum(books, partition, tasks) ? "" : "too little is free in sum";
+    case WaitReason::WaitingForPreemption:
+      if (now) return "it fits now";
+      return books.preempting() > 0 ? "" : "no job is being preempted";
+    default:
+      return "it is not on hold and its queue exists";
+  }
+}
+
+}  // namespace
+
+std::string what_is_untrue(const Books& books, const Job& job, const Explanation& explanation,
+                           Time now) {
+  const Books::JobBook* book = books.find(job.id);
+  if (book == nullptr || book->tasks.size() > kGroupsMax) return {};
+  const auto partition = books.partition_of(book->queue);
+  if (!partition || explanation.reason == WaitReason::Misconfigured) {
+    return partition ? "its queue exists"
+                     : (explanation.reason == WaitReason::Misconfigured ? "" : "it has no queue");
+  }
+  const bool on_hold = job.hold_until && *job.hold_until > now;
+  if (on_hold || explanation.reason == WaitReason::OnHold) {
+    if (!on_hold) return "it is not on hold";
+    return explanation.reason == WaitReason::OnHold ? "" : "it is on hold";
+  }
+  return judge(explanation.reason, books, *partition, book->tasks);
+}
+
+}  // namespace gyre::sim

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string>
+
+#include "sim/report/report.h"
+#include "sim/report/text.h"
+
+namespace gyre::sim {
+namespace {
+
+std::string text(std::string_view value) {
+  std::string quoted = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+/// A double with as many digits as it needs to be read back exactly, and no more.
+std::string number(double value) { return fmt::format("{}", value); }
+
+std::string spread(const Spread& spread) {
+  return fmt::format(R"({{"mean":{},"p50":{},"p90":{},"p99":{}}})", number(spread.mean_s),
+                     number(spread.p50_s), number(spread.p90_s), number(spread.p99_s));
+}
+
+std::string measured(std::string_view name, const std::optional<double>& value) {
+  return fmt::format(R"(,"{}":{})", name, value ? number(*value) : "null");
+}
+
+std::string result(const PolicyResult& r, bool with_measured) {
+  std::string json = fmt::format(
+      R"({{"policy":{},"jobs":{},"finished":{},"rejected":{},"makespan_s":{},"wait_s":{},)"
+      R"("jct_s":{},"gpu_allocation_ratio":{{"mean":{},"peak":{}}},)"
+      R"("fragmentation_ratio":{{"mean":{}}},"preemptions":{},"lost_gpu_hours":{},"events":{})",
+      text(r.policy), r.jobs, r.finished, r.rejected, number(r.makespan_s), spread(r.wait),
+      spread(r.jct), number(r.gpu_allocation_mean), number(r.gpu_allocation_peak),
+      number(r.fragmentation_mean), r.preemptions, number(r.lost_gpu_hours), r.events);
+  if (with_measured) {
+    json += measured("wall_s", r.wall_s);
+    json += measured("peak_rss_mib", r.peak_rss_mib);
+  }
+  return json + fmt::format(R"(,"failed":{},"waiting_at_end":{},"placed_at_end":{},)"
+                            R"("node_failures":{}}})",
+                            r.failed, r.waiting_at_end, r.placed_at_end, r.node_failures);
+}
+
+}  // namespace
+
+std::string render_json(const SimulationReport& report, bool with_measured) {
+  std::string json =
+      fmt::format(R"({{"trace":{{"jobs":{},"skipped":{},"name":{},"format":{}}},"results":[)",
+                  report.trace.jobs, report.trace.skipped, text(report.trace.name),
+                  text(report.trace.format));
+  for (std::size_t i = 0; i < report.results.size(); ++i) {
+    json += (i == 0 ? "" : ",") + result(report.results[i], with_measured);
+  }
+  json += fmt::format(R"(],"fleet":{{"nodes":{},"gpus":{},"partitions":{}}},"seed":{},"notes":[)",
+                      report.fleet.nodes, report.fleet.gpus, report.fleet.partitions, report.seed);
+  for (std::size_t i = 0; i < report.notes.size(); ++i) {
+    json += (i == 0 ? "" : ",") + text(report.notes[i]);
+  }
+  return json + "]}\n";
+}
+
+std::string to_json(const SimulationReport& report) { return render_json(report, true); }
+
+}  // namespace gyre::sim

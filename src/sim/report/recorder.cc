@@ -1,0 +1,164 @@
+#include "sim/report/recorder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace gyre::sim {
+namespace {
+
+constexpr std::uint64_t kSamples = 500;      // of a run, about
+constexpr std::uint64_t kSamplesMax = 2000;
+
+double nearest_rank(const std::vector<Duration>& sorted, double quantile) {
+  const double rank = std::ceil(quantile * static_cast<double>(sorted.size()));
+  const auto index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
+  return sorted[std::min(index, sorted.size() - 1)].seconds();
+}
+
+}  // namespace
+
+Spread spread_of(std::vector<Duration>& spans) {
+  if (spans.empty()) return {};
+  std::sort(spans.begin(), spans.end());
+  double sum = 0;
+  for (const Duration span : spans) sum += span.seconds();
+  return {spans.size(), sum / static_cast<double>(spans.size()), nearest_rank(spans, 0.50),
+          nearest_rank(spans, 0.90), nearest_rank(spans, 0.99)};
+}
+
+void Recorder::Level::change(std::int64_t by, Time at) {
+  area += static_cast<double>(value) * (at - changed_at).seconds();
+  changed_at = at;
+  value += by;
+  peak = std::max(peak, value);
+}
+
+Recorder::Recorder(Inputs inputs)
+    : inputs_(std::move(inputs)), fragmentation_(typical_tasks(inputs_.workload)) {
+  outcomes_.reserve(inputs_.workload.gang_of.size());
+}
+
+void Recorder::after(const Event& event, const control::Decisions& decisions,
+                     const control::Controller& core) {
+  pass_time(event.at);
+  ++events_;
+  if (const auto* joined = std::get_if<NodeJoined>(&event.body)) {
+    capacity_milli_ += std::int64_t{joined->spec.gpus} * kWholeGpu.value;
+    up_milli_ += std::int64_t{joined->spec.gpus} * kWholeGpu.value;
+  } else if (const auto* lost = std::get_if<NodeLost>(&event.body)) {
+    up_milli_ -= std::int64_t{core.cluster().node(lost->node).spec.gpus} * kWholeGpu.value;
+  } else if (const auto* back = std::get_if<NodeReturned>(&event.body)) {
+    up_milli_ += std::int64_t{core.cluster().node(back->node).spec.gpus} * kWholeGpu.value;
+  }
+  for (const Transition& transition : decisions.transitions) take(transition);
+  if (!outcomes_.empty() && sample_is_due()) sample(core.cluster());
+}
+
+void Recorder::pass_time(Time until) {
+  const double passed = (until - now_).seconds();
+  now_ = until;
+  if (!fragmented_) return;
+  fragmented_area_ += *fragmented_ * passed;
+  fragmented_s_ += passed;
+}
+
+void Recorder::take(const Transition& transition) {
+  const auto index = static_cast<std::size_t>(transition.job.value - 1);
+  if (index == outcomes_.size()) {
+    JobOutcome fresh;
+    fresh.job = static_cast<std::uint32_t>(index);
+    fresh.submitted_at = now_;
+    fresh.gpu = gpu_total(inputs_.workload.gangs[inputs_.workload.gang_of[index]]);
+    outcomes_.push_back(fresh);
+    ++waiting_;
+    return;
+  }
+  JobOutcome& job = outcomes_[index];
+  const bool was_placed = is_placed(transition.from);
+  const bool placed = is_placed(transition.to);
+  if (was_placed || placed) active_until_ = now_;
+  if (placed != was_placed) {
+    allocated_.change(placed ? job.gpu.value : -job.gpu.value, now_);
+    placed ? ++placed_ : --placed_;
+  }
+  if (transition.from == JobState::Queued) --waiting_;
+  if (transition.to == JobState::Queued) {
+    ++waiting_;
+    if (transition.from == JobState::Preempting) ++job.preemptions;
+  }
+  if (transition.to == JobState::Running && !job.started_at) job.started_at = now_;
+  job.state = transition.to;
+  job.attempts = std::max(job.attempts, transition.attempt);
+  if (!is_final(job.state)) return;
+  job.cause = transition.cause;
+  job.ended_at = now_;
+  ++done_;
+}
+
+bool Recorder::sample_is_due() const {
+  if (samples_ >= kSamplesMax) return false;
+  if (events_ - events_at_sample_ > inputs_.events_expected / kSamples) return true;
+  return now_ - sampled_at_ > (inputs_.last_arrival - Time{}) / std::int64_t{kSamples};
+}
+
+void Recorder::sample(const Cluster& cluster) {
+  ++samples_;
+  events_at_sample_ = events_;
+  sampled_at_ = now_;
+  fragmented_ = fragmentation_.ratio(cluster);
+  if (inputs_.keep_jobs) series_.push_back(point());
+}
+
+SeriesPoint Recorder::point() const {
+  return {now_, allocated_.value, up_milli_, waiting_, placed_};
+}
+
+void Recorder::count_ends(PolicyResult& result) const {
+  for (const JobOutcome& job : outcomes_) {
+    result.preemptions += static_cast<std::uint64_t>(job.preemptions);
+    if (job.state == JobState::Succeeded) {
+      ++result.finished;
+    } else if (job.attempts == 0 && (job.cause == Termination::NeverFits ||
+                                     job.cause == Termination::Misconfigured)) {
+      ++result.rejected;
+    } else if (is_final(job.state)) {
+      ++result.failed;
+    }
+  }
+}
+
+PolicyResult Recorder::result() {
+  PolicyResult result;
+  result.policy = inputs_.policy;
+  result.jobs = outcomes_.size();
+  count_ends(result);
+  result.waiting_at_end = waiting_;
+  result.placed_at_end = placed_;
+  result.makespan_s = (active_until_ - Time{}).seconds();
+  std::vector<Duration> waits;
+  std::vector<Duration> completions;
+  for (const JobOutcome& job : outcomes_) {
+    if (job.started_at) waits.push_back(*job.started_at - job.submitted_at);
+    if (job.state == JobState::Succeeded) completions.push_back(*job.ended_at - job.submitted_at);
+  }
+  result.wait = spread_of(waits);
+  result.jct = spread_of(completions);
+  const auto capacity = static_cast<double>(capacity_milli_);
+  if (capacity > 0) {
+    result.gpu_allocation_peak = static_cast<double>(allocated_.peak) / capacity;
+    allocated_.change(0, active_until_);
+    if (result.makespan_s > 0) {
+      result.gpu_allocation_mean = allocated_.area / (capacity * result.makespan_s);
+    }
+  }
+  if (fragmented_s_ > 0) result.fragmentation_mean = fragmented_area_ / fragmented_s_;
+  result.events = events_;
+  if (!inputs_.keep_jobs) return result;
+  series_.push_back(point());
+  result.outcomes = std::move(outcomes_);
+  result.series = std::move(series_);
+  return result;
+}
+
+}  // namespace gyre::sim

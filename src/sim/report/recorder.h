@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "control/driver.h"
+#include "sim/report/fragmentation.h"
+#include "sim/report/report.h"
+
+namespace gyre::sim {
+
+/// Mean and percentiles by nearest rank: p50 is the least value that half of all do not exceed.
+/// Sorts `spans`. O(n log n).
+Spread spread_of(std::vector<Duration>& spans);
+
+/// Watches a run and keeps what a report says of it. Time between events counts with the state that
+/// the former left. One thread.
+class Recorder final : public control::Observer {
+ public:
+  struct Inputs {
+    std::string policy;
+    const Workload& workload;             // outlives the recorder
+    std::uint64_t events_expected = 0;    // with the next, sets how often the cluster is sampled
+    Time last_arrival;
+    bool keep_jobs = false;
+  };
+  explicit Recorder(Inputs inputs);
+
+  void after(const Event& event, const control::Decisions& decisions,
+             const control::Controller& core) override;
+
+  std::uint64_t jobs_done() const { return done_; }
+  /// What the run was, but for what only the world or the surroundings know.
+  PolicyResult result();
+
+ private:
+  /// A value over time, as an integral.
+  struct Level {
+    std::int64_t value = 0;
+    std::int64_t peak = 0;
+    double area = 0;           // value * seconds, up to the last change
+    Time changed_at;
+
+    void change(std::int64_t by, Time at);
+  };
+
+  void pass_time(Time until);
+  void take(const Transition& transition);
+  void count_ends(PolicyResult& result) const;
+  void sample(const Cluster& cluster);
+  bool sample_is_due() const;
+  SeriesPoint point() const;
+
+  Inputs inputs_;
+  Fragmentation fragmentation_;
+  std::vector<JobOutcome> outcomes_;   // by submission
+  Time now_;
+  Time active_until_;                  // the last time a job got or gave back resources
+  Level allocated_;                    // milli-GPUs of placed jobs
+  std::int64_t capacity_milli_ = 0;    // of all nodes
+  std::int64_t up_milli_ = 0;
+  std::uint64_t done_ = 0;
+  std::uint32_t waiting_ = 0;
+  std::uint32_t placed_ = 0;
+  std::uint64_t events_ = 0;
+  std::uint64_t events_at_sample_ = 0;
+  std::uint64_t samples_ = 0;
+  Time sampled_at_;
+  std::optional<double> fragmented_;   // as of the last sample
+  double fragmented_area_ = 0;         // ratio * seconds
+  double fragmented_s_ = 0;
+  std::vector<SeriesPoint> series_;
+};
+
+}  // namespace gyre::sim

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/report/report.h"
+
+namespace gyre::sim {
+
+/// to_json(), without what was measured on the machine unless `with_measured`.
+std::string render_json(const SimulationReport& report, bool with_measured);
+
+/// The figures of a report as text, a row a figure: its name with the unit, then a cell a policy.
+/// Rows that say nothing of any policy (no preemption, no failure) are left out.
+std::vector<std::vector<std::string>> figure_rows(const SimulationReport& report,
+                                                  bool with_measured);
+
+/// The sentence above the figures: what ran on what.
+std::string headline(const SimulationReport& report);
+
+/// A number of seconds for a person: "12.3 s", "4.5 min", "6.7 h", "8.9 d".
+std::string span_text(double seconds);
+
+/// `value` with thousands set apart: "28,032".
+std::string count_text(std::uint64_t value);
+
+}  // namespace gyre::sim

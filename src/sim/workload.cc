@@ -1,0 +1,76 @@
+#include "sim/workload.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace gyre::sim {
+namespace {
+
+std::int64_t share(std::int64_t total, std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? total : (total * part + whole - 1) / whole;
+}
+
+Request request_for(const Demand& demand, std::int32_t gpus) {
+  Request request;
+  request.gpus = gpus;
+  request.gpu_milli = demand.gpu_milli;
+  request.gpu_models = demand.gpu_models;
+  request.cpu = CpuMilli{share(demand.cpu.value, gpus, demand.gpus)};
+  request.memory = MemoryMib{share(demand.memory.value, gpus, demand.gpus)};
+  return request;
+}
+
+std::vector<TaskGroup> split_evenly(const Demand& demand) {
+  Request request = request_for(demand, demand.gpus / demand.nodes);
+  request.cpu = CpuMilli{share(demand.cpu.value, 1, demand.nodes)};
+  request.memory = MemoryMib{share(demand.memory.value, 1, demand.nodes)};
+  return {{demand.nodes, request}};
+}
+
+std::int32_t largest_node(const Fleet& fleet, const std::string& partition, const Demand& demand) {
+  std::int32_t gpus = 0;
+  for (const NodeSpec& node : fleet.nodes) {
+    const auto& models = demand.gpu_models;
+    const bool wanted = models.empty() || std::find(models.begin(), models.end(),
+                                                    node.gpu_model) != models.end();
+    if (node.partition == partition && wanted) gpus = std::max(gpus, node.gpus);
+  }
+  return gpus == 0 ? kGpusPerNodeMax : gpus;  // 0: it never fits, but is well-formed
+}
+
+}  // namespace
+
+std::vector<TaskGroup> split(const Demand& demand, std::int32_t gpus_per_node_max) {
+  if (demand.nodes > 0) return split_evenly(demand);
+  if (demand.gpus <= gpus_per_node_max) return {{1, request_for(demand, demand.gpus)}};
+  const std::int32_t rest = demand.gpus % gpus_per_node_max;
+  std::vector<TaskGroup> tasks{
+      {demand.gpus / gpus_per_node_max, request_for(demand, gpus_per_node_max)}};
+  if (rest > 0) tasks.push_back({1, request_for(demand, rest)});
+  return tasks;
+}
+
+Workload make_workload(const Trace& trace, const Fleet& fleet) {
+  Workload workload;
+  for (const std::string& queue : trace.queues) {
+    workload.queues.push_back({queue, fleet.partitioned ? queue : std::string()});
+  }
+  // Jobs of one demand in one partition are split alike; unpartitioned queues count as one.
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> gang_index;
+  workload.gang_of.reserve(trace.jobs.size());
+  for (const TraceJob& job : trace.jobs) {
+    const std::uint32_t partition = fleet.partitioned ? job.queue : 0;
+    const auto [found, is_new] = gang_index.try_emplace(
+        {job.demand, partition}, static_cast<std::uint32_t>(workload.gangs.size()));
+    if (is_new) {
+      const Demand& demand = trace.demands[job.demand];
+      const std::string& name = workload.queues[partition].partition;
+      workload.gangs.push_back(split(demand, largest_node(fleet, name, demand)));
+    }
+    workload.gang_of.push_back(found->second);
+  }
+  return workload;
+}
+
+}  // namespace gyre::sim

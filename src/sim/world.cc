@@ -1,0 +1,295 @@
+#include "sim/world.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "base/assert.h"
+#include "sim/traces/table.h"
+
+namespace gyre::sim {
+namespace {
+
+/// Nothing that would happen later is waited for; far from the end of Time, so sums never overflow.
+constexpr Time kHorizon{Time{} + kSpanMax + kSpanMax / 2};
+constexpr std::int32_t kRetriesMax = 1'000'000;
+constexpr double kMilliNsPerGpuHour = 3.6e15;
+
+}  // namespace
+
+World::World(Inputs inputs)
+    : inputs_(std::move(inputs)),
+      node_up_(inputs_.fleet.nodes.size(), 1),
+      progress_(inputs_.trace.jobs.size()) {}
+
+// --- events, in the order of time
+
+std::optional<Event> World::next(std::optional<Time> deadline) {
+  if (auto event = introduction()) return event;
+  if (auto event = next_of_burst()) return event;
+  const bool arrivals_left = arrived_ < inputs_.trace.jobs.size();
+  const Time arrives_at = arrivals_left ? inputs_.trace.jobs[arrived_].submit : Time::max();
+  const Time timer_at = timers_.empty() ? Time::max() : timers_.top().at;
+  const std::optional<NodeChange> node = next_change();
+  const Time node_at = node ? std::max(node->at, now_) : Time::max();
+  const Time first = std::min({arrives_at, timer_at, node_at});
+  if (deadline && (*deadline < first || first > kHorizon)) {
+    now_ = std::max(now_, *deadline);
+    return stamp(Tick{});
+  }
+  if (first > kHorizon) return std::nullopt;
+  now_ = first;
+  if (timer_at == first) {
+    begin_burst();
+    return next_of_burst();
+  }
+  return node_at == first ? change(*node) : arrival();
+}
+
+bool World::has_pending() const {
+  if (burst_ || introduced_ < 1 + inputs_.workload.queues.size() + inputs_.fleet.nodes.size()) {
+    return true;
+  }
+  if (!timers_.empty() && timers_.top().at == now_) return true;
+  return arrived_ < inputs_.trace.jobs.size() && inputs_.trace.jobs[arrived_].submit == now_;
+}
+
+/// The policy, the queues and the nodes, which come before all else.
+std::optional<Event> World::introduction() {
+  std::size_t index = introduced_;
+  if (index == 0) return ++introduced_, stamp(PolicySet{inputs_.policy});
+  if (--index < inputs_.workload.queues.size()) {
+    return ++introduced_, stamp(QueueSet{inputs_.workload.queues[index]});
+  }
+  index -= inputs_.workload.queues.size();
+  if (index >= inputs_.fleet.nodes.size()) return std::nullopt;
+  ++introduced_;
+  return stamp(NodeJoined{NodeId{static_cast<std::uint32_t>(index)}, inputs_.fleet.nodes[index]});
+}
+
+Event World::arrival() {
+  const std::size_t index = arrived_++;
+  ++jobs_open_;
+  const TraceJob& job = inputs_.trace.jobs[index];
+  JobSpec spec;
+  spec.name = inputs_.trace.names[job.row];
+  spec.tenant = inputs_.trace.users[job.user];
+  spec.queue = inputs_.trace.queues[job.queue];
+  spec.priority = job.priority;
+  spec.preemptible = job.preemptible;
+  spec.tasks = inputs_.workload.gangs[inputs_.workload.gang_of[index]];
+  if (job.duration < kEndless) spec.expected_duration = job.duration;
+  const Duration interval = checkpoint_interval(job);
+  if (interval.ns > 0) {
+    spec.checkpoint.interval = interval;
+    spec.checkpoint.signal = SIGUSR1;
+  }
+  spec.retry.retries_max = kRetriesMax;
+  return stamp(JobSubmitted{JobId{index + 1}, std::move(spec), {}});
+}
+
+std::optional<NodeChange> World::next_change() {
+  const bool arrivals_left = arrived_ < inputs_.trace.jobs.size();
+  if (!arrivals_left && jobs_open_ == 0) return std::nullopt;
+  return inputs_.failures.peek(now_, arrivals_left || !timers_.empty());
+}
+
+Event World::change(const NodeChange& change) {
+  inputs_.failures.pop(change);
+  node_up_[change.node] = change.up ? 1 : 0;
+  const NodeId node{change.node};
+  if (change.up) return stamp(NodeReturned{node});
+  ++node_failures_;
+  for (Gang& gang : gangs_) {
+    if (!gang.in_use) continue;
+    const auto on_it = std::find(gang.nodes.begin(), gang.nodes.end(), node);
+    if (on_it == gang.nodes.end()) continue;
+    const auto rank = static_cast<std::size_t>(on_it - gang.nodes.begin());
+    if (gang.alive[rank] != 0) break_gang(gang, rank);
+  }
+  return stamp(NodeLost{node, "simulated failure"});
+}
+
+// --- the tasks of one gang, one after the other
+
+void World::begin_burst() {
+  const Timer timer = timers_.top();
+  Gang& gang = gangs_[timer.gang];
+  cancel_timer(gang);
+  burst_ = Burst{timer.gang, gang.generation, 0, timer.ends};
+  if (timer.ends) return;
+  gang.phase = Phase::Running;
+  gang.started_at = now_;
+  const TraceJob& job = job_of(gang);
+  if (job.duration == kEndless) return;
+  const Duration left = job.duration - progress_[gang.job.value - 1].done + overhead(gang);
+  gang.ends_at = saturating_add(now_, left);
+  add_timer(gang.ends_at, gang, true);
+  burst_->generation = gang.generation;
+}
+
+/// The next task of the burst; nullopt when there is none, or when the burst was overtaken by a stop.
+std::optional<Event> World::next_of_burst() {
+  if (!burst_) return std::nullopt;
+  Gang& gang = gangs_[burst_->gang];
+  if (gang.generation == burst_->generation) {
+    for (std::size_t rank = burst_->rank; rank < gang.alive.size(); ++rank) {
+      if (gang.alive[rank] == 0) continue;
+      burst_->rank = rank + 1;
+      const auto rank_id = static_cast<std::int32_t>(rank);
+      if (!burst_->ends) return stamp(TaskStarted{gang.job, gang.attempt, rank_id});
+      gang.alive[rank] = 0;
+      Event event = task_ended(gang, rank_id);
+      const bool last = std::find(gang.alive.begin(), gang.alive.end(), 1) == gang.alive.end();
+      if (last) {
+        burst_.reset();
+        release(gang);
+      }
+      return event;
+    }
+  }
+  burst_.reset();
+  return std::nullopt;
+}
+
+Event World::task_ended(const Gang& gang, std::int32_t rank) {
+  TaskEnded ended{gang.job, gang.attempt, rank, {}};
+  if (gang.stopped) {
+    const bool ran = gang.started_at.ns >= 0;
+    ended.exit.kind = ran ? TaskExit::Kind::Signaled : TaskExit::Kind::StartFailed;
+    ended.exit.code = ran ? SIGTERM : 0;
+    ended.exit.stopped = true;
+  }
+  return stamp(std::move(ended));
+}
+
+// --- commands
+
+void World::submit(const Command& command) {
+  if (const auto* to_start = std::get_if<StartGang>(&command.body)) return start(*to_start);
+  stop(std::get<StopGang>(command.body));
+}
+
+void World::start(const StartGang& command) {
+  Progress& progress = progress_[command.job.value - 1];
+  if (command.attempt <= progress.attempt) return;  // seen before
+  GYRE_ASSERT(progress.gang == kNoGang);
+  if (unused_gangs_.empty()) {
+    unused_gangs_.push_back(static_cast<std::uint32_t>(gangs_.size()));
+    gangs_.emplace_back();
+  }
+  progress.attempt = command.attempt;
+  progress.gang = unused_gangs_.back();
+  unused_gangs_.pop_back();
+  Gang& gang = gangs_[progress.gang];
+  gang.job = command.job;
+  gang.attempt = command.attempt;
+  gang.phase = Phase::Starting;
+  gang.in_use = true;
+  gang.stopped = false;
+  gang.started_at = Time{-1};
+  gang.ends_at = Time::max();
+  gang.nodes.clear();
+  gang.alive.clear();
+  bool whole = true;
+  for (const TaskPlacement& task : command.placement) {
+    // A node that is down by now was lost after the decision; the core knows of it.
+    gang.nodes.push_back(task.node);
+    gang.alive.push_back(node_up_[task.node.value]);
+    whole = whole && node_up_[task.node.value] != 0;
+  }
+  if (whole) return add_timer(now_ + inputs_.execution.start_latency, gang, false);
+  gang.phase = Phase::Broken;
+  if (std::find(gang.alive.begin(), gang.alive.end(), 1) == gang.alive.end()) release(gang);
+}
+
+void World::stop(const StopGang& command) {
+  const Progress& progress = progress_[command.job.value - 1];
+  if (progress.gang == kNoGang || progress.attempt != command.attempt) return;
+  Gang& gang = gangs_[progress.gang];
+  if (gang.phase == Phase::Stopping) return;
+  const Duration latency = std::min(inputs_.execution.stop_latency, command.grace);
+  const Time ends_at = now_ + latency;
+  if (gang.phase == Phase::Running && gang.ends_at <= ends_at) return;  // it is done before that
+  const TraceJob& job = job_of(gang);
+  const bool asked_first =
+      command.cause == Termination::Preempted && checkpoint_interval(job).ns > 0;
+  if (gang.phase == Phase::Running) settle(gang, asked_first);
+  cancel_timer(gang);
+  gang.phase = Phase::Stopping;
+  gang.stopped = true;
+  add_timer(ends_at, gang, true);
+}
+
+/// One task is gone with its node: the others make no progress any more.
+void World::break_gang(Gang& gang, std::size_t rank) {
+  gang.alive[rank] = 0;
+  if (gang.phase == Phase::Running) settle(gang, false);
+  if (gang.phase != Phase::Stopping) {
+    cancel_timer(gang);
+    gang.phase = Phase::Broken;
+  }
+  if (std::find(gang.alive.begin(), gang.alive.end(), 1) == gang.alive.end()) {
+    cancel_timer(gang);
+    release(gang);
+  }
+}
+
+/// Books what the attempt has done so far as kept or lost. Requires: it runs.
+void World::settle(const Gang& gang, bool saves_all) {
+  const TraceJob& job = job_of(gang);
+  Progress& progress = progress_[gang.job.value - 1];
+  const Duration spent = now_ - gang.started_at;
+  const Duration worked = std::max(Duration{0}, spent - overhead(gang));
+  const Duration interval = checkpoint_interval(job);
+  const Duration before = progress.done;
+  if (saves_all) {
+    progress.done = before + worked;
+  } else if (interval.ns > 0) {
+    progress.done = before + interval * (worked.ns / interval.ns);
+  } else {
+    progress.done = Duration{0};
+  }
+  const Duration lost = before + spent - progress.done;
+  const auto& tasks = inputs_.workload.gangs[inputs_.workload.gang_of[gang.job.value - 1]];
+  lost_gpu_hours_ += static_cast<double>(lost.ns) * static_cast<double>(gpu_total(tasks).value) /
+                     kMilliNsPerGpuHour;
+}
+
+void World::release(Gang& gang) {
+  const std::uint32_t index = index_of(gang);
+  progress_[gang.job.value - 1].gang = kNoGang;
+  gang.in_use = false;
+  ++gang.generation;
+  unused_gangs_.push_back(index);
+}
+
+// --- timers
+
+void World::add_timer(Time at, const Gang& gang, bool ends) {
+  if (at > kHorizon) return;
+  timers_.push({at, ++timer_order_, index_of(gang), gang.generation, ends});
+}
+
+void World::cancel_timer(Gang& gang) {
+  ++gang.generation;
+  while (!timers_.empty() &&
+         timers_.top().generation != gangs_[timers_.top().gang].generation) {
+    timers_.pop();
+  }
+}
+
+std::uint32_t World::index_of(const Gang& gang) const {
+  return static_cast<std::uint32_t>(&gang - gangs_.data());
+}
+
+Duration World::checkpoint_interval(const TraceJob& job) const {
+  if (job.checkpoint_interval.ns > 0) return job.checkpoint_interval;
+  return inputs_.execution.checkpoint_interval.value_or(Duration{0});
+}
+
+Duration World::overhead(const Gang& gang) const {
+  return gang.attempt > 1 ? inputs_.execution.restart_overhead : Duration{0};
+}
+
+}  // namespace gyre::sim
