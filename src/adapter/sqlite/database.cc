@@ -120,6 +120,9 @@ Result<Database> Database::open(const std::string& path, Mode mode, int busy_tim
   constexpr int kFlags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const bool writes = mode == Mode::ReadWrite;
   if (writes) create_private(path);
+  if (!writes && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+    return fail(ErrorKind::NotFound, "journal '{}': there is no such file", path);
+  }
   sqlite3* connection = nullptr;
   int code =
       connect(path, kFlags | (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY), connection);
@@ -127,8 +130,9 @@ Result<Database> Database::open(const std::string& path, Mode mode, int busy_tim
   if (connection == nullptr) return fail(ErrorKind::Internal, "journal '{}': no memory", path);
   // A closed journal in a folder that cannot be written (no place for the index of its log) is
   // complete in itself.
-  if (!writes && (code & 0xff) == SQLITE_CANTOPEN &&
-      ::access((path + "-wal").c_str(), F_OK) != 0 && ::access(path.c_str(), R_OK) == 0) {
+  const bool shut_out = (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY;
+  if (!writes && shut_out && ::access((path + "-wal").c_str(), F_OK) != 0 &&
+      ::access(path.c_str(), R_OK) == 0) {
     code = connect(immutable_uri(path), kFlags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
                    connection);
     database.connection_.reset(connection);

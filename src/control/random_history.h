@@ -1,0 +1,139 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/rng.h"
+#include "control/controller.h"
+#include "control/journal.h"
+
+namespace gyre::control {
+
+/// A made-up cluster's life, for tests and benchmarks of what records and replays: jobs of many
+/// shapes come, run, fail, are stopped and preempted, nodes come and go. Each step is one event,
+/// answered by `core()` and appended to a journal, as the driver would. The same seed gives the same
+/// history.
+class RandomHistory {
+ public:
+  /// `arrivals` of 100 events are submissions: more than some 20 and the line grows without end.
+  explicit RandomHistory(std::uint64_t seed, Controller core = Controller(Config{}),
+                         std::uint64_t arrivals = 15)
+      : rng_(seed), core_(std::move(core)), arrivals_(arrivals) {
+    core_.jobs().for_each([this](const Job& job) {
+      plan_outcome(StartGang{job.id, job.attempt, job.placement, {}});
+    });
+    if (core_.last_event() != EventSeq{}) return;
+    setup_ = {PolicySet{*policy_by_name("preemptive")}, QueueSet{{"default", ""}},
+              QueueSet{{"batch", "west"}}};
+    for (std::uint32_t i = 0; i < 12; ++i) {
+      setup_.push_back(NodeJoined{NodeId{i}, node(i)});
+    }
+  }
+
+  const Controller& core() const { return core_; }
+
+  void step(Journal& journal) {
+    now_ = std::max(now_, core_.now()) + milliseconds(static_cast<std::int64_t>(rng_.below(9000)));
+    const Event event{now_, EventSeq{core_.last_event().value + 1}, body()};
+    journal.append(event);
+    for (const Command& command : core_.step(event).commands) {
+      journal.append(command);
+      std::visit([this](const auto& intent) { plan_outcome(intent); }, command.body);
+    }
+  }
+
+ private:
+  static NodeSpec node(std::uint32_t index) {
+    const bool west = index % 4 == 3;
+    return {"node-" + std::to_string(index), west ? "west" : "",   west ? "V100" : "A100",
+            west ? 4 : 8,                    MemoryMib{80 * 1024}, CpuMilli{64'000},
+            MemoryMib{512 * 1024},           true};
+  }
+
+  Event::Body body() {
+    if (!setup_.empty()) return take(setup_, 0);
+    if (rng_.below(100) < arrivals_) {
+      return JobSubmitted{JobId{core_.jobs().last().value + 1}, job(), key()};
+    }
+    const std::uint64_t die = rng_.below(100);
+    if (die < 3) return JobStopRequested{JobId{1 + rng_.below(core_.jobs().last().value + 1)}};
+    if (die < 6) return node_event();
+    if (die < 12 || outcomes_.empty()) return Tick{};
+    return take(outcomes_, rng_.below(std::min<std::uint64_t>(outcomes_.size(), 8)));
+  }
+
+  static Event::Body take(std::deque<Event::Body>& from, std::uint64_t index) {
+    const auto at = from.begin() + static_cast<std::ptrdiff_t>(index);
+    Event::Body taken = std::move(*at);
+    from.erase(at);
+    return taken;
+  }
+
+  Event::Body node_event() {
+    const NodeId id{static_cast<std::uint32_t>(rng_.below(core_.cluster().nodes().size()))};
+    if (core_.cluster().node(id).up) return NodeLost{id, "heartbeats stopped"};
+    return NodeReturned{id};
+  }
+
+  std::string key() { return rng_.below(4) == 0 ? "key-" + std::to_string(now_.ns) : ""; }
+
+  JobSpec job() {
+    JobSpec spec;
+    spec.name = "job-" + std::to_string(core_.jobs().last().value + 1);
+    if (rng_.below(4) == 0) spec.queue = "batch";
+    spec.priority = static_cast<std::int32_t>(rng_.below(11));
+    spec.preemptible = rng_.below(2) == 0;
+    spec.tasks = {{1 + static_cast<std::int32_t>(rng_.below(3)), request()}};
+    if (rng_.below(2) == 0) spec.expected_duration = seconds(static_cast<std::int64_t>(rng_.below(600)));
+    if (rng_.below(8) == 0) spec.deadline = seconds(static_cast<std::int64_t>(rng_.below(900)));
+    spec.retry.on_error = rng_.below(4) == 0;
+    spec.launch.command = {"python3", "train.py", "--epochs=\"3\""};
+    spec.launch.env = {{"EPOCHS", "3"}, {"WORDS", "grün"}};
+    return spec;
+  }
+
+  Request request() {
+    Request request;
+    request.gpus = static_cast<std::int32_t>(rng_.below(9));
+    if (request.gpus == 1) request.gpu_milli = GpuMilli{1 + static_cast<std::int32_t>(rng_.below(1000))};
+    if (rng_.below(4) == 0) request.gpu_models = {"A100", "V100"};
+    request.cpu = CpuMilli{static_cast<std::int64_t>(rng_.below(8000))};
+    request.memory = MemoryMib{static_cast<std::int64_t>(rng_.below(32'000))};
+    return request;
+  }
+
+  void plan_outcome(const StartGang& start) {
+    for (const TaskPlacement& task : start.placement) {
+      outcomes_.push_back(TaskStarted{start.job, start.attempt, task.rank});
+    }
+    const bool bad = !start.placement.empty() && rng_.below(5) == 0;
+    const TaskExit exit =
+        bad ? TaskExit{TaskExit::Kind::Exited, 1, false, "no such file"} : TaskExit{};
+    for (const TaskPlacement& task : start.placement) {
+      outcomes_.push_back(TaskEnded{start.job, start.attempt, task.rank, exit});
+    }
+  }
+
+  void plan_outcome(const StopGang& stop) {
+    const Job* job = core_.jobs().find(stop.job);
+    if (job == nullptr) return;
+    for (const TaskPlacement& task : job->placement) {
+      outcomes_.push_back(
+          TaskEnded{stop.job, stop.attempt, task.rank, {TaskExit::Kind::Signaled, 15, true, ""}});
+    }
+  }
+
+  Rng rng_;
+  Controller core_;
+  std::uint64_t arrivals_;
+  Time now_;
+  std::deque<Event::Body> setup_;
+  std::deque<Event::Body> outcomes_;
+};
+
+}  // namespace gyre::control
