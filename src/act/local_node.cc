@@ -18,6 +18,19 @@ tl::unexpected<Error> bad_virtual_gpus(std::string_view text, std::string_view w
       text, why);
 }
 
+/// The gigabytes that a product's name states, as the 80 of "A100-SXM4-80GB"; 0 if it does not.
+std::int64_t gigabytes_in(std::string_view name) {
+  for (std::size_t at = name.find("GB"); at != std::string_view::npos;
+       at = name.find("GB", at + 1)) {
+    std::size_t begin = at;
+    while (begin > 0 && std::isdigit(static_cast<unsigned char>(name[begin - 1])) != 0) --begin;
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(name.data() + begin, name.data() + at, value);
+    if (error == std::errc{} && value > 0) return value;
+  }
+  return 0;
+}
+
 bool is_model_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
@@ -94,6 +107,18 @@ std::string short_gpu_model(std::string_view product_name) {
     model += word;
   }
   return model;
+}
+
+MemoryMib nominal_gpu_memory(std::string_view product_name, MemoryMib usable) {
+  constexpr std::int64_t kGib = 1024;
+  const std::int64_t stated = gigabytes_in(product_name);
+  if (stated > 0) return {stated * kGib};
+  // GDDR boards keep a sixteenth for ECC; sizes with ECC come in multiples of 8 GiB.
+  const std::int64_t with_ecc = usable.value * 16 / 15;
+  const std::int64_t sold = (with_ecc + 4 * kGib) / (8 * kGib) * (8 * kGib);
+  const std::int64_t off = with_ecc > sold ? with_ecc - sold : sold - with_ecc;
+  if (off * 200 <= sold) return {sold};
+  return {(usable.value + kGib - 1) / kGib * kGib};
 }
 
 NodeSpec node_of(const Machine& machine, const GpuSet& gpus, std::string partition) {

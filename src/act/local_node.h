@@ -46,6 +46,11 @@ GpuSet offer(const std::vector<Gpu>& found);
 /// is "RTX4090": the vendor's words and the board's variant are left out, and there are no spaces.
 std::string short_gpu_model(std::string_view product_name);
 
+/// The memory under which a device is sold, which is what jobs ask for: devices report up to a
+/// sixteenth less than that (ECC, reserved parts). From the product name where it says ("80GB"),
+/// else `usable` rounded up to a size that is made.
+MemoryMib nominal_gpu_memory(std::string_view product_name, MemoryMib usable);
+
 NodeSpec node_of(const Machine& machine, const GpuSet& gpus, std::string partition);
 
 }  // namespace gyre::act

@@ -27,7 +27,7 @@ std::uint64_t bytes_of(const std::string& path) {
   for (fs::recursive_directory_iterator it(path, error); !error && it != end; it.increment(error)) {
     struct stat status {};
     if (::lstat(it->path().c_str(), &status) != 0) continue;
-    bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+    if (S_ISREG(status.st_mode)) bytes += static_cast<std::uint64_t>(status.st_size);
   }
   return bytes;
 }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -25,6 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kDiscardWaitMs = 5'000;
+constexpr int kLockTries = 50;
+constexpr std::chrono::milliseconds kLockPause{10};
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What tasks take over of this program's environment; nothing else, since it may hold secrets.
@@ -53,6 +56,15 @@ std::vector<act::FoundTask> look_around(const std::string& folder) {
   std::sort(found.begin(), found.end(),
             [](const act::FoundTask& a, const act::FoundTask& b) { return a.key < b.key; });
   return found;
+}
+
+/// A server that was killed leaves its lock, for a moment, to the supervisors that it was starting.
+bool lock_exclusively(const Fd& file) {
+  for (int tries = 0; tries < kLockTries; ++tries) {
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return true;
+    std::this_thread::sleep_for(kLockPause);
+  }
+  return false;
 }
 
 bool wait_for_end(const Fd& process) {
@@ -84,7 +96,7 @@ Result<std::unique_ptr<ProcessExecutor>> ProcessExecutor::open(ExecutorOptions o
   ::fchmod(folder->get(), 0700);
   Fd lock(::openat(folder->get(), kLockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return os_error(fmt::format("cannot write in the folder {}", options.folder));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (!lock_exclusively(lock)) {
     return fail(ErrorKind::Conflict,
                 "another Gyre runs tasks in {}; stop it, or use another folder", options.folder);
   }
