@@ -1,6 +1,7 @@
 #include "sim/report/recorder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -10,10 +11,13 @@ namespace {
 constexpr std::uint64_t kSamples = 500;      // of a run, about
 constexpr std::uint64_t kSamplesMax = 2000;
 
+/// Divided, not multiplied by 1e-9: whole seconds stay whole.
+double to_seconds(Duration span) { return static_cast<double>(span.ns) / 1e9; }
+
 double nearest_rank(const std::vector<Duration>& sorted, double quantile) {
   const double rank = std::ceil(quantile * static_cast<double>(sorted.size()));
   const auto index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
-  return sorted[std::min(index, sorted.size() - 1)].seconds();
+  return to_seconds(sorted[std::min(index, sorted.size() - 1)]);
 }
 
 }  // namespace
@@ -22,13 +26,13 @@ Spread spread_of(std::vector<Duration>& spans) {
   if (spans.empty()) return {};
   std::sort(spans.begin(), spans.end());
   double sum = 0;
-  for (const Duration span : spans) sum += span.seconds();
+  for (const Duration span : spans) sum += to_seconds(span);
   return {spans.size(), sum / static_cast<double>(spans.size()), nearest_rank(spans, 0.50),
           nearest_rank(spans, 0.90), nearest_rank(spans, 0.99)};
 }
 
 void Recorder::Level::change(std::int64_t by, Time at) {
-  area += static_cast<double>(value) * (at - changed_at).seconds();
+  area += static_cast<double>(value) * to_seconds(at - changed_at);
   changed_at = at;
   value += by;
   peak = std::max(peak, value);
@@ -43,20 +47,25 @@ void Recorder::after(const Event& event, const control::Decisions& decisions,
                      const control::Controller& core) {
   pass_time(event.at);
   ++events_;
-  if (const auto* joined = std::get_if<NodeJoined>(&event.body)) {
+  if (const auto* ended = std::get_if<TaskEnded>(&event.body)) {
+    end_task(ended->job, ended->attempt, ended->rank);
+  } else if (const auto* joined = std::get_if<NodeJoined>(&event.body)) {
     capacity_milli_ += std::int64_t{joined->spec.gpus} * kWholeGpu.value;
     up_milli_ += std::int64_t{joined->spec.gpus} * kWholeGpu.value;
   } else if (const auto* lost = std::get_if<NodeLost>(&event.body)) {
-    up_milli_ -= std::int64_t{core.cluster().node(lost->node).spec.gpus} * kWholeGpu.value;
+    lose_node(lost->node, core.cluster());
   } else if (const auto* back = std::get_if<NodeReturned>(&event.body)) {
     up_milli_ += std::int64_t{core.cluster().node(back->node).spec.gpus} * kWholeGpu.value;
   }
   for (const Transition& transition : decisions.transitions) take(transition);
+  for (const Command& command : decisions.commands) {
+    if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start);
+  }
   if (!outcomes_.empty() && sample_is_due()) sample(core.cluster());
 }
 
 void Recorder::pass_time(Time until) {
-  const double passed = (until - now_).seconds();
+  const double passed = to_seconds(until - now_);
   now_ = until;
   if (!fragmented_) return;
   fragmented_area_ += *fragmented_ * passed;
@@ -78,9 +87,13 @@ void Recorder::take(const Transition& transition) {
   const bool was_placed = is_placed(transition.from);
   const bool placed = is_placed(transition.to);
   if (was_placed || placed) active_until_ = now_;
-  if (placed != was_placed) {
-    allocated_.change(placed ? job.gpu.value : -job.gpu.value, now_);
-    placed ? ++placed_ : --placed_;
+  if (placed && !was_placed) {
+    allocated_.change(job.gpu.value, now_);
+    ++placed_;
+  } else if (was_placed && !placed) {
+    // The tasks of a larger gang have given back theirs already.
+    if (gangs_.erase(transition.job) == 0) allocated_.change(-job.gpu.value, now_);
+    --placed_;
   }
   if (transition.from == JobState::Queued) --waiting_;
   if (transition.to == JobState::Queued) {
@@ -94,6 +107,33 @@ void Recorder::take(const Transition& transition) {
   job.cause = transition.cause;
   job.ended_at = now_;
   ++done_;
+}
+
+void Recorder::take(const StartGang& start) {
+  if (start.placement.size() == 1) return;
+  Gang gang;
+  gang.attempt = start.attempt;
+  for (const TaskPlacement& task : start.placement) {
+    const Allocation& part = task.allocation;
+    gang.nodes.push_back(task.node);
+    gang.milli.push_back(std::int64_t{part.gpu_milli.value} * std::popcount(part.devices));
+  }
+  gangs_.insert_or_assign(start.job, std::move(gang));
+}
+
+void Recorder::end_task(JobId job, std::int32_t attempt, std::int32_t rank) {
+  const auto found = gangs_.find(job);
+  if (found == gangs_.end() || found->second.attempt != attempt) return;
+  allocated_.change(-std::exchange(found->second.milli[static_cast<std::size_t>(rank)], 0), now_);
+}
+
+void Recorder::lose_node(NodeId node, const Cluster& cluster) {
+  up_milli_ -= std::int64_t{cluster.node(node).spec.gpus} * kWholeGpu.value;
+  for (auto& [job, gang] : gangs_) {
+    for (std::size_t i = 0; i < gang.nodes.size(); ++i) {
+      if (gang.nodes[i] == node) end_task(job, gang.attempt, static_cast<std::int32_t>(i));
+    }
+  }
 }
 
 bool Recorder::sample_is_due() const {
@@ -135,7 +175,7 @@ PolicyResult Recorder::result() {
   count_ends(result);
   result.waiting_at_end = waiting_;
   result.placed_at_end = placed_;
-  result.makespan_s = (active_until_ - Time{}).seconds();
+  result.makespan_s = to_seconds(active_until_ - Time{});
   std::vector<Duration> waits;
   std::vector<Duration> completions;
   for (const JobOutcome& job : outcomes_) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -35,6 +36,12 @@ class Recorder final : public control::Observer {
   PolicyResult result();
 
  private:
+  /// A placed gang of several tasks: they may give back what they hold one by one.
+  struct Gang {
+    std::int32_t attempt = 0;
+    std::vector<NodeId> nodes;        // by rank
+    std::vector<std::int64_t> milli;  // by rank: what it still holds
+  };
   /// A value over time, as an integral.
   struct Level {
     std::int64_t value = 0;
@@ -47,6 +54,9 @@ class Recorder final : public control::Observer {
 
   void pass_time(Time until);
   void take(const Transition& transition);
+  void take(const StartGang& start);
+  void end_task(JobId job, std::int32_t attempt, std::int32_t rank);
+  void lose_node(NodeId node, const Cluster& cluster);
   void count_ends(PolicyResult& result) const;
   void sample(const Cluster& cluster);
   bool sample_is_due() const;
@@ -57,7 +67,8 @@ class Recorder final : public control::Observer {
   std::vector<JobOutcome> outcomes_;   // by submission
   Time now_;
   Time active_until_;                  // the last time a job got or gave back resources
-  Level allocated_;                    // milli-GPUs of placed jobs
+  Level allocated_;                    // milli-GPUs that tasks hold
+  std::map<JobId, Gang> gangs_;
   std::int64_t capacity_milli_ = 0;    // of all nodes
   std::int64_t up_milli_ = 0;
   std::uint64_t done_ = 0;
