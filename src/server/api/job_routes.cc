@@ -25,10 +25,9 @@ std::optional<http::Problem> read_states(const http::Request& request, unsigned&
     const std::string_view word = rest.substr(0, rest.find(','));
     const auto found = std::find(names.begin(), names.end(), word);
     if (found == names.end()) {
-      const std::string near = nearest(word, names);
       return bad_parameter(
           "state", fmt::format("'{}' is no state; states are {}", word, fmt::join(names, ", ")),
-          near.empty() ? "" : fmt::format("did you mean '{}'?", near));
+          nearest(word, names));
     }
     states |= 1U << static_cast<unsigned>(found - names.begin());
     if (word.size() == rest.size()) return std::nullopt;

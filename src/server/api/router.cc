@@ -44,9 +44,8 @@ std::optional<http::Problem> check_query(const http::Request& request,
   http::Problem problem{400, "unknown-parameter", "The query has an unknown parameter", "", {}, {}};
   for (const auto& [name, value] : request.query) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    const std::string near = nearest(name, known);
-    problem.errors.push_back({"query:" + name, "there is no such parameter here",
-                              near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
+    problem.errors.push_back(
+        {"query:" + name, "there is no such parameter here", nearest(name, known)});
   }
   if (problem.errors.empty()) return std::nullopt;
   problem.detail = known.empty() ? "this resource has no parameters"

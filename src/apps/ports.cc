@@ -1,0 +1,82 @@
+#include "apps/ports.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "act/local_node.h"
+#include "adapter/nvml/inventory.h"
+#include "adapter/process/cgroups.h"
+#include "adapter/process/machine.h"
+#include "adapter/sqlite/journal.h"
+#include "apps/up.h"
+#include "base/units.h"
+
+namespace gyre::apps {
+namespace {
+
+using Level = cli::Finding::Level;
+
+Result<control::ReplayReport> replay(const std::string& path) {
+  auto reader = adapter::sqlite::SqliteJournalReader::open(path);
+  if (!reader) return tl::unexpected(reader.error());
+  control::Controller core{control::Config{}};
+  return control::replay(**reader, core);
+}
+
+Result<std::unique_ptr<control::Journal>> create_journal(const std::string& path) {
+  if (access(path.c_str(), F_OK) == 0) {
+    return fail(ErrorKind::Conflict, "{} exists; a journal is never overwritten", path);
+  }
+  // A simulation can be run again; there is nothing to keep safe.
+  auto journal = adapter::sqlite::SqliteJournal::open({path, adapter::sqlite::Sync::Off});
+  if (!journal) return tl::unexpected(journal.error());
+  return std::unique_ptr<control::Journal>(std::move(*journal));
+}
+
+cli::Finding examine_gpus() {
+  const auto found = nvml::find_gpus();
+  if (!found && found.error().kind == ErrorKind::Unsupported) {
+    return {Level::Warn, "GPUs", found.error().message,
+            "install the NVIDIA driver, or declare some: gyre up --virtual-gpus 8xH100:80GB"};
+  }
+  if (!found) {
+    return {Level::Fail, "GPUs", found.error().message, "see what nvidia-smi says"};
+  }
+  const act::GpuSet offered = act::offer(*found);
+  if (offered.devices.empty())
+    return {Level::Warn, "GPUs", "none found", "see what nvidia-smi says"};
+  std::string detail = fmt::format("{} x {} {}", offered.devices.size(), offered.model,
+                                   format_memory(offered.memory));
+  for (const std::string& line : offered.left_out) detail += "; " + line;
+  return {Level::Ok, "GPUs", std::move(detail), ""};
+}
+
+std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
+  std::vector<cli::Finding> findings;
+  const process::CgroupHost groups(fmt::format("gyre-doctor-{}", getpid()));
+  const process::Enforcement& kept = groups.enforcement();
+  const bool all = kept.cpu && kept.memory;
+  for (const std::string& line : kept.lines) {
+    findings.push_back({all ? Level::Ok : Level::Warn, "limits", line, ""});
+  }
+  if (!all) {
+    findings.back().remedy =
+        "run Gyre as root, or in a cgroup that is delegated to your user "
+        "(systemd-run --user --scope -p Delegate=yes gyre up)";
+  }
+  findings.push_back(examine_gpus());
+  const std::string journal = state_folder + "/journal.sqlite";
+  if (access(journal.c_str(), F_OK) == 0) {
+    const auto reader = adapter::sqlite::SqliteJournalReader::open(journal);
+    findings.push_back(reader ? cli::Finding{Level::Ok, "journal", journal, ""}
+                              : cli::Finding{Level::Fail, "journal", reader.error().message,
+                                             "choose another state folder, or restore a copy"});
+  }
+  return findings;
+}
+
+}  // namespace
+
+cli::Ports make_ports() { return {up, replay, create_journal, examine_machine}; }
+
+}  // namespace gyre::apps

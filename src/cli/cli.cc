@@ -1,0 +1,146 @@
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "base/units.h"
+#include "cli/state_folder.h"
+#include "cli/verbs.h"
+
+namespace gyre::cli {
+
+Format Session::format() const {
+  if (output == "json") return Format::Json;
+  if (output == "yaml") return Format::Yaml;
+  return output == "wide" ? Format::Wide : Format::Table;
+}
+
+Outcome<HttpClient> Session::connect() const {
+  auto address = find_server(server, state);
+  if (!address) return tl::unexpected(address.error());
+  return HttpClient(std::move(*address));
+}
+
+CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& summary,
+                   const std::string& examples) {
+  CLI::App* verb = app.add_subcommand(name, summary);
+  verb->footer("\nExamples:\n" + examples);
+  return verb;
+}
+
+void add_server_flags(CLI::App& verb, Session& session) {
+  verb.add_option("--server", session.server,
+                  "where the server is; else GYRE_SERVER, else the state folder's")
+      ->type_name("URL");
+  verb.add_option("--state", session.state, "the state folder; else GYRE_STATE, else the user's")
+      ->type_name("DIR");
+}
+
+void add_output_flag(CLI::App& verb, Session& session) {
+  verb.add_option("-o,--output", session.output, "how to print")
+      ->check(CLI::IsMember({"table", "json", "yaml", "wide"}))
+      ->capture_default_str()
+      ->type_name("table|json|yaml|wide");
+}
+
+namespace {
+
+/// "; did you mean 'submit'?", or nothing.
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::string near = nearest(word, candidates);
+  return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
+}
+
+int usage_error(const std::string& message) {
+  complain(message);
+  return kUsage;
+}
+
+std::vector<std::string> verb_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
+  return names;
+}
+
+/// What CLI11 could not place, in words that help.
+int explain_parse_error(const CLI::App& app, const CLI::ParseError& error) {
+  const auto chosen = app.get_subcommands();
+  const CLI::App& where = chosen.empty() ? app : *chosen.front();
+  const std::string verb = chosen.empty() ? "" : " " + where.get_name();
+  const std::string help = fmt::format(" (see 'gyre{} --help')", verb);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    const auto extras = app.remaining(true);
+    const std::string word = extras.empty() ? "" : extras.front();
+    std::vector<std::string> flags;
+    for (const CLI::Option* option : where.get_options()) {
+      for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+    }
+    if (word.starts_with('-')) {
+      return usage_error(fmt::format("gyre{} has no option '{}'{}{}", verb, word,
+                                     did_you_mean(word.substr(0, word.find('=')), flags), help));
+    }
+    return usage_error(fmt::format("gyre{}: '{}' is one argument too many{}", verb, word, help));
+  }
+  return usage_error(fmt::format("gyre{}: {}{}", verb, error.what(), help));
+}
+
+/// An unknown first word; CLI11 would call it an argument too many.
+std::optional<std::string> unknown_verb(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return std::nullopt;
+  const std::vector<std::string> names = verb_names(app);
+  const std::string word = argv[1];
+  if (std::find(names.begin(), names.end(), word) != names.end()) return std::nullopt;
+  return fmt::format("there is no command '{}'{} (see 'gyre --help')", word,
+                     did_you_mean(word, names));
+}
+
+int run_verb(int argc, const char* const* argv, const Ports& ports) {
+  Session session{ports, {}, {}, "table", {}};
+  CLI::App app("Gyre runs jobs on GPU machines, and decides by itself where and when.", "gyre");
+  app.set_version_flag("--version", "gyre " GYRE_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "\nTo begin with:\n  gyre up                        start a server here\n"
+      "  gyre run -- echo hello         run a job\n"
+      "  gyre ps -a                     see what became of it\n\n"
+      "Exit codes: 0 ok, 1 error, 2 usage, 3 can never be placed, 4 waiting timed out,\n"
+      "5 budget or quota, 6 not allowed; 'run', 'submit --wait' and 'logs -f' return the "
+      "job's own.");
+  add_server_verbs(app, session);
+  add_job_verbs(app, session);
+  add_list_verbs(app, session);
+  add_log_verb(app, session);
+  add_simulate_verb(app, session);
+  add_completion_verb(app, session);
+  if (argc < 2) {
+    fmt::print(stderr, "{}", app.help());
+    return kUsage;
+  }
+  if (const auto unknown = unknown_verb(app, argc, argv)) return usage_error(*unknown);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {  // --help, --version
+    return app.exit(done);
+  } catch (const CLI::ParseError& error) {
+    return explain_parse_error(app, error);
+  }
+  const auto result = session.action();
+  if (result) return *result;
+  complain(result.error().message);
+  return result.error().exit_code;
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv, const Ports& ports) {
+  try {
+    return run_verb(argc, argv, ports);
+  } catch (const std::exception& error) {
+    complain(fmt::format("an unforeseen error: {}", error.what()));
+    return kError;
+  }
+}
+
+}  // namespace gyre::cli

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/outcome.h"
+#include "control/journal.h"
+#include "control/replay.h"
+
+namespace gyre::cli {
+
+/// The inputs of `gyre up`.
+struct UpOptions {
+  std::string state;  // flag; empty: see state_folder_path()
+  std::string listen = "127.0.0.1:8642";
+  std::string policy;        // empty: the store's, or the default in a new one
+  std::string virtual_gpus;  // "8xH100:80GB"; empty: the machine's own
+  std::string fsync = "full";
+};
+
+/// One line of `gyre doctor`.
+struct Finding {
+  enum class Level : unsigned char { Ok, Warn, Fail };
+  Level level = Level::Ok;
+  std::string subject;
+  std::string detail;
+  std::string remedy;  // empty where there is nothing to mend
+};
+
+/// What the verbs need of the world outside; wired by the program's main().
+struct Ports {
+  std::function<Outcome<int>(const UpOptions&)> up;
+  std::function<Result<control::ReplayReport>(const std::string& journal)> replay;
+  std::function<Result<std::unique_ptr<control::Journal>>(const std::string& path)> create_journal;
+  std::function<std::vector<Finding>(const std::string& state_folder)> examine_machine;
+};
+
+/// The whole program: reads the command line, runs one verb, returns the exit code.
+int run(int argc, const char* const* argv, const Ports& ports);
+
+}  // namespace gyre::cli

@@ -1,0 +1,194 @@
+#include "cli/http_client.h"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace gyre::cli {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::chrono::seconds kAnswerMax{60};
+constexpr std::uint64_t kBodyMax = std::uint64_t{1} << 30U;
+
+http::request<http::string_body> request_of(const HttpCall& call, const ServerAddress& address) {
+  const auto verb = call.method == "POST" ? http::verb::post : http::verb::get;
+  http::request<http::string_body> request{verb, call.target, 11};
+  request.set(http::field::host, address.host + ":" + address.port);
+  request.set(http::field::user_agent, "gyre/" GYRE_VERSION);
+  if (verb == http::verb::post) request.set(http::field::content_type, call.content_type);
+  if (!call.idempotency_key.empty()) request.set("Idempotency-Key", call.idempotency_key);
+  request.body() = call.body;
+  request.prepare_payload();
+  return request;
+}
+
+std::string to_lower(beast::string_view text) {
+  std::string lower(text.data(), text.size());
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+}  // namespace
+
+std::string ServerAddress::text() const { return "http://" + host + ":" + port; }
+
+Outcome<ServerAddress> parse_server_address(const std::string& text) {
+  std::string rest = text;
+  if (rest.starts_with("http://")) rest.erase(0, 7);
+  while (rest.ends_with('/')) rest.pop_back();
+  ServerAddress address;
+  const std::size_t bracket = rest.find(']');
+  const std::size_t colon = rest.find(':', bracket == rest.npos ? 0 : bracket);
+  address.host = rest.substr(0, colon);
+  if (colon != rest.npos) address.port = rest.substr(colon + 1);
+  const bool number = !address.port.empty() && address.port.size() <= 5 &&
+                      address.port.find_first_not_of("0123456789") == std::string::npos;
+  if (address.host.empty() || rest.find("/") != rest.npos || !number) {
+    return give_up(kUsage, "'{}' is no server address; it must look like http://127.0.0.1:8642",
+                   text);
+  }
+  return address;
+}
+
+std::string HttpAnswer::header(const std::string& lower_name) const {
+  for (const auto& [name, value] : headers) {
+    if (name == lower_name) return value;
+  }
+  return "";
+}
+
+struct HttpClient::Impl {
+  asio::io_context context;
+  std::optional<beast::tcp_stream> stream;
+  beast::flat_buffer buffer;
+
+  /// Runs one operation that was just started to its end.
+  void finish() {
+    context.restart();
+    context.run();
+  }
+  error_code connect(const ServerAddress& address);
+  error_code exchange(const http::request<http::string_body>& request,
+                      http::response_parser<http::string_body>& parser);
+};
+
+error_code HttpClient::Impl::connect(const ServerAddress& address) {
+  error_code result;
+  std::string host = address.host;
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  const auto ends = tcp::resolver(context).resolve(host, address.port, result);
+  if (result) return result;
+  stream.emplace(context);
+  buffer.clear();
+  stream->expires_after(kAnswerMax);
+  stream->async_connect(ends, [&](error_code error, const tcp::endpoint&) { result = error; });
+  finish();
+  if (!result) stream->socket().set_option(tcp::no_delay(true), result);
+  return result;
+}
+
+error_code HttpClient::Impl::exchange(const http::request<http::string_body>& request,
+                                      http::response_parser<http::string_body>& parser) {
+  error_code result;
+  stream->expires_after(kAnswerMax);
+  http::async_write(*stream, request, [&](error_code error, std::size_t) { result = error; });
+  finish();
+  // An answer may be there although not all was taken: the server refuses what is too large.
+  error_code read_result;
+  http::async_read(*stream, buffer, parser,
+                   [&](error_code error, std::size_t) { read_result = error; });
+  finish();
+  return read_result && result ? result : read_result;
+}
+
+HttpClient::HttpClient(ServerAddress address)
+    : address_(std::move(address)), impl_(std::make_unique<Impl>()) {}
+
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+
+Outcome<HttpAnswer> HttpClient::send(const HttpCall& call) {
+  const auto request = request_of(call, address_);
+  for (bool reused = impl_->stream.has_value();; reused = false) {
+    if (!reused) {
+      if (const error_code error = impl_->connect(address_)) {
+        impl_->stream.reset();
+        return give_up(kError, "no server answers at {} ({}): start one with 'gyre up'",
+                       address_.text(), error.message());
+      }
+    }
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(kBodyMax);
+    const error_code error = impl_->exchange(request, parser);
+    if (!parser.is_done() || !parser.get().keep_alive()) impl_->stream.reset();
+    // A kept connection may have been closed meanwhile; a GET can be asked again.
+    if (error && reused && call.method == "GET") continue;
+    if (error) {
+      return give_up(kError, "the server at {} broke off: {}", address_.text(), error.message());
+    }
+    auto message = parser.release();
+    HttpAnswer answer;
+    answer.status = static_cast<int>(message.result_int());
+    for (const auto& field : message) {
+      answer.headers.emplace_back(to_lower(field.name_string()), std::string(field.value()));
+    }
+    answer.body = std::move(message.body());
+    return answer;
+  }
+}
+
+Outcome<std::string> HttpClient::call(const HttpCall& call) {
+  auto answer = send(call);
+  if (!answer) return tl::unexpected(answer.error());
+  if (answer->status >= 300) return tl::unexpected(failure_of(*answer));
+  return std::move(answer->body);
+}
+
+Outcome<std::string> HttpClient::get(const std::string& target) {
+  HttpCall request;
+  request.target = target;
+  return call(request);
+}
+
+Failure failure_of(const HttpAnswer& answer) {
+  const auto problem = nlohmann::json::parse(answer.body, nullptr, false);
+  if (!problem.is_object() || !problem.contains("detail") || !problem["detail"].is_string()) {
+    return {kError, fmt::format("the server answers {} and no reason; is it Gyre?", answer.status)};
+  }
+  Failure failure{kError, problem["detail"].get<std::string>()};
+  const std::string type = problem.value("type", "");
+  if (type == "/problems/never-fits") failure.exit_code = kNeverPlaced;
+  if (answer.status == 403) failure.exit_code = kNotAllowed;
+  if (type == "/problems/invalid-job-spec" || type == "/problems/invalid")
+    failure.exit_code = kUsage;
+  const auto errors = problem.find("errors");
+  if (errors == problem.end() || !errors->is_array() || errors->size() < 2) return failure;
+  failure.message = problem.value("title", "");
+  for (const auto& error : *errors) {
+    failure.message += "\n  " + error.value("pointer", "") + ": " + error.value("detail", "");
+    const std::string suggestion = error.value("suggestion", "");
+    if (!suggestion.empty()) failure.message += fmt::format(" (did you mean '{}'?)", suggestion);
+  }
+  return failure;
+}
+
+}  // namespace gyre::cli

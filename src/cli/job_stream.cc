@@ -1,0 +1,55 @@
+#include "cli/job_stream.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/print.h"
+#include "server/api/base64.h"
+
+namespace gyre::cli {
+
+using Json = nlohmann::ordered_json;
+
+Outcome<std::string> job_path(const std::string& id) {
+  if (id.empty() || id.size() > 19 || id.find_first_not_of("0123456789") != id.npos) {
+    return give_up(kUsage, "'{}' is no job id; ids are whole numbers, see 'gyre ps -a'", id);
+  }
+  return "/v1/jobs/" + id;
+}
+
+Outcome<Json> get_json(HttpClient& client, const std::string& target) {
+  const auto body = client.get(target);
+  if (!body) return tl::unexpected(body.error());
+  Json document = Json::parse(*body, nullptr, false);
+  if (document.is_discarded()) {
+    return give_up(kError, "what answers at {} is not Gyre", client.address().text());
+  }
+  return document;
+}
+
+void follow_log(StreamFollower& follower, const std::string& path, const std::string& query,
+                int descriptor) {
+  follower.add(path + "/logs?follow=true&" + query, "", [descriptor](const StreamEvent& event) {
+    const Json data = Json::parse(event.data, nullptr, false);
+    if (event.name != "log" || !data.is_object()) return;
+    if (data.contains("base64")) {
+      write_all(descriptor, server::decode_base64(data.value("base64", "")).value_or(""));
+    } else {
+      write_all(descriptor, data.value("text", ""));
+    }
+  });
+}
+
+int exit_code_of(const Json& job) {
+  const auto& code = job.at("exit_code");
+  if (code.is_number()) return code.get<int>();
+  const std::string state = job.value("state", "");
+  const std::string reason = job.at("reason").is_string() ? job.value("reason", "") : "";
+  if (state == "succeeded") return kOk;
+  std::string detail = job.value("reason_detail", "");
+  if (!detail.empty()) detail = ": " + detail;
+  complain(
+      terminal_safe(fmt::format("job {} {} ({}){}", job.value("id", 0), state, reason, detail)));
+  return reason == "never_fits" ? kNeverPlaced : kError;
+}
+
+}  // namespace gyre::cli

@@ -1,0 +1,256 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+#include "cli/job_stream.h"
+#include "cli/verbs.h"
+
+namespace gyre::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kActive = "queued,starting,running,preempting,stopping";
+
+/// Since an RFC 3339 time, "3m 20s"; "-" for null.
+std::string since(const Json& time) {
+  if (!time.is_string()) return "-";
+  std::tm parts{};
+  if (std::sscanf(time.get_ref<const std::string&>().c_str(), "%d-%d-%dT%d:%d:%d", &parts.tm_year,
+                  &parts.tm_mon, &parts.tm_mday, &parts.tm_hour, &parts.tm_min,
+                  &parts.tm_sec) != 6) {
+    return "-";
+  }
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  const std::int64_t age = std::max<std::int64_t>(0, std::time(nullptr) - timegm(&parts));
+  return format_duration(seconds(age));
+}
+
+std::string text_of(const Json& value) {
+  if (value.is_null()) return "-";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+/// Every page of the job list, oldest first.
+Outcome<Json> all_jobs(HttpClient& client, bool ended_too) {
+  Json all = Json::array();
+  std::string cursor;
+  do {
+    std::string target = "/v1/jobs?limit=1000";
+    if (!ended_too) target += std::string("&state=") + kActive;
+    if (!cursor.empty()) target += "&cursor=" + cursor;
+    auto page = get_json(client, target);
+    if (!page) return tl::unexpected(page.error());
+    for (Json& job : page->at("jobs")) all.push_back(std::move(job));
+    cursor = page->at("next_cursor").is_string() ? page->value("next_cursor", "") : "";
+  } while (!cursor.empty());
+  std::reverse(all.begin(), all.end());
+  return all;
+}
+
+void print_jobs(const Json& jobs, bool wide) {
+  std::vector<std::string> heading = {"ID", "NAME", "STATE", "GPUS", "NODES", "AGE", "REASON"};
+  if (wide) heading.insert(heading.end(), {"EXIT", "TRY", "PRIO", "QUEUE", "SUBMITTED", "DETAIL"});
+  Table table(std::move(heading));
+  for (const Json& job : jobs) {
+    std::string nodes;
+    for (const Json& node : job.at("nodes")) nodes += (nodes.empty() ? "" : ",") + text_of(node);
+    std::vector<std::string> row = {
+        job.at("id").dump(),      job.value("name", ""),       paint_state(job.value("state", "")),
+        job.at("gpus").dump(),    nodes.empty() ? "-" : nodes, since(job.at("submitted_at")),
+        text_of(job.at("reason"))};
+    if (wide) {
+      row.insert(row.end(), {text_of(job.at("exit_code")), job.at("attempt").dump(),
+                             job.at("priority").dump(), job.value("queue", ""),
+                             job.value("submitted_at", ""), job.value("reason_detail", "")});
+    }
+    table.add(std::move(row));
+  }
+  table.print();
+}
+
+Outcome<int> ps(const Session& session, bool ended_too) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  auto jobs = all_jobs(*client, ended_too);
+  if (!jobs) return tl::unexpected(jobs.error());
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document(Json{{"jobs", std::move(*jobs)}}, format);
+  } else if (jobs->empty()) {
+    fmt::print(stderr, "no jobs{}\n", ended_too ? "" : " now; 'gyre ps -a' shows ended ones too");
+  } else {
+    print_jobs(*jobs, format == Format::Wide);
+  }
+  return kOk;
+}
+
+std::string memory_text(const Json& node, const char* free, const char* all) {
+  return fmt::format("{} of {}", format_memory(MemoryMib{node.value(free, std::int64_t{0})}),
+                     format_memory(MemoryMib{node.value(all, std::int64_t{0})}));
+}
+
+std::string gpu_text(const Json& node) {
+  if (node.value("gpus", 0) == 0) return "none";
+  const std::int64_t memory = node.value("gpu_memory_mib", std::int64_t{0});
+  return fmt::format("{} of {} x {}{}{}", node.at("gpus_free").dump(), node.value("gpus", 0),
+                     node.value("gpu_model", ""),
+                     memory > 0 ? " " + format_memory(MemoryMib{memory}) : "",
+                     node.value("virtual_gpus", false) ? " (virtual)" : "");
+}
+
+Outcome<int> nodes(const Session& session) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto document = get_json(*client, "/v1/nodes");
+  if (!document) return tl::unexpected(document.error());
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document(*document, format);
+    return kOk;
+  }
+  Table table({"ID", "NAME", "STATE", "GPUS FREE", "CPU FREE", "MEMORY FREE"});
+  for (const Json& node : document->at("nodes")) {
+    table.add({node.at("id").dump(), node.value("name", ""), paint_state(node.value("state", "")),
+               gpu_text(node),
+               fmt::format("{:.4g} of {:.4g}", node.value("cpu_milli_free", 0.0) / 1000,
+                           node.value("cpu_milli", 0.0) / 1000),
+               memory_text(node, "memory_mib_free", "memory_mib")});
+  }
+  table.print();
+  return kOk;
+}
+
+void print_explanation(const Json& it) {
+  const std::string state = it.value("state", "");
+  fmt::print("job {} ({}) is {}\n", it.at("job").dump(), terminal_safe(it.value("name", "")),
+             paint_state(state));
+  if (const Json& waiting = it.at("waiting"); waiting.is_object()) {
+    fmt::print("it waits: {}\n  {}\n", waiting.value("reason", ""),
+               terminal_safe(waiting.value("detail", "")));
+    fmt::print("jobs ahead of it: {}\n", waiting.value("jobs_ahead", std::int64_t{0}));
+    if (!waiting.at("blocked_by").is_null()) {
+      fmt::print("it waits for job {}\n", waiting.at("blocked_by").dump());
+    }
+    if (waiting.at("expected_start").is_string()) {
+      fmt::print("expected start: {}\n", waiting.value("expected_start", ""));
+    }
+  }
+  if (const Json& ended = it.at("ended"); ended.is_object()) {
+    fmt::print("it ended: {}\n  {}\n", ended.value("reason", ""),
+               terminal_safe(ended.value("detail", "")));
+  }
+}
+
+Outcome<int> explain(const Session& session, const std::string& id) {
+  const auto path = job_path(id);
+  if (!path) return tl::unexpected(path.error());
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto document = get_json(*client, *path + "/explanation");
+  if (!document) return tl::unexpected(document.error());
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document(*document, format);
+  } else {
+    print_explanation(*document);
+  }
+  return kOk;
+}
+
+void print_event(const Json& event, Format format) {
+  if (format == Format::Json || format == Format::Yaml) return print_document(event, Format::Json);
+  const std::string from = event.at("from").is_string() ? event.value("from", "") + " -> " : "";
+  const std::string reason =
+      event.at("reason").is_string() ? " (" + event.value("reason", "") + ")" : "";
+  fmt::print("{}  job {:<6} {}{}{}  {}\n", event.value("at", ""), event.at("job").dump(), from,
+             paint_state(event.value("to", "")), reason, terminal_safe(event.value("name", "")));
+}
+
+Outcome<int> follow_events(const Session& session, HttpClient& client, const std::string& query,
+                           const std::string& cursor) {
+  StreamFollower follower(client.address());
+  follower.add("/v1/events?follow=true" + query, cursor, [&](const StreamEvent& event) {
+    if (event.name == "missed") return complain("some events came too fast and are missing here");
+    const Json data = Json::parse(event.data, nullptr, false);
+    if (data.is_object()) print_event(data, session.format());
+    std::fflush(stdout);
+  });
+  const auto end = follower.run();
+  if (!end) return tl::unexpected(end.error());
+  return kOk;
+}
+
+Outcome<int> events(const Session& session, const std::string& job, bool follow) {
+  std::string query;
+  if (!job.empty()) {
+    const auto path = job_path(job);
+    if (!path) return tl::unexpected(path.error());
+    query = "&job=" + job;
+  }
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const Format format = session.format();
+  const bool one_document = !follow && (format == Format::Json || format == Format::Yaml);
+  Json all = Json::array();
+  std::string cursor;
+  for (bool more = true; more;) {
+    const auto page = get_json(
+        *client, "/v1/events?limit=1000" + query + (cursor.empty() ? "" : "&cursor=" + cursor));
+    if (!page) return tl::unexpected(page.error());
+    for (const Json& event : page->at("events")) {
+      if (one_document) {
+        all.push_back(event);
+      } else {
+        print_event(event, format);
+      }
+    }
+    cursor = page->value("next_cursor", "");
+    more = page->value("more", false);
+  }
+  if (one_document) print_document(Json{{"events", std::move(all)}}, format);
+  std::fflush(stdout);
+  return follow ? follow_events(session, *client, query, cursor) : kOk;
+}
+
+}  // namespace
+
+void add_list_verbs(CLI::App& app, Session& session) {
+  auto* ps_verb =
+      add_verb(app, "ps", "List jobs",
+               "  gyre ps\n  gyre ps -a -o wide\n  gyre ps -a -o json | jq '.jobs[].state'");
+  auto ended_too = std::make_shared<bool>(false);
+  ps_verb->add_flag("-a,--all", *ended_too, "ended jobs too");
+  add_server_flags(*ps_verb, session);
+  add_output_flag(*ps_verb, session);
+  on_verb(ps_verb, session, [&session, ended_too] { return ps(session, *ended_too); });
+
+  auto* nodes_verb = add_verb(app, "nodes", "List nodes and what is free on them", "  gyre nodes");
+  add_server_flags(*nodes_verb, session);
+  add_output_flag(*nodes_verb, session);
+  on_verb(nodes_verb, session, [&session] { return nodes(session); });
+
+  auto* explain_verb =
+      add_verb(app, "explain", "Say why a job waits, or why it ended", "  gyre explain 12");
+  auto id = std::make_shared<std::string>();
+  explain_verb->add_option("JOB", *id, "a job's id")->required();
+  add_server_flags(*explain_verb, session);
+  add_output_flag(*explain_verb, session);
+  on_verb(explain_verb, session, [&session, id] { return explain(session, *id); });
+
+  auto* events_verb = add_verb(app, "events", "Show how jobs changed state",
+                               "  gyre events\n  gyre events -f\n  gyre events 12 -o json");
+  auto job = std::make_shared<std::string>();
+  auto follow = std::make_shared<bool>(false);
+  events_verb->add_option("JOB", *job, "only this job's");
+  events_verb->add_flag("-f,--follow", *follow, "go on with what comes; one line each");
+  add_server_flags(*events_verb, session);
+  add_output_flag(*events_verb, session);
+  on_verb(events_verb, session, [&session, job, follow] { return events(session, *job, *follow); });
+}
+
+}  // namespace gyre::cli

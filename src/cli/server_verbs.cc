@@ -1,0 +1,198 @@
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+#include "cli/job_stream.h"
+#include "cli/state_folder.h"
+#include "cli/verbs.h"
+#include "codec/journal_codec.h"
+
+namespace gyre::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Level = Finding::Level;
+
+Json mismatch_json(const control::Mismatch& mismatch) {
+  const auto command = [](const std::optional<Command>& side) {
+    return side ? Json::parse(codec::encode(*side)) : Json(nullptr);
+  };
+  return {{"event", mismatch.seq.value},
+          {"recorded", command(mismatch.recorded)},
+          {"computed", command(mismatch.computed)}};
+}
+
+void print_replay(const control::ReplayReport& report) {
+  if (report.matches()) {
+    fmt::print("{} events replayed; all {} commands came out the same\n", report.events,
+               report.commands);
+    return;
+  }
+  fmt::print("{} events replayed; {} of {} commands came out otherwise\n", report.events,
+             report.mismatches, report.commands);
+  for (const control::Mismatch& mismatch : report.first_mismatches) {
+    fmt::print("  after event {}:\n    recorded {}\n    computed {}\n", mismatch.seq.value,
+               mismatch.recorded ? codec::encode(*mismatch.recorded) : "nothing",
+               mismatch.computed ? codec::encode(*mismatch.computed) : "nothing");
+  }
+}
+
+Outcome<int> replay(const Session& session, const std::string& path) {
+  const auto report = session.ports.replay(path);
+  if (!report) return give_up(kError, "{}", report.error().message);
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    Json mismatches = Json::array();
+    for (const auto& mismatch : report->first_mismatches) {
+      mismatches.push_back(mismatch_json(mismatch));
+    }
+    print_document({{"events", report->events},
+                    {"commands", report->commands},
+                    {"mismatches", report->mismatches},
+                    {"matches", report->matches()},
+                    {"first_mismatches", std::move(mismatches)}},
+                   format);
+  } else {
+    print_replay(*report);
+  }
+  return report->matches() ? kOk : kError;
+}
+
+Finding examine_disk(const std::string& folder) {
+  // The folder may not be there yet: its nearest ancestor's disk is the one.
+  std::string path = folder;
+  struct statvfs disk {};
+  while (statvfs(path.c_str(), &disk) != 0 && path.size() > 1) {
+    path = path.substr(0, std::max<std::size_t>(1, path.rfind('/')));
+  }
+  const auto free_mib =
+      static_cast<std::int64_t>(disk.f_bavail) * static_cast<std::int64_t>(disk.f_frsize) >> 20;
+  const std::string text =
+      fmt::format("{} free on the disk of {}", format_memory(MemoryMib{free_mib}), folder);
+  if (free_mib >= 1024) return {Level::Ok, "disk", text, ""};
+  return {free_mib >= 100 ? Level::Warn : Level::Fail, "disk", text,
+          "make room, or choose another folder with --state; a full disk stops the server"};
+}
+
+Finding examine_folder(const std::string& folder) {
+  if (access(folder.c_str(), F_OK) != 0) {
+    return {Level::Ok, "state folder", folder + " (made by 'gyre up')", ""};
+  }
+  if (access(folder.c_str(), W_OK | X_OK) != 0) {
+    return {Level::Fail, "state folder", folder + " cannot be written",
+            "give it to your user, or choose another with --state"};
+  }
+  return {Level::Ok, "state folder", folder, ""};
+}
+
+Finding examine_clock() {
+  constexpr std::time_t kNotBefore = 1'704'067'200;  // 2024-01-01
+  if (std::time(nullptr) >= kNotBefore) {
+    return {Level::Ok, "clock", format_utc(Time{std::time(nullptr) * seconds(1).ns}), ""};
+  }
+  return {Level::Warn, "clock", "it stands before 2024",
+          "set it (timedatectl, chrony); times of jobs will be wrong"};
+}
+
+Finding examine_server(const Session& session) {
+  auto client = session.connect();
+  if (!client) return {Level::Fail, "server", client.error().message, "see --server"};
+  const auto health = get_json(*client, "/healthz");
+  const std::string url = client->address().text();
+  if (!health) return {Level::Warn, "server", health.error().message, "gyre up"};
+  const std::string version = health->value("version", "?");
+  if (version != GYRE_VERSION) {
+    return {Level::Warn, "server",
+            fmt::format("{} runs version {}, this is {}", url, version, GYRE_VERSION),
+            "restart the server: its jobs go on"};
+  }
+  return {Level::Ok, "server", fmt::format("{} answers, version {}", url, version), ""};
+}
+
+Outcome<int> doctor(const Session& session) {
+  const auto folder = state_folder_path(session.state);
+  if (!folder) return tl::unexpected(folder.error());
+  std::vector<Finding> findings = {examine_folder(*folder), examine_disk(*folder), examine_clock()};
+  for (Finding& finding : session.ports.examine_machine(*folder)) {
+    findings.push_back(std::move(finding));
+  }
+  findings.push_back(examine_server(session));
+  static constexpr std::string_view kNames[] = {"ok", "warn", "fail"};
+  Json list = Json::array();
+  bool failed = false;
+  for (const Finding& finding : findings) {
+    const auto name = kNames[static_cast<std::size_t>(finding.level)];
+    failed = failed || finding.level == Level::Fail;
+    list.push_back({{"level", name},
+                    {"subject", finding.subject},
+                    {"detail", finding.detail},
+                    {"remedy", finding.remedy}});
+  }
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document({{"findings", std::move(list)}}, format);
+  } else {
+    for (const Json& finding : list) {
+      fmt::print("{:<5} {}: {}\n", finding.value("level", ""), finding.value("subject", ""),
+                 terminal_safe(finding.value("detail", "")));
+      const std::string remedy = finding.value("remedy", "");
+      if (!remedy.empty()) fmt::print("      to mend it: {}\n", remedy);
+    }
+  }
+  return failed ? kError : kOk;
+}
+
+void add_up(CLI::App& app, Session& session) {
+  auto* verb =
+      add_verb(app, "up", "Start a server with this machine as its node",
+               "  gyre up\n  gyre up --virtual-gpus 8xH100:80GB\n  gyre up --listen 9000\n\n"
+               "Runs until Ctrl-C or SIGTERM. Jobs that run then go on; the next 'gyre up' on "
+               "the same\nstate folder takes them over.");
+  auto options = std::make_shared<UpOptions>();
+  verb->add_option("--virtual-gpus", options->virtual_gpus,
+                   "declare GPUs where there are none: 8xH100:80GB")
+      ->type_name("NxMODEL[:MEMORY]");
+  verb->add_option("--policy", options->policy,
+                   "how the line is worked off; see 'gyre simulate -h'");
+  verb->add_option("--listen", options->listen, "address on this machine; port 0: any free one")
+      ->capture_default_str()
+      ->type_name("[HOST:]PORT");
+  verb->add_option(
+          "--fsync", options->fsync,
+          "full: nothing is lost; normal: the last moments, on a power cut; off: for tests")
+      ->check(CLI::IsMember({"full", "normal", "off"}))
+      ->capture_default_str()
+      ->type_name("full|normal|off");
+  verb->add_option("--state", session.state, "where the store is kept")->type_name("DIR");
+  on_verb(verb, session, [&session, options] {
+    options->state = session.state;
+    return session.ports.up(*options);
+  });
+}
+
+}  // namespace
+
+void add_server_verbs(CLI::App& app, Session& session) {
+  add_up(app, session);
+
+  auto* replay_verb = add_verb(
+      app, "replay", "Run a journal through the core; prove that it decides the same again",
+      "  gyre replay ~/.local/state/gyre/journal.sqlite\n\n"
+      "Returns 1 if a command comes out otherwise than recorded.");
+  auto path = std::make_shared<std::string>();
+  replay_verb
+      ->add_option("JOURNAL", *path, "a journal, of a server or of 'gyre simulate --journal'")
+      ->required();
+  add_output_flag(*replay_verb, session);
+  on_verb(replay_verb, session, [&session, path] { return replay(session, *path); });
+
+  auto* doctor_verb = add_verb(app, "doctor", "Check what this machine allows", "  gyre doctor");
+  add_server_flags(*doctor_verb, session);
+  add_output_flag(*doctor_verb, session);
+  on_verb(doctor_verb, session, [&session] { return doctor(session); });
+}
+
+}  // namespace gyre::cli

@@ -1,0 +1,230 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+#include "cli/verbs.h"
+#include "domain/policy.h"
+#include "sim/simulate.h"
+
+namespace gyre::cli {
+namespace {
+
+struct SimulateFlags {
+  std::string trace, nodes, format = "auto", policies, out, journal;
+  std::string mtbf, mttr, fault_trace, start_latency, stop_latency, restart_overhead, checkpoint;
+  std::uint64_t seed = 1;
+  std::uint64_t limit = 0;
+  bool skip_bad_rows = false;
+  bool check = false;
+};
+
+double wall_clock_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double peak_rss_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+/// A bar on stderr, redrawn in place; nothing where stderr is no terminal.
+class ProgressBar {
+ public:
+  void show(const sim::Progress& progress) {
+    if (!terminal_) return;
+    constexpr int kWidth = 30;
+    const double done = progress.jobs == 0 ? 1.0
+                                           : static_cast<double>(progress.jobs_done) /
+                                                 static_cast<double>(progress.jobs);
+    const int filled = static_cast<int>(done * kWidth);
+    fmt::print(stderr, "\r[{:#<{}}{:.<{}}] {} ({}/{})  {} of {} jobs\x1b[K", "", filled, "",
+               kWidth - filled, progress.policy, progress.policy_index + 1, progress.policy_count,
+               progress.jobs_done, progress.jobs);
+    shown_ = true;
+  }
+  ~ProgressBar() {
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+  }
+  ProgressBar() = default;
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+ private:
+  const bool terminal_ = isatty(STDERR_FILENO) == 1;
+  bool shown_ = false;
+};
+
+Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
+  if (names.empty()) return std::vector<PolicySpec>{named_policies().back()};
+  std::vector<PolicySpec> policies;
+  std::size_t begin = 0;
+  while (begin <= names.size()) {
+    const std::size_t end = std::min(names.find(',', begin), names.size());
+    const auto policy = policy_by_name(names.substr(begin, end - begin));
+    if (!policy) return give_up(kUsage, "--policy: {}", policy.error().message);
+    policies.push_back(*policy);
+    begin = end + 1;
+  }
+  return policies;
+}
+
+Outcome<void> read_duration(const char* flag, const std::string& text, Duration& duration) {
+  if (text.empty()) return {};
+  const auto parsed = parse_duration(text);
+  if (!parsed) return give_up(kUsage, "{}: {}", flag, parsed.error().message);
+  duration = *parsed;
+  return {};
+}
+
+Outcome<void> read_duration(const char* flag, const std::string& text,
+                            std::optional<Duration>& duration) {
+  Duration value;
+  if (const auto read = read_duration(flag, text, value); !read) return read;
+  if (!text.empty()) duration = value;
+  return {};
+}
+
+Outcome<sim::SimulateOptions> read_flags(const SimulateFlags& flags) {
+  sim::SimulateOptions options;
+  auto policies = read_policies(flags.policies);
+  if (!policies) return tl::unexpected(policies.error());
+  options.policies = std::move(*policies);
+  options.trace_path = flags.trace;
+  options.nodes = flags.nodes;
+  options.format = flags.format;
+  options.seed = flags.seed;
+  if (flags.limit > 0) options.limit = flags.limit;
+  options.skip_bad_rows = flags.skip_bad_rows;
+  options.check = flags.check;
+  options.keep_jobs = !flags.out.empty();
+  options.faults.trace_path = flags.fault_trace;
+  sim::ExecutionOptions& execution = options.execution;
+  for (const auto& read :
+       {read_duration("--mtbf", flags.mtbf, options.faults.mtbf),
+        read_duration("--mttr", flags.mttr, options.faults.mttr),
+        read_duration("--start-latency", flags.start_latency, execution.start_latency),
+        read_duration("--stop-latency", flags.stop_latency, execution.stop_latency),
+        read_duration("--restart-overhead", flags.restart_overhead, execution.restart_overhead),
+        read_duration("--checkpoint-interval", flags.checkpoint, execution.checkpoint_interval)}) {
+    if (!read) return tl::unexpected(read.error());
+  }
+  if (!flags.journal.empty() && options.policies.size() != 1) {
+    return give_up(kUsage, "--journal keeps one run: give one policy, found {}",
+                   options.policies.size());
+  }
+  return options;
+}
+
+Outcome<void> write_files(const std::string& folder, const sim::SimulationReport& report) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  for (const sim::OutputFile& file : sim::output_files(report)) {
+    const std::string path = folder + "/" + file.name;
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    out << file.content;
+    out.close();
+    if (!out) return give_up(kError, "cannot write {}: {}", path, std::strerror(errno));
+  }
+  fmt::print(stderr, "written: {}/report.html and the files beside it\n", folder);
+  return {};
+}
+
+Outcome<int> simulate(const Session& session, const SimulateFlags& flags) {
+  auto options = read_flags(flags);
+  if (!options) return tl::unexpected(options.error());
+  options->surroundings.wall_clock_s = wall_clock_s;
+  options->surroundings.peak_rss_mib = peak_rss_mib;
+  if (!flags.journal.empty()) {
+    options->surroundings.open_journal = [&](const PolicySpec&) {
+      return session.ports.create_journal(flags.journal);
+    };
+  }
+  Result<sim::SimulationReport> report = [&] {
+    ProgressBar bar;
+    options->surroundings.progress = [&](const sim::Progress& progress) { bar.show(progress); };
+    return sim::simulate(*options);
+  }();
+  // A wrong trace is no wrong command line.
+  if (!report) return give_up(kError, "{}", report.error().message);
+  if (!flags.out.empty()) {
+    if (auto written = write_files(flags.out, *report); !written) {
+      return tl::unexpected(written.error());
+    }
+  }
+  switch (session.format()) {
+    case Format::Json:
+      write_all(STDOUT_FILENO, sim::to_json(*report));
+      break;
+    case Format::Yaml:
+      print_document(nlohmann::ordered_json::parse(sim::to_json(*report)), Format::Yaml);
+      break;
+    default:
+      write_all(STDOUT_FILENO, sim::to_table(*report));
+  }
+  return kOk;
+}
+
+std::string policy_help() {
+  std::string text = "\n\nPolicies (the last one is the default):\n";
+  for (const PolicySpec& policy : named_policies()) {
+    text += fmt::format("  {:<14} {}\n", policy.name, describe(policy));
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_simulate_verb(CLI::App& app, Session& session) {
+  auto* verb = add_verb(
+      app, "simulate", "Replay a trace of jobs on a fleet, under one policy or more",
+      "  gyre simulate jobs.csv --nodes 32x8:V100\n"
+      "  gyre simulate pods.csv.gz --format openb --nodes nodes.csv --policy fifo,backfill\n"
+      "  zcat jobs.csv.gz | gyre simulate - --nodes 4x8 -o json" +
+          policy_help());
+  auto flags = std::make_shared<SimulateFlags>();
+  verb->add_option("TRACE", flags->trace, "a trace, plain or .gz; '-' for stdin")->required();
+  verb->add_option("--nodes", flags->nodes, "a node list, or NODESxGPUS[:MODEL]")
+      ->required()
+      ->type_name("FILE|SHAPE");
+  verb->add_option("--format", flags->format, "the trace's format")
+      ->check(CLI::IsMember({"auto", "openb", "philly", "csv"}))
+      ->capture_default_str()
+      ->type_name("auto|openb|philly|csv");
+  verb->add_option("--policy", flags->policies, "policies to compare")->type_name("A[,B...]");
+  verb->add_option("--seed", flags->seed, "the same seed gives the same run")
+      ->capture_default_str();
+  verb->add_option("--limit", flags->limit, "read so many rows at most")
+      ->check(CLI::PositiveNumber);
+  verb->add_flag("--skip-bad-rows", flags->skip_bad_rows,
+                 "count malformed rows, do not refuse them");
+  verb->add_flag("--check", flags->check, "verify every invariant after every event");
+  verb->add_option("--out", flags->out, "write tables, series and plots there")->type_name("DIR");
+  verb->add_option("--journal", flags->journal, "keep the run's journal, for 'gyre replay'")
+      ->type_name("FILE");
+  verb->add_option("--mtbf", flags->mtbf, "nodes fail: mean time between failures of one")
+      ->type_name("DURATION");
+  verb->add_option("--mttr", flags->mttr, "mean time to repair one; else 1h")
+      ->type_name("DURATION");
+  verb->add_option("--fault-trace", flags->fault_trace, "nodes fail as this trace says")
+      ->type_name("FILE");
+  verb->add_option("--start-latency", flags->start_latency, "from a start to running")
+      ->type_name("DURATION");
+  verb->add_option("--stop-latency", flags->stop_latency, "from a stop to the end")
+      ->type_name("DURATION");
+  verb->add_option("--restart-overhead", flags->restart_overhead, "work that each restart adds")
+      ->type_name("DURATION");
+  verb->add_option("--checkpoint-interval", flags->checkpoint, "of jobs whose trace gives none")
+      ->type_name("DURATION");
+  add_output_flag(*verb, session);
+  on_verb(verb, session, [&session, flags] { return simulate(session, *flags); });
+}
+
+}  // namespace gyre::cli

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "cli/cli.h"
+#include "cli/http_client.h"
+#include "cli/outcome.h"
+#include "cli/print.h"
+
+namespace gyre::cli {
+
+/// What the verbs share while a command line is read: flags that mean the same everywhere, and what
+/// to do in the end.
+struct Session {
+  const Ports& ports;
+  std::string server;            // --server
+  std::string state;             // --state
+  std::string output = "table";  // -o
+  std::function<Outcome<int>()> action;
+
+  Format format() const;
+  Outcome<HttpClient> connect() const;
+};
+
+/// A verb with its summary and an examples section in its help.
+CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& summary,
+                   const std::string& examples);
+void add_server_flags(CLI::App& verb, Session& session);
+void add_output_flag(CLI::App& verb, Session& session);
+
+void add_job_verbs(CLI::App& app, Session& session);     // run, submit, plan, stop
+void add_list_verbs(CLI::App& app, Session& session);    // ps, nodes, explain, events
+void add_log_verb(CLI::App& app, Session& session);      // logs
+void add_server_verbs(CLI::App& app, Session& session);  // up, replay, doctor
+void add_simulate_verb(CLI::App& app, Session& session);
+void add_completion_verb(CLI::App& app, Session& session);
+
+/// `action`, when the command line names this verb.
+template <class Action>
+void on_verb(CLI::App* verb, Session& session, Action action) {
+  verb->callback([&session, action] { session.action = action; });
+}
+
+}  // namespace gyre::cli
