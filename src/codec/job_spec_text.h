@@ -15,13 +15,13 @@ inline constexpr std::size_t kSpecBytesMax = 1U << 20U;
 inline constexpr int kSpecDepthMax = 32;
 inline constexpr std::size_t kSpecNodesMax = 50'000;  // values and keys together
 inline constexpr std::size_t kSpecProblemsMax = 50;   // the rest is counted, not listed
-inline constexpr int kTasksMax = 10'000;
 inline constexpr std::size_t kNameBytesMax = 128;
 inline constexpr std::size_t kPathBytesMax = 4096;
 inline constexpr std::size_t kArgumentBytesMax = 131'071;  // Linux: MAX_ARG_STRLEN less its NUL
 inline constexpr std::size_t kArgumentsMax = 4096;
 inline constexpr std::size_t kEnvMax = 1024;
 inline constexpr int kRetriesMax = 1000;
+inline constexpr Duration kSpecDurationMax = seconds(10LL * 366 * 86'400);
 
 /// One thing wrong with a spec.
 struct SpecProblem {
@@ -57,11 +57,14 @@ std::string describe(const SpecProblem& problem);
 Result<std::string> to_yaml(const JobSpec& spec);
 Result<std::string> to_json(const JobSpec& spec);
 
-/// "H100:80GB:8", "0.5", "2"; what `resources.gpu` of a spec says. Empty where it asks for no GPU.
-std::string format_gpu(const Request& request);
-
-/// Reads `[vendor:]model[,model][:memory][:count]` into the GPU part of `request`.
+/// Reads the GPU part of a request: `[vendor:]model[,model][:memory][:count]`, each part but one
+/// optional, as in "H100:80GB:8", "A100,H100:2", "80GB", "nvidia:T4", "2" or "0.5" (half of one). The
+/// memory is the least that each device must have. Errors: Invalid; Unsupported, a range or a
+/// vendor that this version cannot do.
 Result<void> parse_gpu(std::string_view text, Request& request);
+
+/// The text that parse_gpu reads so; empty where no GPU is asked for.
+std::string format_gpu(const Request& request);
 
 /// Letters, digits, '.', '_' and '-', at most kNameBytesMax, a letter or digit first.
 bool is_valid_name(std::string_view name);

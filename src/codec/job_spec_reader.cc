@@ -1,0 +1,475 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "base/units.h"
+#include "codec/job_spec_text.h"
+#include "codec/printable.h"
+#include "codec/spec_tree.h"
+
+namespace gyre::codec {
+namespace {
+
+using Kind = SpecNode::Kind;
+
+/// What this version does not do yet, though a job spec may say it.
+constexpr std::array<std::string_view, 2> kLaterFields{"budget", "max_price"};
+
+std::string found(const SpecNode& node) {
+  switch (node.kind) {
+    case Kind::Null: return "nothing";
+    case Kind::Bool: return node.text;
+    case Kind::Number: return "the number " + printable(node.text);
+    case Kind::String: return "the text '" + printable(node.text) + "'";
+    case Kind::List: return "a list";
+    case Kind::Map: return "a map";
+  }
+  return "";
+}
+
+// Words that are too long to be a slip are not compared: the work grows with their square.
+std::string nearest_of(std::string_view word, const std::vector<std::string>& candidates) {
+  return word.size() > kNameBytesMax ? "" : nearest(word, candidates);
+}
+
+bool is_scalar(const SpecNode& node) {
+  return node.kind == Kind::Bool || node.kind == Kind::Number || node.kind == Kind::String;
+}
+
+class SpecReader {
+ public:
+  tl::expected<JobSpec, std::vector<SpecProblem>> read(const SpecNode& root) {
+    spec_.tasks.resize(1);
+    if (object(root, kFields) && spec_.launch.command.empty() && !has(root, "command")) {
+      problem(root, "'command' is missing: say what to run, as in command: python3 train.py");
+    }
+    if (problems_.empty()) {
+      if (const auto valid = validate(spec_); !valid) problem(root, valid.error().message);
+    }
+    if (problems_.empty()) return std::move(spec_);
+    if (unlisted_ > 0) problem(root, fmt::format("and {} problems more", unlisted_), true);
+    return tl::unexpected(std::move(problems_));
+  }
+
+ private:
+  using Reader = void (SpecReader::*)(const SpecNode&);
+  struct KnownField {
+    std::string_view name;
+    Reader read;
+  };
+  using KnownFields = std::span<const KnownField>;
+
+  // -- The fields ---------------------------------------------------------------------------------
+
+  void name(const SpecNode& node) { name_into(node, spec_.name); }
+  void queue(const SpecNode& node) { name_into(node, spec_.queue); }
+  void tenant(const SpecNode& node) { name_into(node, spec_.tenant); }
+
+  void image(const SpecNode& node) {
+    if (node.kind == Kind::String && node.text == "host") return;
+    if (node.kind != Kind::String) return expected(node, "the text 'host'");
+    unsupported(node, fmt::format("containers are not supported yet by this version (found '{}'); "
+                                  "use image: host",
+                                  printable(node.text)));
+  }
+
+  void command(const SpecNode& node) {
+    std::vector<std::string>& argv = spec_.launch.command;
+    if (node.kind == Kind::String) {
+      if (node.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+        return problem(node, "the command is empty");
+      }
+      if (argument(node)) argv = {"/bin/sh", "-c", node.text};
+      return;
+    }
+    if (node.kind != Kind::List) {
+      return expected(node, "a text, which /bin/sh runs, or a list of a program and its arguments");
+    }
+    if (node.items.empty()) return problem(node, "the command is empty");
+    if (node.items.size() > kArgumentsMax) {
+      return problem(node, fmt::format("{} arguments; at most {}", node.items.size(), kArgumentsMax));
+    }
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      within(fmt::format("[{}]", i), [&] {
+        const SpecNode& item = node.items[i];
+        if (!is_scalar(item)) return expected(item, "a text");
+        if (i == 0 && item.text.empty()) return problem(item, "the program's name is empty");
+        if (argument(item)) argv.push_back(item.text);
+      });
+    }
+  }
+
+  void nodes(const SpecNode& node) { integer(node, 1, kTasksPerJobMax, spec_.tasks[0].count); }
+  void resources(const SpecNode& node) {
+    if (!object(node, kResources)) return;
+    const Request& request = spec_.tasks[0].request;
+    if (exclusive_ && request.gpu_milli < kWholeGpu) {
+      problem(node, "sharing: exclusive means whole GPUs, and a fraction of one is asked for");
+    }
+  }
+  void gpu(const SpecNode& node) {
+    if (node.kind != Kind::Number && node.kind != Kind::String) {
+      return expected(node, "a GPU request as in H100:80GB:8, or a number");
+    }
+    const auto done = parse_gpu(node.text, spec_.tasks[0].request);
+    if (!done) problem(node, done.error());
+  }
+  void cpu(const SpecNode& node) {
+    if (node.kind != Kind::Number && node.kind != Kind::String) {
+      return expected(node, "a number of CPU cores");
+    }
+    take(node, parse_cpu(printable(node.text)), spec_.tasks[0].request.cpu);
+  }
+  void memory(const SpecNode& node) {
+    if (with_unit(node, "a memory size with a unit, as in 16GB")) {
+      take(node, parse_memory(printable(node.text)), spec_.tasks[0].request.memory);
+    }
+  }
+  void sharing(const SpecNode& node) {
+    constexpr std::array<std::string_view, 5> kWays{"auto", "exclusive", "mps", "mig", "timeslice"};
+    const auto way = one_of(node, kWays);
+    if (!way) return;
+    exclusive_ = *way == 1;
+    if (*way > 1) {
+      unsupported(node, fmt::format("sharing GPUs by {} is not supported yet by this version; use "
+                                    "auto or exclusive",
+                                    kWays[*way]));
+    }
+  }
+
+  void priority(const SpecNode& node) {
+    integer(node, kPriorityMin, kPriorityMax, spec_.priority);
+  }
+  void preemptible(const SpecNode& node) {
+    if (node.kind != Kind::Bool) return expected(node, "true or false");
+    spec_.preemptible = node.text[0] == 't' || node.text[0] == 'T';
+  }
+  void deadline(const SpecNode& node) { positive(node, spec_.deadline.emplace()); }
+  void expected_duration(const SpecNode& node) {
+    positive(node, spec_.expected_duration.emplace());
+  }
+
+  void checkpoint(const SpecNode& node) { object(node, kCheckpoint); }
+  void checkpoint_path(const SpecNode& node) { path_into(node, spec_.checkpoint.path); }
+  void checkpoint_interval(const SpecNode& node) {
+    positive(node, spec_.checkpoint.interval.emplace());
+  }
+  void checkpoint_grace(const SpecNode& node) { duration(node, spec_.checkpoint.grace); }
+  void checkpoint_signal(const SpecNode& node) {
+    std::vector<std::string> names;
+    for (int number = 1; number < 32; ++number) {
+      const char* name = sigabbrev_np(number);
+      if (name == nullptr || number == SIGKILL || number == SIGSTOP) continue;
+      names.push_back(fmt::format("SIG{}", name));
+      if (node.kind == Kind::String && node.text == names.back()) {
+        spec_.checkpoint.signal = number;
+        return;
+      }
+    }
+    const std::string full = "SIG" + node.text;
+    const bool short_form = std::find(names.begin(), names.end(), full) != names.end();
+    expected(node, "a signal that a process can catch, as in SIGUSR1",
+             short_form ? full : nearest_of(node.text, names));
+  }
+
+  void retry(const SpecNode& node) { object(node, kRetry); }
+  void retry_on(const SpecNode& node) {
+    constexpr std::array<std::string_view, 3> kCauses{"error", "interruption", "no-capacity"};
+    if (node.kind != Kind::List) {
+      return expected(node, "a list of error, interruption, no-capacity");
+    }
+    std::array<bool, 3> on{};
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      within(fmt::format("[{}]", i), [&] {
+        const auto cause = one_of(node.items[i], kCauses);
+        if (!cause) return;
+        if (on[*cause]) problem(node.items[i], fmt::format("'{}' is given twice", kCauses[*cause]));
+        on[*cause] = true;
+      });
+    }
+    spec_.retry.on_error = on[0];
+    spec_.retry.on_interruption = on[1];
+    spec_.retry.on_no_capacity = on[2];
+  }
+  void retry_max(const SpecNode& node) { integer(node, 0, kRetriesMax, spec_.retry.retries_max); }
+  void retry_backoff(const SpecNode& node) {
+    constexpr std::string_view kForm = "a time or a range of times with units, as in 10s..5m";
+    if (!with_unit(node, kForm)) return;
+    const std::size_t dots = node.text.find("..");
+    SpecNode part = node;
+    part.text = node.text.substr(0, dots);
+    Duration low = spec_.retry.backoff;
+    if (!duration(part, low)) return;
+    Duration high = low;
+    if (dots != std::string::npos) {
+      part.text = node.text.substr(dots + 2);
+      if (!duration(part, high)) return;
+    }
+    if (high < low) return problem(node, "the range ends before it begins");
+    spec_.retry.backoff = low;
+    spec_.retry.backoff_max = high;
+  }
+
+  void env(const SpecNode& node) {
+    if (node.kind != Kind::Map) return expected(node, "a map of names and values");
+    if (node.items.size() > kEnvMax) {
+      return problem(node, fmt::format("{} variables; at most {}", node.items.size(), kEnvMax));
+    }
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      const SpecNode::Key& key = node.keys[i];
+      within("." + printable(key.name), [&] { variable(key, node.items[i]); });
+    }
+  }
+  void variable(const SpecNode::Key& key, const SpecNode& node) {
+    const bool named = !key.name.empty() && (key.name[0] < '0' || key.name[0] > '9') &&
+                       key.name.size() <= kNameBytesMax &&
+                       std::all_of(key.name.begin(), key.name.end(), [](char c) {
+                         return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                                (c >= 'A' && c <= 'Z');
+                       });
+    if (!named) {
+      return problem(key.line, key.column,
+                     fmt::format("'{}' is no name of a variable: use letters, digits and '_', no "
+                                 "digit first, at most {}",
+                                 printable(key.name), kNameBytesMax));
+    }
+    if (!is_scalar(node)) return expected(node, "a text (\"\" for an empty one)");
+    if (argument(node)) spec_.launch.env.emplace_back(key.name, node.text);
+  }
+  void working_directory(const SpecNode& node) { path_into(node, spec_.launch.working_directory); }
+
+  // -- What fields are made of --------------------------------------------------------------------
+
+  bool object(const SpecNode& node, KnownFields known) {
+    if (node.kind != Kind::Map) {
+      expected(node, "fields, as in `name: value`");
+      return false;
+    }
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      const SpecNode::Key& key = node.keys[i];
+      const auto field = std::find_if(known.begin(), known.end(),
+                                      [&](const KnownField& it) { return it.name == key.name; });
+      within((path_.empty() ? "" : ".") + printable(key.name), [&] {
+        if (field == known.end()) return unknown(key, known);
+        if (node.items[i].kind == Kind::Null) {
+          return problem(node.items[i], "has no value: give one, or leave the field out");
+        }
+        (this->*field->read)(node.items[i]);
+      });
+    }
+    return true;
+  }
+
+  void unknown(const SpecNode::Key& key, KnownFields known) {
+    if (known.data() == kFields.data() &&
+        std::find(kLaterFields.begin(), kLaterFields.end(), key.name) != kLaterFields.end()) {
+      add({ErrorKind::Unsupported, path_, key.line, key.column,
+           "is not supported yet by this version: leave it out", ""});
+      return;
+    }
+    std::vector<std::string> names;
+    for (const KnownField& field : known) names.emplace_back(field.name);
+    add({ErrorKind::Invalid, path_, key.line, key.column,
+         fmt::format("there is no such field; there are {}", fmt::join(names, ", ")),
+         nearest_of(key.name, names)});
+  }
+
+  static bool has(const SpecNode& node, std::string_view name) {
+    return std::any_of(node.keys.begin(), node.keys.end(),
+                       [&](const SpecNode::Key& key) { return key.name == name; });
+  }
+
+  template <class Int>
+  void integer(const SpecNode& node, Int least, Int most, Int& out) {
+    Int number = 0;
+    const char* end = node.text.data() + node.text.size();
+    const auto read = std::from_chars(node.text.data(), end, number);
+    if (node.kind != Kind::Number || read.ec != std::errc{} || read.ptr != end || number < least ||
+        number > most) {
+      return expected(node, fmt::format("a whole number from {} to {}", least, most));
+    }
+    out = number;
+  }
+
+  void name_into(const SpecNode& node, std::string& out) {
+    if (node.kind != Kind::String) return expected(node, "a name (in quotes if it is a number)");
+    if (!is_valid_name(node.text)) {
+      return expected(node, fmt::format("a name of letters, digits, '.', '_' and '-', a letter or "
+                                        "digit first, at most {} long",
+                                        kNameBytesMax));
+    }
+    out = node.text;
+  }
+
+  void path_into(const SpecNode& node, std::string& out) {
+    const bool fits = node.kind == Kind::String && node.text.size() <= kPathBytesMax &&
+                      node.text.starts_with('/') && node.text.find('\0') == std::string::npos;
+    if (!fits) {
+      return expected(node, fmt::format("an absolute path of at most {} bytes", kPathBytesMax));
+    }
+    out = node.text;
+  }
+
+  /// What the kernel passes to a program: not endless, and without NUL.
+  bool argument(const SpecNode& node) {
+    if (node.text.size() > kArgumentBytesMax) {
+      problem(node, fmt::format("{} bytes long; at most {}", node.text.size(), kArgumentBytesMax));
+      return false;
+    }
+    if (node.text.find('\0') == std::string::npos) return true;
+    problem(node, "contains a NUL character, which no program can be given");
+    return false;
+  }
+
+  bool with_unit(const SpecNode& node, std::string_view what) {
+    if (node.kind == Kind::String && plain_scalar_kind(node.text) != Kind::Number) return true;
+    expected(node, what);
+    return false;
+  }
+
+  bool duration(const SpecNode& node, Duration& out) {
+    if (!with_unit(node, "a time with a unit (ms, s, m, h, d, w), as in 90s or 1h30m")) return false;
+    if (!take(node, parse_duration(printable(node.text)), out)) return false;
+    if (out <= kSpecDurationMax) return true;
+    problem(node, "longer than ten years");
+    return false;
+  }
+
+  void positive(const SpecNode& node, Duration& out) {
+    if (duration(node, out) && out == Duration{}) problem(node, "must be longer than nothing");
+  }
+
+  template <class T>
+  bool take(const SpecNode& node, Result<T> result, T& out) {
+    if (!result) {
+      problem(node, result.error());
+      return false;
+    }
+    out = *result;
+    return true;
+  }
+
+  std::optional<std::size_t> one_of(const SpecNode& node, std::span<const std::string_view> words) {
+    const auto at = std::find(words.begin(), words.end(), node.text);
+    if (node.kind == Kind::String && at != words.end()) {
+      return static_cast<std::size_t>(at - words.begin());
+    }
+    expected(node, fmt::format("one of {}", fmt::join(words, ", ")),
+             nearest_of(node.text, std::vector<std::string>(words.begin(), words.end())));
+    return std::nullopt;
+  }
+
+  // -- Problems -----------------------------------------------------------------------------------
+
+  template <class Work>
+  void within(const std::string& step, Work work) {
+    const std::size_t length = path_.size();
+    path_ += step;
+    work();
+    path_.resize(length);
+  }
+
+  void expected(const SpecNode& node, std::string_view what, std::string suggestion = "") {
+    add({ErrorKind::Invalid, path_, node.line, node.column,
+         fmt::format("expected {}, found {}", what, found(node)), std::move(suggestion)});
+  }
+  void unsupported(const SpecNode& node, std::string message) {
+    add({ErrorKind::Unsupported, path_, node.line, node.column, std::move(message), ""});
+  }
+  void problem(const SpecNode& node, const Error& error) {
+    add({error.kind, path_, node.line, node.column, error.message, ""});
+  }
+  void problem(int line, int column, std::string message) {
+    add({ErrorKind::Invalid, path_, line, column, std::move(message), ""});
+  }
+  void problem(const SpecNode& node, std::string message, bool beyond_limit = false) {
+    add({ErrorKind::Invalid, path_, node.line, node.column, std::move(message), ""}, beyond_limit);
+  }
+  void add(SpecProblem problem, bool beyond_limit = false) {
+    if (problems_.size() < kSpecProblemsMax || beyond_limit) {
+      problems_.push_back(std::move(problem));
+    } else {
+      ++unlisted_;
+    }
+  }
+
+  static constexpr std::array<KnownField, 15> kFields{{
+      {"name", &SpecReader::name},
+      {"image", &SpecReader::image},
+      {"command", &SpecReader::command},
+      {"nodes", &SpecReader::nodes},
+      {"resources", &SpecReader::resources},
+      {"priority", &SpecReader::priority},
+      {"preemptible", &SpecReader::preemptible},
+      {"checkpoint", &SpecReader::checkpoint},
+      {"retry", &SpecReader::retry},
+      {"deadline", &SpecReader::deadline},
+      {"expected_duration", &SpecReader::expected_duration},
+      {"queue", &SpecReader::queue},
+      {"tenant", &SpecReader::tenant},
+      {"env", &SpecReader::env},
+      {"working_directory", &SpecReader::working_directory},
+  }};
+  static constexpr std::array<KnownField, 4> kResources{{
+      {"gpu", &SpecReader::gpu},
+      {"cpu", &SpecReader::cpu},
+      {"memory", &SpecReader::memory},
+      {"sharing", &SpecReader::sharing},
+  }};
+  static constexpr std::array<KnownField, 4> kCheckpoint{{
+      {"path", &SpecReader::checkpoint_path},
+      {"interval", &SpecReader::checkpoint_interval},
+      {"signal", &SpecReader::checkpoint_signal},
+      {"grace", &SpecReader::checkpoint_grace},
+  }};
+  static constexpr std::array<KnownField, 3> kRetry{{
+      {"on", &SpecReader::retry_on},
+      {"max", &SpecReader::retry_max},
+      {"backoff", &SpecReader::retry_backoff},
+  }};
+
+  JobSpec spec_;
+  bool exclusive_ = false;
+  std::string path_;
+  std::vector<SpecProblem> problems_;
+  std::size_t unlisted_ = 0;
+};
+
+}  // namespace
+
+tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(std::string_view text,
+                                                               SpecFormat format) {
+  const auto root = parse_spec_tree(text, format);
+  if (!root) return tl::unexpected(std::vector{root.error()});
+  return SpecReader().read(*root);
+}
+
+Result<JobSpec> read_job_spec(std::string_view text, SpecFormat format) {
+  auto spec = parse_job_spec(text, format);
+  if (spec) return std::move(*spec);
+  std::string message;
+  bool unsupported = true;
+  for (const SpecProblem& problem : spec.error()) {
+    message += (message.empty() ? "" : "; ") + describe(problem);
+    unsupported = unsupported && problem.kind == ErrorKind::Unsupported;
+  }
+  return fail(unsupported ? ErrorKind::Unsupported : ErrorKind::Invalid, "{}", message);
+}
+
+std::string describe(const SpecProblem& problem) {
+  std::string out;
+  if (problem.line > 0) out = fmt::format("line {}, column {}: ", problem.line, problem.column);
+  if (!problem.path.empty()) out += problem.path + ": ";
+  out += problem.message;
+  if (!problem.suggestion.empty()) out += fmt::format(" (did you mean '{}'?)", problem.suggestion);
+  return out;
+}
+
+}  // namespace gyre::codec

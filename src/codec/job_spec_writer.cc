@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <array>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "codec/job_spec_text.h"
+#include "codec/spec_tree.h"
+
+namespace gyre::codec {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string duration_text(Duration duration) {
+  struct Unit {
+    std::int64_t ns;
+    const char* name;
+  };
+  constexpr std::array<Unit, 4> kUnits{
+      {{3'600'000'000'000, "h"}, {60'000'000'000, "m"}, {1'000'000'000, "s"}, {1'000'000, "ms"}}};
+  for (const auto& [ns, name] : kUnits) {
+    if (duration.ns != 0 && duration.ns % ns == 0) return fmt::format("{}{}", duration.ns / ns, name);
+  }
+  return duration.ns == 0 ? "0s" : fmt::format("{}ms", static_cast<double>(duration.ns) / 1e6);
+}
+
+std::string memory_text(MemoryMib memory) {
+  const bool whole = memory.value % 1024 == 0;
+  return whole ? fmt::format("{}GB", memory.value / 1024) : fmt::format("{}MB", memory.value);
+}
+
+Json number_or_text(const std::string& text) {
+  return plain_scalar_kind(text) == SpecNode::Kind::Number ? Json::parse(text) : Json(text);
+}
+
+Json resources_of(const Request& request) {
+  Json out = Json::object();
+  if (request.gpus > 0) out["gpu"] = number_or_text(format_gpu(request));
+  if (request.cpu.value % 1000 != 0) {
+    out["cpu"] = fmt::format("{}m", request.cpu.value);
+  } else if (request.cpu.value != 0) {
+    out["cpu"] = request.cpu.value / 1000;
+  }
+  if (request.memory.value != 0) out["memory"] = memory_text(request.memory);
+  return out;
+}
+
+Json checkpoint_of(const Checkpoint& checkpoint) {
+  const Checkpoint standard;
+  Json out = Json::object();
+  if (!checkpoint.path.empty()) out["path"] = checkpoint.path;
+  if (checkpoint.interval) out["interval"] = duration_text(*checkpoint.interval);
+  const char* signal = checkpoint.signal == 0 ? nullptr : sigabbrev_np(checkpoint.signal);
+  if (signal != nullptr) out["signal"] = fmt::format("SIG{}", signal);
+  if (checkpoint.grace != standard.grace) out["grace"] = duration_text(checkpoint.grace);
+  return out;
+}
+
+Json retry_of(const Retry& retry) {
+  const Retry standard;
+  Json out = Json::object();
+  if (retry.on_error != standard.on_error || retry.on_interruption != standard.on_interruption ||
+      retry.on_no_capacity != standard.on_no_capacity) {
+    Json on = Json::array();
+    if (retry.on_error) on.push_back("error");
+    if (retry.on_interruption) on.push_back("interruption");
+    if (retry.on_no_capacity) on.push_back("no-capacity");
+    out["on"] = std::move(on);
+  }
+  if (retry.retries_max != standard.retries_max) out["max"] = retry.retries_max;
+  if (retry.backoff != standard.backoff || retry.backoff_max != standard.backoff_max) {
+    out["backoff"] = duration_text(retry.backoff);
+    if (retry.backoff != retry.backoff_max) {
+      out["backoff"] = duration_text(retry.backoff) + ".." + duration_text(retry.backoff_max);
+    }
+  }
+  return out;
+}
+
+Json command_of(const std::vector<std::string>& argv) {
+  const bool shell = argv.size() == 3 && argv[0] == "/bin/sh" && argv[1] == "-c" &&
+                     argv[2].find_first_not_of(" \t\r\n") != std::string::npos;
+  return shell ? Json(argv[2]) : Json(argv);
+}
+
+Result<Json> as_json(const JobSpec& spec) {
+  if (spec.tasks.size() != 1) {
+    return fail(ErrorKind::Unsupported,
+                "job '{}' has {} kinds of tasks, and a job spec's text can only say one", spec.name,
+                spec.tasks.size());
+  }
+  const JobSpec standard;
+  Json out = Json::object();
+  const auto add = [&out](const char* name, Json part) {
+    if (!part.empty()) out[name] = std::move(part);
+  };
+  if (!spec.name.empty()) out["name"] = spec.name;
+  if (!spec.launch.command.empty()) out["command"] = command_of(spec.launch.command);
+  if (spec.tasks[0].count != 1) out["nodes"] = spec.tasks[0].count;
+  add("resources", resources_of(spec.tasks[0].request));
+  if (spec.priority != standard.priority) out["priority"] = spec.priority;
+  if (spec.preemptible) out["preemptible"] = true;
+  add("checkpoint", checkpoint_of(spec.checkpoint));
+  add("retry", retry_of(spec.retry));
+  if (spec.deadline) out["deadline"] = duration_text(*spec.deadline);
+  if (spec.expected_duration) out["expected_duration"] = duration_text(*spec.expected_duration);
+  if (spec.queue != standard.queue) out["queue"] = spec.queue;
+  if (!spec.tenant.empty()) out["tenant"] = spec.tenant;
+  for (const auto& [name, value] : spec.launch.env) out["env"][name] = value;
+  if (!spec.launch.working_directory.empty()) {
+    out["working_directory"] = spec.launch.working_directory;
+  }
+  return out;
+}
+
+void emit(YAML::Emitter& out, const Json& value) {
+  if (value.is_object()) {
+    out << YAML::BeginMap;
+    for (const auto& [name, item] : value.items()) {
+      out << YAML::Key << name << YAML::Value;
+      emit(out, item);
+    }
+    out << YAML::EndMap;
+  } else if (value.is_array()) {
+    out << YAML::Flow << YAML::BeginSeq;
+    for (const Json& item : value) emit(out, item);
+    out << YAML::EndSeq;
+  } else if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    // The emitter does not know that text like 5 or true must be in quotes to stay text.
+    const bool plain = plain_scalar_kind(text) == SpecNode::Kind::String;
+    if (!plain) out << YAML::DoubleQuoted;
+    out << text;
+  } else {
+    out << value.dump();
+  }
+}
+
+}  // namespace
+
+Result<std::string> to_json(const JobSpec& spec) {
+  const auto json = as_json(spec);
+  if (!json) return tl::unexpected(json.error());
+  return json->dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<std::string> to_yaml(const JobSpec& spec) {
+  const auto json = as_json(spec);
+  if (!json) return tl::unexpected(json.error());
+  YAML::Emitter out;
+  emit(out, *json);
+  return std::string(out.c_str(), out.size()) + "\n";
+}
+
+}  // namespace gyre::codec

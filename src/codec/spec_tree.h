@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "codec/job_spec_text.h"
+
+namespace gyre::codec {
+
+/// A value of a YAML or JSON text, with its place. At most kSpecDepthMax deep.
+struct SpecNode {
+  enum class Kind : unsigned char { Null, Bool, Number, String, List, Map };
+  struct Key;
+
+  Kind kind = Kind::Null;
+  std::string text;  // a scalar as it was written, quotes and escapes undone
+  int line = 0;
+  int column = 0;
+  std::vector<SpecNode> items;  // of a list, or the values of a map
+  std::vector<Key> keys;        // of a map; as many as items
+};
+struct SpecNode::Key {
+  std::string name;
+  int line = 0;
+  int column = 0;
+};
+
+/// Reads one document. Errors: not UTF-8, larger or deeper than the limits, not the format, a tag,
+/// an anchor or an alias (which let a few lines stand for gigabytes), a key twice in one map.
+tl::expected<SpecNode, SpecProblem> parse_spec_tree(std::string_view text, SpecFormat format);
+
+/// What a plain YAML scalar means: null, true and false, a decimal number, else text.
+SpecNode::Kind plain_scalar_kind(std::string_view text);
+
+}  // namespace gyre::codec
