@@ -1,0 +1,83 @@
+#include "act/gang_start.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gyre::act {
+namespace {
+
+using testing::Contains;
+using testing::Key;
+using testing::Not;
+using testing::Pair;
+
+Job job_of_two() {
+  Job job;
+  job.id = {12};
+  job.attempt = 3;
+  job.spec.name = "train";
+  job.spec.launch = {.command = {"python", "train.py"},
+                     .env = {{"EPOCHS", "3"}, {"RANK", "overridden"}},
+                     .working_directory = "/data"};
+  Allocation first;
+  first.devices = 0b101;
+  first.gpu_milli = kWholeGpu;
+  first.cpu = {4000};
+  first.memory = {2048};
+  job.placement = {{0, NodeId{0}, first}, {1, NodeId{1}, Allocation{}}};
+  return job;
+}
+
+StartGang gang_of(const Job& job) {
+  return {.job = job.id, .attempt = job.attempt, .placement = job.placement};
+}
+
+TEST(GangStart, GivesEachTaskItsShareAndItsPlace) {
+  const Job job = job_of_two();
+  const auto starts = task_starts(gang_of(job), job, {});
+  ASSERT_EQ(starts.size(), 2U);
+  EXPECT_EQ(starts[1].key, (TaskKey{job.id, 3, 1}));
+  EXPECT_EQ(starts[0].command, job.spec.launch.command);
+  EXPECT_EQ(starts[0].working_directory, "/data");
+  EXPECT_EQ(starts[0].cpu, CpuMilli{4000});
+  EXPECT_EQ(starts[0].memory, MemoryMib{2048});
+  EXPECT_THAT(starts[0].env, Contains(Pair("EPOCHS", "3")));
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_JOB_ID", "12")));
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_JOB_NAME", "train")));
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_ATTEMPT", "3")));
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_NUM_NODES", "2")));
+  EXPECT_THAT(starts[1].env, Contains(Pair("GYRE_NODE_RANK", "1")));
+  EXPECT_THAT(starts[1].env, Contains(Pair("WORLD_SIZE", "2")));
+  EXPECT_THAT(starts[1].env, Contains(Pair("MASTER_ADDR", "127.0.0.1")));
+  EXPECT_EQ(starts[1].env[1], (std::pair<std::string, std::string>("RANK", "overridden")));
+  EXPECT_THAT(starts[1].env, Contains(Pair("RANK", "1"))) << "the later one counts";
+}
+
+TEST(GangStart, ShowsATaskItsDevicesAndNoOthers) {
+  const Job job = job_of_two();
+  auto starts = task_starts(gang_of(job), job, {});
+  EXPECT_THAT(starts[0].env, Contains(Pair("CUDA_VISIBLE_DEVICES", "0,2")));
+  EXPECT_THAT(starts[1].env, Contains(Pair("CUDA_VISIBLE_DEVICES", "")));
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_MILLI", "1000")));
+  EXPECT_THAT(starts[0].env, Not(Contains(Key("GYRE_VIRTUAL_GPUS"))));
+
+  GangPlace place;
+  place.devices = {"GPU-a", "GPU-b", "GPU-c"};
+  place.virtual_gpus = true;
+  starts = task_starts(gang_of(job), job, place);
+  EXPECT_THAT(starts[0].env, Contains(Pair("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-c")));
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_VIRTUAL_GPUS", "1")));
+}
+
+TEST(GangStart, GivesJobsPortsThatLinuxDoesNotGiveAway) {
+  for (std::uint64_t id = 1; id < 50'000; id += 17) {
+    const int port = leader_port({id}, 1);
+    EXPECT_GE(port, 20'000);
+    EXPECT_LT(port, 32'768);
+    EXPECT_NE(port, leader_port({id + 1}, 1));
+    EXPECT_NE(port, leader_port({id}, 2));
+  }
+}
+
+}  // namespace
+}  // namespace gyre::act
