@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "act/executor.h"
+#include "base/assert.h"
 #include "control/controller.h"
 #include "control/driver.h"
 #include "control/journal.h"

@@ -106,7 +106,9 @@ TEST(World, RefusesWhatCanNeverRun) {
 
 TEST(World, RefusesMoreJobsThanItMayHold) {
   Server server;
-  server.start({.jobs_max = 2});
+  WorldOptions options;
+  options.jobs_max = 2;
+  server.start(options);
   EXPECT_TRUE(server.submit(gpu_job("a")).get());
   EXPECT_TRUE(server.submit(gpu_job("a")).get());
   EXPECT_EQ(server.submit(gpu_job("a")).get().error().kind, ErrorKind::Unavailable);
