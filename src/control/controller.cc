@@ -65,7 +65,7 @@ void Controller::on(const NodeLost& event) {
   cluster_.set_up(event.node, false);
   scheduler_.fleet_changed(event.node, false, scene());
   const ShapeId shape = cluster_.node(event.node).shape;
-  const std::set<JobId> placed = scheduler_.placed(cluster_.shape(shape).partition);
+  const std::vector<JobId> placed = scheduler_.placed(cluster_.shape(shape).partition);
   const TaskExit exit{TaskExit::Kind::Lost, 0, false, event.cause};
   for (const JobId id : placed) {
     Job& job = *jobs_.find(id);
@@ -175,7 +175,7 @@ void Controller::preempt(JobId victim, JobId beneficiary) {
   job.ending = Termination::Preempted;
   making_room_[beneficiary].insert(victim);
   set_state(job, Preempting, Termination::Preempted);
-  scheduler_.job_stopping(partition_of(job));
+  scheduler_.job_stopping(job, partition_of(job));
   job.last_command = emit(StopGang{victim, job.attempt, Termination::Preempted, beneficiary,
                                    job.spec.checkpoint.grace});
 }
@@ -190,8 +190,8 @@ void Controller::stop(Job& job, Termination cause) {
   job.ending = cause;
   if (before == Stopping) return;  // already on its way; only the reason is a better one
   set_state(job, Stopping, cause);
+  scheduler_.job_stopping(job, partition_of(job));
   if (before == Preempting) return;
-  scheduler_.job_stopping(partition_of(job));
   job.last_command = emit(StopGang{job.id, job.attempt, cause, {}, job.spec.checkpoint.grace});
 }
 
@@ -209,7 +209,7 @@ void Controller::end_task(Job& job, std::int32_t rank, const TaskExit& exit) {
                                                             : Termination::TaskFailed;
     set_state(job, Stopping, job.ending);
     if (!last) {
-      scheduler_.job_stopping(partition_of(job));
+      scheduler_.job_stopping(job, partition_of(job));
       job.last_command =
           emit(StopGang{job.id, job.attempt, job.ending, {}, job.spec.checkpoint.grace});
     }

@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "base/assert.h"
 
 namespace gyre {
 namespace {
+
+std::int64_t gpu_milli_sum(const Capacity& capacity) {
+  return std::accumulate(capacity.gpu.begin(), capacity.gpu.end(), std::int64_t{0});
+}
 
 void sort_devices(Capacity& capacity, std::int32_t gpus) {
   // Insertion sort: at most 16 values, nearly sorted.
@@ -66,7 +71,7 @@ void Cluster::set_up(NodeId id, bool up) {
   if (up) {
     node.up = true;
     enter_class(id);
-    ++partitions_[shapes_[node.shape.value].partition.value].growth;
+    ++partition_of(node).growth;
   } else {
     leave_class(id);
     node.up = false;
@@ -100,7 +105,7 @@ void Cluster::release(NodeId id, const Allocation& part) {
   GYRE_ASSERT(node.free.cpu <= node.spec.cpu && node.free.memory <= node.spec.memory);
   if (!node.up) return;
   enter_class(id);
-  ++partitions_[shapes_[node.shape.value].partition.value].growth;
+  ++partition_of(node).growth;
 }
 
 Allocation Cluster::pick(NodeId id, const Request& request, std::int16_t device_free) const {
@@ -123,7 +128,7 @@ PartitionId Cluster::partition(const std::string& name) {
   for (std::uint32_t i = 0; i < partitions_.size(); ++i) {
     if (partitions_[i].name == name) return {i};
   }
-  partitions_.push_back({name, {}, 0});
+  partitions_.push_back({name, {}, 0, 0});
   return {static_cast<std::uint32_t>(partitions_.size() - 1)};
 }
 
@@ -143,6 +148,7 @@ void Cluster::enter_class(NodeId id) {
   ClassKey key{node.shape, node.free};
   sort_devices(key.free, node.spec.gpus);
   node.class_index = class_for(key);
+  partition_of(node).free_gpu_milli += gpu_milli_sum(node.free);
   auto& members = classes_[node.class_index].nodes;
   if (members.empty() || members.back() < id) {
     members.push_back(id);
@@ -153,6 +159,7 @@ void Cluster::enter_class(NodeId id) {
 
 void Cluster::leave_class(NodeId id) {
   const std::uint32_t index = nodes_[id.value].class_index;
+  partition_of(nodes_[id.value]).free_gpu_milli -= gpu_milli_sum(nodes_[id.value].free);
   auto& members = classes_[index].nodes;
   members.erase(std::lower_bound(members.begin(), members.end(), id));
   if (members.empty()) drop_class(index);

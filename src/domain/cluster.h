@@ -84,6 +84,9 @@ class Cluster {
   /// while this stands still.
   std::uint64_t growth(PartitionId id) const { return partitions_[id.value].growth; }
 
+  /// Free milli-GPUs of the partition's nodes that are up.
+  std::int64_t free_gpu_milli(PartitionId id) const { return partitions_[id.value].free_gpu_milli; }
+
  private:
   friend class Trial;
 
@@ -99,9 +102,13 @@ class Cluster {
     std::string name;
     std::vector<std::uint32_t> classes;
     std::uint64_t growth = 0;
+    std::int64_t free_gpu_milli = 0;
   };
 
   ShapeId intern(const Shape& shape);
+  Partition& partition_of(const Node& node) {
+    return partitions_[shapes_[node.shape.value].partition.value];
+  }
   void enter_class(NodeId id);
   void leave_class(NodeId id);
   std::uint32_t class_for(const ClassKey& key);

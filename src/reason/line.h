@@ -6,6 +6,7 @@
 
 #include "domain/reservation.h"
 #include "reason/queueing/waiting_list.h"
+#include "reason/running.h"
 
 namespace gyre::reason {
 
@@ -15,9 +16,9 @@ enum class Stale : std::uint8_t { Nothing, OneArrival, Everything };
 /// One partition's line and what runs ahead of it. Everything but the reservation follows from the
 /// jobs.
 struct Line {
-  WaitingList waiting;     // jobs that fit the nodes that are up, were they empty
-  WaitingList parked;      // jobs that do not
-  std::set<JobId> placed;  // jobs that hold an allocation
+  WaitingList waiting;  // jobs that fit the nodes that are up, were they empty
+  WaitingList parked;   // jobs that do not
+  Running running;      // jobs that hold an allocation
   std::optional<Reservation> reservation;
   bool reservation_stale = false;  // freed resources came earlier or later than it assumed
   bool exhausted = false;          // the last cycle ran out of work before it had seen all

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "domain/cluster.h"
@@ -35,20 +34,6 @@ inline void release_all(const Job& job, Trial& trial) {
 
 inline void allocate_all(const Job& job, Trial& trial) {
   for_each_held(job, [&](NodeId node, const Allocation& part) { trial.allocate(node, part); });
-}
-
-/// When a placed job's resources are expected to be free. A job without an estimate, or well past
-/// it, is expected to run as long again as it has run.
-inline Time expected_end(const Job& job, Time now) {
-  if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
-    return std::max(now, saturating_add(job.state_since, job.spec.checkpoint.grace));
-  }
-  const Duration elapsed = std::max(now - job.attempt_started_at, seconds(1));
-  if (job.spec.expected_duration) {
-    const Time end = saturating_add(job.attempt_started_at, *job.spec.expected_duration);
-    if (saturating_add(end, elapsed / 10) >= now) return std::max(end, now);
-  }
-  return saturating_add(now, elapsed);
 }
 
 }  // namespace gyre::reason

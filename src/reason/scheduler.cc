@@ -152,19 +152,20 @@ void Scheduler::withdraw(const Job& job, PartitionId partition, Scene scene) {
 }
 
 void Scheduler::job_placed(const Job& job, PartitionId partition) {
-  line(partition).placed.insert(job.id);
+  line(partition).running.insert(job);
 }
 
 void Scheduler::job_released(const Job& job, PartitionId partition, bool gone, Time now) {
   Line& target = line(partition);
-  if (gone) target.placed.erase(job.id);
+  if (gone) target.running.erase(job.id);
   const auto& expected = job.spec.expected_duration;
   const bool on_time = expected && now == saturating_add(job.attempt_started_at, *expected);
   if (!on_time) target.reservation_stale = true;
   target.stale = Stale::Everything;
 }
 
-void Scheduler::job_stopping(PartitionId partition) {
+void Scheduler::job_stopping(const Job& job, PartitionId partition) {
+  line(partition).running.update(job);
   line(partition).reservation_stale = true;
   line(partition).stale = Stale::Everything;
 }
@@ -239,7 +240,7 @@ void Scheduler::work_off(Turn& turn) {
   if (!keep) {
     const Question question{turn.scene.cluster, turn.scene.jobs, placement_, turn.scene.now,
                             turn.work};
-    line.reservation = reserve(question, head.key.job, demands_.at(head.demand), line.placed);
+    line.reservation = reserve(question, head.key.job, demands_.at(head.demand), line.running);
     line.reservation_stale = false;
   }
   if (!line.reservation) return;
@@ -254,7 +255,7 @@ void Scheduler::evict_for(const Waiting& head, Turn& turn) {
   const Question question{turn.scene.cluster, turn.scene.jobs, placement_, turn.scene.now,
                           turn.work};
   const Job& job = *turn.scene.jobs.find(head.key.job);
-  const auto victims = choose_victims(question, job, demands_.at(head.demand), turn.line.placed);
+  const auto victims = choose_victims(question, job, demands_.at(head.demand), turn.line.running);
   for (const JobId victim : victims) turn.actions.evict(victim, job.id);
 }
 

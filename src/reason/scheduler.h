@@ -58,8 +58,8 @@ class Scheduler {
   void job_placed(const Job& job, PartitionId partition);
   /// Some or all of a job's resources were released. `gone`: it holds nothing any more.
   void job_released(const Job& job, PartitionId partition, bool gone, Time now);
-  /// The job is on its way out: its end is now expected after `grace`.
-  void job_stopping(PartitionId partition);
+  /// The job is on its way out: its end is now expected after its grace.
+  void job_stopping(const Job& job, PartitionId partition);
 
   /// Works off every partition with something stale. Looks at `work_max` node states at most.
   void cycle(Scene scene, std::int64_t work_max, Actions& actions);
@@ -68,7 +68,7 @@ class Scheduler {
   bool fits_ever(const std::vector<TaskGroup>& tasks, PartitionId partition) const;
 
   /// Jobs that hold an allocation.
-  const std::set<JobId>& placed(PartitionId partition) { return line(partition).placed; }
+  std::vector<JobId> placed(PartitionId partition) { return line(partition).running.ids(); }
 
   /// Why the job does not run. Requires: it is queued, and no cycle is due.
   Explanation explain(const Job& job, PartitionId partition, const Cluster& cluster) const;

@@ -3,47 +3,26 @@
 #include <algorithm>
 #include <bit>
 #include <utility>
-#include <vector>
 
 namespace gyre::reason {
-namespace {
-
-struct Ending {
-  Time at;
-  const Job* job;
-};
-
-std::vector<Ending> endings_in_order(const Question& question, const std::set<JobId>& placed) {
-  std::vector<Ending> endings;
-  endings.reserve(placed.size());
-  for (const JobId id : placed) {
-    const Job* job = question.jobs.find(id);
-    endings.push_back({expected_end(*job, question.now), job});
-  }
-  std::stable_sort(endings.begin(), endings.end(),
-                   [](const Ending& a, const Ending& b) { return a.at < b.at; });
-  return endings;
-}
-
-}  // namespace
-
 std::optional<Reservation> reserve(const Question& question, JobId head, const Demand& demand,
-                                   const std::set<JobId>& placed) {
-  const std::vector<Ending> endings = endings_in_order(question, placed);
+                                   const Running& running) {
+  std::optional<Reservation> reservation;
   Trial trial(question.cluster, demand.partition);
-  for (std::size_t i = 0; i < endings.size(); ++i) {
-    release_all(*endings[i].job, trial);
-    if (i + 1 < endings.size() && endings[i + 1].at == endings[i].at) continue;
+  running.walk(question.now, question.jobs, [&](const Ending& ending) {
+    release_all(*question.jobs.find(ending.job), trial);
+    if (question.cluster.free_gpu_milli(demand.partition) < demand.gpu_milli) return true;
     auto placement = find_placement(question.cluster, demand, question.placement, question.work);
-    if (!placement) continue;
-    Reservation reservation{head, endings[i].at, std::move(*placement), {}};
-    for (const TaskPlacement& task : reservation.placement) {
-      const Capacity& free = question.cluster.node(task.node).free;
-      reservation.free_then.push_back({free.cpu, free.memory});
-    }
-    return reservation;
+    if (!placement) return true;
+    reservation = Reservation{head, ending.at, std::move(*placement), {}};
+    return false;
+  });
+  if (!reservation) return std::nullopt;
+  for (const TaskPlacement& task : reservation->placement) {
+    const Capacity& free = question.cluster.node(task.node).free;
+    reservation->free_then.push_back({free.cpu, free.memory});
   }
-  return std::nullopt;
+  return reservation;
 }
 
 void hold(Trial& trial, const Cluster& cluster, const Reservation& reservation) {

@@ -29,6 +29,7 @@ Demand DemandTable::make(PartitionId partition, const std::vector<TaskGroup>& ta
                          const Cluster& cluster) {
   Demand demand;
   demand.partition = partition;
+  demand.gpu_milli = gpu_total(tasks).value;
   for (const TaskGroup& group : tasks) demand.groups.push_back({group.count, group.request, {}});
   refresh(demand, cluster);
   return demand;

@@ -24,6 +24,7 @@ struct Demand {
 
   PartitionId partition;
   std::vector<Group> groups;
+  std::int64_t gpu_milli = 0;     // of all tasks
   WaitingList waiting;            // jobs in line with this demand
   bool feasible = true;           // fits the nodes that are up, were they empty
   bool fits_ever = true;          // fits all nodes, were they up and empty

@@ -13,13 +13,9 @@ struct Candidate {
   auto rank() const { return std::tuple(job->spec.priority, at_risk, job->id); }
 };
 
-bool can_be_evicted(const Job& job, const Job& head) {
-  return job.spec.preemptible && job.spec.priority < head.spec.priority &&
-         (job.state == JobState::Running || job.state == JobState::Starting);
-}
-
 bool fits(const Question& question, const Demand& demand) {
-  return find_placement(question.cluster, demand, question.placement, question.work).has_value();
+  return question.cluster.free_gpu_milli(demand.partition) >= demand.gpu_milli &&
+         find_placement(question.cluster, demand, question.placement, question.work).has_value();
 }
 
 /// Takes victims back, dearest first, where the head fits without them gone.
@@ -45,20 +41,17 @@ double work_at_risk(const Job& job, Time now) {
 }
 
 std::vector<JobId> choose_victims(const Question& question, const Job& head, const Demand& demand,
-                                  const std::set<JobId>& placed) {
-  std::vector<Candidate> candidates;
+                                  const Running& running) {
+  if (!running.has_evictable(head.spec.priority)) return {};
   Trial trial(question.cluster, demand.partition);
-  for (const JobId id : placed) {
+  for (const auto& [end, id] : running.leaving()) release_all(*question.jobs.find(id), trial);
+  if (!running.leaving().empty() && fits(question, demand)) return {};
+  std::vector<Candidate> candidates;
+  for (const JobId id : running.evictable()) {
     const Job& job = *question.jobs.find(id);
-    if (can_be_evicted(job, head)) candidates.push_back({&job, work_at_risk(job, question.now)});
+    if (job.spec.priority >= head.spec.priority) continue;
+    candidates.push_back({&job, work_at_risk(job, question.now)});
   }
-  if (candidates.empty()) return {};
-  for (const JobId id : placed) {
-    const Job& job = *question.jobs.find(id);
-    const bool leaving = job.state == JobState::Preempting || job.state == JobState::Stopping;
-    if (leaving) release_all(job, trial);
-  }
-  if (fits(question, demand)) return {};
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.rank() < b.rank(); });
   for (std::size_t i = 0; i < candidates.size(); ++i) {

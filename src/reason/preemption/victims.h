@@ -1,9 +1,9 @@
 #pragma once
 
-#include <set>
 #include <vector>
 
 #include "reason/question.h"
+#include "reason/running.h"
 
 namespace gyre::reason {
 
@@ -14,8 +14,8 @@ double work_at_risk(const Job& job, Time now);
 /// Running preemptible jobs of lower priority than `head` whose end would let it start: lowest
 /// priority first, then least work at risk, and none that could be spared. Empty if jobs that are
 /// already being stopped make enough room, or if no set would. O(n log n + n * search) for n
-/// placed jobs.
+/// evictable jobs.
 std::vector<JobId> choose_victims(const Question& question, const Job& head, const Demand& demand,
-                                  const std::set<JobId>& placed);
+                                  const Running& running);
 
 }  // namespace gyre::reason

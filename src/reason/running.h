@@ -1,0 +1,114 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "domain/job.h"
+#include "domain/job_table.h"
+
+namespace gyre::reason {
+
+/// When a placed job's resources are expected to be free.
+struct Ending {
+  Time at;
+  JobId job;
+
+  auto operator<=>(const Ending&) const = default;
+};
+
+/// The placed jobs of one partition, ordered by when they are expected to end, so that the next
+/// endings are found without looking at all of them. Follows from the jobs and the time alone.
+class Running {
+ public:
+  void insert(const Job& job);  // O(log n)
+  void erase(JobId id);         // O(log n)
+  /// The job's state or estimate changed.
+  void update(const Job& job);
+
+  bool contains(JobId id) const { return jobs_.contains(id); }
+  std::vector<JobId> ids() const;
+
+  /// Preemptible jobs that are not being stopped yet, of priority below `priority`.
+  bool has_evictable(std::int32_t priority) const;
+  const std::set<JobId>& evictable() const { return evictable_; }
+  /// Jobs that are being stopped.
+  const std::set<std::pair<Time, JobId>>& leaving() const { return leaving_; }
+
+  /// Calls `visit(Ending)` in ascending order until it returns false. A job being stopped ends
+  /// after its grace. One without an estimate, or over a tenth past it, is expected to run as long
+  /// again as it has run. O(jobs visited + jobs past their estimate).
+  template <class Visitor>
+  void walk(Time now, const JobTable& jobs, Visitor&& visit) const;
+
+ private:
+  enum class Kind : std::uint8_t { Estimated, Open, Leaving };
+  struct Entry {
+    Kind kind = Kind::Open;
+    Time key;
+    std::int32_t priority = 0;
+    bool evictable = false;
+  };
+  using Order = std::set<std::pair<Time, JobId>>;
+
+  Order& order(Kind kind) {
+    return kind == Kind::Estimated ? estimated_ : kind == Kind::Open ? open_ : leaving_;
+  }
+  /// Estimated jobs whose estimate has passed, with their new expected ends, ascending.
+  std::vector<Ending> overdue(Time now, const JobTable& jobs) const;
+
+  std::map<JobId, Entry> jobs_;
+  Order estimated_;  // by expected end
+  Order open_;       // by start: the later the start, the earlier the expected end
+  Order leaving_;    // by end of grace
+  std::set<JobId> evictable_;
+  std::array<std::int32_t, kPriorityMax + 1> evictable_by_priority_{};
+};
+
+/// "As long again as it has run", for a job that started at `start`.
+inline Time open_end(Time start, Time now) {
+  return saturating_add(now, std::max(now - start, seconds(1)));
+}
+
+template <class Visitor>
+void Running::walk(Time now, const JobTable& jobs, Visitor&& visit) const {
+  const std::vector<Ending> late = overdue(now, jobs);
+  auto next_late = late.begin();
+  auto next_estimated = estimated_.lower_bound({now, JobId{}});
+  auto next_open = open_.rbegin();
+  auto next_leaving = leaving_.begin();
+  constexpr Ending kNone{Time::max(), JobId{~std::uint64_t{0}}};
+  while (true) {
+    const std::array<Ending, 4> candidates{
+        next_late == late.end() ? kNone : *next_late,
+        next_estimated == estimated_.end() ? kNone
+                                           : Ending{next_estimated->first, next_estimated->second},
+        next_open == open_.rend() ? kNone
+                                  : Ending{open_end(next_open->first, now), next_open->second},
+        next_leaving == leaving_.end()
+            ? kNone
+            : Ending{std::max(now, next_leaving->first), next_leaving->second}};
+    const auto soonest = std::min_element(candidates.begin(), candidates.end());
+    if (*soonest == kNone || !visit(*soonest)) return;
+    switch (soonest - candidates.begin()) {
+      case 0:
+        ++next_late;
+        break;
+      case 1:
+        ++next_estimated;
+        break;
+      case 2:
+        ++next_open;
+        break;
+      default:
+        ++next_leaving;
+        break;
+    }
+  }
+}
+
+}  // namespace gyre::reason
