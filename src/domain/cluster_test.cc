@@ -1,0 +1,121 @@
+#include "domain/cluster.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/rng.h"
+#include "domain/trial.h"
+
+namespace gyre {
+namespace {
+
+NodeSpec node(std::int32_t gpus, std::string partition = "") {
+  return {"n", std::move(partition), "A100", gpus, {}, {8000}, {8192}, false};
+}
+
+/// Every up node in exactly one class, with equal (sorted) free resources and ascending ids.
+void check_index(Cluster& cluster) {
+  std::set<NodeId> seen;
+  for (std::uint32_t p = 0; p < cluster.partition_count(); ++p) {
+    std::int64_t free_gpu = 0;
+    std::set<std::pair<ShapeId, Capacity>> states;
+    for (const std::uint32_t index : cluster.classes({p})) {
+      const NodeClass& state = cluster.node_class(index);
+      RC_ASSERT(!state.nodes.empty());
+      RC_ASSERT(std::is_sorted(state.nodes.begin(), state.nodes.end()));
+      RC_ASSERT(states.insert({state.shape, state.free}).second);
+      for (const NodeId id : state.nodes) {
+        RC_ASSERT(seen.insert(id).second);
+        const Node& member = cluster.node(id);
+        RC_ASSERT(member.up && member.shape == state.shape);
+        Capacity sorted = member.free;
+        std::sort(sorted.gpu.begin(), sorted.gpu.begin() + member.spec.gpus);
+        RC_ASSERT(sorted == state.free);
+        for (const std::int16_t gpu : member.free.gpu) free_gpu += gpu;
+      }
+    }
+    RC_ASSERT(cluster.free_gpu_milli({p}) == free_gpu);
+  }
+  const auto up = std::count_if(cluster.nodes().begin(), cluster.nodes().end(),
+                                [](const Node& n) { return n.up; });
+  RC_ASSERT(static_cast<std::int64_t>(seen.size()) == up);
+}
+
+RC_GTEST_PROP(Cluster, TheIndexFollowsEveryChangeAndATrialLeavesNoTrace, (std::uint64_t seed)) {
+  Rng rng(seed);
+  Cluster cluster;
+  const auto count = static_cast<std::uint32_t>(1 + rng.below(5));
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto gpus = static_cast<std::int32_t>(1 + rng.below(4));
+    RC_ASSERT(cluster.add({i}, node(gpus, rng.below(2) == 0 ? "p" : "")).has_value());
+  }
+  std::vector<std::pair<NodeId, Allocation>> held;
+  for (int step = 0; step < 60; ++step) {
+    const NodeId id{static_cast<std::uint32_t>(rng.below(count))};
+    const std::uint64_t dice = rng.below(5);
+    if (dice == 0) {
+      cluster.set_up(id, !cluster.node(id).up);
+    } else if (dice == 1 && !held.empty()) {
+      cluster.release(held.back().first, held.back().second);
+      held.pop_back();
+    } else {
+      const auto milli = static_cast<std::int32_t>(1 + rng.below(1000));
+      const Allocation part{1, {milli}, {static_cast<std::int64_t>(rng.below(900))}, {1}};
+      const Capacity free = cluster.node(id).free;
+      if (free.gpu[0] < milli || free.cpu < part.cpu) continue;
+      if (dice == 2) {
+        const PartitionId partition = cluster.shape(cluster.node(id).shape).partition;
+        const std::uint64_t growth = cluster.growth(partition);
+        {
+          Trial trial(cluster, partition);
+          trial.allocate(id, part);
+          trial.release(id, part);
+          trial.allocate(id, part);
+        }
+        RC_ASSERT(cluster.node(id).free == free);
+        RC_ASSERT(cluster.growth(partition) == growth);
+      } else {
+        cluster.allocate(id, part);
+        held.push_back({id, part});
+      }
+    }
+    check_index(cluster);
+  }
+}
+
+TEST(Cluster, EqualNodesAreOneClassUntilOneDiffers) {
+  Cluster cluster;
+  for (std::uint32_t i = 0; i < 1000; ++i) ASSERT_TRUE(cluster.add({i}, node(8)));
+  EXPECT_EQ(cluster.classes({0}).size(), 1U);
+  cluster.allocate({5}, {0b11, kWholeGpu, {}, {}});
+  cluster.allocate({7}, {0b1010, kWholeGpu, {}, {}});
+  EXPECT_EQ(cluster.classes({0}).size(), 2U);
+  cluster.release({5}, {0b11, kWholeGpu, {}, {}});
+  cluster.release({7}, {0b1010, kWholeGpu, {}, {}});
+  EXPECT_EQ(cluster.classes({0}).size(), 1U);
+}
+
+TEST(Cluster, AnImpossibleNodeIsRefused) {
+  Cluster cluster;
+  EXPECT_EQ(cluster.add({0}, node(17)).error().kind, ErrorKind::Invalid);
+  EXPECT_EQ(cluster.add({0}, node(-1)).error().kind, ErrorKind::Invalid);
+  NodeSpec negative = node(1);
+  negative.cpu = {-1};
+  EXPECT_FALSE(cluster.add({0}, negative));
+  EXPECT_TRUE(cluster.nodes().empty());
+}
+
+TEST(ClusterDeathTest, TakingWhatIsNotFreeEndsTheProcess) {
+  Cluster cluster;
+  ASSERT_TRUE(cluster.add({0}, node(1)));
+  cluster.allocate({0}, {1, kWholeGpu, {}, {}});
+  EXPECT_DEATH(cluster.allocate({0}, {1, {1}, {}, {}}), "does not hold");
+  EXPECT_DEATH(cluster.release({0}, {1, {1001}, {}, {}}), "does not hold");
+}
+
+}  // namespace
+}  // namespace gyre
