@@ -70,10 +70,10 @@ void PlaceOneGpuJobs(benchmark::State& state) {
     }
     if (started.size() != kJobs) state.SkipWithError("not every job started");
   }
-  state.counters["placements/s"] = benchmark::Counter(
-      static_cast<double>(kJobs), benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["events/s"] = benchmark::Counter(
-      static_cast<double>(2 * kJobs), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["placements/s"] =
+      benchmark::Counter(static_cast<double>(kJobs), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["events/s"] = benchmark::Counter(static_cast<double>(2 * kJobs),
+                                                  benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(PlaceOneGpuJobs)->Arg(5000)->Unit(benchmark::kMillisecond);
 

@@ -30,6 +30,23 @@ CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& su
   return verb;
 }
 
+/// "; did you mean 'submit'?", or nothing.
+static std::string did_you_mean(const std::string& word,
+                                const std::vector<std::string>& candidates) {
+  const std::string near = nearest(word, candidates);
+  return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
+}
+
+std::string unknown_option(const CLI::App& verb, const std::string& word) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  const CLI::App* parent = verb.get_parent();
+  return fmt::format("{}{} has no option '{}'{}", parent ? parent->get_name() + " " : "",
+                     verb.get_name(), word, did_you_mean(word.substr(0, word.find('=')), flags));
+}
+
 void add_server_flags(CLI::App& verb, Session& session) {
   verb.add_option("--server", session.server,
                   "where the server is; else GYRE_SERVER, else the state folder's")
@@ -46,12 +63,6 @@ void add_output_flag(CLI::App& verb, Session& session) {
 }
 
 namespace {
-
-/// "; did you mean 'submit'?", or nothing.
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
-  const std::string near = nearest(word, candidates);
-  return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
-}
 
 int usage_error(const std::string& message) {
   complain(message);
@@ -73,14 +84,7 @@ int explain_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const auto extras = app.remaining(true);
     const std::string word = extras.empty() ? "" : extras.front();
-    std::vector<std::string> flags;
-    for (const CLI::Option* option : where.get_options()) {
-      for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
-    }
-    if (word.starts_with('-')) {
-      return usage_error(fmt::format("gyre{} has no option '{}'{}{}", verb, word,
-                                     did_you_mean(word.substr(0, word.find('=')), flags), help));
-    }
+    if (word.starts_with('-')) return usage_error(unknown_option(where, word) + help);
     return usage_error(fmt::format("gyre{}: '{}' is one argument too many{}", verb, word, help));
   }
   return usage_error(fmt::format("gyre{}: {}{}", verb, error.what(), help));
@@ -97,7 +101,7 @@ std::optional<std::string> unknown_verb(const CLI::App& app, int argc, const cha
 }
 
 int run_verb(int argc, const char* const* argv, const Ports& ports) {
-  Session session{ports, {}, {}, "table", {}};
+  Session session{ports, {}, {}, "table", {}, {}};
   CLI::App app("Gyre runs jobs on GPU machines, and decides by itself where and when.", "gyre");
   app.set_version_flag("--version", "gyre " GYRE_VERSION);
   app.require_subcommand(1);
@@ -119,6 +123,14 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
     return kUsage;
   }
   if (const auto unknown = unknown_verb(app, argc, argv)) return usage_error(*unknown);
+  // The command of "run" is the job's own, whatever its words look like.
+  if (std::string_view(argv[1]) == "run") {
+    const char* const* dashes = std::find(argv, argv + argc, std::string_view("--"));
+    for (const char* const* word = dashes; word < argv + argc; ++word) {
+      if (word != dashes) session.after_dashes.emplace_back(*word);
+    }
+    argc = static_cast<int>(dashes - argv);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {  // --help, --version

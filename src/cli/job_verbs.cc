@@ -297,7 +297,10 @@ void add_run(CLI::App& app, Session& session) {
   verb->prefix_command();
   on_verb(verb, session, [&session, options, verb] {
     std::vector<std::string> command = verb->remaining();
-    if (!command.empty() && command.front() == "--") command.erase(command.begin());
+    if (!command.empty() && command.front().starts_with('-')) {
+      return Outcome<int>(give_up(kUsage, "{}", unknown_option(*verb, command.front())));
+    }
+    command.insert(command.end(), session.after_dashes.begin(), session.after_dashes.end());
     return run_command(session, *options, command);
   });
 }

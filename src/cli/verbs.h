@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/cli.h"
 #include "cli/http_client.h"
@@ -15,9 +16,10 @@ namespace gyre::cli {
 /// to do in the end.
 struct Session {
   const Ports& ports;
-  std::string server;            // --server
-  std::string state;             // --state
-  std::string output = "table";  // -o
+  std::string server;                     // --server
+  std::string state;                      // --state
+  std::string output = "table";           // -o
+  std::vector<std::string> after_dashes;  // of "run": what follows the first "--"
   std::function<Outcome<int>()> action;
 
   Format format() const;
@@ -27,6 +29,9 @@ struct Session {
 /// A verb with its summary and an examples section in its help.
 CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& summary,
                    const std::string& examples);
+
+/// "gyre run has no option '--gpus'; did you mean '--gpu'?"
+std::string unknown_option(const CLI::App& verb, const std::string& word);
 void add_server_flags(CLI::App& verb, Session& session);
 void add_output_flag(CLI::App& verb, Session& session);
 

@@ -37,7 +37,7 @@ struct Wrong {
 };
 
 template <class T>
-  requires std::is_integral_v<T>
+requires std::is_integral_v<T>
 bool read(element in, T& out, Wrong& wrong) {
   if constexpr (std::is_same_v<T, bool>) {
     return in.get(out) == simdjson::SUCCESS || wrong.expected("true or false", in);
@@ -46,8 +46,8 @@ bool read(element in, T& out, Wrong& wrong) {
     Wide wide = 0;
     if (in.get(wide) != simdjson::SUCCESS || !std::in_range<T>(wide)) {
       using Limits = std::numeric_limits<T>;
-      return wrong.expected(
-          fmt::format("an integer from {} to {}", Limits::min(), Limits::max()), in);
+      return wrong.expected(fmt::format("an integer from {} to {}", Limits::min(), Limits::max()),
+                            in);
     }
     out = static_cast<T>(wide);
     return true;

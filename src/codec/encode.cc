@@ -14,14 +14,14 @@ namespace {
 
 constexpr std::size_t kJobsPerPart = 1000;
 
-/// Writes values as JSON text behind what `out` holds. A building library would copy each value into
-/// a tree first, which costs more than all of the writing.
+/// Writes values as JSON text behind what `out` holds. A building library would copy each value
+/// into a tree first, which costs more than all of the writing.
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
 
   template <class T>
-    requires std::is_integral_v<T>
+  requires std::is_integral_v<T>
   void value(T number) {
     if constexpr (std::is_same_v<T, bool>) {
       out_ += number ? "true" : "false";
@@ -150,11 +150,20 @@ class Writer {
 
   void escape(char c) {
     switch (c) {
-      case '"': out_ += "\\\""; break;
-      case '\\': out_ += "\\\\"; break;
-      case '\n': out_ += "\\n"; break;
-      case '\t': out_ += "\\t"; break;
-      default: fmt::format_to(std::back_inserter(out_), "\\u{:04x}", static_cast<unsigned>(c));
+      case '"':
+        out_ += "\\\"";
+        break;
+      case '\\':
+        out_ += "\\\\";
+        break;
+      case '\n':
+        out_ += "\\n";
+        break;
+      case '\t':
+        out_ += "\\t";
+        break;
+      default:
+        fmt::format_to(std::back_inserter(out_), "\\u{:04x}", static_cast<unsigned>(c));
     }
   }
 

@@ -39,9 +39,13 @@ template <class E>
 struct EnumNames;
 
 template <class T>
-concept Described = requires { Fields<T>::list; };
+concept Described = requires {
+  Fields<T>::list;
+};
 template <class T>
-concept NamedEnum = requires { EnumNames<T>::list; };
+concept NamedEnum = requires {
+  EnumNames<T>::list;
+};
 
 template <>
 struct EnumNames<PolicySpec::Order> {
@@ -67,8 +71,8 @@ struct EnumNames<TaskExit::Kind> {
 template <>
 struct EnumNames<JobState> {
   static constexpr std::array<std::string_view, kJobStateCount> list{
-      "queued", "starting", "running", "preempting", "stopping", "succeeded", "failed",
-      "cancelled"};
+      "queued",   "starting",  "running", "preempting",
+      "stopping", "succeeded", "failed",  "cancelled"};
 };
 template <>
 struct EnumNames<Termination> {
@@ -90,18 +94,23 @@ struct Fields<QueueSpec> {
 };
 template <>
 struct Fields<NodeSpec> {
-  static constexpr std::tuple list{
-      Field{"name", &NodeSpec::name},           Field{"partition", &NodeSpec::partition},
-      Field{"gpu_model", &NodeSpec::gpu_model}, Field{"gpus", &NodeSpec::gpus},
-      Field{"gpu_memory", &NodeSpec::gpu_memory}, Field{"cpu", &NodeSpec::cpu},
-      Field{"memory", &NodeSpec::memory},       Field{"virtual_gpus", &NodeSpec::virtual_gpus}};
+  static constexpr std::tuple list{Field{"name", &NodeSpec::name},
+                                   Field{"partition", &NodeSpec::partition},
+                                   Field{"gpu_model", &NodeSpec::gpu_model},
+                                   Field{"gpus", &NodeSpec::gpus},
+                                   Field{"gpu_memory", &NodeSpec::gpu_memory},
+                                   Field{"cpu", &NodeSpec::cpu},
+                                   Field{"memory", &NodeSpec::memory},
+                                   Field{"virtual_gpus", &NodeSpec::virtual_gpus}};
 };
 template <>
 struct Fields<Request> {
-  static constexpr std::tuple list{
-      Field{"gpus", &Request::gpus},             Field{"gpu_milli", &Request::gpu_milli},
-      Field{"gpu_memory", &Request::gpu_memory}, Field{"gpu_models", &Request::gpu_models},
-      Field{"cpu", &Request::cpu},               Field{"memory", &Request::memory}};
+  static constexpr std::tuple list{Field{"gpus", &Request::gpus},
+                                   Field{"gpu_milli", &Request::gpu_milli},
+                                   Field{"gpu_memory", &Request::gpu_memory},
+                                   Field{"gpu_models", &Request::gpu_models},
+                                   Field{"cpu", &Request::cpu},
+                                   Field{"memory", &Request::memory}};
 };
 template <>
 struct Fields<TaskGroup> {
@@ -130,18 +139,17 @@ struct Fields<Launch> {
 };
 template <>
 struct Fields<JobSpec> {
-  static constexpr std::tuple list{
-      Field{"name", &JobSpec::name},
-      Field{"tenant", &JobSpec::tenant},
-      Field{"queue", &JobSpec::queue},
-      Field{"priority", &JobSpec::priority},
-      Field{"preemptible", &JobSpec::preemptible},
-      Field{"tasks", &JobSpec::tasks},
-      Field{"expected_duration", &JobSpec::expected_duration},
-      Field{"deadline", &JobSpec::deadline},
-      Field{"checkpoint", &JobSpec::checkpoint},
-      Field{"retry", &JobSpec::retry},
-      Field{"launch", &JobSpec::launch}};
+  static constexpr std::tuple list{Field{"name", &JobSpec::name},
+                                   Field{"tenant", &JobSpec::tenant},
+                                   Field{"queue", &JobSpec::queue},
+                                   Field{"priority", &JobSpec::priority},
+                                   Field{"preemptible", &JobSpec::preemptible},
+                                   Field{"tasks", &JobSpec::tasks},
+                                   Field{"expected_duration", &JobSpec::expected_duration},
+                                   Field{"deadline", &JobSpec::deadline},
+                                   Field{"checkpoint", &JobSpec::checkpoint},
+                                   Field{"retry", &JobSpec::retry},
+                                   Field{"launch", &JobSpec::launch}};
 };
 template <>
 struct Fields<Allocation> {
@@ -157,9 +165,9 @@ struct Fields<TaskPlacement> {
 };
 template <>
 struct Fields<TaskExit> {
-  static constexpr std::tuple list{
-      Field{"kind", &TaskExit::kind}, Field{"code", &TaskExit::code},
-      Field{"stopped", &TaskExit::stopped}, Field{"message", &TaskExit::message}};
+  static constexpr std::tuple list{Field{"kind", &TaskExit::kind}, Field{"code", &TaskExit::code},
+                                   Field{"stopped", &TaskExit::stopped},
+                                   Field{"message", &TaskExit::message}};
 };
 template <>
 struct Fields<Job> {
@@ -273,9 +281,9 @@ struct Fields<Reservation::Spare> {
 };
 template <>
 struct Fields<Reservation> {
-  static constexpr std::tuple list{
-      Field{"job", &Reservation::job}, Field{"at", &Reservation::at},
-      Field{"placement", &Reservation::placement}, Field{"free_then", &Reservation::free_then}};
+  static constexpr std::tuple list{Field{"job", &Reservation::job}, Field{"at", &Reservation::at},
+                                   Field{"placement", &Reservation::placement},
+                                   Field{"free_then", &Reservation::free_then}};
 };
 /// All but `jobs`, which are written in parts of their own.
 template <>

@@ -169,9 +169,7 @@ bool is_valid_name(std::string_view name) {
   const auto letter_or_digit = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
-  const auto legal = [&](char c) {
-    return letter_or_digit(c) || c == '.' || c == '_' || c == '-';
-  };
+  const auto legal = [&](char c) { return letter_or_digit(c) || c == '.' || c == '_' || c == '-'; };
   return !name.empty() && name.size() <= kNameBytesMax && letter_or_digit(name[0]) &&
          std::all_of(name.begin(), name.end(), legal);
 }

@@ -24,12 +24,18 @@ constexpr std::array<std::string_view, 2> kLaterFields{"budget", "max_price"};
 
 std::string found(const SpecNode& node) {
   switch (node.kind) {
-    case Kind::Null: return "nothing";
-    case Kind::Bool: return node.text;
-    case Kind::Number: return "the number " + printable(node.text);
-    case Kind::String: return "the text '" + printable(node.text) + "'";
-    case Kind::List: return "a list";
-    case Kind::Map: return "a map";
+    case Kind::Null:
+      return "nothing";
+    case Kind::Bool:
+      return node.text;
+    case Kind::Number:
+      return "the number " + printable(node.text);
+    case Kind::String:
+      return "the text '" + printable(node.text) + "'";
+    case Kind::List:
+      return "a list";
+    case Kind::Map:
+      return "a map";
   }
   return "";
 }
@@ -94,7 +100,8 @@ class SpecReader {
     }
     if (node.items.empty()) return problem(node, "the command is empty");
     if (node.items.size() > kArgumentsMax) {
-      return problem(node, fmt::format("{} arguments; at most {}", node.items.size(), kArgumentsMax));
+      return problem(node,
+                     fmt::format("{} arguments; at most {}", node.items.size(), kArgumentsMax));
     }
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       within(fmt::format("[{}]", i), [&] {
@@ -144,9 +151,7 @@ class SpecReader {
     }
   }
 
-  void priority(const SpecNode& node) {
-    integer(node, kPriorityMin, kPriorityMax, spec_.priority);
-  }
+  void priority(const SpecNode& node) { integer(node, kPriorityMin, kPriorityMax, spec_.priority); }
   void preemptible(const SpecNode& node) {
     if (node.kind != Kind::Bool) return expected(node, "true or false");
     spec_.preemptible = node.text[0] == 't' || node.text[0] == 'T';
@@ -335,8 +340,10 @@ class SpecReader {
   }
 
   bool duration(const SpecNode& node, Duration& out) {
-    if (!with_unit(node, "a time with a unit (ms, s, m, h, d, w), as in 90s or 1h30m")) return false;
+    if (!with_unit(node, "a time with a unit (ms, s, m, h, d, w), as in 90s or 1h30m"))
+      return false;
     if (!take(node, parse_duration(printable(node.text)), out)) return false;
+    out.ns -= out.ns % 1'000'000;  // what the text form can give back exactly
     if (out <= kSpecDurationMax) return true;
     problem(node, "longer than ten years");
     return false;

@@ -39,8 +39,8 @@ enum class SpecFormat : unsigned char {
   Yaml,
 };
 
-/// Reads a job spec (docs/guide/job-spec.md; api/job-spec.schema.json). All problems are found in one
-/// pass. A field that is absent takes the default of JobSpec. Pure, thread-safe, O(text).
+/// Reads a job spec (docs/guide/job-spec.md; api/job-spec.schema.json). All problems are found in
+/// one pass. A field that is absent takes the default of JobSpec. Pure, thread-safe, O(text).
 tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(std::string_view text,
                                                                SpecFormat format);
 
@@ -58,8 +58,8 @@ Result<std::string> to_yaml(const JobSpec& spec);
 Result<std::string> to_json(const JobSpec& spec);
 
 /// Reads the GPU part of a request: `[vendor:]model[,model][:memory][:count]`, each part but one
-/// optional, as in "H100:80GB:8", "A100,H100:2", "80GB", "nvidia:T4", "2" or "0.5" (half of one). The
-/// memory is the least that each device must have. Errors: Invalid; Unsupported, a range or a
+/// optional, as in "H100:80GB:8", "A100,H100:2", "80GB", "nvidia:T4", "2" or "0.5" (half of one).
+/// The memory is the least that each device must have. Errors: Invalid; Unsupported, a range or a
 /// vendor that this version cannot do.
 Result<void> parse_gpu(std::string_view text, Request& request);
 

@@ -41,8 +41,8 @@ working_directory: /data/run
   JobSpec expected;
   expected.name = "finetune";
   expected.launch.command = {"/bin/sh", "-c", "torchrun --nnodes=$GYRE_NUM_NODES train.py"};
-  expected.tasks = {{2, {8, kWholeGpu, MemoryMib{80 * 1024}, {"H100"}, CpuMilli{16'000},
-                         MemoryMib{200 * 1024}}}};
+  expected.tasks = {
+      {2, {8, kWholeGpu, MemoryMib{80 * 1024}, {"H100"}, CpuMilli{16'000}, MemoryMib{200 * 1024}}}};
   expected.priority = 7;
   expected.preemptible = true;
   expected.checkpoint = {"/ckpt", seconds(600), SIGUSR1, seconds(60)};
@@ -71,7 +71,8 @@ TEST(JobSpecText, AListIsTheArgumentsAsTheyStand) {
 
 TEST(JobSpecText, JsonFromAnyLibraryIsRead) {
   const JobSpec spec = good(
-      "\t{\"command\":[\"echo\",\"\\ud83d\\ude00\",\"a\\/b\"],\r\n\t\"env\":{\"A\":1.50},\"nodes\":3}",
+      "\t{\"command\":[\"echo\",\"\\ud83d\\ude00\",\"a\\/"
+      "b\"],\r\n\t\"env\":{\"A\":1.50},\"nodes\":3}",
       SpecFormat::Json);
   EXPECT_EQ(spec.launch.command, (std::vector<std::string>{"echo", "\U0001f600", "a/b"}));
   EXPECT_EQ(spec.launch.env[0].second, "1.50");
@@ -188,8 +189,9 @@ TEST(JobSpecText, EveryMistakeIsToldWithItsPlace) {
       {"command: ls\nname: x\nname: y", "line 3, column 1: 'name' is given twice"},
       {"command: ls\nname: a b", "line 2, column 7: name: expected a name of letters"},
       {"command: ls\nname: \"a\\u0007b\"", "found the text 'a\\x07b'"},
-      {"command: ls\nname: 5", "name: expected a name (in quotes if it is a number), found the "
-                               "number 5"},
+      {"command: ls\nname: 5",
+       "name: expected a name (in quotes if it is a number), found the "
+       "number 5"},
       {"command: ls\nimage: pytorch.tar",
        "line 2, column 8: image: containers are not supported yet by this version (found "
        "'pytorch.tar'); use image: host"},
@@ -200,18 +202,23 @@ TEST(JobSpecText, EveryMistakeIsToldWithItsPlace) {
       {"command: ['', x]", "command[0]: the program's name is empty"},
       {"command: 5", "command: expected a text, which /bin/sh runs, or a list"},
       {"command: \"a\\0b\"", "command: contains a NUL character"},
-      {"command: ls\nnodes: 0", "nodes: expected a whole number from 1 to 10000, found the number 0"},
+      {"command: ls\nnodes: 0",
+       "nodes: expected a whole number from 1 to 10000, found the number 0"},
       {"command: ls\nnodes: 10001", "nodes: expected a whole number from 1 to 10000"},
-      {"command: ls\nnodes: two", "nodes: expected a whole number from 1 to 10000, found the text "
-                                  "'two'"},
+      {"command: ls\nnodes: two",
+       "nodes: expected a whole number from 1 to 10000, found the text "
+       "'two'"},
       {"command: ls\nnodes: 1.5", "nodes: expected a whole number"},
       {"command: ls\nnodes: 99999999999999999999", "nodes: expected a whole number"},
-      {"command: ls\nnodes: \"2\"", "nodes: expected a whole number from 1 to 10000, found the "
-                                    "text '2'"},
-      {"command: ls\npriority: 11", "priority: expected a whole number from 0 to 10, found the "
-                                    "number 11"},
+      {"command: ls\nnodes: \"2\"",
+       "nodes: expected a whole number from 1 to 10000, found the "
+       "text '2'"},
+      {"command: ls\npriority: 11",
+       "priority: expected a whole number from 0 to 10, found the "
+       "number 11"},
       {"command: ls\npriority: -1", "priority: expected a whole number from 0 to 10"},
-      {"command: ls\npreemptible: yes", "preemptible: expected true or false, found the text 'yes'"},
+      {"command: ls\npreemptible: yes",
+       "preemptible: expected true or false, found the text 'yes'"},
       {"command: ls\nresources: 8", "resources: expected fields"},
       {"command: ls\nresources: {gpu: H100:80XB}", "resources.gpu: 'H100:80XB' is no GPU request"},
       {"command: ls\nresources: {gpu: [1]}", "resources.gpu: expected a GPU request"},
@@ -223,7 +230,8 @@ TEST(JobSpecText, EveryMistakeIsToldWithItsPlace) {
       {"command: ls\nresources: {cpu: -1}", "resources.cpu: '-1' is not a number of CPU cores"},
       {"command: ls\nresources: {memory: 200}",
        "resources.memory: expected a memory size with a unit, as in 16GB, found the number 200"},
-      {"command: ls\nresources: {memory: \"200\"}", "resources.memory: expected a memory size with"},
+      {"command: ls\nresources: {memory: \"200\"}",
+       "resources.memory: expected a memory size with"},
       {"command: ls\nresources: {memory: 16GHz}", "resources.memory: '16GHz' is not a memory size"},
       {"command: ls\ndeadline: 3600", "deadline: expected a time with a unit"},
       {"command: ls\ndeadline: 12x", "deadline: '12x' is not a duration"},
@@ -232,14 +240,16 @@ TEST(JobSpecText, EveryMistakeIsToldWithItsPlace) {
       {"command: ls\ndeadline: 1000w", "deadline: longer than ten years"},
       {"command: ls\ncheckpoint: {path: ckpt}", "checkpoint.path: expected an absolute path"},
       {"command: ls\ncheckpoint: {signal: SIGUSR}", "(did you mean 'SIGUSR1'?)"},
-      {"command: ls\ncheckpoint: {signal: SIGKILL}", "checkpoint.signal: expected a signal that a "
-                                                     "process can catch"},
+      {"command: ls\ncheckpoint: {signal: SIGKILL}",
+       "checkpoint.signal: expected a signal that a "
+       "process can catch"},
       {"command: ls\ncheckpoint: {signal: 9}", "checkpoint.signal: expected a signal"},
       {"command: ls\ncheckpoint: {signal: USR1}", "(did you mean 'SIGUSR1'?)"},
       {"command: ls\nretry: {on: error}", "retry.on: expected a list of error"},
-      {"command: ls\nretry: {on: [eror]}", "retry.on[0]: expected one of error, interruption, "
-                                           "no-capacity, found the text 'eror' (did you mean "
-                                           "'error'?)"},
+      {"command: ls\nretry: {on: [eror]}",
+       "retry.on[0]: expected one of error, interruption, "
+       "no-capacity, found the text 'eror' (did you mean "
+       "'error'?)"},
       {"command: ls\nretry: {on: [error, error]}", "retry.on[1]: 'error' is given twice"},
       {"command: ls\nretry: {max: 1001}", "retry.max: expected a whole number from 0 to 1000"},
       {"command: ls\nretry: {backoff: 5m..10s}", "retry.backoff: the range ends before it begins"},
@@ -252,8 +262,9 @@ TEST(JobSpecText, EveryMistakeIsToldWithItsPlace) {
       {"command: ls\nworking_directory: run", "working_directory: expected an absolute path"},
       {"command: ls\nbudget: {usd: 50}", "budget: is not supported yet by this version"},
       {"command: ls\nmax_price: 2.5", "max_price: is not supported yet by this version"},
-      {"command: &a ls\nname: *a", "line 1, column 10: anchors and aliases (&name, *name) are not "
-                                   "supported"},
+      {"command: &a ls\nname: *a",
+       "line 1, column 10: anchors and aliases (&name, *name) are not "
+       "supported"},
       {"command: !!str ls", "the tag 'tag:yaml.org,2002:str' is not supported"},
       {"command: ls\n---\ncommand: rm", "more than one document"},
       {"command: [ls", "not YAML: end of sequence flow not found"},
@@ -275,7 +286,8 @@ TEST(JobSpecText, JsonProblemsHaveTheirPlacesToo) {
       {"{\"command\":\"ls\",\n  \"prority\" : 3}", "line 2, column 3: prority: "},
       {"{\"command\":\"ls\",\n\"nodes\":  0 }", "line 2, column 11: nodes: "},
       {"{\"nodes\":1,\"priority\":99,\"command\":\"ls\"}", "line 1, column 23: priority: "},
-      {"{\"command\":[\"ls\",\n[]]}", "line 2, column 1: command[1]: expected a text, found a list"},
+      {"{\"command\":[\"ls\",\n[]]}",
+       "line 2, column 1: command[1]: expected a text, found a list"},
       {"{\"command\":\"ls\",\"env\":{\"A\":{}}}", "line 1, column 28: env.A: "},
       {"{\"command\":\"ls\",\"command\":\"rm\"}", "line 1, column 17: 'command' is given twice"},
       {"{\"command\":\"ls\",}", "line 1, column 17: not JSON: "},
@@ -348,7 +360,8 @@ JobSpec any_spec() {
   const auto text = rc::gen::element<std::string>("", "3", "true", "a b", "ü\U0001f600", "x: y # z",
                                                   "\"quoted\"\n", "'", "- a", "\t", "~", "%$&*{[");
   const auto span = [] {
-    return milliseconds(*rc::gen::element<std::int64_t>(1, 250, 1000, 61'000, 3'600'000, 86'400'001));
+    return milliseconds(
+        *rc::gen::element<std::int64_t>(1, 250, 1000, 61'000, 3'600'000, 86'400'001));
   };
   JobSpec spec;
   spec.name = *name;
@@ -361,8 +374,8 @@ JobSpec any_spec() {
   if (request.gpus == 1) request.gpu_milli = GpuMilli{*rc::gen::inRange(1, 1001)};
   if (request.gpus > 0) {
     request.gpu_memory = MemoryMib{*rc::gen::element<std::int64_t>(0, 1, 1024, 81'559)};
-    request.gpu_models = *rc::gen::elementOf(
-        std::vector<std::vector<std::string>>{{}, {"A100"}, {"A", "b-2.c"}});
+    request.gpu_models =
+        *rc::gen::elementOf(std::vector<std::vector<std::string>>{{}, {"A100"}, {"A", "b-2.c"}});
   }
   request.cpu = CpuMilli{*rc::gen::element<std::int64_t>(0, 1, 1500, 64'000)};
   request.memory = MemoryMib{*rc::gen::element<std::int64_t>(0, 1, 1024, 2047)};
@@ -373,8 +386,12 @@ JobSpec any_spec() {
   if (*rc::gen::arbitrary<bool>()) spec.checkpoint.interval = span();
   spec.checkpoint.signal = *rc::gen::element(0, SIGUSR1, SIGHUP);
   spec.checkpoint.grace = *rc::gen::element(Duration{}, seconds(30), milliseconds(1));
-  spec.retry = {*rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>(),
-                *rc::gen::arbitrary<bool>(), *rc::gen::inRange(0, 1001), seconds(2), span() + seconds(2)};
+  spec.retry = {*rc::gen::arbitrary<bool>(),
+                *rc::gen::arbitrary<bool>(),
+                *rc::gen::arbitrary<bool>(),
+                *rc::gen::inRange(0, 1001),
+                seconds(2),
+                span() + seconds(2)};
   spec.launch.command = *rc::gen::elementOf(std::vector<std::vector<std::string>>{
       {"/bin/sh", "-c", "echo $HOME | wc -l"}, {"/bin/sh", "-c"}, {"ls"}, {"sleep", "5"}});
   if (*rc::gen::arbitrary<bool>()) spec.launch.command.push_back(*text);

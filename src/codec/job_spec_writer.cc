@@ -13,7 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// In whole milliseconds, in the largest unit that says it with one number.
 std::string duration_text(Duration duration) {
+  duration.ns -= duration.ns % 1'000'000;
   struct Unit {
     std::int64_t ns;
     const char* name;
@@ -21,9 +23,10 @@ std::string duration_text(Duration duration) {
   constexpr std::array<Unit, 4> kUnits{
       {{3'600'000'000'000, "h"}, {60'000'000'000, "m"}, {1'000'000'000, "s"}, {1'000'000, "ms"}}};
   for (const auto& [ns, name] : kUnits) {
-    if (duration.ns != 0 && duration.ns % ns == 0) return fmt::format("{}{}", duration.ns / ns, name);
+    if (duration.ns != 0 && duration.ns % ns == 0)
+      return fmt::format("{}{}", duration.ns / ns, name);
   }
-  return duration.ns == 0 ? "0s" : fmt::format("{}ms", static_cast<double>(duration.ns) / 1e6);
+  return "0s";
 }
 
 std::string memory_text(MemoryMib memory) {

@@ -17,9 +17,9 @@ namespace gyre::codec {
 /// named fields; a field that has its default is left out. decode(encode(x)) == x for every value,
 /// also for strings that are not UTF-8.
 ///
-/// Decoding ignores fields it does not know and gives absent ones their defaults, so that fields can
-/// be added. Errors (Invalid): not JSON, or a field of a wrong type or out of range, which is named;
-/// (Unsupported): an event or command type this version does not know. Thread-safe.
+/// Decoding ignores fields it does not know and gives absent ones their defaults, so that fields
+/// can be added. Errors (Invalid): not JSON, or a field of a wrong type or out of range, which is
+/// named; (Unsupported): an event or command type this version does not know. Thread-safe.
 std::string encode(const Event& event);
 std::string encode(const Command& command);
 std::string encode(const Job& job);

@@ -39,7 +39,8 @@ static_assert(kDescribesAll<Retry> && kDescribesAll<Launch> && kDescribesAll<Job
 static_assert(kDescribesAll<Allocation> && kDescribesAll<TaskPlacement> && kDescribesAll<TaskExit>);
 static_assert(kDescribesAll<Job> && kDescribesAll<Transition> && kDescribesAll<Tick>);
 static_assert(kDescribesAll<PolicySet> && kDescribesAll<QueueSet> && kDescribesAll<NodeJoined>);
-static_assert(kDescribesAll<NodeLost> && kDescribesAll<NodeReturned> && kDescribesAll<JobSubmitted>);
+static_assert(kDescribesAll<NodeLost> && kDescribesAll<NodeReturned> &&
+              kDescribesAll<JobSubmitted>);
 static_assert(kDescribesAll<JobStopRequested> && kDescribesAll<TaskStarted>);
 static_assert(kDescribesAll<TaskEnded> && kDescribesAll<StartGang> && kDescribesAll<StopGang>);
 static_assert(kDescribesAll<Event> && kDescribesAll<Command> && kDescribesAll<NodeState>);
@@ -48,7 +49,7 @@ static_assert(kDescribesAll<ControllerState, 1>);  // its jobs are written apart
 
 // Arbitrary values of every described type, extremes and strings that are not UTF-8 included.
 template <class T>
-  requires std::is_integral_v<T>
+requires std::is_integral_v<T>
 void arbitrary(T& out) {
   out = *rc::gen::weightedOneOf<T>(
       {{3, rc::gen::arbitrary<T>()},
@@ -155,8 +156,9 @@ TEST(JournalCodec, EveryTypeHasItsOwnName) {
   const Event tick{Time{5}, EventSeq{2}, Tick{}};
   EXPECT_EQ(encode(tick), R"({"at":5,"seq":2,"type":"tick"})");
   const Command stop{CommandId{9}, StopGang{JobId{3}, 2, Termination::Preempted, JobId{4}, {}}};
-  EXPECT_EQ(encode(stop),
-            R"({"id":9,"type":"stop_gang","job":3,"attempt":2,"cause":"preempted","beneficiary":4})");
+  EXPECT_EQ(
+      encode(stop),
+      R"({"id":9,"type":"stop_gang","job":3,"attempt":2,"cause":"preempted","beneficiary":4})");
 }
 
 TEST(JournalCodec, EnumNamesAreThoseShownToPeople) {
@@ -188,7 +190,8 @@ TEST(JournalCodec, WhatIsWrongIsNamed) {
       {"{}", "field type: expected the name of a type"},
       {R"({"type":7})", "field type: expected the name of a type"},
       {R"({"type":"job_cloned"})", "'job_cloned' is not a type that this version knows"},
-      {R"({"type":"tick","at":"now"})", R"(field at: expected an integer from -9223372036854775808)"},
+      {R"({"type":"tick","at":"now"})",
+       R"(field at: expected an integer from -9223372036854775808)"},
       {R"({"type":"tick","seq":-1})", "field seq: expected an integer from 0 to"},
       {R"({"type":"tick","seq":1.5})", "field seq: expected an integer from 0 to"},
       {R"({"type":"task_started","rank":2147483648})", "field rank: expected an integer"},

@@ -143,13 +143,14 @@ class YamlHandler final : public YAML::EventHandler {
   static void check(const YAML::Mark& mark, std::string_view tag, YAML::anchor_t anchor) {
     if (anchor != 0) refuse_anchors(mark);
     if (tag.empty()) return;
-    TreeBuilder::refuse(mark.line + 1, mark.column + 1,
-                        fmt::format("the tag '{}' is not supported: write the value without it",
-                                    printable(tag)));
+    TreeBuilder::refuse(
+        mark.line + 1, mark.column + 1,
+        fmt::format("the tag '{}' is not supported: write the value without it", printable(tag)));
   }
   [[noreturn]] static void refuse_anchors(const YAML::Mark& mark) {
-    TreeBuilder::refuse(mark.line + 1, mark.column + 1,
-                        "anchors and aliases (&name, *name) are not supported: write the value out");
+    TreeBuilder::refuse(
+        mark.line + 1, mark.column + 1,
+        "anchors and aliases (&name, *name) are not supported: write the value out");
   }
 
   TreeBuilder& tree_;
@@ -241,10 +242,10 @@ class JsonHandler final : public nlohmann::json_sax<nlohmann::json> {
     // The library's message repeats the place in its own words before the last of its colons.
     const std::string_view message = wrong.what();
     const std::size_t cut = message.find(": ");
-    TreeBuilder::refuse(line_, column_,
-                        "not JSON: " + printable(cut == std::string_view::npos
-                                                     ? message
-                                                     : message.substr(cut + 2)));
+    TreeBuilder::refuse(
+        line_, column_,
+        "not JSON: " +
+            printable(cut == std::string_view::npos ? message : message.substr(cut + 2)));
   }
 
  private:
@@ -260,8 +261,8 @@ class JsonHandler final : public nlohmann::json_sax<nlohmann::json> {
 
   void advance() {
     go_to(std::max(at_, token_end_));
-    while (at_ < text_.size() && std::string_view(" \t\r\n,:]}").find(text_[at_]) !=
-                                     std::string_view::npos) {
+    while (at_ < text_.size() &&
+           std::string_view(" \t\r\n,:]}").find(text_[at_]) != std::string_view::npos) {
       go_to(at_ + 1);
     }
     token_end_ = read_;

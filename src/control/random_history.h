@@ -16,8 +16,8 @@ namespace gyre::control {
 
 /// A made-up cluster's life, for tests and benchmarks of what records and replays: jobs of many
 /// shapes come, run, fail, are stopped and preempted, nodes come and go. Each step is one event,
-/// answered by `core()` and appended to a journal, as the driver would. The same seed gives the same
-/// history.
+/// answered by `core()` and appended to a journal, as the driver would. The same seed gives the
+/// same history.
 class RandomHistory {
  public:
   /// `arrivals` of 100 events are submissions: more than some 20 and the line grows without end.
@@ -50,9 +50,14 @@ class RandomHistory {
  private:
   static NodeSpec node(std::uint32_t index) {
     const bool west = index % 4 == 3;
-    return {"node-" + std::to_string(index), west ? "west" : "",   west ? "V100" : "A100",
-            west ? 4 : 8,                    MemoryMib{80 * 1024}, CpuMilli{64'000},
-            MemoryMib{512 * 1024},           true};
+    return {"node-" + std::to_string(index),
+            west ? "west" : "",
+            west ? "V100" : "A100",
+            west ? 4 : 8,
+            MemoryMib{80 * 1024},
+            CpuMilli{64'000},
+            MemoryMib{512 * 1024},
+            true};
   }
 
   Event::Body body() {
@@ -89,7 +94,8 @@ class RandomHistory {
     spec.priority = static_cast<std::int32_t>(rng_.below(11));
     spec.preemptible = rng_.below(2) == 0;
     spec.tasks = {{1 + static_cast<std::int32_t>(rng_.below(3)), request()}};
-    if (rng_.below(2) == 0) spec.expected_duration = seconds(static_cast<std::int64_t>(rng_.below(600)));
+    if (rng_.below(2) == 0)
+      spec.expected_duration = seconds(static_cast<std::int64_t>(rng_.below(600)));
     if (rng_.below(8) == 0) spec.deadline = seconds(static_cast<std::int64_t>(rng_.below(900)));
     spec.retry.on_error = rng_.below(4) == 0;
     spec.launch.command = {"python3", "train.py", "--epochs=\"3\""};
@@ -100,7 +106,8 @@ class RandomHistory {
   Request request() {
     Request request;
     request.gpus = static_cast<std::int32_t>(rng_.below(9));
-    if (request.gpus == 1) request.gpu_milli = GpuMilli{1 + static_cast<std::int32_t>(rng_.below(1000))};
+    if (request.gpus == 1)
+      request.gpu_milli = GpuMilli{1 + static_cast<std::int32_t>(rng_.below(1000))};
     if (rng_.below(4) == 0) request.gpu_models = {"A100", "V100"};
     request.cpu = CpuMilli{static_cast<std::int64_t>(rng_.below(8000))};
     request.memory = MemoryMib{static_cast<std::int64_t>(rng_.below(32'000))};

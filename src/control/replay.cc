@@ -78,7 +78,8 @@ Result<ReplayReport> replay(JournalReader& journal, Controller& core,
     const auto record = journal.next();
     if (!record) return tl::unexpected(record.error());
     if (!*record) break;
-    const auto taken = std::visit([&](const auto& item) { return comparison.take(item); }, **record);
+    const auto taken =
+        std::visit([&](const auto& item) { return comparison.take(item); }, **record);
     if (!taken) return tl::unexpected(taken.error());
   }
   return comparison.finish();

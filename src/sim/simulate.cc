@@ -40,7 +40,7 @@ class Watch final : public control::Observer {
   struct Inputs {
     World& world;
     Recorder& recorder;
-    Checker* checker;   // may be absent
+    Checker* checker;  // may be absent
     const std::function<void(const Progress&)>& show;
     Progress progress;
   };
@@ -81,8 +81,9 @@ Result<void> check_options(const SimulateOptions& options) {
   for (const Duration cost : {costs.start_latency, costs.stop_latency, costs.restart_overhead,
                               costs.checkpoint_interval.value_or(seconds(1))}) {
     if (cost.ns < 0 || cost > kLatencyMax) {
-      return fail(ErrorKind::Invalid, "a latency, overhead or interval of {} is out of bounds; 0 "
-                                      "to a year is possible",
+      return fail(ErrorKind::Invalid,
+                  "a latency, overhead or interval of {} is out of bounds; 0 "
+                  "to a year is possible",
                   format_duration(cost));
     }
   }
@@ -95,8 +96,9 @@ Result<void> check_options(const SimulateOptions& options) {
   }
   for (const Duration mean : {faults.mtbf.value_or(seconds(1)), faults.mttr}) {
     if (mean.ns <= 0 || mean > kSpanMax) {
-      return fail(ErrorKind::Invalid, "a mean time between failures or to repair of {} is out of "
-                                      "bounds; it must be above 0 and at most 100 years",
+      return fail(ErrorKind::Invalid,
+                  "a mean time between failures or to repair of {} is out of "
+                  "bounds; it must be above 0 and at most 100 years",
                   format_duration(mean));
     }
   }
@@ -117,9 +119,10 @@ Result<FailureModel> make_failures(const SimulateOptions& options, const Fleet& 
   auto trace = read_fault_trace(std::move(*source), display_name(faults.trace_path));
   if (!trace) return tl::unexpected(trace.error());
   if (trace->nodes > nodes) {
-    notes.push_back(fmt::format("the fault trace names {} nodes, the fleet has {}: faults of the "
-                                "others are left out",
-                                trace->nodes, nodes));
+    notes.push_back(
+        fmt::format("the fault trace names {} nodes, the fleet has {}: faults of the "
+                    "others are left out",
+                    trace->nodes, nodes));
   }
   if (trace->unmatched > 0) {
     notes.push_back(fmt::format("{} fault ends without a start were left out", trace->unmatched));
@@ -131,9 +134,9 @@ void note_queues_without_nodes(const Setting& setting, std::vector<std::string>&
   if (!setting.fleet.partitioned) return;
   std::vector<std::string> lost;
   for (const QueueSpec& queue : setting.workload.queues) {
-    const bool has_node = std::any_of(
-        setting.fleet.nodes.begin(), setting.fleet.nodes.end(),
-        [&](const NodeSpec& node) { return node.partition == queue.partition; });
+    const bool has_node =
+        std::any_of(setting.fleet.nodes.begin(), setting.fleet.nodes.end(),
+                    [&](const NodeSpec& node) { return node.partition == queue.partition; });
     if (!has_node) lost.push_back(queue.name);
   }
   if (lost.empty()) return;
@@ -190,7 +193,10 @@ Result<PolicyResult> run_policy(const SimulateOptions& options, const Setting& s
                      setting.trace.jobs.back().submit, options.keep_jobs});
   std::optional<Checker> checker;
   if (options.check || kAlwaysCheck) checker.emplace();
-  Watch watch({world, recorder, checker ? &*checker : nullptr, options.surroundings.progress,
+  Watch watch({world,
+               recorder,
+               checker ? &*checker : nullptr,
+               options.surroundings.progress,
                {policy.name, index, options.policies.size(), 0, 0, setting.trace.jobs.size()}});
   if (auto done = control::run(core, world, **journal, watch); !done) {
     return tl::unexpected(done.error());
@@ -243,13 +249,13 @@ Result<SimulationReport> simulate(const SimulateOptions& options) {
   report.seed = options.seed;
   describe_fleet(setting->fleet, report.fleet);
   if (options.keep_jobs) describe_jobs(trace, report);
-  const bool backfills =
-      std::any_of(options.policies.begin(), options.policies.end(), [](const PolicySpec& policy) {
-        return policy.backfill != PolicySpec::Backfill::None;
-      });
+  const bool backfills = std::any_of(
+      options.policies.begin(), options.policies.end(),
+      [](const PolicySpec& policy) { return policy.backfill != PolicySpec::Backfill::None; });
   if (backfills) {
-    report.notes.push_back("backfill plans with the exact durations of the trace, which a live "
-                           "cluster does not know");
+    report.notes.push_back(
+        "backfill plans with the exact durations of the trace, which a live "
+        "cluster does not know");
   }
   for (std::size_t i = 0; i < options.policies.size(); ++i) {
     auto result = run_policy(options, *setting, i);

@@ -19,25 +19,25 @@ namespace gyre::sim {
 /// How far a simulation has come; for a progress bar.
 struct Progress {
   std::string policy;
-  std::size_t policy_index = 0;      // from 0
+  std::size_t policy_index = 0;  // from 0
   std::size_t policy_count = 0;
-  std::uint64_t events = 0;          // of this policy's run
-  std::uint64_t jobs_done = 0;       // ended or rejected, of this policy's run
+  std::uint64_t events = 0;     // of this policy's run
+  std::uint64_t jobs_done = 0;  // ended or rejected, of this policy's run
   std::uint64_t jobs = 0;
 };
 
 /// What breaks during a run, beside what the trace says. Without a rate and a trace nothing does.
 struct FaultOptions {
-  std::optional<Duration> mtbf;      // mean time between failures of one node, exponential
-  Duration mttr = seconds(3600);     // mean time to repair of one node, exponential
-  std::string trace_path;            // fault trace (JSON), plain or .gz; excludes mtbf
+  std::optional<Duration> mtbf;   // mean time between failures of one node, exponential
+  Duration mttr = seconds(3600);  // mean time to repair of one node, exponential
+  std::string trace_path;         // fault trace (JSON), plain or .gz; excludes mtbf
 };
 
 /// What the surroundings lend to a simulation, which itself is pure. Each may be empty.
 struct Surroundings {
-  std::function<void(const Progress&)> progress;       // every few thousand events, and at the end
-  std::function<double()> wall_clock_s;                // any monotonic clock, in seconds
-  std::function<double()> peak_rss_mib;                // of this process so far
+  std::function<void(const Progress&)> progress;  // every few thousand events, and at the end
+  std::function<double()> wall_clock_s;           // any monotonic clock, in seconds
+  std::function<double()> peak_rss_mib;           // of this process so far
   /// A journal for one policy's run; empty: none is kept.
   std::function<Result<std::unique_ptr<control::Journal>>(const PolicySpec&)> open_journal;
 };
@@ -50,9 +50,9 @@ struct SimulateOptions {
   std::vector<PolicySpec> policies;  // at least one; run one after another over the same trace
   std::uint64_t seed = 1;
   std::optional<std::uint64_t> limit;  // rows read from the trace at most
-  bool skip_bad_rows = false;        // count malformed rows instead of refusing the trace
-  bool check = false;                // verify every invariant after every event
-  bool keep_jobs = false;            // keep what output_files() needs; costs 64 bytes a job
+  bool skip_bad_rows = false;          // count malformed rows instead of refusing the trace
+  bool check = false;                  // verify every invariant after every event
+  bool keep_jobs = false;              // keep what output_files() needs; costs 64 bytes a job
   ExecutionOptions execution;
   FaultOptions faults;
   Surroundings surroundings;

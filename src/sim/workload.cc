@@ -32,8 +32,8 @@ std::int32_t largest_node(const Fleet& fleet, const std::string& partition, cons
   std::int32_t gpus = 0;
   for (const NodeSpec& node : fleet.nodes) {
     const auto& models = demand.gpu_models;
-    const bool wanted = models.empty() || std::find(models.begin(), models.end(),
-                                                    node.gpu_model) != models.end();
+    const bool wanted =
+        models.empty() || std::find(models.begin(), models.end(), node.gpu_model) != models.end();
     if (node.partition == partition && wanted) gpus = std::max(gpus, node.gpus);
   }
   return gpus == 0 ? kGpusPerNodeMax : gpus;  // 0: it never fits, but is well-formed

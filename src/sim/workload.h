@@ -13,17 +13,18 @@ namespace gyre::sim {
 
 /// A trace made ready for a fleet: every demand split into tasks. Equal gangs are stored once.
 struct Workload {
-  std::vector<QueueSpec> queues;               // by the trace's queue index
+  std::vector<QueueSpec> queues;  // by the trace's queue index
   std::vector<std::vector<TaskGroup>> gangs;
-  std::vector<std::uint32_t> gang_of;          // by job
+  std::vector<std::uint32_t> gang_of;  // by job
 };
 
-/// A demand as tasks: one, if it fits a node of `gpus_per_node_max` GPUs, else as many nodes of that
-/// size as it fills and one task for the remainder. CPU and memory follow the GPUs, rounded up.
+/// A demand as tasks: one, if it fits a node of `gpus_per_node_max` GPUs, else as many nodes of
+/// that size as it fills and one task for the remainder. CPU and memory follow the GPUs, rounded
+/// up.
 std::vector<TaskGroup> split(const Demand& demand, std::int32_t gpus_per_node_max);
 
-/// Splits by the largest node that the job may use: of a model it accepts, in its queue's partition.
-/// O(jobs + distinct demands * nodes).
+/// Splits by the largest node that the job may use: of a model it accepts, in its queue's
+/// partition. O(jobs + distinct demands * nodes).
 Workload make_workload(const Trace& trace, const Fleet& fleet);
 
 }  // namespace gyre::sim

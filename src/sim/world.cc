@@ -47,7 +47,7 @@ std::optional<Event> World::next(std::optional<Time> deadline) {
 }
 
 bool World::has_pending() const {
-  if (burst_ || introduced_ < 1 + inputs_.workload.queues.size() + inputs_.fleet.nodes.size()) {
+  if (bursts() || introduced_ < 1 + inputs_.workload.queues.size() + inputs_.fleet.nodes.size()) {
     return true;
   }
   if (!timers_.empty() && timers_.top().at == now_) return true;
@@ -128,28 +128,30 @@ void World::begin_burst() {
   burst_->generation = gang.generation;
 }
 
-/// The next task of the burst; nullopt when there is none, or when the burst was overtaken by a stop.
+/// The next task of the burst; nullopt when there is none, or when the burst was overtaken by a
+/// stop.
 std::optional<Event> World::next_of_burst() {
-  if (!burst_) return std::nullopt;
-  Gang& gang = gangs_[burst_->gang];
-  if (gang.generation == burst_->generation) {
-    for (std::size_t rank = burst_->rank; rank < gang.alive.size(); ++rank) {
-      if (gang.alive[rank] == 0) continue;
-      burst_->rank = rank + 1;
-      const auto rank_id = static_cast<std::int32_t>(rank);
-      if (!burst_->ends) return stamp(TaskStarted{gang.job, gang.attempt, rank_id});
-      gang.alive[rank] = 0;
-      Event event = task_ended(gang, rank_id);
-      const bool last = std::find(gang.alive.begin(), gang.alive.end(), 1) == gang.alive.end();
-      if (last) {
-        burst_.reset();
-        release(gang);
-      }
-      return event;
-    }
-  }
-  burst_.reset();
-  return std::nullopt;
+  if (!bursts()) return std::nullopt;
+  const Burst burst = *burst_;
+  Gang& gang = gangs_[burst.gang];
+  const auto rank = static_cast<std::size_t>(
+      std::find(gang.alive.begin() + static_cast<std::ptrdiff_t>(burst.rank), gang.alive.end(), 1) -
+      gang.alive.begin());
+  const auto rest = gang.alive.begin() + static_cast<std::ptrdiff_t>(rank) + 1;
+  const bool last = std::find(rest, gang.alive.end(), 1) == gang.alive.end();
+  burst_->rank = rank + 1;
+  if (last) burst_.reset();
+  const auto rank_id = static_cast<std::int32_t>(rank);
+  if (!burst.ends) return stamp(TaskStarted{gang.job, gang.attempt, rank_id});
+  gang.alive[rank] = 0;
+  Event event = task_ended(gang, rank_id);
+  if (last) release(gang);
+  return event;
+}
+
+/// Whether a task of the burst is still to come. Gangs always have one when their burst begins.
+bool World::bursts() const {
+  return burst_ && gangs_[burst_->gang].generation == burst_->generation;
 }
 
 Event World::task_ended(const Gang& gang, std::int32_t rank) {
@@ -273,8 +275,7 @@ void World::add_timer(Time at, const Gang& gang, bool ends) {
 
 void World::cancel_timer(Gang& gang) {
   ++gang.generation;
-  while (!timers_.empty() &&
-         timers_.top().generation != gangs_[timers_.top().gang].generation) {
+  while (!timers_.empty() && timers_.top().generation != gangs_[timers_.top().gang].generation) {
     timers_.pop();
   }
 }

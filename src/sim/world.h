@@ -19,7 +19,8 @@ struct ExecutionOptions {
   Duration start_latency{0};     // from the command to every task running
   Duration stop_latency{0};      // from the command to the tasks' end; at most the job's grace
   Duration restart_overhead{0};  // added to the work of every attempt but the first
-  std::optional<Duration> checkpoint_interval;  // of jobs whose trace gives none; nullopt: none
+  /// Of jobs whose trace gives none; nullopt: none.
+  std::optional<Duration> checkpoint_interval = std::nullopt;
 };
 
 /// A cluster that exists only in time: machines that fail, jobs that take as long as their trace
@@ -36,7 +37,7 @@ struct ExecutionOptions {
 class World final : public control::World {
  public:
   struct Inputs {
-    const Trace& trace;          // outlive the world
+    const Trace& trace;  // outlive the world
     const Workload& workload;
     const Fleet& fleet;
     PolicySpec policy;
@@ -68,7 +69,7 @@ class World final : public control::World {
     std::uint32_t generation = 0;
     Phase phase = Phase::Starting;
     bool in_use = false;
-    bool stopped = false;             // it will end because it was told to
+    bool stopped = false;  // it will end because it was told to
     Time started_at;
     Time ends_at;                     // its natural end; Time::max() for none
     std::vector<NodeId> nodes;        // by rank
@@ -77,7 +78,7 @@ class World final : public control::World {
   /// What is left of a job between its attempts.
   struct Progress {
     Duration done{0};
-    std::int32_t attempt = 0;         // the latest
+    std::int32_t attempt = 0;  // the latest
     std::uint32_t gang = kNoGang;
   };
   struct Timer {
@@ -85,7 +86,7 @@ class World final : public control::World {
     std::uint64_t order = 0;
     std::uint32_t gang = 0;
     std::uint32_t generation = 0;
-    bool ends = false;                // else it starts
+    bool ends = false;  // else it starts
     bool operator>(const Timer& other) const {
       return at != other.at ? at > other.at : order > other.order;
     }
@@ -103,6 +104,7 @@ class World final : public control::World {
   std::optional<Event> introduction();
   std::optional<Event> next_of_burst();
   void begin_burst();
+  bool bursts() const;
   Event task_ended(const Gang& gang, std::int32_t rank);
   Event arrival();
   Event change(const NodeChange& change);
@@ -123,11 +125,11 @@ class World final : public control::World {
   Inputs inputs_;
   Time now_;
   std::uint64_t seq_ = 0;
-  std::size_t introduced_ = 0;       // of policy, queues and nodes
+  std::size_t introduced_ = 0;  // of policy, queues and nodes
   std::size_t arrived_ = 0;
-  std::uint64_t jobs_open_ = 0;      // not over
+  std::uint64_t jobs_open_ = 0;  // not over
   std::vector<std::uint8_t> node_up_;
-  std::vector<Progress> progress_;   // by job
+  std::vector<Progress> progress_;  // by job
   std::vector<Gang> gangs_;
   std::vector<std::uint32_t> unused_gangs_;
   // Its first is always good: what is cancelled is dropped as it comes to the front.

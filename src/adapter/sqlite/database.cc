@@ -15,24 +15,33 @@ namespace {
 ErrorKind kind_of(int code) {
   switch (code & 0xff) {
     case SQLITE_NOTADB:
-    case SQLITE_CORRUPT: return ErrorKind::Invalid;
+    case SQLITE_CORRUPT:
+      return ErrorKind::Invalid;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return ErrorKind::Conflict;
-    default: return ErrorKind::Internal;
+    case SQLITE_LOCKED:
+      return ErrorKind::Conflict;
+    default:
+      return ErrorKind::Internal;
   }
 }
 
 std::string_view advice(int code) {
   switch (code & 0xff) {
-    case SQLITE_NOTADB: return "; give the path of a Gyre journal";
-    case SQLITE_CORRUPT: return "; restore it from a copy";
+    case SQLITE_NOTADB:
+      return "; give the path of a Gyre journal";
+    case SQLITE_CORRUPT:
+      return "; restore it from a copy";
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return "; another process holds it: stop that one";
-    case SQLITE_FULL: return "; free space on its disk, then start again";
+    case SQLITE_LOCKED:
+      return "; another process holds it: stop that one";
+    case SQLITE_FULL:
+      return "; free space on its disk, then start again";
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_CANTOPEN: return "; its folder must exist, and both must be writable";
-    default: return "; look at its disk, then start again";
+    case SQLITE_CANTOPEN:
+      return "; its folder must exist, and both must be writable";
+    default:
+      return "; look at its disk, then start again";
   }
 }
 
@@ -133,8 +142,8 @@ Result<Database> Database::open(const std::string& path, Mode mode, int busy_tim
   const bool shut_out = (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY;
   if (!writes && shut_out && ::access((path + "-wal").c_str(), F_OK) != 0 &&
       ::access(path.c_str(), R_OK) == 0) {
-    code = connect(immutable_uri(path), kFlags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
-                   connection);
+    code =
+        connect(immutable_uri(path), kFlags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, connection);
     database.connection_.reset(connection);
   }
   if (code != SQLITE_OK) return failure(connection, path);

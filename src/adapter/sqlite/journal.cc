@@ -20,16 +20,18 @@ constexpr int kCheckpointPages = 4000;
 
 const char* pragma_value(Sync sync) {
   switch (sync) {
-    case Sync::Full: return "FULL";
-    case Sync::Normal: return "NORMAL";
-    case Sync::Off: return "OFF";
+    case Sync::Full:
+      return "FULL";
+    case Sync::Normal:
+      return "NORMAL";
+    case Sync::Off:
+      return "OFF";
   }
   return "FULL";
 }
 
 Result<Database> open_for_writing(const JournalOptions& options) {
-  auto database =
-      Database::open(options.path, Database::Mode::ReadWrite, options.busy_timeout_ms);
+  auto database = Database::open(options.path, Database::Mode::ReadWrite, options.busy_timeout_ms);
   if (!database) return database;
   // Before anything is changed: the file may be somebody else's.
   if (auto done = bring_forward(*database, schema_scripts()); !done) {
@@ -43,8 +45,9 @@ Result<Database> open_for_writing(const JournalOptions& options) {
                 "write-ahead log needs; put it on a local disk",
                 options.path);
   }
-  const auto set = database->execute(fmt::format("PRAGMA synchronous={};PRAGMA wal_autocheckpoint={}",
-                                                 pragma_value(options.sync), kCheckpointPages));
+  const auto set =
+      database->execute(fmt::format("PRAGMA synchronous={};PRAGMA wal_autocheckpoint={}",
+                                    pragma_value(options.sync), kCheckpointPages));
   if (!set) return tl::unexpected(set.error());
   return database;
 }
@@ -70,7 +73,7 @@ struct SqliteJournal::Impl {
   std::string cluster_id;
   std::int64_t last_position;
   bool in_transaction = false;
-  RecordRow cause{};             // the last event's
+  RecordRow cause{};               // the last event's
   std::optional<Error> failure{};  // the first; nothing is written after it
 
   Result<void> state() const {
@@ -148,9 +151,8 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const JournalOptions&
   auto insert = database->prepare(
       "INSERT INTO records(position, kind, at, seq, body, checksum) VALUES(?, ?, ?, ?, ?, ?)");
   if (!insert) return tl::unexpected(insert.error());
-  return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::unique_ptr<Impl>(
-      new Impl{std::move(*lock), std::move(*database), std::move(*insert), std::move(*cluster),
-               *last})));
+  return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::unique_ptr<Impl>(new Impl{
+      std::move(*lock), std::move(*database), std::move(*insert), std::move(*cluster), *last})));
 }
 
 void SqliteJournal::append(const Event& event) {
@@ -222,7 +224,9 @@ Result<std::unique_ptr<SqliteJournalReader>> SqliteJournalReader::open(const std
   return std::unique_ptr<SqliteJournalReader>(new SqliteJournalReader(std::move(impl)));
 }
 
-Result<std::optional<control::Record>> SqliteJournalReader::next() { return impl_->records->next(); }
+Result<std::optional<control::Record>> SqliteJournalReader::next() {
+  return impl_->records->next();
+}
 
 const std::string& SqliteJournalReader::cluster_id() const { return impl_->cluster_id; }
 const std::string& SqliteJournalReader::written_by() const { return impl_->written_by; }

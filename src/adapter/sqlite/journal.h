@@ -29,9 +29,9 @@ struct JournalOptions {
 /// A controller continued from a store.
 struct Recovered {
   control::Controller core;
-  std::optional<EventSeq> snapshot;           // the last event in the snapshot it started from
-  std::uint64_t events_replayed = 0;          // after that
-  std::vector<std::string> snapshots_refused; // newer ones that were damaged, and how
+  std::optional<EventSeq> snapshot;            // the last event in the snapshot it started from
+  std::uint64_t events_replayed = 0;           // after that
+  std::vector<std::string> snapshots_refused;  // newer ones that were damaged, and how
 };
 
 /// The journal in one SQLite file in WAL mode. One transaction a commit, so records of one commit

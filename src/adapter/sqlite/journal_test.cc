@@ -236,8 +236,8 @@ TEST_F(SqliteJournalTest, DamagedRecordsAreNamed) {
 TEST_F(SqliteJournalTest, ANewerVersionIsRefusedWithBothVersions) {
   open();
   sql("PRAGMA user_version = 7");
-  for (const Error& error : {SqliteJournal::open({path_}).error(),
-                             SqliteJournalReader::open(path_).error()}) {
+  for (const Error& error :
+       {SqliteJournal::open({path_}).error(), SqliteJournalReader::open(path_).error()}) {
     EXPECT_EQ(error.kind, ErrorKind::Unsupported);
     EXPECT_NE(error.message.find("version 7"), std::string::npos) << error.message;
     EXPECT_NE(error.message.find("versions up to 1"), std::string::npos) << error.message;
@@ -272,8 +272,8 @@ TEST_F(SqliteJournalTest, AScriptThatFailsChangesNothing) {
 TEST_F(SqliteJournalTest, OtherFilesAreRefusedAndLeftAlone) {
   std::ofstream(path_) << "these are the notes of a meeting, and no journal at all\n" << path_;
   const auto size = std::filesystem::file_size(path_);
-  for (const Error& error : {SqliteJournal::open({path_}).error(),
-                             SqliteJournalReader::open(path_).error()}) {
+  for (const Error& error :
+       {SqliteJournal::open({path_}).error(), SqliteJournalReader::open(path_).error()}) {
     EXPECT_EQ(error.kind, ErrorKind::Invalid);
     EXPECT_NE(error.message.find("not a database"), std::string::npos) << error.message;
   }
@@ -281,8 +281,8 @@ TEST_F(SqliteJournalTest, OtherFilesAreRefusedAndLeftAlone) {
   std::filesystem::remove(path_);
 
   sql("CREATE TABLE accounts(name)");
-  for (const Error& error : {SqliteJournal::open({path_}).error(),
-                             SqliteJournalReader::open(path_).error()}) {
+  for (const Error& error :
+       {SqliteJournal::open({path_}).error(), SqliteJournalReader::open(path_).error()}) {
     EXPECT_EQ(error.kind, ErrorKind::Invalid);
     EXPECT_NE(error.message.find("not a Gyre journal"), std::string::npos) << error.message;
   }

@@ -11,8 +11,8 @@ namespace gyre::adapter::sqlite {
 /// "Gyre" in the file's header (PRAGMA application_id), so that `file` and we know it.
 inline constexpr std::int32_t kApplicationId = 0x47797265;
 
-/// The scripts that bring an empty database to the newest schema, one a version: script i leads from
-/// version i to i + 1. A script is never edited once released; a change is a new script.
+/// The scripts that bring an empty database to the newest schema, one a version: script i leads
+/// from version i to i + 1. A script is never edited once released; a change is a new script.
 std::span<const char* const> schema_scripts();
 
 /// Brings the file to the newest schema in one transaction; an empty file becomes a new journal.

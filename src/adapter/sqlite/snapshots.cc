@@ -57,8 +57,8 @@ Result<std::vector<std::int64_t>> snapshot_seqs(Database& database) {
 
 Result<Snapshot> load_snapshot(Database& database, std::int64_t seq) {
   const auto damaged = [&](std::string_view how) {
-    return fail(ErrorKind::Invalid, "journal '{}': the snapshot after event {} {}",
-                database.path(), seq, how);
+    return fail(ErrorKind::Invalid, "journal '{}': the snapshot after event {} {}", database.path(),
+                seq, how);
   };
   auto select = database.prepare(
       "SELECT part, parts, position, checksum, body FROM snapshots WHERE seq = ? ORDER BY part");

@@ -282,9 +282,9 @@ void Connection::linger() {
 
 void Connection::arm(Duration wait) {
   timer_.expires_after(std::chrono::nanoseconds(wait.ns));
-  timer_.async_wait([weak = weak_from_this()](error_code error) {
-    const auto self = weak.lock();
-    if (error || !self || self->timer_.expiry() > asio::steady_timer::clock_type::now()) return;
+  // This wait keeps the connection alive while only a reply or a wake-up is to come.
+  timer_.async_wait([self = shared_from_this()](error_code error) {
+    if (error || self->timer_.expiry() > asio::steady_timer::clock_type::now()) return;
     self->on_deadline();
   });
 }

@@ -67,11 +67,11 @@ void Books::apply(const Event& event, const control::Decisions& decisions) {
   }
   for (const Transition& transition : decisions.transitions) {
     if (transition.to != JobState::Starting) continue;
-    const bool started = std::any_of(
-        decisions.commands.begin(), decisions.commands.end(), [&](const Command& command) {
-          const auto* start = std::get_if<StartGang>(&command.body);
-          return start != nullptr && start->job == transition.job;
-        });
+    const bool started = std::any_of(decisions.commands.begin(), decisions.commands.end(),
+                                     [&](const Command& command) {
+                                       const auto* start = std::get_if<StartGang>(&command.body);
+                                       return start != nullptr && start->job == transition.job;
+                                     });
     if (!started) {
       report(Invariant::GangWhole,
              fmt::format("job {} is starting, but no gang was started", transition.job.value));
@@ -100,8 +100,8 @@ void Books::finish() {
         node.memory_free == node.spec.memory) {
       continue;
     }
-    report(Invariant::AllReleased, fmt::format("nothing runs any more, but {} is not wholly free",
-                                               node.spec.name));
+    report(Invariant::AllReleased,
+           fmt::format("nothing runs any more, but {} is not wholly free", node.spec.name));
   }
 }
 
@@ -159,19 +159,19 @@ void Books::on(const TaskEnded& event) {
 void Books::take(const Transition& transition) {
   JobBook* job = writable(transition.job);
   if (job == nullptr) {
-    return report(Invariant::JobsConserved,
-                  fmt::format("job {} changes its state, but was never submitted",
-                              transition.job.value));
+    return report(
+        Invariant::JobsConserved,
+        fmt::format("job {} changes its state, but was never submitted", transition.job.value));
   }
-  const bool arrives = !job->announced && transition.from == JobState::Queued &&
-                       transition.to == JobState::Queued;
+  const bool arrives =
+      !job->announced && transition.from == JobState::Queued && transition.to == JobState::Queued;
   const bool follows = job->announced && transition.from == job->state &&
                        is_legal_transition(transition.from, transition.to);
   if (!arrives && !follows) {
-    report(Invariant::LegalTransition,
-           fmt::format("job {} is {} and goes from {} to {}", transition.job.value,
-                       to_string(job->state), to_string(transition.from),
-                       to_string(transition.to)));
+    report(
+        Invariant::LegalTransition,
+        fmt::format("job {} is {} and goes from {} to {}", transition.job.value,
+                    to_string(job->state), to_string(transition.from), to_string(transition.to)));
   }
   if (job->state == JobState::Preempting) --preempting_;
   if (transition.to == JobState::Preempting) ++preempting_;
@@ -196,19 +196,18 @@ void Books::take(const StartGang& start, const control::Decisions& decisions) {
                   fmt::format("job {} starts, but was never submitted", start.job.value));
   }
   if (holds_anything(*job) || start.attempt != job->attempt + 1) {
-    report(Invariant::RunsOnce,
-           fmt::format("job {} starts attempt {} while attempt {} {}", start.job.value,
-                       start.attempt, job->attempt, holds_anything(*job) ? "runs" : "was its last"));
+    report(Invariant::RunsOnce, fmt::format("job {} starts attempt {} while attempt {} {}",
+                                            start.job.value, start.attempt, job->attempt,
+                                            holds_anything(*job) ? "runs" : "was its last"));
   }
-  const bool told = std::any_of(decisions.transitions.begin(), decisions.transitions.end(),
-                                [&](const Transition& transition) {
-                                  return transition.job == start.job &&
-                                         transition.to == JobState::Starting;
-                                });
+  const bool told =
+      std::any_of(decisions.transitions.begin(), decisions.transitions.end(),
+                  [&](const Transition& transition) {
+                    return transition.job == start.job && transition.to == JobState::Starting;
+                  });
   if (!told) {
-    report(Invariant::LegalTransition,
-           fmt::format("job {} starts without going to {}", start.job.value,
-                       to_string(JobState::Starting)));
+    report(Invariant::LegalTransition, fmt::format("job {} starts without going to {}",
+                                                   start.job.value, to_string(JobState::Starting)));
   }
   check_gang(start, *job);
   job->attempt = start.attempt;
@@ -263,9 +262,9 @@ void Books::check_task(const TaskPlacement& task, const Request& request, const 
   report(Invariant::RequestHonoured,
          fmt::format("a task that asks for {} GPUs ({} milli), {} mCPU, {} MiB got devices {:#x} "
                      "({} milli), {} mCPU, {} MiB on {}",
-                     request.gpus, request.gpu_milli.value, request.cpu.value,
-                     request.memory.value, got.devices, got.gpu_milli.value, got.cpu.value,
-                     got.memory.value, node.spec.name));
+                     request.gpus, request.gpu_milli.value, request.cpu.value, request.memory.value,
+                     got.devices, got.gpu_milli.value, got.cpu.value, got.memory.value,
+                     node.spec.name));
 }
 
 void Books::allocate(const TaskPlacement& task) {
@@ -281,12 +280,12 @@ void Books::allocate(const TaskPlacement& task) {
   node.cpu_free -= task.allocation.cpu;
   node.memory_free -= task.allocation.memory;
   if (node.cpu_free.value < 0) {
-    report(Invariant::CpuOvercommit, fmt::format("{} gives {} mCPU too many", node.spec.name,
-                                                 -node.cpu_free.value));
+    report(Invariant::CpuOvercommit,
+           fmt::format("{} gives {} mCPU too many", node.spec.name, -node.cpu_free.value));
   }
   if (node.memory_free.value < 0) {
-    report(Invariant::MemoryOvercommit, fmt::format("{} gives {} MiB too many", node.spec.name,
-                                                    -node.memory_free.value));
+    report(Invariant::MemoryOvercommit,
+           fmt::format("{} gives {} MiB too many", node.spec.name, -node.memory_free.value));
   }
 }
 

@@ -29,11 +29,11 @@ class Books {
   };
   struct JobBook {
     std::string queue;
-    std::vector<TaskGroup> tasks;           // empty once the job has ended
+    std::vector<TaskGroup> tasks;  // empty once the job has ended
     JobState state = JobState::Queued;
-    bool announced = false;                 // its arrival in the queue was told
+    bool announced = false;  // its arrival in the queue was told
     std::int32_t attempt = 0;
-    std::vector<TaskPlacement> placement;   // of the current attempt
+    std::vector<TaskPlacement> placement;  // of the current attempt
     std::vector<TaskState> ranks;
   };
 

@@ -11,13 +11,13 @@
 
 namespace gyre::sim {
 
-/// Checks every invariant after every event; what costs more than the event itself (the core's whole
-/// picture, the reasons for waiting) at some events only, chosen by a fixed rule.
+/// Checks every invariant after every event; what costs more than the event itself (the core's
+/// whole picture, the reasons for waiting) at some events only, chosen by a fixed rule.
 class Checker final : public control::Observer {
  public:
   struct Sampling {
-    std::uint64_t events_per_comparison = 1000;   // of the core's whole picture with the books
-    std::uint64_t events_per_explanation = 16;    // of up to three waiting jobs each
+    std::uint64_t events_per_comparison = 1000;  // of the core's whole picture with the books
+    std::uint64_t events_per_explanation = 16;   // of up to three waiting jobs each
   };
   Checker() : Checker(Sampling{}) {}
   explicit Checker(Sampling sampling);

@@ -10,9 +10,11 @@ namespace gyre::sim {
 namespace {
 
 constexpr std::array<std::string_view, 13> kNames{
-    "gpu-overcommit",   "cpu-overcommit", "memory-overcommit", "gang-whole",     "gang-distinct-nodes",
-    "request-honoured", "legal-transition", "runs-once",       "node-up",        "all-released",
-    "jobs-conserved",   "true-reason",      "books-agree"};
+    "gpu-overcommit",   "cpu-overcommit",      "memory-overcommit",
+    "gang-whole",       "gang-distinct-nodes", "request-honoured",
+    "legal-transition", "runs-once",           "node-up",
+    "all-released",     "jobs-conserved",      "true-reason",
+    "books-agree"};
 
 }  // namespace
 
@@ -22,8 +24,7 @@ std::string_view to_string(Invariant invariant) {
 
 std::string describe(const Violation& violation) {
   return fmt::format("invariant '{}' broken by event {} at {}: {}", to_string(violation.invariant),
-                     violation.seq.value, format_duration(violation.at - Time{}),
-                     violation.detail);
+                     violation.seq.value, format_duration(violation.at - Time{}), violation.detail);
 }
 
 }  // namespace gyre::sim

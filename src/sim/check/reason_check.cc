@@ -28,12 +28,11 @@ bool node_has(const Books::NodeBook& node, const Request& request, Extent extent
   }
   if (node.spec.gpu_memory < request.gpu_memory) return false;
   const auto begin = node.gpu_free.begin();
-  const auto devices =
-      extent == Extent::Whole
-          ? node.spec.gpus
-          : std::count_if(begin, begin + node.spec.gpus, [&](std::int32_t free) {
-              return free >= request.gpu_milli.value;
-            });
+  const auto devices = extent == Extent::Whole
+                           ? node.spec.gpus
+                           : std::count_if(begin, begin + node.spec.gpus, [&](std::int32_t free) {
+                               return free >= request.gpu_milli.value;
+                             });
   return devices >= request.gpus;
 }
 

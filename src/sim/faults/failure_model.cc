@@ -46,7 +46,8 @@ std::optional<NodeChange> FailureModel::peek(Time now, bool failures) {
 }
 
 void FailureModel::draw_failure(Time now) {
-  const Duration wait = draw(*rng_, static_cast<double>(mtbf_.ns) / static_cast<double>(up_.size()));
+  const Duration wait =
+      draw(*rng_, static_cast<double>(mtbf_.ns) / static_cast<double>(up_.size()));
   const std::uint64_t victim = rng_->below(up_.size());
   failure_ = {saturating_add(now, wait), up_[victim], false};
 }

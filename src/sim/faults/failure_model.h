@@ -31,7 +31,7 @@ class FailureModel {
  private:
   void draw_failure(Time now);
 
-  std::vector<NodeChange> trace_;   // by time
+  std::vector<NodeChange> trace_;  // by time
   std::size_t next_ = 0;
 
   std::optional<Rng> rng_;

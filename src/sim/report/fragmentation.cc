@@ -17,8 +17,8 @@ std::int64_t free_milli(const Capacity& free) {
 std::int64_t lost_to(const Request& request, const Shape& shape, const Capacity& free) {
   const std::int64_t all = free_milli(free);
   const auto& models = request.gpu_models;
-  const bool suits = models.empty() ||
-                     std::find(models.begin(), models.end(), shape.gpu_model) != models.end();
+  const bool suits =
+      models.empty() || std::find(models.begin(), models.end(), shape.gpu_model) != models.end();
   if (request.gpus == 0 || !suits || free.cpu < request.cpu) return all;
   std::int64_t too_small = 0;
   std::int32_t enough = 0;

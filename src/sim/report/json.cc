@@ -56,10 +56,9 @@ std::string result(const PolicyResult& r, bool with_measured) {
 }  // namespace
 
 std::string render_json(const SimulationReport& report, bool with_measured) {
-  std::string json =
-      fmt::format(R"({{"trace":{{"jobs":{},"skipped":{},"name":{},"format":{}}},"results":[)",
-                  report.trace.jobs, report.trace.skipped, text(report.trace.name),
-                  text(report.trace.format));
+  std::string json = fmt::format(
+      R"({{"trace":{{"jobs":{},"skipped":{},"name":{},"format":{}}},"results":[)",
+      report.trace.jobs, report.trace.skipped, text(report.trace.name), text(report.trace.format));
   for (std::size_t i = 0; i < report.results.size(); ++i) {
     json += (i == 0 ? "" : ",") + result(report.results[i], with_measured);
   }

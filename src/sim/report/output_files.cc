@@ -30,13 +30,15 @@ std::string field(std::string_view text) {
 }
 
 std::string jobs_csv(const SimulationReport& report, const PolicyResult& result) {
-  std::string csv = "id,queue,gpus,submitted_s,started_s,ended_s,wait_s,jct_s,state,cause,attempts,"
-                    "preemptions\n";
+  std::string csv =
+      "id,queue,gpus,submitted_s,started_s,ended_s,wait_s,jct_s,state,cause,attempts,"
+      "preemptions\n";
   for (const JobOutcome& job : result.outcomes) {
     const double submitted = to_seconds(job.submitted_at);
     const std::string wait =
-        job.started_at ? fmt::format("{}", to_seconds(Time{} + (*job.started_at - job.submitted_at)))
-                       : "";
+        job.started_at
+            ? fmt::format("{}", to_seconds(Time{} + (*job.started_at - job.submitted_at)))
+            : "";
     const bool finished = job.state == JobState::Succeeded;
     const std::string jct =
         finished ? fmt::format("{}", to_seconds(Time{} + (*job.ended_at - job.submitted_at))) : "";

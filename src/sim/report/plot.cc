@@ -11,7 +11,7 @@
 namespace gyre::sim {
 namespace {
 
-constexpr std::size_t kBuckets = 240;     // of a line over time
+constexpr std::size_t kBuckets = 240;  // of a line over time
 constexpr std::size_t kCdfPoints = 400;
 
 double to_seconds(Time time) { return static_cast<double>(time.ns) / 1e9; }
@@ -86,9 +86,10 @@ Plot time_plot(const SimulationReport& report, bool allocation) {
   for (const PolicyResult& result : report.results) end = std::max(end, result.makespan_s);
   const TimeUnit unit = unit_for(end);
   Plot plot;
-  plot.steps = true;
-  plot.x = linear_axis(fmt::format("time since the first arrival ({})", unit.name),
-                       end / unit.seconds);
+  plot.x =
+      linear_axis(fmt::format("time since the first arrival ({})", unit.name), end / unit.seconds);
+  plot.x.high = std::max(end, 1e-9) / unit.seconds;  // time ends with the run, not at a round mark
+  std::erase_if(plot.x.ticks, [&](const Tick& tick) { return tick.at > plot.x.high; });
   double high = 0;
   for (const PolicyResult& result : report.results) {
     plot.lines.push_back({result.policy, over_time(report, result, allocation, unit.seconds)});
@@ -103,7 +104,7 @@ Plot time_plot(const SimulationReport& report, bool allocation) {
     plot.file = "queue.svg";
     plot.title = "Queue length over time";
     plot.summary = "Number of jobs that wait, by policy, over the run.";
-    plot.y = linear_axis("jobs waiting", high);
+    plot.y = linear_axis("jobs waiting", std::max(high, 1.0));
   }
   return plot;
 }
@@ -118,8 +119,8 @@ Line wait_line(const PolicyResult& result) {
   Line line{result.policy, {}};
   const std::size_t all = std::max<std::size_t>(result.outcomes.size(), 1);
   for (std::size_t i = 0; i < waits.size(); ++i) {
-    const bool kept = i + 1 == waits.size() || i * kCdfPoints / waits.size() !=
-                                                   (i + 1) * kCdfPoints / waits.size();
+    const bool kept = i + 1 == waits.size() ||
+                      i * kCdfPoints / waits.size() != (i + 1) * kCdfPoints / waits.size();
     if (!kept) continue;
     line.points.emplace_back(waits[i], 100 * static_cast<double>(i + 1) / static_cast<double>(all));
   }
@@ -130,14 +131,13 @@ Line wait_line(const PolicyResult& result) {
 }
 
 Plot wait_plot(const SimulationReport& report) {
-  static const std::vector<Tick> kMarks{{1, "1 s"},        {10, "10 s"},      {60, "1 min"},
-                                        {600, "10 min"},   {3'600, "1 h"},    {36'000, "10 h"},
-                                        {86'400, "1 d"},   {864'000, "10 d"}, {8'640'000, "100 d"}};
+  static const std::vector<Tick> kMarks{{1, "1 s"},      {10, "10 s"},      {60, "1 min"},
+                                        {600, "10 min"}, {3'600, "1 h"},    {36'000, "10 h"},
+                                        {86'400, "1 d"}, {864'000, "10 d"}, {8'640'000, "100 d"}};
   Plot plot;
   plot.file = "wait.svg";
   plot.title = "Wait until the first start";
   plot.summary = "Share of jobs that started within a time of their submission, by policy.";
-  plot.steps = true;
   plot.y = linear_axis("jobs started (%)", 100);
   plot.x = {"wait (logarithmic; 1 s stands for less too)", 1, 10, true, {}};
   for (const PolicyResult& result : report.results) {

@@ -17,26 +17,25 @@ struct Tick {
 
 /// One axis; `log` puts equal ratios at equal distances (then `low` > 0).
 struct Axis {
-  std::string label;   // with the unit
+  std::string label;  // with the unit
   double low = 0;
   double high = 1;
   bool log = false;
   std::vector<Tick> ticks;
 };
 
-/// A line of points by growing x. With `steps` a value holds until the next point.
+/// A line of steps by growing x: a value holds until the next point.
 struct Line {
   std::string name;
   std::vector<std::pair<double, double>> points;
 };
 
 struct Plot {
-  std::string file;    // name of its .svg
+  std::string file;  // name of its .svg
   std::string title;
-  std::string summary; // one sentence, for who cannot see it
+  std::string summary;  // one sentence, for who cannot see it
   Axis x;
   Axis y;
-  bool steps = false;
   std::vector<Line> lines;
 };
 

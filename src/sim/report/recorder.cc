@@ -8,7 +8,7 @@
 namespace gyre::sim {
 namespace {
 
-constexpr std::uint64_t kSamples = 500;      // of a run, about
+constexpr std::uint64_t kSamples = 500;  // of a run, about
 constexpr std::uint64_t kSamplesMax = 2000;
 
 /// Divided, not multiplied by 1e-9: whole seconds stay whole.
@@ -159,8 +159,8 @@ void Recorder::count_ends(PolicyResult& result) const {
     result.preemptions += static_cast<std::uint64_t>(job.preemptions);
     if (job.state == JobState::Succeeded) {
       ++result.finished;
-    } else if (job.attempts == 0 && (job.cause == Termination::NeverFits ||
-                                     job.cause == Termination::Misconfigured)) {
+    } else if (job.attempts == 0 &&
+               (job.cause == Termination::NeverFits || job.cause == Termination::Misconfigured)) {
       ++result.rejected;
     } else if (is_final(job.state)) {
       ++result.failed;

@@ -21,8 +21,8 @@ class Recorder final : public control::Observer {
  public:
   struct Inputs {
     std::string policy;
-    const Workload& workload;             // outlives the recorder
-    std::uint64_t events_expected = 0;    // with the next, sets how often the cluster is sampled
+    const Workload& workload;           // outlives the recorder
+    std::uint64_t events_expected = 0;  // with the next, sets how often the cluster is sampled
     Time last_arrival;
     bool keep_jobs = false;
   };
@@ -46,7 +46,7 @@ class Recorder final : public control::Observer {
   struct Level {
     std::int64_t value = 0;
     std::int64_t peak = 0;
-    double area = 0;           // value * seconds, up to the last change
+    double area = 0;  // value * seconds, up to the last change
     Time changed_at;
 
     void change(std::int64_t by, Time at);
@@ -64,12 +64,12 @@ class Recorder final : public control::Observer {
 
   Inputs inputs_;
   Fragmentation fragmentation_;
-  std::vector<JobOutcome> outcomes_;   // by submission
+  std::vector<JobOutcome> outcomes_;  // by submission
   Time now_;
-  Time active_until_;                  // the last time a job got or gave back resources
-  Level allocated_;                    // milli-GPUs that tasks hold
+  Time active_until_;  // the last time a job got or gave back resources
+  Level allocated_;    // milli-GPUs that tasks hold
   std::map<JobId, Gang> gangs_;
-  std::int64_t capacity_milli_ = 0;    // of all nodes
+  std::int64_t capacity_milli_ = 0;  // of all nodes
   std::int64_t up_milli_ = 0;
   std::uint64_t done_ = 0;
   std::uint32_t waiting_ = 0;
@@ -78,8 +78,8 @@ class Recorder final : public control::Observer {
   std::uint64_t events_at_sample_ = 0;
   std::uint64_t samples_ = 0;
   Time sampled_at_;
-  std::optional<double> fragmented_;   // as of the last sample
-  double fragmented_area_ = 0;         // ratio * seconds
+  std::optional<double> fragmented_;  // as of the last sample
+  double fragmented_area_ = 0;        // ratio * seconds
   double fragmented_s_ = 0;
   std::vector<SeriesPoint> series_;
 };

@@ -22,22 +22,22 @@ struct Spread {
 
 /// What became of one job; times since the trace's first arrival.
 struct JobOutcome {
-  std::uint32_t job = 0;              // index into SimulationReport::job_names
+  std::uint32_t job = 0;  // index into SimulationReport::job_names
   JobState state = JobState::Queued;
   Termination cause = Termination::None;  // of its end
   std::int32_t attempts = 0;
   std::int32_t preemptions = 0;
   Time submitted_at;
-  std::optional<Time> started_at;     // when it first ran in full
+  std::optional<Time> started_at;  // when it first ran in full
   std::optional<Time> ended_at;
-  GpuMilli gpu;                       // of the whole gang
+  GpuMilli gpu;  // of the whole gang
 };
 
 /// The cluster at one instant.
 struct SeriesPoint {
   Time at;
   std::int64_t gpu_milli_allocated = 0;
-  std::int64_t gpu_milli_up = 0;      // of nodes that are up
+  std::int64_t gpu_milli_up = 0;  // of nodes that are up
   std::uint32_t jobs_waiting = 0;
   std::uint32_t jobs_placed = 0;
 };
@@ -46,32 +46,32 @@ struct SeriesPoint {
 struct PolicyResult {
   std::string policy;
   std::uint64_t jobs = 0;
-  std::uint64_t finished = 0;         // every task ended well
-  std::uint64_t rejected = 0;         // could never fit on this fleet
-  std::uint64_t failed = 0;           // ended in any other way
+  std::uint64_t finished = 0;  // every task ended well
+  std::uint64_t rejected = 0;  // could never fit on this fleet
+  std::uint64_t failed = 0;    // ended in any other way
   std::uint64_t waiting_at_end = 0;
-  std::uint64_t placed_at_end = 0;    // still held resources when nothing could happen any more
-  double makespan_s = 0;              // first arrival to last end
-  Spread wait;                        // submission to first start, of jobs that started
-  Spread jct;                         // submission to end, of jobs that finished
-  double gpu_allocation_mean = 0;     // 0..1 of all GPUs; time-weighted over the makespan
+  std::uint64_t placed_at_end = 0;  // still held resources when nothing could happen any more
+  double makespan_s = 0;            // first arrival to last end
+  Spread wait;                      // submission to first start, of jobs that started
+  Spread jct;                       // submission to end, of jobs that finished
+  double gpu_allocation_mean = 0;   // 0..1 of all GPUs; time-weighted over the makespan
   double gpu_allocation_peak = 0;
-  double fragmentation_mean = 0;      // 0..1 of the free GPUs (FGD's fragmentation ratio)
+  double fragmentation_mean = 0;  // 0..1 of the free GPUs (FGD's fragmentation ratio)
   std::uint64_t preemptions = 0;
-  double lost_gpu_hours = 0;          // work done again, and restart overhead
+  double lost_gpu_hours = 0;  // work done again, and restart overhead
   std::uint64_t node_failures = 0;
-  std::uint64_t events = 0;           // that the core was told
+  std::uint64_t events = 0;  // that the core was told
   std::optional<double> wall_s;
   std::optional<double> peak_rss_mib;
-  std::vector<JobOutcome> outcomes;   // by submission; only with keep_jobs
-  std::vector<SeriesPoint> series;    // at most a few thousand points; only with keep_jobs
+  std::vector<JobOutcome> outcomes;  // by submission; only with keep_jobs
+  std::vector<SeriesPoint> series;   // at most a few thousand points; only with keep_jobs
 };
 
 struct TraceSummary {
-  std::string name;                   // file name without folders
-  std::string format;                 // openb, philly or csv
+  std::string name;    // file name without folders
+  std::string format;  // openb, philly or csv
   std::uint64_t jobs = 0;
-  std::uint64_t skipped = 0;          // malformed rows
+  std::uint64_t skipped = 0;  // malformed rows
 };
 
 struct FleetSummary {
@@ -84,16 +84,16 @@ struct SimulationReport {
   TraceSummary trace;
   FleetSummary fleet;
   std::uint64_t seed = 0;
-  std::vector<std::string> notes;     // what a reader must know to trust the numbers
-  std::vector<PolicyResult> results;  // in the order asked for
-  std::vector<std::string> job_names; // by trace order; only with keep_jobs
-  std::vector<std::string> queue_names;           // only with keep_jobs
-  std::vector<std::uint32_t> job_queues;          // by trace order; only with keep_jobs
+  std::vector<std::string> notes;         // what a reader must know to trust the numbers
+  std::vector<PolicyResult> results;      // in the order asked for
+  std::vector<std::string> job_names;     // by trace order; only with keep_jobs
+  std::vector<std::string> queue_names;   // only with keep_jobs
+  std::vector<std::uint32_t> job_queues;  // by trace order; only with keep_jobs
 };
 
 /// One file of `--out DIR`.
 struct OutputFile {
-  std::string name;                   // without folders
+  std::string name;  // without folders
   std::string content;
 };
 

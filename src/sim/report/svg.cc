@@ -24,18 +24,20 @@ double scaled(const Axis& axis, double value, double from, double to) {
 double x_of(const Plot& plot, double value) { return scaled(plot.x, value, kLeft, kRight); }
 double y_of(const Plot& plot, double value) { return scaled(plot.y, value, kBottom, kTop); }
 
+/// A step a point, but nothing where the value stays the same.
 std::string path_of(const Plot& plot, const Line& line) {
   std::string path;
+  std::string last;
   for (const auto& [x, y] : line.points) {
+    const std::string height = fmt::format("{:.1f}", y_of(plot, y));
     if (path.empty()) {
-      path = fmt::format("M{:.1f} {:.1f}", x_of(plot, x), y_of(plot, y));
-    } else if (plot.steps) {
-      path += fmt::format("H{:.1f}V{:.1f}", x_of(plot, x), y_of(plot, y));
-    } else {
-      path += fmt::format("L{:.1f} {:.1f}", x_of(plot, x), y_of(plot, y));
+      path = fmt::format("M{:.1f} {}", x_of(plot, x), height);
+    } else if (height != last) {
+      path += fmt::format("H{:.1f}V{}", x_of(plot, x), height);
     }
+    last = height;
   }
-  return path;
+  return path + fmt::format("H{:.1f}", x_of(plot, line.points.back().first));
 }
 
 std::string axes(const Plot& plot) {
@@ -51,17 +53,18 @@ std::string axes(const Plot& plot) {
     const double x = x_of(plot, tick.at);
     svg += fmt::format("<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{}\" y2=\"{}\"/>\n",
                        x, x, kBottom, kBottom + 5);
-    svg += fmt::format(
-        "<text class=\"mark\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", x,
-        kBottom + 19, escape_markup(tick.label));
+    svg +=
+        fmt::format("<text class=\"mark\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
+                    x, kBottom + 19, escape_markup(tick.label));
   }
   svg += fmt::format("<line class=\"axis\" x1=\"{}\" x2=\"{}\" y1=\"{}\" y2=\"{}\"/>\n", kLeft,
                      kRight, kBottom, kBottom);
   svg += fmt::format("<text class=\"label\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
                      (kLeft + kRight) / 2, kHeight - 12, escape_markup(plot.x.label));
-  svg += fmt::format("<text class=\"label\" transform=\"translate(16 {}) rotate(-90)\" "
-                     "text-anchor=\"middle\">{}</text>\n",
-                     (kTop + kBottom) / 2, escape_markup(plot.y.label));
+  svg += fmt::format(
+      "<text class=\"label\" transform=\"translate(16 {}) rotate(-90)\" "
+      "text-anchor=\"middle\">{}</text>\n",
+      (kTop + kBottom) / 2, escape_markup(plot.y.label));
   return svg;
 }
 
@@ -109,11 +112,20 @@ std::string escape_markup(std::string_view text) {
   std::string safe;
   for (const char c : text) {
     switch (c) {
-      case '&': safe += "&amp;"; break;
-      case '<': safe += "&lt;"; break;
-      case '>': safe += "&gt;"; break;
-      case '"': safe += "&quot;"; break;
-      default: safe += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+      case '&':
+        safe += "&amp;";
+        break;
+      case '<':
+        safe += "&lt;";
+        break;
+      case '>':
+        safe += "&gt;";
+        break;
+      case '"':
+        safe += "&quot;";
+        break;
+      default:
+        safe += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     }
   }
   return safe;

@@ -95,6 +95,7 @@ std::string count_text(std::uint64_t value) {
 }
 
 std::string span_text(double seconds) {
+  if (seconds == 0) return "0 s";
   if (seconds < 120) return fmt::format("{:.1f} s", seconds);
   if (seconds < 7200) return fmt::format("{:.1f} min", seconds / 60);
   if (seconds < 172'800) return fmt::format("{:.1f} h", seconds / 3600);
@@ -118,7 +119,8 @@ std::vector<std::vector<std::string>> figure_rows(const SimulationReport& report
                                                   bool with_measured) {
   std::vector<Figure> shown = figures();
   if (with_measured) {
-    shown.push_back({"time to simulate", [](const PolicyResult& r) { return or_dash(r.wall_s, "s"); },
+    shown.push_back({"time to simulate",
+                     [](const PolicyResult& r) { return or_dash(r.wall_s, "s"); },
                      [](const PolicyResult& r) { return r.wall_s.has_value(); }});
     shown.push_back({"memory, peak",
                      [](const PolicyResult& r) { return or_dash(r.peak_rss_mib, "MiB"); },

@@ -28,7 +28,7 @@ class CsvReader {
   const std::string& name() const { return name_; }
 
  private:
-  Result<bool> next_line();   // into text_; false at the end
+  Result<bool> next_line();  // into text_; false at the end
   Result<bool> fill();
   Result<void> split();
   Result<void> take_quoted(std::size_t& at);

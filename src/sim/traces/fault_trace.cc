@@ -27,8 +27,9 @@ Result<Time> read_time(const simdjson::dom::element& entry, const std::string& n
     return fail(ErrorKind::Invalid, "{}: entry {} has no number 'event_time'", name, index);
   }
   if (!(days >= 0) || days > kDaysMax) {
-    return fail(ErrorKind::Invalid, "{}: entry {}: event_time {} is out of bounds; it is in days, "
-                                    "0 to {}",
+    return fail(ErrorKind::Invalid,
+                "{}: entry {}: event_time {} is out of bounds; it is in days, "
+                "0 to {}",
                 name, index, days, kDaysMax);
   }
   return Time{std::llround(days * kNsPerDay)};
@@ -41,8 +42,9 @@ Result<bool> read_starts(const simdjson::dom::element& entry, const std::string&
     return fail(ErrorKind::Invalid, "{}: entry {} has no text 'event_type'", name, index);
   }
   if (kind != "fault_start" && kind != "fault_end") {
-    return fail(ErrorKind::Invalid, "{}: entry {}: event_type '{}' is neither fault_start nor "
-                                    "fault_end",
+    return fail(ErrorKind::Invalid,
+                "{}: entry {}: event_type '{}' is neither fault_start nor "
+                "fault_end",
                 name, index, kind);
   }
   return kind == "fault_start";

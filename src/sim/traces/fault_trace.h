@@ -14,8 +14,8 @@ namespace gyre::sim {
 
 /// A node goes down or comes back.
 struct NodeChange {
-  Time at;                   // since the fault trace's own beginning
-  std::uint32_t node = 0;    // the n-th node that the trace names
+  Time at;                 // since the fault trace's own beginning
+  std::uint32_t node = 0;  // the n-th node that the trace names
   bool up = false;
 };
 

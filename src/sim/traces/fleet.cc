@@ -65,8 +65,9 @@ Result<Fleet> build(const std::vector<Part>& parts, std::string_view shape) {
                   kNodesMax);
     }
     if (part.gpus < 1 || part.gpus > kGpusPerNodeMax) {
-      return fail(ErrorKind::Invalid, "the shape '{}' asks for {} GPUs on a node; 1 to {} is "
-                                      "possible",
+      return fail(ErrorKind::Invalid,
+                  "the shape '{}' asks for {} GPUs on a node; 1 to {} is "
+                  "possible",
                   shape, part.gpus, kGpusPerNodeMax);
     }
     for (std::int64_t i = 0; i < part.nodes; ++i) {
@@ -159,8 +160,8 @@ Result<Fleet> read_nodes(Table& table) {
   }
   const std::vector<std::string> unused = table.unused_columns();
   if (!unused.empty()) {
-    fleet.notes.push_back(fmt::format("columns of {} that were not used: {}", table.name(),
-                                      fmt::join(unused, ", ")));
+    fleet.notes.push_back(
+        fmt::format("columns of {} that were not used: {}", table.name(), fmt::join(unused, ", ")));
   }
   return fleet;
 }
@@ -178,7 +179,8 @@ Result<Fleet> read_virtual_clusters(Table& table) {
     if (!*more) break;
     const std::string name(table.text(0));
     if (name.empty()) return table.fail_row("the virtual cluster has no name");
-    const auto count = table.integer(1, 0, kNodesMax - static_cast<std::int64_t>(fleet.nodes.size()));
+    const auto count =
+        table.integer(1, 0, kNodesMax - static_cast<std::int64_t>(fleet.nodes.size()));
     if (!count) return tl::unexpected(count.error());
     const auto [found, is_new] = line_of_name.try_emplace(name, table.line());
     if (!is_new) {
@@ -197,8 +199,9 @@ Result<Fleet> read_virtual_clusters(Table& table) {
 Result<Fleet> parse_shape(std::string_view shape) {
   const auto parts = parse_parts(shape);
   if (!parts) {
-    return fail(ErrorKind::Invalid, "'{}' is no shape: write NODESxGPUS[:MODEL], as in 32x8:V100 "
-                                    "or 10x8:A100,4x4:T4",
+    return fail(ErrorKind::Invalid,
+                "'{}' is no shape: write NODESxGPUS[:MODEL], as in 32x8:V100 "
+                "or 10x8:A100,4x4:T4",
                 shape);
   }
   return build(*parts, shape);
@@ -219,8 +222,9 @@ Result<Fleet> read_fleet(const std::string& nodes) {
   if (parse_parts(nodes)) return parse_shape(nodes);
   auto source = open_source(nodes);
   if (!source) {
-    return fail(ErrorKind::Invalid, "{}; as a shape it would read NODESxGPUS[:MODEL], as in "
-                                    "32x8:V100",
+    return fail(ErrorKind::Invalid,
+                "{}; as a shape it would read NODESxGPUS[:MODEL], as in "
+                "32x8:V100",
                 source.error().message);
   }
   return read_node_list(std::move(*source), display_name(nodes));

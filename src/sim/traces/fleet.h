@@ -16,13 +16,13 @@ inline constexpr std::int64_t kNodesMax = 200'000;
 
 /// CPU and memory of a node whose source names none: more than any job of a public trace asks for,
 /// so that GPUs alone decide.
-inline constexpr CpuMilli kAmpleCpu{1'024'000};               // 1,024 cores
+inline constexpr CpuMilli kAmpleCpu{1'024'000};                   // 1,024 cores
 inline constexpr MemoryMib kAmpleMemory{std::int64_t{16} << 20};  // 16 TiB
 
 /// The nodes of a simulation. Where `partitioned`, a queue uses the partition of its own name;
 /// else all share the one unnamed partition.
 struct Fleet {
-  std::vector<NodeSpec> nodes;   // by id
+  std::vector<NodeSpec> nodes;  // by id
   bool partitioned = false;
   std::vector<std::string> notes;
 };

@@ -64,8 +64,8 @@ class GenericFormat final : public TraceFormat {
   std::vector<std::string> notes(const Table& table) const override {
     const std::vector<std::string> unused = table.unused_columns();
     if (unused.empty()) return {};
-    return {fmt::format("columns of {} that were not used: {}", table.name(),
-                        fmt::join(unused, ", "))};
+    return {
+        fmt::format("columns of {} that were not used: {}", table.name(), fmt::join(unused, ", "))};
   }
 
  private:

@@ -30,10 +30,8 @@ struct QosClass {
   bool preemptible;
 };
 // Kubernetes' classes and Alibaba's LS (latency sensitive); BE is best effort.
-constexpr std::array<QosClass, 4> kQosClasses{{{"Guaranteed", 8, false},
-                                               {"LS", 7, false},
-                                               {"Burstable", 5, false},
-                                               {"BE", 3, true}}};
+constexpr std::array<QosClass, 4> kQosClasses{
+    {{"Guaranteed", 8, false}, {"LS", 7, false}, {"Burstable", 5, false}, {"BE", 3, true}}};
 
 class OpenbFormat final : public TraceFormat {
  public:
@@ -66,9 +64,10 @@ class OpenbFormat final : public TraceFormat {
 
   std::vector<std::string> notes(const Table& table) const override {
     if (has_times_) return {};
-    return {fmt::format("{} has no times: each pod arrives one second after the one before it, "
-                        "and never ends",
-                        table.name())};
+    return {
+        fmt::format("{} has no times: each pod arrives one second after the one before it, "
+                    "and never ends",
+                    table.name())};
   }
 
  private:

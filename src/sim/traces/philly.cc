@@ -36,8 +36,9 @@ class PhillyFormat final : public TraceFormat {
   }
 
   std::vector<std::string> notes(const Table&) const override {
-    return {"the trace names no priorities: a job of one GPU gets 6, of up to 8 GPUs 5, of more 4; "
-            "those of more than one GPU may be preempted"};
+    return {
+        "the trace names no priorities: a job of one GPU gets 6, of up to 8 GPUs 5, of more 4; "
+        "those of more than one GPU may be preempted"};
   }
 
  private:
@@ -45,8 +46,8 @@ class PhillyFormat final : public TraceFormat {
   /// by priority have something to decide; the others are not affected.
   static void rank(JobRow& row) {
     const std::int32_t gpus = row.demand.gpus;
-    row.priority = gpus <= 1 ? kPriorityDefault + 1
-                             : (gpus <= 8 ? kPriorityDefault : kPriorityDefault - 1);
+    row.priority =
+        gpus <= 1 ? kPriorityDefault + 1 : (gpus <= 8 ? kPriorityDefault : kPriorityDefault - 1);
     row.preemptible = gpus > 1;
   }
 };

@@ -178,7 +178,8 @@ Result<std::int64_t> Table::integer(std::size_t column, std::int64_t min, std::i
   std::int64_t value = 0;
   const char* end = field.data() + field.size();
   const auto [at, error] = std::from_chars(field.data(), end, value);
-  if (field.empty() || at != end || (error != std::errc{} && error != std::errc::result_out_of_range)) {
+  if (field.empty() || at != end ||
+      (error != std::errc{} && error != std::errc::result_out_of_range)) {
     return fail_at(column, "is not a whole number");
   }
   if (error != std::errc{} || value < min || value > max) {

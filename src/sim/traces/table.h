@@ -51,12 +51,12 @@ class Table {
 
   // Errors of all below: not a value of the kind, or out of bounds.
   Result<std::int64_t> integer(std::size_t column, std::int64_t min, std::int64_t max) const;
-  Result<Duration> span(std::size_t column) const;     // seconds, 0 to kSpanMax
-  Result<Time> instant(std::size_t column) const;      // seconds, or "YYYY-MM-DD hh:mm:ss" (UTC)
-  Result<Duration> duration(std::size_t column) const; // with a unit: "10m"; bare: seconds
-  Result<CpuMilli> cpu(std::size_t column) const;      // cores: "4", "500m"
-  Result<MemoryMib> memory(std::size_t column) const;  // "16GB"; bare: MiB
-  Result<bool> boolean(std::size_t column) const;      // true, false, yes, no, 1, 0
+  Result<Duration> span(std::size_t column) const;      // seconds, 0 to kSpanMax
+  Result<Time> instant(std::size_t column) const;       // seconds, or "YYYY-MM-DD hh:mm:ss" (UTC)
+  Result<Duration> duration(std::size_t column) const;  // with a unit: "10m"; bare: seconds
+  Result<CpuMilli> cpu(std::size_t column) const;       // cores: "4", "500m"
+  Result<MemoryMib> memory(std::size_t column) const;   // "16GB"; bare: MiB
+  Result<bool> boolean(std::size_t column) const;       // true, false, yes, no, 1, 0
 
   template <class... Args>
   [[nodiscard]] tl::unexpected<Error> fail_row(fmt::format_string<Args...> format,

@@ -22,8 +22,9 @@ Result<std::unique_ptr<TraceFormat>> choose_format(const Table& table, std::stri
   if (format == "philly") return philly_format();
   if (format == "csv") return csv_format();
   if (format != "auto") {
-    return fail(ErrorKind::Invalid, "no trace format is named '{}'; there are auto, openb, philly "
-                                    "and csv",
+    return fail(ErrorKind::Invalid,
+                "no trace format is named '{}'; there are auto, openb, philly "
+                "and csv",
                 format);
   }
   if (has_all(table, {"name", "num_gpu", "cpu_milli"})) return openb_format(table);
@@ -62,8 +63,7 @@ Result<Trace> read_trace(std::unique_ptr<ByteSource> source, std::string name,
     }
     builder.skip();
   }
-  return builder.finish(std::move(name), std::string((*format)->name()),
-                        (*format)->notes(*table));
+  return builder.finish(std::move(name), std::string((*format)->name()), (*format)->notes(*table));
 }
 
 }  // namespace gyre::sim

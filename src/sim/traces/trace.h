@@ -28,10 +28,10 @@ struct Demand {
 
 /// One job of a trace; 48 bytes.
 struct TraceJob {
-  Time submit;                          // since the trace's first arrival
-  Duration duration;                    // of its work; kEndless: never done
-  Duration checkpoint_interval{0};      // 0: the trace names none
-  std::uint32_t row = 0;                // index of its name
+  Time submit;                      // since the trace's first arrival
+  Duration duration;                // of its work; kEndless: never done
+  Duration checkpoint_interval{0};  // 0: the trace names none
+  std::uint32_t row = 0;            // index of its name
   std::uint32_t demand = 0;
   std::uint32_t queue = 0;
   std::uint32_t user = 0;
@@ -42,21 +42,21 @@ inline constexpr Duration kEndless = Duration::max();
 
 /// A trace in memory: jobs by submission (equal times in file order), and what they share.
 struct Trace {
-  std::string name;                     // of the file, for messages and reports
+  std::string name;  // of the file, for messages and reports
   std::string format;
   std::vector<TraceJob> jobs;
-  std::vector<std::string> names;       // by row
+  std::vector<std::string> names;  // by row
   std::vector<Demand> demands;
-  std::vector<std::string> queues;      // in order of appearance
+  std::vector<std::string> queues;  // in order of appearance
   std::vector<std::string> users;
-  std::uint64_t skipped = 0;            // malformed rows
-  std::vector<std::string> notes;       // what a reader of the results must know
+  std::uint64_t skipped = 0;       // malformed rows
+  std::vector<std::string> notes;  // what a reader of the results must know
 };
 
 struct TraceOptions {
-  std::string format = "auto";          // auto, openb, philly, csv
-  std::optional<std::uint64_t> limit;   // data rows read at most
-  bool skip_bad_rows = false;           // count malformed rows instead of refusing them
+  std::string format = "auto";                        // auto, openb, philly, csv
+  std::optional<std::uint64_t> limit = std::nullopt;  // data rows read at most
+  bool skip_bad_rows = false;  // count malformed rows instead of refusing them
 };
 
 /// Reads a trace of jobs; the formats are described in docs/guide/trace-formats.md. Rows need no

@@ -55,16 +55,15 @@ Result<void> TraceBuilder::add(const Table& table, const JobRow& row) {
   if (row.name.empty()) {
     trace_.names.push_back(fmt::format("job-{}", table.line()));
   } else {
-    const auto [found, is_new] =
-        line_of_name_.try_emplace(std::string(row.name), table.line());
+    const auto [found, is_new] = line_of_name_.try_emplace(std::string(row.name), table.line());
     if (!is_new) {
       return table.fail_row("the job '{}' is already in line {}; ids must be unique", row.name,
                             found->second);
     }
     trace_.names.emplace_back(row.name);
   }
-  const auto [demand, is_new] = demand_index_.try_emplace(
-      row.demand, static_cast<std::uint32_t>(trace_.demands.size()));
+  const auto [demand, is_new] =
+      demand_index_.try_emplace(row.demand, static_cast<std::uint32_t>(trace_.demands.size()));
   if (is_new) trace_.demands.push_back(row.demand);
   trace_.jobs.push_back({row.submit, row.duration, row.checkpoint_interval,
                          static_cast<std::uint32_t>(trace_.jobs.size()), demand->second,
@@ -83,8 +82,9 @@ Result<Trace> TraceBuilder::finish(std::string name, std::string format,
     if (trace_.skipped == 0) {
       return fail(ErrorKind::Invalid, "{}: there is a header but no job", trace_.name);
     }
-    return fail(ErrorKind::Invalid, "{}: all {} rows are malformed; read it without "
-                                    "--skip-bad-rows to see what is wrong",
+    return fail(ErrorKind::Invalid,
+                "{}: all {} rows are malformed; read it without "
+                "--skip-bad-rows to see what is wrong",
                 trace_.name, trace_.skipped);
   }
   std::stable_sort(trace_.jobs.begin(), trace_.jobs.end(),

@@ -17,7 +17,7 @@ inline constexpr std::int64_t kNodesPerJobMax = 10'000;
 
 /// What a format's reader says about one row.
 struct JobRow {
-  std::string_view name;                // empty: it gets one from its line
+  std::string_view name;  // empty: it gets one from its line
   Time submit;
   Duration duration;
   Duration checkpoint_interval{0};

@@ -1,0 +1,260 @@
+// Plants bugs into a stream of events and answers, and expects the invariant of that name, and no
+// other, to catch each.
+#include "sim/check/books.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "sim/check/checker.h"
+
+namespace gyre::sim {
+namespace {
+
+using enum JobState;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+/// A core's answers, written by hand. Two nodes of two GPUs, 8 cores and 64 GiB each.
+class BooksTest : public ::testing::Test {
+ protected:
+  BooksTest() {
+    tell(QueueSet{{"default", ""}});
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      tell(NodeJoined{NodeId{i},
+                      {"n" + std::to_string(i), "", "V100", 2, {}, {8000}, {65536}, false}});
+    }
+  }
+
+  void tell(Event::Body body, control::Decisions answer = {}) {
+    books_.apply({now_, EventSeq{++seq_}, std::move(body)}, answer);
+  }
+
+  static JobSpec spec(std::int32_t tasks = 1, std::int32_t gpus = 1, CpuMilli cpu = {1000},
+                      MemoryMib memory = {1024}) {
+    JobSpec spec;
+    spec.tasks = {{tasks, {}}};
+    spec.tasks[0].request = {gpus, kWholeGpu, {}, {}, cpu, memory};
+    return spec;
+  }
+  static TaskPlacement task(std::int32_t rank, std::uint32_t node, std::uint16_t devices,
+                            CpuMilli cpu = {1000}, MemoryMib memory = {1024}) {
+    return {rank, NodeId{node}, {devices, kWholeGpu, cpu, memory}};
+  }
+  Transition move(std::uint64_t job, JobState from, JobState to, std::int32_t attempt = 1) const {
+    return {now_, JobId{job}, attempt, from, to, Termination::None};
+  }
+  static Command start(std::uint64_t job, std::vector<TaskPlacement> placement,
+                       std::int32_t attempt = 1) {
+    return {CommandId{job}, StartGang{JobId{job}, attempt, std::move(placement), {}}};
+  }
+
+  /// The job arrives and starts at once.
+  void run(std::uint64_t job, const JobSpec& job_spec, std::vector<TaskPlacement> placement) {
+    tell(JobSubmitted{JobId{job}, job_spec, {}},
+         {{start(job, std::move(placement))},
+          {move(job, Queued, Queued, 0), move(job, Queued, Starting)}});
+  }
+  void finish(std::uint64_t job) {
+    tell(TaskStarted{JobId{job}, 1, 0}, {{}, {move(job, Starting, Running)}});
+    tell(TaskEnded{JobId{job}, 1, 0, {}}, {{}, {move(job, Running, Succeeded)}});
+  }
+
+  void expect_only(Invariant invariant) const {
+    EXPECT_THAT(books_.violations(), Not(IsEmpty())) << to_string(invariant) << " saw nothing";
+    EXPECT_THAT(books_.violations(), Each(Field(&Violation::invariant, invariant)))
+        << describe(books_.violations().front());
+  }
+
+  Books books_;
+  Time now_;
+  std::uint64_t seq_ = 0;
+};
+
+TEST_F(BooksTest, AJobsWholeWayBreaksNothing) {
+  run(1, spec(2, 2), {task(0, 0, 3), task(1, 1, 3)});
+  tell(TaskStarted{JobId{1}, 1, 0});
+  tell(TaskStarted{JobId{1}, 1, 1}, {{}, {move(1, Starting, Running)}});
+  tell(TaskEnded{JobId{1}, 1, 0, {}});
+  tell(TaskEnded{JobId{1}, 1, 1, {}}, {{}, {move(1, Running, Succeeded)}});
+  books_.finish();
+  EXPECT_THAT(books_.violations(), IsEmpty());
+}
+
+TEST_F(BooksTest, AGpuGivenTwice) {
+  run(1, spec(), {task(0, 0, 1)});
+  run(2, spec(), {task(0, 0, 1)});
+  expect_only(Invariant::GpuOvercommit);
+}
+
+TEST_F(BooksTest, MoreCpuThanThereIs) {
+  run(1, spec(1, 1, {8000}), {task(0, 0, 1, {8000})});
+  run(2, spec(1, 1, {1}), {task(0, 0, 2, {1})});
+  expect_only(Invariant::CpuOvercommit);
+}
+
+TEST_F(BooksTest, MoreMemoryThanThereIs) {
+  run(1, spec(1, 1, {1}, {65536}), {task(0, 0, 1, {1}, {65536})});
+  run(2, spec(1, 1, {1}, {1}), {task(0, 0, 2, {1}, {1})});
+  expect_only(Invariant::MemoryOvercommit);
+}
+
+TEST_F(BooksTest, HalfAGang) {
+  run(1, spec(2), {task(0, 0, 1)});
+  expect_only(Invariant::GangWhole);
+}
+
+TEST_F(BooksTest, AStartThatIsNeverCommanded) {
+  tell(JobSubmitted{JobId{1}, spec(), {}},
+       {{}, {move(1, Queued, Queued, 0), move(1, Queued, Starting)}});
+  expect_only(Invariant::GangWhole);
+}
+
+TEST_F(BooksTest, TwoTasksOfAGangOnOneNode) {
+  run(1, spec(2), {task(0, 0, 1), task(1, 0, 2)});
+  expect_only(Invariant::GangDistinctNodes);
+}
+
+TEST_F(BooksTest, LessThanWasAskedFor) {
+  run(1, spec(1, 2), {task(0, 0, 1)});
+  expect_only(Invariant::RequestHonoured);
+}
+
+TEST_F(BooksTest, ADeviceThatDoesNotExist) {
+  run(1, spec(), {task(0, 0, 1U << 5)});
+  EXPECT_EQ(books_.violations().front().invariant, Invariant::RequestHonoured);
+}
+
+TEST_F(BooksTest, ANodeOfAModelThatIsNotWanted) {
+  JobSpec picky = spec();
+  picky.tasks[0].request.gpu_models = {"H100"};
+  run(1, picky, {task(0, 0, 1)});
+  expect_only(Invariant::RequestHonoured);
+}
+
+TEST_F(BooksTest, AnIllegalTransition) {
+  run(1, spec(), {task(0, 0, 1)});
+  tell(TaskEnded{JobId{1}, 1, 0, {}}, {{}, {move(1, Starting, Succeeded)}});
+  expect_only(Invariant::LegalTransition);
+}
+
+TEST_F(BooksTest, ATransitionFromAStateTheJobIsNotIn) {
+  run(1, spec(), {task(0, 0, 1)});
+  tell(Tick{}, {{}, {move(1, Running, Stopping)}});
+  expect_only(Invariant::LegalTransition);
+}
+
+TEST_F(BooksTest, AJobThatEndsTwice) {
+  run(1, spec(), {task(0, 0, 1)});
+  finish(1);
+  tell(Tick{}, {{}, {move(1, Succeeded, Failed)}});
+  expect_only(Invariant::LegalTransition);
+}
+
+TEST_F(BooksTest, ASecondAttemptBesideTheFirst) {
+  run(1, spec(), {task(0, 0, 1)});
+  tell(Tick{}, {{start(1, {task(0, 1, 1)}, 2)}, {}});
+  EXPECT_EQ(books_.violations().front().invariant, Invariant::RunsOnce);
+}
+
+TEST_F(BooksTest, AStartOnANodeThatIsDown) {
+  tell(NodeLost{NodeId{1}, ""});
+  run(1, spec(), {task(0, 1, 1)});
+  expect_only(Invariant::NodeUp);
+}
+
+TEST_F(BooksTest, ALostRelease) {
+  run(1, spec(), {task(0, 0, 1)});
+  tell(TaskStarted{JobId{1}, 1, 0}, {{}, {move(1, Starting, Running)}});
+  tell(Tick{}, {{}, {move(1, Running, Succeeded)}});  // its task never ended
+  expect_only(Invariant::AllReleased);
+}
+
+TEST_F(BooksTest, AJobThatVanishesOnArrival) {
+  tell(JobSubmitted{JobId{1}, spec(), {}});
+  expect_only(Invariant::JobsConserved);
+}
+
+TEST_F(BooksTest, AJobThatNobodySubmitted) {
+  tell(Tick{}, {{}, {move(9, Queued, Queued, 0)}});
+  expect_only(Invariant::JobsConserved);
+}
+
+TEST_F(BooksTest, ANodesTasksAreReleasedWithIt) {
+  run(1, spec(), {task(0, 0, 1)});
+  tell(NodeLost{NodeId{0}, ""}, {{}, {move(1, Starting, Stopping), move(1, Stopping, Queued)}});
+  EXPECT_THAT(books_.violations(), IsEmpty());
+}
+
+TEST(Violation, SaysWhatWhereAndWhen) {
+  EXPECT_EQ(describe({Invariant::GpuOvercommit, Time{} + seconds(90), EventSeq{7}, "n0"}),
+            "invariant 'gpu-overcommit' broken by event 7 at 1m 30s: n0");
+}
+
+// --- reasons for waiting
+
+class ReasonTest : public BooksTest {
+ protected:
+  /// What is wrong with saying that job 9, which waits, does so for `reason`.
+  std::string wrong(WaitReason reason, const JobSpec& waiting) {
+    tell(JobSubmitted{JobId{9}, waiting, {}}, {{}, {move(9, Queued, Queued, 0)}});
+    Job job;
+    job.id = JobId{9};
+    return what_is_untrue(books_, job, {reason, "", 0, {}, {}}, now_);
+  }
+};
+
+TEST_F(ReasonTest, WaitingForTurnMustNotFit) {
+  EXPECT_EQ(wrong(WaitReason::WaitingForTurn, spec()), "it fits now");
+}
+TEST_F(ReasonTest, FragmentationBlockedNeedsEnoughInSum) {
+  run(1, spec(), {task(0, 0, 1)});
+  run(2, spec(), {task(0, 1, 1)});
+  EXPECT_EQ(wrong(WaitReason::FragmentationBlocked, spec(1, 2)), "");
+}
+TEST_F(ReasonTest, FragmentationBlockedIsWrongWhenTooLittleIsFree) {
+  run(1, spec(2, 2), {task(0, 0, 3), task(1, 1, 3)});
+  EXPECT_EQ(wrong(WaitReason::FragmentationBlocked, spec()), "too little is free in sum");
+}
+TEST_F(ReasonTest, ReservedForOtherMustFit) {
+  run(1, spec(1, 2), {task(0, 0, 3)});
+  EXPECT_EQ(wrong(WaitReason::ReservedForOther, spec(2)), "it does not fit now");
+}
+TEST_F(ReasonTest, GangsNeedANodeForEachTask) {
+  JobSpec gang = spec(1, 2);
+  gang.tasks.push_back({1, gang.tasks[0].request});
+  gang.tasks[1].request.gpus = 1;
+  EXPECT_EQ(wrong(WaitReason::PendingEvaluation, gang), "");
+}
+TEST_F(ReasonTest, NeverFitsMeansNeverOnTheEmptyFleet) {
+  run(1, spec(2, 2), {task(0, 0, 3), task(1, 1, 3)});
+  EXPECT_EQ(wrong(WaitReason::NeverFits, spec()), "it would fit the empty fleet");
+}
+TEST_F(ReasonTest, WhatCanNeverFitHasNoOtherReason) {
+  EXPECT_EQ(wrong(WaitReason::WaitingForTurn, spec(3)), "it could never fit");
+}
+TEST_F(ReasonTest, WaitingForProvisioningNeedsAMissingNode) {
+  EXPECT_EQ(wrong(WaitReason::WaitingForProvisioning, spec()),
+            "it would fit the nodes that are up, were they empty");
+}
+TEST_F(ReasonTest, ADownNodeIsWaitedFor) {
+  tell(NodeLost{NodeId{1}, ""});
+  EXPECT_EQ(wrong(WaitReason::WaitingForProvisioning, spec(2)), "");
+}
+TEST_F(ReasonTest, WaitingForPreemptionNeedsAVictim) {
+  run(1, spec(2, 2), {task(0, 0, 3), task(1, 1, 3)});
+  EXPECT_EQ(wrong(WaitReason::WaitingForPreemption, spec()), "no job is being preempted");
+}
+TEST_F(ReasonTest, OnHoldNeedsAHold) {
+  EXPECT_EQ(wrong(WaitReason::OnHold, spec()), "it is not on hold");
+}
+TEST_F(ReasonTest, MisconfiguredNeedsAMissingQueue) {
+  EXPECT_EQ(wrong(WaitReason::Misconfigured, spec()), "its queue exists");
+}
+
+}  // namespace
+}  // namespace gyre::sim
