@@ -22,15 +22,19 @@ MAX_COLUMNS = 100
 PURE = {"base", "domain", "observe", "reason", "act", "evaluate", "control", "sim"}
 
 # A file that may break one rule, and why. An entry that nothing needs any more is itself a finding.
-ALLOW = {}
+ALLOW = {
+    ("src/codec/job_spec_text_test.cc", "function-length"): "one table of every bad spec",
+    ("src/sim/simulate_test.cc", "environment"): "GYRE_SHARED_DATA says where real traces are",
+}
 
 # Third-party headers: pattern -> the places that may include them. A place is a layer, "adapter"
 # (all of them), "adapter/NAME" or "sim/traces", with ".cc" when headers may not; "any" is anywhere.
 THIRD_PARTY = [
     (r"(fmt/|tl/expected\.hpp)", ["any"]),
+    (r"nlohmann/json_fwd", ["codec", "server", "cli", "adapter.cc"]),
     (r"(nlohmann/|yaml-cpp/)", ["codec.cc", "server.cc", "cli.cc", "adapter.cc"]),
     (r"(simdjson\.h|zlib\.h)", ["sim/traces.cc", "codec.cc", "server.cc", "adapter.cc"]),
-    (r"CLI/", ["cli.cc", "apps.cc"]),
+    (r"CLI/", ["cli", "apps.cc"]),
     (r"(boost/|openssl/)", ["server", "cli", "live", "adapter.cc"]),
     (r"sqlite3\.h", ["adapter/sqlite.cc"]),
     (r"(gtest/|gmock/|rapidcheck)", ["test"]),

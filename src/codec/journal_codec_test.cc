@@ -9,14 +9,15 @@
 #include "codec/fields.h"
 
 namespace gyre::codec {
-namespace {
-
 // Counts the members of an aggregate, so that one without a Field is a compile error: what nobody
 // writes, no round trip misses.
 struct Anything {
   template <class T>
   operator T() const;  // NOLINT: implicit on purpose
 };
+
+namespace {
+
 template <class T, std::size_t... I>
 constexpr bool takes(std::index_sequence<I...>) {
   return requires { T{(static_cast<void>(I), Anything{})...}; };
@@ -171,8 +172,9 @@ TEST(JournalCodec, EnumNamesAreThoseShownToPeople) {
 }
 
 TEST(JournalCodec, UnknownFieldsAreLeftAlone) {
-  const auto event = decode_event(
-      R"({"new":{"deep":[1,{"a":null}]},"seq":3,"type":"task_started","job":7,"rank":1,"more":1.5})");
+  const auto event =
+      decode_event(R"({"new":{"deep":[1,{"a":null}]},"seq":3,"type":"task_started","job":7,)"
+                   R"("rank":1,"more":1.5})");
   ASSERT_TRUE(event) << event.error().message;
   EXPECT_EQ(*event, (Event{Time{}, EventSeq{3}, TaskStarted{JobId{7}, 0, 1}}));
 }

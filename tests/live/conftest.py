@@ -62,7 +62,8 @@ class Server:
             headers["Idempotency-Key"] = key
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            text = None if body is None else json.dumps(body)
+            connection.request(method, path, text, headers)
             response = connection.getresponse()
             return response.status, json.loads(response.read())
         finally:
