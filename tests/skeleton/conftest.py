@@ -98,11 +98,14 @@ def tree(tmp_path):
     for name in ("CMakeLists.txt", "CMakePresets.json", ".clang-format"):
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "cmake", tmp_path / "cmake")
+    for embedded in ("web/index.html", "api/openapi.yaml", "src/server/embed.cmake"):
+        (tmp_path / embedded).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / embedded, tmp_path / embedded)
     shutil.copytree(ROOT / "tools", tmp_path / "tools",
                     ignore=shutil.ignore_patterns("__pycache__"))
     for list_file in ROOT.glob("src/*/CMakeLists.txt"):
         folder = tmp_path / "src" / list_file.parent.name
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(list_file, folder)
     made = Tree(tmp_path)
     made.replace("tools/tidy.py", "\nALLOW = {", "\nALLOW = {} and {")  # the real tree's, not ours

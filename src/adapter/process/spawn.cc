@@ -34,13 +34,18 @@ class SpawnSetup {
 
 Result<Fd> spawn_supervisor(const std::vector<std::string>& command, const std::string& path,
                             const Fd& lock) {
+  const std::string log_path = path + "/" + kSupervisorLog;
+  const Fd log(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!log || !nothing) return os_error(fmt::format("cannot open {}", log_path));
   SpawnSetup setup;
-  const std::string log = path + "/" + kSupervisorLog;
-  ::posix_spawn_file_actions_addopen(&setup.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&setup.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_addopen(&setup.actions, STDERR_FILENO, log.c_str(),
-                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
+  // Until the last of these the new process has all that this one has open, its locks among it. So
+  // that one which is killed now does not leave them held, nothing here may wait for a disk.
+  ::posix_spawn_file_actions_adddup2(&setup.actions, log.get(), STDERR_FILENO);
+  ::posix_spawn_file_actions_adddup2(&setup.actions, nothing.get(), STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&setup.actions, nothing.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&setup.actions, lock.get(), kLockDescriptor);
+  ::posix_spawn_file_actions_addclosefrom_np(&setup.actions, kLockDescriptor + 1);
   sigset_t all;
   ::sigfillset(&all);
   ::posix_spawnattr_setsigmask(&setup.attributes, &all);

@@ -1,7 +1,9 @@
 #include "sim/traces/byte_source.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <filesystem>
@@ -14,7 +16,9 @@ using ::testing::HasSubstr;
 
 class ByteSourceTest : public ::testing::Test {
  protected:
-  ByteSourceTest() : folder_(std::filesystem::path(::testing::TempDir()) / "gyre-byte-source") {
+  ByteSourceTest()
+      : folder_(std::filesystem::path(::testing::TempDir()) /
+                fmt::format("gyre-byte-source-{}", ::getpid())) {
     std::filesystem::create_directories(folder_);
   }
   ~ByteSourceTest() override { std::filesystem::remove_all(folder_); }

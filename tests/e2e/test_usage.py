@@ -1,0 +1,150 @@
+"""Wrong use of every verb: one clear error, the right exit code, nothing on stdout."""
+import os
+import socket
+import subprocess
+
+import pytest
+
+
+def refused(one, arguments, code, *words, **more):
+    result = one.cli(*arguments, code=code, **more)
+    assert result.stdout == ""
+    for word in words:
+        assert word in result.stderr, result.stderr
+    assert result.stderr.startswith("gyre:") and result.stderr.count("gyre:") == 1
+    return result
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["sbumit", "x"], ["'sbumit'", "did you mean 'submit'"]),
+    (["frobnicate"], ["'frobnicate'"]),
+    (["run", "--gpus", "1", "--", "true"], ["'--gpus'", "did you mean '--gpu'"]),
+    (["run", "--prioriti=3", "--", "true"], ["did you mean '--priority'"]),
+    (["ps", "--al"], ["'--al'", "did you mean '--all'"]),
+    (["ps", "extra"], ["'extra'"]),
+    (["ps", "-o", "xml"], ["xml"]),
+    (["run"], ["gyre run"]),
+    (["run", "--priority", "11", "--", "true"], ["0"]),
+    (["run", "--env", "NOVALUE", "--", "true"], ["NAME=VALUE"]),
+    (["run", "--nodes", "many", "--", "true"], ["many"]),
+    (["logs"], ["JOB"]),
+    (["logs", "abc"], ["'abc'", "whole numbers"]),
+    (["logs", "-1"], []),
+    (["stop"], ["JOB"]),
+    (["stop", "1.5"], ["'1.5'"]),
+    (["explain", "99999999999999999999"], ["no job id"]),
+    (["events", "x"], ["'x'"]),
+    (["submit"], ["FILE"]),
+    (["submit", "no-such-file.yaml"], ["no-such-file.yaml"]),
+    (["submit", "."], ["'.'"]),
+    (["plan", "no-such-file.yaml"], ["no-such-file.yaml"]),
+    (["submit", "--timeout", "soon", "x"], ["soon"]),
+    (["simulate"], ["TRACE"]),
+    (["simulate", "x"], ["--nodes"]),
+    (["simulate", "x", "--nodes", "1x1", "--policy", "fifi"], ["fifi"]),
+    (["simulate", "x", "--nodes", "1x1", "--format", "xls"], ["xls"]),
+    (["simulate", "x", "--nodes", "1x1", "--seed", "-1"], []),
+    (["replay"], ["JOURNAL"]),
+    (["completion", "tcsh"], ["tcsh"]),
+    (["up", "--listen", "0.0.0.0:1"], ["0.0.0.0", "loopback", "ssh"]),
+    (["up", "--listen", "localhost:http"], ["port"]),
+    (["up", "--virtual-gpus", "lots"], ["lots"]),
+    (["up", "--policy", "fifi"], ["fifi"]),
+    (["up", "--fsync", "never"], ["never"]),
+    (["ps", "--server", "ftp://x/y"], ["http://127.0.0.1:8642"]),
+])
+def test_a_wrong_command_line_is_2(offline, arguments, words):
+    if arguments[0] == "up":
+        words = [word if word != "loopback" else "127.0.0.1" for word in words]
+    refused(offline, arguments, 2, *words)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["ps"], ["nodes"], ["events"], ["logs", "1"], ["stop", "1"], ["explain", "1"],
+    ["run", "--", "true"]])
+def test_no_server_is_1_and_says_what_to_do(offline, arguments):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        offline.environment["GYRE_SERVER"] = address
+        refused(offline, arguments, 1, address, "start one with 'gyre up'")
+
+
+@pytest.mark.parametrize("spec, words", [
+    ("command: x\npirority: 3\n", ["pirority", "priority", "line 2"]),
+    ("command: x\nresources: {memory: 16XB}\n", ["16XB"]),
+    ("command: x\ndeadline: 5 parsecs\n", ["deadline"]),
+    ("name: only\n", ["command"]),
+    ("command: [\n", []),
+    ("", []),
+    ("- a\n", []),
+    ("command: x\nnodes: -1\n", ["nodes"]),
+    ("command: x\nbudget: {usd: 1}\n", ["budget"]),
+])
+def test_a_wrong_spec_is_2_and_names_the_place(offline, spec, words):
+    for verb in ("submit", "plan"):
+        refused(offline, [verb, "-"], 2, *words, stdin=spec)
+
+
+def test_wrong_resources_are_2(cloud):
+    refused(cloud, ["run", "--gpu", "H100:80XB:1", "--", "true"], 2, "80XB")
+    refused(cloud, ["run", "--memory", "lots", "--", "true"], 2, "lots")
+    refused(cloud, ["run", "--queue", "nope", "--", "true"], 2, "nope", "default")
+
+
+def test_unknown_jobs_are_1(cloud):
+    for arguments in (["logs", "77"], ["logs", "-f", "77"], ["stop", "77"], ["explain", "77"]):
+        refused(cloud, arguments, 1, "77")
+
+
+def test_help_and_version(offline):
+    assert offline.cli("--version").stdout.startswith("gyre ")
+    assert "gyre up" in offline.cli("--help").stdout
+    for verb in ("up submit run plan ps logs stop explain nodes events simulate replay doctor "
+                 "completion").split():
+        text = offline.cli(verb, "--help").stdout
+        assert "Examples:" in text and f"gyre {verb}" in text, verb
+    assert offline.cli(code=2).stdout == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_parse(offline, shell):
+    script = offline.cli("completion", shell).stdout
+    assert "simulate" in script
+    if shell == "bash":
+        probe = script + '\nCOMP_WORDS=(gyre sim); COMP_CWORD=1; _gyre; echo "${COMPREPLY[@]}"'
+        done = subprocess.run(["bash", "-c", probe], capture_output=True, text=True, check=True)
+        assert done.stdout == "simulate\n"
+
+
+def test_a_second_server_on_the_folder_is_refused(cloud):
+    result = cloud.cli("up", "--listen", "0", code=1)
+    assert "another server" in result.stderr and str(cloud.port) in result.stderr
+
+
+def test_a_port_in_use_is_refused(cloud, program, tmp_path):
+    result = cloud.cli("up", "--listen", cloud.port, "--state", tmp_path / "other", code=1)
+    assert f"port {cloud.port} is in use" in result.stderr and "--listen" in result.stderr
+
+
+def test_a_state_folder_that_cannot_be_is_refused(offline):
+    (offline.folder / "file").write_text("x", encoding="utf-8")
+    result = offline.cli("up", "--listen", "0", "--state", offline.folder / "file", code=1)
+    assert "state folder" in result.stderr
+
+
+def test_a_store_that_is_none_is_refused(offline):
+    offline.state.mkdir()
+    (offline.state / "journal.sqlite").write_bytes(b"no journal at all" * 100)
+    assert offline.cli("up", "--listen", "0", code=1).stderr.count("\n") == 1
+    assert offline.cli("replay", offline.state / "journal.sqlite", code=1).stdout == ""
+    assert offline.cli("replay", offline.folder / "nothing", code=1).stdout == ""
+
+
+def test_the_state_folder_is_the_users_own(cloud):
+    assert os.stat(cloud.state).st_mode & 0o777 == 0o700
+    findings = cloud.json("doctor")["findings"]
+    assert {finding["subject"] for finding in findings} >= {"state folder", "disk", "server", "GPUs"}
+    assert all(finding["level"] in ("ok", "warn") for finding in findings)
+    server = [finding for finding in findings if finding["subject"] == "server"]
+    assert server[0]["level"] == "ok"
