@@ -24,8 +24,9 @@ class Cloud:
         self.environment = {**os.environ, "GYRE_STATE": str(self.state), "NO_COLOR": "1"}
         self.environment.pop("GYRE_SERVER", None)
 
-    def up(self, *options):
-        command = [self.program, "up", "--listen", "0", "--virtual-gpus", "4xH100:80GB", *options]
+    def up(self, *options, port=0):
+        command = [self.program, "up", "--listen", str(port), "--virtual-gpus", "4xH100:80GB",
+                   *options]
         self.process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE,
                                         text=True)
         watchdog = threading.Timer(PATIENCE_S, self.process.kill)

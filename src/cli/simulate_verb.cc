@@ -200,6 +200,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->type_name("auto|openb|philly|csv");
   verb->add_option("--policy", flags->policies, "policies to compare")->type_name("A[,B...]");
   verb->add_option("--seed", flags->seed, "the same seed gives the same run")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   verb->add_option("--limit", flags->limit, "read so many rows at most")
       ->check(CLI::PositiveNumber);

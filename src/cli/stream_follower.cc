@@ -13,7 +13,9 @@
 #include <boost/beast/http/write.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <optional>
 
 #include "cli/http_client.h"
@@ -112,7 +114,7 @@ void Reader::send() {
 
 void Reader::read_header() {
   parser_.emplace();
-  parser_->body_limit(boost::none);
+  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());
   http::async_read_header(*stream_, buffer_, *parser_, [this](error_code failed, std::size_t) {
     if (failed) return retry(failed);
     told_ = false;

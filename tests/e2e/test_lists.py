@@ -15,8 +15,10 @@ def test_ps_tells_states_reasons_and_codes(cloud):
     cloud.wait(running, "running")
     jobs = cloud.json("ps", "-a")["jobs"]
     seen = [(job["id"], job["name"], job["state"], job["reason"], job["exit_code"]) for job in jobs]
-    assert seen == [(1, "good", "succeeded", "completed", 0), (2, "bad", "failed", "task_failed", 1),
-                    (3, "big", "running", None, None), (4, "small", "queued", "WaitingForTurn", None)]
+    assert seen == [(1, "good", "succeeded", "completed", 0),
+                    (2, "bad", "failed", "task_failed", 1),
+                    (3, "big", "running", None, None),
+                    (4, "small", "queued", "WaitingForTurn", None)]
     assert [job["id"] for job in cloud.json("ps")["jobs"]] == [3, 4]
     assert yaml.safe_load(cloud.cli("ps", "-a", "-o", "yaml").stdout)["jobs"] == jobs
     table = cloud.cli("ps", "-a", "-o", "wide").stdout.splitlines()

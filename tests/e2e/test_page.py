@@ -18,7 +18,8 @@ def chromium(tmp_path):
         pytest.skip("chromium is not installed")
 
     def browse(url, *options):
-        return subprocess.run([path, *QUIET, f"--user-data-dir={tmp_path / 'browser'}", *options, url],
+        profile = f"--user-data-dir={tmp_path / 'browser'}"
+        return subprocess.run([path, *QUIET, profile, *options, url],
                               capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
 
     return browse
@@ -35,10 +36,10 @@ def test_a_browser_shows_jobs_reasons_and_nodes(cloud, chromium):
     cloud.wait(cloud.run("--gpu", "4", "--name", "a-running-job", "--", "sleep", "1000"), "running")
     cloud.run("--gpu", "1", "--name", "a-waiting-job", "--", "true")
     url = f"http://127.0.0.1:{cloud.port}/"
-    page = chromium(url, "--virtual-time-budget=4000", "--dump-dom")
+    page = chromium(url, "--timeout=3000", "--dump-dom")
     assert "a-running-job" in page and "a-waiting-job" in page
     assert "waiting for turn" in page
     assert "virtual GPUs" in page
     picture = cloud.folder / "page.png"
-    chromium(url, "--virtual-time-budget=4000", f"--screenshot={picture}", "--window-size=1200,900")
+    chromium(url, "--timeout=3000", f"--screenshot={picture}", "--window-size=1200,900")
     assert picture.stat().st_size > 10_000

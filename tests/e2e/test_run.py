@@ -125,7 +125,7 @@ def test_run_goes_on_when_the_server_is_killed_meanwhile(cloud):
     port = cloud.port
     cloud.end(signal.SIGKILL)
     assert "went away" in run.stderr.readline()
-    cloud.up("--listen", str(port))
+    cloud.up(port=port)
     with open(gate, "w", encoding="utf-8") as writer:
         writer.write("go\n")
     assert run.stdout.read() == "two\n"

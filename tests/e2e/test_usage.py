@@ -144,7 +144,8 @@ def test_a_store_that_is_none_is_refused(offline):
 def test_the_state_folder_is_the_users_own(cloud):
     assert os.stat(cloud.state).st_mode & 0o777 == 0o700
     findings = cloud.json("doctor")["findings"]
-    assert {finding["subject"] for finding in findings} >= {"state folder", "disk", "server", "GPUs"}
+    subjects = {finding["subject"] for finding in findings}
+    assert subjects >= {"state folder", "disk", "server", "GPUs"}
     assert all(finding["level"] in ("ok", "warn") for finding in findings)
     server = [finding for finding in findings if finding["subject"] == "server"]
     assert server[0]["level"] == "ok"
