@@ -183,12 +183,12 @@ std::string policy_help() {
 }  // namespace
 
 void add_simulate_verb(CLI::App& app, Session& session) {
-  auto* verb = add_verb(
-      app, "simulate", "Replay a trace of jobs on a fleet, under one policy or more",
-      "  gyre simulate jobs.csv --nodes 32x8:V100\n"
-      "  gyre simulate pods.csv.gz --format openb --nodes nodes.csv --policy fifo,backfill\n"
-      "  zcat jobs.csv.gz | gyre simulate - --nodes 4x8 -o json" +
-          policy_help());
+  auto* verb =
+      add_verb(app, "simulate", "Replay a trace of jobs on a fleet, under one policy or more",
+               "  gyre simulate jobs.csv --nodes 32x8:V100\n"
+               "  gyre simulate pods.csv.gz --format openb --nodes nodes.csv --policy fifo,easy\n"
+               "  zcat jobs.csv.gz | gyre simulate - --nodes 4x8 -o json" +
+                   policy_help());
   auto flags = std::make_shared<SimulateFlags>();
   verb->add_option("TRACE", flags->trace, "a trace, plain or .gz; '-' for stdin")->required();
   verb->add_option("--nodes", flags->nodes, "a node list, or NODESxGPUS[:MODEL]")
