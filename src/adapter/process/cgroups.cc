@@ -1,7 +1,10 @@
 #include "adapter/process/cgroups.h"
 
+#include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -153,8 +156,8 @@ TaskGroups CgroupHost::plan(const std::string& name, CpuMilli cpu, MemoryMib mem
     if (!parent.empty()) groups.folders.push_back(parent + "/" + name);
   };
   add(unified_);
-  add(cpu_v1_);
-  add(memory_v1_);
+  if (cpu.value > 0 || unified_.empty()) add(cpu_v1_);
+  if (memory.value > 0 || unified_.empty()) add(memory_v1_);
   const auto set = [&](const std::string& parent, const char* file, std::string value) {
     groups.settings.emplace_back(fmt::format("{}/{}/{}", parent, name, file), std::move(value));
   };
@@ -185,10 +188,24 @@ Result<void> create(const TaskGroups& groups) {
   return {};
 }
 
-bool join(const TaskGroups& groups) {
-  return std::all_of(groups.folders.begin(), groups.folders.end(), [](const std::string& folder) {
-    return write_control(folder + "/cgroup.procs", "0").has_value();
-  });
+Forked fork_into(const TaskGroups& groups) {
+  if (!groups.folders.empty()) {
+    const Fd group(::open(groups.folders.front().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    clone_args arguments{};
+    arguments.flags = CLONE_INTO_CGROUP;
+    arguments.exit_signal = SIGCHLD;
+    arguments.cgroup = static_cast<std::uint64_t>(group.get());
+    const long pid = group ? ::syscall(SYS_clone3, &arguments, sizeof arguments) : -1;
+    if (pid >= 0) return {static_cast<pid_t>(pid), 1};
+  }
+  return {::fork(), 0};
+}
+
+bool join(const TaskGroups& groups, std::size_t joined) {
+  for (std::size_t i = joined; i < groups.folders.size(); ++i) {
+    if (!write_control(groups.folders[i] + "/cgroup.procs", "0")) return false;
+  }
+  return true;
 }
 
 bool kill_all(const TaskGroups& groups) {

@@ -70,12 +70,12 @@ bool enter(const Fd& folder, const SupervisorSpec& spec) {
   return ::fchdir(folder.get()) == 0 && ::chdir(kWorkFolder) == 0;
 }
 
-/// Becomes the command; returns only what kept it from it.
-Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor) {
+/// Becomes the command; returns only what kept it from it. It is in the first `joined` groups.
+Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor, std::size_t joined) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != supervisor) return Step::Parent;  // it died before the line above
-  if (!join(spec.groups)) return Step::Groups;
+  if (!join(spec.groups, joined)) return Step::Groups;
   if (!redirect(folder)) return Step::Logs;
   if (!enter(folder, spec)) return Step::Folder;
   ::umask(022);
@@ -104,10 +104,10 @@ Result<pid_t> start_child(const Fd& folder, const SupervisorSpec& spec) {
   const Fd read_end(ends[0]);
   Fd write_end(ends[1]);
   const pid_t supervisor = ::getpid();
-  const pid_t child = ::fork();
+  const auto [child, joined] = fork_into(spec.groups);
   if (child < 0) return os_error("cannot start another process on this node");
   if (child == 0) {
-    const Step step = become(folder, spec, supervisor);
+    const Step step = become(folder, spec, supervisor, joined);
     const Failure failure{step, errno};
     static_cast<void>(!::write(write_end.get(), &failure, sizeof failure));
     ::_exit(127);
