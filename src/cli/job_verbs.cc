@@ -13,6 +13,23 @@
 #include "codec/job_spec_text.h"
 
 namespace gyre::cli {
+
+Outcome<std::string> read_input(const std::string& path) {
+  std::ostringstream text;
+  if (path == "-") {
+    text << std::cin.rdbuf();
+    return text.str();
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path)) {
+    return give_up(
+        kUsage, "cannot read '{}': {}", path,
+        std::filesystem::exists(path) ? "it is no readable file" : "there is no such file");
+  }
+  text << file.rdbuf();
+  return text.str();
+}
+
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -130,22 +147,6 @@ Outcome<int> run_command(const Session& session, const RunOptions& options,
   if (!options.detach) return attach(*client, *id);
   fmt::print("{}\n", *id);
   return kOk;
-}
-
-Outcome<std::string> read_input(const std::string& path) {
-  std::ostringstream text;
-  if (path == "-") {
-    text << std::cin.rdbuf();
-    return text.str();
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) {
-    return give_up(
-        kUsage, "cannot read '{}': {}", path,
-        std::filesystem::exists(path) ? "it is no readable file" : "there is no such file");
-  }
-  text << file.rdbuf();
-  return text.str();
 }
 
 /// The job spec in a file, as a request. JSON is YAML too; the reader finds out which it is.

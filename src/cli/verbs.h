@@ -35,12 +35,16 @@ std::string unknown_option(const CLI::App& verb, const std::string& word);
 void add_server_flags(CLI::App& verb, Session& session);
 void add_output_flag(CLI::App& verb, Session& session);
 
+/// All of a file, or of stdin for "-".
+Outcome<std::string> read_input(const std::string& path);
+
 void add_job_verbs(CLI::App& app, Session& session);     // run, submit, plan, stop
 void add_list_verbs(CLI::App& app, Session& session);    // ps, nodes, explain, events
 void add_log_verb(CLI::App& app, Session& session);      // logs
 void add_server_verbs(CLI::App& app, Session& session);  // up, replay, doctor
 void add_simulate_verb(CLI::App& app, Session& session);
 void add_completion_verb(CLI::App& app, Session& session);
+void add_import_verb(CLI::App& app, Session& session);
 
 /// `action`, when the command line names this verb.
 template <class Action>

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -118,6 +119,17 @@ Result<Json> as_json(const JobSpec& spec) {
   return out;
 }
 
+/// Text of several lines that a block keeps exactly: one line break at its end, none and no space
+/// at its front, nothing that YAML would have to escape.
+bool is_block(const Json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  const bool ends = text.ends_with('\n') && !text.ends_with("\n\n") && text.size() > 2;
+  return ends && text.find('\n') + 1 < text.size() && text[0] != ' ' && text[0] != '\n' &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return c == '\n' || (c >= ' ' && c < '\x7f'); });
+}
+
 void emit(YAML::Emitter& out, const Json& value) {
   if (value.is_object()) {
     out << YAML::BeginMap;
@@ -127,7 +139,8 @@ void emit(YAML::Emitter& out, const Json& value) {
     }
     out << YAML::EndMap;
   } else if (value.is_array()) {
-    out << YAML::Flow << YAML::BeginSeq;
+    const bool blocks = std::any_of(value.begin(), value.end(), is_block);
+    out << (blocks ? YAML::Block : YAML::Flow) << YAML::BeginSeq;
     for (const Json& item : value) emit(out, item);
     out << YAML::EndSeq;
   } else if (value.is_string()) {
@@ -135,6 +148,7 @@ void emit(YAML::Emitter& out, const Json& value) {
     // The emitter does not know that text like 5 or true must be in quotes to stay text.
     const bool plain = plain_scalar_kind(text) == SpecNode::Kind::String;
     if (!plain) out << YAML::DoubleQuoted;
+    if (is_block(value)) out << YAML::Literal;
     out << text;
   } else {
     out << value.dump();
