@@ -1,7 +1,6 @@
 #include "cli/state_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,7 +82,10 @@ Outcome<StateFolder> StateFolder::hold(const std::string& path) {
   if (lock < 0) {
     return give_up(kError, "cannot write in the state folder {}: {}", path, std::strerror(errno));
   }
-  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+  // Of the process, unlike flock()'s: what a killed server was about to start does not keep it.
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  if (fcntl(lock, F_SETLK, &whole) != 0) {
     close(lock);
     const auto url = announced_url(path);
     return give_up(kError,

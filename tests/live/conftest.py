@@ -24,11 +24,13 @@ class Server:
         self.process = None
         self.port = None
 
+    def command(self, *options):
+        options = options or ("--virtual-gpus", "4xH100:80GB")
+        return [self.program, "up", "--listen", "0", "--state", str(self.state), *options]
+
     def start(self, *options):
         """Returns what it says until it is ready."""
-        command = [self.program, "up", "--listen", "0", "--state", str(self.state)]
-        options = options or ("--virtual-gpus", "4xH100:80GB")
-        self.process = subprocess.Popen(command + list(options), stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.command(*options), stderr=subprocess.PIPE, text=True)
         watchdog = threading.Timer(PATIENCE_S, self.process.kill)
         watchdog.start()
         said = []

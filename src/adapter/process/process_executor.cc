@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kDiscardWaitMs = 5'000;
-constexpr int kLockTries = 50;
+constexpr int kLockTries = 200;
 constexpr std::chrono::milliseconds kLockPause{10};
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

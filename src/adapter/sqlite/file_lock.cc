@@ -7,12 +7,26 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace gyre::adapter::sqlite {
 namespace {
+
+constexpr int kTries = 200;
+constexpr std::chrono::milliseconds kPause{10};
+
+/// A writer that was killed leaves its lock, for a moment, to the processes that it was starting.
+bool lock_exclusively(int file) {
+  for (int tries = 1;; ++tries) {
+    if (::flock(file, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK || tries == kTries) return false;
+    std::this_thread::sleep_for(kPause);
+  }
+}
 
 std::string holder(int file) {
   std::array<char, 32> text{};
@@ -32,7 +46,7 @@ Result<FileLock> FileLock::take(const std::string& path) {
                 std::strerror(errno));
   }
   FileLock lock(file);
-  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+  if (!lock_exclusively(file)) {
     if (errno != EWOULDBLOCK) {
       return fail(ErrorKind::Internal, "cannot lock '{}': {}", path, std::strerror(errno));
     }

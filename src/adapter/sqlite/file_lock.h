@@ -7,7 +7,7 @@
 namespace gyre::adapter::sqlite {
 
 /// Keeps other processes, and other owners in this one, out of what `path` stands for. The kernel
-/// takes it back when the process ends, however it ends; the file stays.
+/// takes it back when the process ends, however it ends; the file stays. Waits 2 s for a holder.
 class FileLock {
  public:
   /// Errors: Conflict, with the holder's process id; Internal.
