@@ -1,9 +1,11 @@
 #include "sim/simulate.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -285,6 +287,38 @@ RC_GTEST_PROP(SimulateProperty, TheSameSeedGivesTheSameBytes, ()) {
   for (std::size_t i = 0; i < first_files.size(); ++i) {
     RC_ASSERT(first_files[i].content == second_files[i].content);
   }
+}
+
+/// FNV-1a of all that a run writes.
+std::string fingerprint(const SimulationReport& report) {
+  std::uint64_t hash = 14'695'981'039'346'656'037U;
+  for (const OutputFile& file : output_files(report)) {
+    for (const char c : file.name + file.content) {
+      hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
+    }
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+/// The same bytes from every compiler, build and machine. Where a policy or the report is meant to
+/// change, the values are to be taken anew; from each compiler they must be the same.
+TEST(SimulateDeterminism, TheseInputsGiveTheseBytesEverywhere) {
+  const auto run = [](std::uint64_t seed, const char* policy) {
+    SimulateOptions options;
+    options.trace_path = GYRE_SOURCE_DIR "/data/philly-excerpt.csv";
+    options.nodes = "18x8:P100,8x2:T4";
+    options.policies = policies({policy});
+    options.seed = seed;
+    options.keep_jobs = true;
+    options.faults.mtbf = seconds(2'000'000);
+    options.execution = {seconds(7), seconds(3), seconds(60), seconds(1800)};
+    const auto report = simulate(options);
+    return report ? fingerprint(*report) : report.error().message;
+  };
+  EXPECT_EQ(run(1, "fifo"), "23c836aab026d55e");
+  EXPECT_EQ(run(1, "easy"), "af35b0e7ea687ca2");
+  EXPECT_EQ(run(1, "preemptive"), "9012f6fb5f5654aa");
+  EXPECT_EQ(run(2, "preemptive"), "1529b698de3e2e09");
 }
 
 // --- real traces
