@@ -24,11 +24,15 @@ class Cloud:
         self.environment = {**os.environ, "GYRE_STATE": str(self.state), "NO_COLOR": "1"}
         self.environment.pop("GYRE_SERVER", None)
 
+    def command(self, *options, port=0):
+        """What starts it: with four virtual GPUs unless told otherwise."""
+        options = options or ("--virtual-gpus", "4xH100:80GB")
+        return [self.program, "up", "--listen", str(port), *options]
+
     def up(self, *options, port=0):
-        command = [self.program, "up", "--listen", str(port), "--virtual-gpus", "4xH100:80GB",
-                   *options]
-        self.process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE,
-                                        text=True)
+        """Starts it; returns when it is ready."""
+        self.process = subprocess.Popen(self.command(*options, port=port), env=self.environment,
+                                        stderr=subprocess.PIPE, text=True)
         watchdog = threading.Timer(PATIENCE_S, self.process.kill)
         watchdog.start()
         self.said = ""
@@ -48,6 +52,9 @@ class Cloud:
         self.process.wait(PATIENCE_S)
         self.process.stderr.close()
         self.process = None
+
+    def kill(self):
+        self.end(signal.SIGKILL)
 
     def cli(self, *arguments, stdin=None, code=0, **more):
         """Runs a verb; its result, when it returned `code` (None: any)."""

@@ -1,75 +1,23 @@
 """A server that tests may kill, and the proof that its journal replays to the same commands."""
-import http.client
-import json
 import os
 import select
 import signal
-import subprocess
-import threading
-import time
 
 import pytest
 
-PATIENCE_S = 60  # how long a test waits for what must come; only a failure takes that long
-FINAL = {"succeeded", "failed", "cancelled"}
+from cloud import PATIENCE_S, Cloud
 
 
-class Server:
-    """One `gyre up` on a state folder; may be killed and started again on the same one."""
-
-    def __init__(self, program, folder):
-        self.program = str(program)
-        self.folder = folder
-        self.state = folder / "state"
-        self.process = None
-        self.port = None
-
-    def command(self, *options):
-        options = options or ("--virtual-gpus", "4xH100:80GB")
-        return [self.program, "up", "--listen", "0", "--state", str(self.state), *options]
-
-    def start(self, *options):
-        """Returns what it says until it is ready."""
-        self.process = subprocess.Popen(self.command(*options), stderr=subprocess.PIPE, text=True)
-        watchdog = threading.Timer(PATIENCE_S, self.process.kill)
-        watchdog.start()
-        said = []
-        while not said or "Ctrl-C" not in said[-1]:
-            line = self.process.stderr.readline()
-            assert line, f"the server did not start: {said}"
-            said.append(line)
-            if "on http://" in line:
-                self.port = int(line.rsplit(":", 1)[1])
-        watchdog.cancel()
-        return "".join(said)
-
-    def end(self, how):
-        if self.process is None:
-            return
-        self.process.send_signal(how)
-        self.process.wait(PATIENCE_S)
-        self.process.stderr.close()
-        self.process = None
-
-    def kill(self):
-        self.end(signal.SIGKILL)
-
-    def stop(self):
-        self.end(signal.SIGTERM)
+class Server(Cloud):
+    """A cloud whose jobs are shell scripts; knows which processes belong to its tasks."""
 
     def request(self, method, path, body=None, key=None):
         """Status and content. OSError or HTTPException if the server is gone."""
         headers = {"Content-Type": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        try:
-            text = None if body is None else json.dumps(body)
-            connection.request(method, path, text, headers)
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        finally:
-            connection.close()
+        status, _, content = self.http(method, path, body, headers)
+        return status, content
 
     def submit(self, script, key=None, **spec):
         """The id of a job that runs `script` in a shell."""
@@ -78,30 +26,9 @@ class Server:
         assert status == 201, answer
         return answer["id"]
 
-    def job(self, job_id):
-        status, answer = self.request("GET", f"/v1/jobs/{job_id}")
-        assert status == 200, answer
-        return answer
-
-    def wait(self, job_id, *states):
-        """Waits until the job is in one of the states (default: any final one)."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            job = self.job(job_id)
-            if job["state"] in (states or FINAL):
-                return job
-            assert time.monotonic() < deadline, f"job {job_id} stays {job['state']}"
-            time.sleep(0.01)
-
     def stop_job(self, job_id):
         status, answer = self.request("POST", f"/v1/jobs/{job_id}/actions", {"action": "stop"})
         assert status == 202, answer
-
-    def replay(self):
-        """Proves that the journal's events lead to the journal's commands."""
-        result = subprocess.run([self.program, "replay", str(self.state / "journal.sqlite")],
-                                capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-        assert result.returncode == 0, result.stdout + result.stderr
 
     def tasks_alive(self):
         """Processes that belong to a task of this server, its supervisors included."""
@@ -127,7 +54,7 @@ def server(gyre, tmp_path):
     """Not started yet. In the end nothing of it may be left, and its journal must replay."""
     one = Server(gyre, tmp_path)
     yield one
-    one.stop()
+    one.end()
     one.replay()
     left = one.tasks_alive()
     for pid in left:

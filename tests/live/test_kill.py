@@ -93,7 +93,8 @@ class Clients:
 
 def start_and_kill(server, after_s):
     """A server that may be killed before it is ready."""
-    process = subprocess.Popen(server.command(), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(server.command(), env=server.environment,
+                               stderr=subprocess.DEVNULL)
     killer = threading.Timer(after_s, process.kill)
     killer.start()
     process.wait()
@@ -116,13 +117,13 @@ def live_and_be_killed(server, numbers):
             start_and_kill(server, chance.uniform(0, 0.15))
         keys = [f"{number}-{i}" for i in range(JOBS_PER_LOOP)]
         clients.kind_of.update({key: chance.choice(sorted(KINDS)) for key in keys})
-        server.start()
+        server.up()
         # From before the first request is read to after the last job has ended.
         kill_meanwhile(server, chance.uniform(0, 0.25), lambda: clients.submit_all(keys))
-        server.start()
+        server.up()
         assert clients.submit_all(keys)
         server.kill()
-    server.start()
+    server.up()
     clients.stop_some()
     clients.check()
 
