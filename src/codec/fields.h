@@ -60,6 +60,10 @@ struct EnumNames<StartRule> {
   static constexpr std::array<std::string_view, 2> list{"head_of_line", "backfill"};
 };
 template <>
+struct EnumNames<NodeDuty> {
+  static constexpr std::array<std::string_view, 3> list{"open", "cordoned", "draining"};
+};
+template <>
 struct EnumNames<TaskState> {
   static constexpr std::array<std::string_view, 3> list{"starting", "running", "ended"};
 };
@@ -218,6 +222,16 @@ struct Fields<NodeReturned> {
   static constexpr std::tuple list{Field{"node", &NodeReturned::node}};
 };
 template <>
+struct Fields<NodeDutySet> {
+  static constexpr std::tuple list{Field{"node", &NodeDutySet::node},
+                                   Field{"duty", &NodeDutySet::duty}};
+};
+template <>
+struct Fields<NodeContact> {
+  static constexpr std::tuple list{Field{"node", &NodeContact::node},
+                                   Field{"silent", &NodeContact::silent}};
+};
+template <>
 struct Fields<JobSubmitted> {
   static constexpr std::tuple list{Field{"job", &JobSubmitted::job},
                                    Field{"spec", &JobSubmitted::spec},
@@ -272,7 +286,9 @@ struct Fields<Transition> {
 
 template <>
 struct Fields<NodeState> {
-  static constexpr std::tuple list{Field{"spec", &NodeState::spec}, Field{"up", &NodeState::up}};
+  static constexpr std::tuple list{Field{"spec", &NodeState::spec}, Field{"up", &NodeState::up},
+                                   Field{"duty", &NodeState::duty},
+                                   Field{"silent", &NodeState::silent}};
 };
 template <>
 struct Fields<Reservation::Spare> {
@@ -322,6 +338,14 @@ struct TypeName<NodeLost> {
 template <>
 struct TypeName<NodeReturned> {
   static constexpr std::string_view value = "node_returned";
+};
+template <>
+struct TypeName<NodeDutySet> {
+  static constexpr std::string_view value = "node_duty_set";
+};
+template <>
+struct TypeName<NodeContact> {
+  static constexpr std::string_view value = "node_contact";
 };
 template <>
 struct TypeName<JobSubmitted> {

@@ -42,6 +42,7 @@ static_assert(kDescribesAll<Job> && kDescribesAll<Transition> && kDescribesAll<T
 static_assert(kDescribesAll<PolicySet> && kDescribesAll<QueueSet> && kDescribesAll<NodeJoined>);
 static_assert(kDescribesAll<NodeLost> && kDescribesAll<NodeReturned> &&
               kDescribesAll<JobSubmitted>);
+static_assert(kDescribesAll<NodeDutySet> && kDescribesAll<NodeContact>);
 static_assert(kDescribesAll<JobStopRequested> && kDescribesAll<TaskStarted>);
 static_assert(kDescribesAll<TaskEnded> && kDescribesAll<StartGang> && kDescribesAll<StopGang>);
 static_assert(kDescribesAll<Event> && kDescribesAll<Command> && kDescribesAll<NodeState>);

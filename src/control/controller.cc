@@ -62,8 +62,10 @@ void Controller::on(const NodeJoined& event) {
 
 void Controller::on(const NodeLost& event) {
   if (event.node.value >= cluster_.nodes().size() || !cluster_.node(event.node).up) return;
-  cluster_.set_up(event.node, false);
-  scheduler_.fleet_changed(event.node, false, scene());
+  change_node(event.node, [this](NodeId id) {
+    cluster_.set_up(id, false);
+    cluster_.set_silent(id, false);
+  });
   const ShapeId shape = cluster_.node(event.node).shape;
   const std::vector<JobId> placed = scheduler_.placed(cluster_.shape(shape).partition);
   const TaskExit exit{TaskExit::Kind::Lost, 0, false, event.cause};
@@ -79,8 +81,40 @@ void Controller::on(const NodeLost& event) {
 
 void Controller::on(const NodeReturned& event) {
   if (event.node.value >= cluster_.nodes().size() || cluster_.node(event.node).up) return;
-  cluster_.set_up(event.node, true);
-  scheduler_.fleet_changed(event.node, true, scene());
+  change_node(event.node, [this](NodeId id) { cluster_.set_up(id, true); });
+}
+
+void Controller::on(const NodeDutySet& event) {
+  if (event.node.value >= cluster_.nodes().size()) return;
+  change_node(event.node, [&](NodeId id) { cluster_.set_duty(id, event.duty); });
+  if (event.duty == NodeDuty::Draining) drain(event.node);
+}
+
+void Controller::on(const NodeContact& event) {
+  if (event.node.value >= cluster_.nodes().size() || !cluster_.node(event.node).up) return;
+  change_node(event.node, [&](NodeId id) { cluster_.set_silent(id, event.silent); });
+}
+
+template <class Change>
+void Controller::change_node(NodeId id, Change apply) {
+  const bool before = cluster_.node(id).open();
+  apply(id);
+  const bool after = cluster_.node(id).open();
+  if (before != after) scheduler_.fleet_changed(id, after, scene());
+}
+
+/// What may be preempted leaves the node and queues again.
+void Controller::drain(NodeId id) {
+  const ShapeId shape = cluster_.node(id).shape;
+  const std::vector<JobId> placed = scheduler_.placed(cluster_.shape(shape).partition);
+  for (const JobId job_id : placed) {
+    const Job& job = *jobs_.find(job_id);
+    const bool here = std::any_of(job.placement.begin(), job.placement.end(),
+                                  [id](const TaskPlacement& task) { return task.node == id; });
+    if (here && job.spec.preemptible && is_legal_transition(job.state, Preempting)) {
+      preempt(job_id, {});
+    }
+  }
 }
 
 void Controller::on(const JobSubmitted& event) {
@@ -173,7 +207,7 @@ void Controller::preempt(JobId victim, JobId beneficiary) {
   Job& job = *jobs_.find(victim);
   job.preempted_for = beneficiary;
   job.ending = Termination::Preempted;
-  making_room_[beneficiary].insert(victim);
+  if (beneficiary.value != 0) making_room_[beneficiary].insert(victim);
   set_state(job, Preempting, Termination::Preempted);
   scheduler_.job_stopping(job, partition_of(job));
   job.last_command = emit(StopGang{victim, job.attempt, Termination::Preempted, beneficiary,

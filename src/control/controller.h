@@ -93,6 +93,8 @@ class Controller {
   void on(const NodeJoined& event);
   void on(const NodeLost& event);
   void on(const NodeReturned& event);
+  void on(const NodeDutySet& event);
+  void on(const NodeContact& event);
   void on(const JobSubmitted& event);
   void on(const JobStopRequested& event);
   void on(const TaskStarted& event);
@@ -110,6 +112,9 @@ class Controller {
   void fire_timers();
   void fire_timer(Job& job);
 
+  template <class Change>
+  void change_node(NodeId id, Change apply);
+  void drain(NodeId id);
   void place(JobId id, std::vector<TaskPlacement> placement, StartRule rule);
   void preempt(JobId victim, JobId beneficiary);
   void stop(Job& job, Termination cause);

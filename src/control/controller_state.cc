@@ -51,7 +51,9 @@ ControllerState Controller::state() const {
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
-  for (const Node& node : cluster_.nodes()) state.nodes.push_back({node.spec, node.up});
+  for (const Node& node : cluster_.nodes()) {
+    state.nodes.push_back({node.spec, node.up, node.duty, node.silent});
+  }
   jobs_.for_each([&](const Job& job) { state.jobs.push_back(job); });
   return state;
 }
@@ -70,9 +72,10 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
       return tl::unexpected(added.error());
     }
     core.scheduler_.fleet_joined(id, node.spec, core.scene());
-    if (node.up) continue;
-    core.cluster_.set_up(id, false);
-    core.scheduler_.fleet_changed(id, false, core.scene());
+    core.cluster_.set_up(id, node.up);
+    core.cluster_.set_duty(id, node.duty);
+    core.cluster_.set_silent(id, node.silent);
+    if (!core.cluster_.node(id).open()) core.scheduler_.fleet_changed(id, false, core.scene());
   }
   for (const Job& saved : state.jobs) {
     if (saved.id <= core.jobs_.last() || saved.id > state.last_job) {

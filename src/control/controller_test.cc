@@ -265,6 +265,52 @@ TEST_F(ControllerTest, ALostNodeRetriesItsJobsAndHoldsThoseThatNeedIt) {
   EXPECT_EQ(job(wide).attempt, 2);
 }
 
+TEST_F(ControllerTest, ACordonedNodeKeepsWhatItRunsAndTakesNothingNew) {
+  const NodeId node = add_node(8);
+  const JobId running = submit_running(job_of(1));
+  tell(NodeDutySet{node, NodeDuty::Cordoned});
+  const JobId waiting = submit(job_of(1));
+  EXPECT_EQ(state(running), JobState::Running);
+  EXPECT_EQ(state(waiting), JobState::Queued);
+  EXPECT_EQ(reason(waiting), WaitReason::WaitingForProvisioning);
+  tell(NodeDutySet{node, NodeDuty::Open});
+  EXPECT_EQ(state(waiting), JobState::Starting);
+}
+
+TEST_F(ControllerTest, ADrainedNodeSendsElsewhereWhatMayBePreempted) {
+  const NodeId node = add_node(8);
+  JobSpec movable = job_of(2);
+  movable.preemptible = true;
+  const JobId moved = submit_running(movable);
+  const JobId stays = submit_running(job_of(2));
+  add_node(8);
+  tell(NodeDutySet{node, NodeDuty::Draining});
+  EXPECT_EQ(state(moved), JobState::Preempting);
+  EXPECT_EQ(state(stays), JobState::Running);
+  end_all(moved, {TaskExit::Kind::Signaled, 15, true, ""});
+  EXPECT_EQ(state(moved), JobState::Starting);
+  EXPECT_NE(job(moved).placement.front().node, node);
+  EXPECT_EQ(job(moved).preemptions, 1);
+  end_all(stays);
+  EXPECT_EQ(state(stays), JobState::Succeeded);
+}
+
+TEST_F(ControllerTest, ASilentNodeTakesNothingNewUntilItIsHeardOrReturns) {
+  const NodeId node = add_node(8);
+  const JobId running = submit_running(job_of(1));
+  tell(NodeContact{node, true});
+  const JobId waiting = submit(job_of(1));
+  EXPECT_EQ(state(running), JobState::Running);
+  EXPECT_EQ(state(waiting), JobState::Queued);
+  tell(NodeContact{node, false});
+  EXPECT_EQ(state(waiting), JobState::Starting);
+  tell(NodeContact{node, true});
+  tell(NodeLost{node, "its lease ran out"});
+  tell(NodeContact{node, true});  // what is lost is not silent too
+  tell(NodeReturned{node});
+  EXPECT_TRUE(core_.cluster().node(node).open());
+}
+
 TEST_F(ControllerTest, RetriesBackOffAndEnd) {
   add_node(1);
   JobSpec spec = job_of(1);

@@ -81,6 +81,9 @@ class RandomHistory {
 
   Event::Body node_event() {
     const NodeId id{static_cast<std::uint32_t>(rng_.below(core_.cluster().nodes().size()))};
+    const std::uint64_t die = rng_.below(6);
+    if (die == 0) return NodeDutySet{id, static_cast<NodeDuty>(rng_.below(3))};
+    if (die == 1) return NodeContact{id, rng_.below(2) == 0};
     if (core_.cluster().node(id).up) return NodeLost{id, "heartbeats stopped"};
     return NodeReturned{id};
   }

@@ -55,9 +55,7 @@ Result<void> Cluster::add(NodeId id, const NodeSpec& spec) {
   Node node{
       spec,
       intern({partition_id, spec.gpu_model, spec.gpus, spec.gpu_memory, spec.cpu, spec.memory}),
-      {{}, spec.cpu, spec.memory},
-      true,
-      0};
+      {{}, spec.cpu, spec.memory}};
   std::fill_n(node.free.gpu.begin(), spec.gpus, static_cast<std::int16_t>(kWholeGpu.value));
   nodes_.push_back(std::move(node));
   enter_class(id);
@@ -65,22 +63,36 @@ Result<void> Cluster::add(NodeId id, const NodeSpec& spec) {
   return {};
 }
 
-void Cluster::set_up(NodeId id, bool up) {
+template <class Change>
+void Cluster::change(NodeId id, Change apply) {
   Node& node = nodes_[id.value];
-  if (node.up == up) return;
-  if (up) {
-    node.up = true;
-    enter_class(id);
-    ++partition_of(node).growth;
-  } else {
-    leave_class(id);
-    node.up = false;
-  }
+  Node changed = node;
+  apply(changed);
+  if (node.open() && !changed.open()) leave_class(id);
+  const bool opens = !node.open() && changed.open();
+  node.up = changed.up;
+  node.duty = changed.duty;
+  node.silent = changed.silent;
+  if (!opens) return;
+  enter_class(id);
+  ++partition_of(node).growth;
+}
+
+void Cluster::set_up(NodeId id, bool up) {
+  change(id, [up](Node& node) { node.up = up; });
+}
+
+void Cluster::set_duty(NodeId id, NodeDuty duty) {
+  change(id, [duty](Node& node) { node.duty = duty; });
+}
+
+void Cluster::set_silent(NodeId id, bool silent) {
+  change(id, [silent](Node& node) { node.silent = silent; });
 }
 
 void Cluster::allocate(NodeId id, const Allocation& part) {
   Node& node = nodes_[id.value];
-  if (node.up) leave_class(id);
+  if (node.open()) leave_class(id);
   for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
     std::int16_t& left = node.free.gpu[static_cast<std::size_t>(std::countr_zero(bits))];
     GYRE_ASSERT(left >= part.gpu_milli.value);
@@ -89,12 +101,12 @@ void Cluster::allocate(NodeId id, const Allocation& part) {
   node.free.cpu -= part.cpu;
   node.free.memory -= part.memory;
   GYRE_ASSERT(node.free.cpu.value >= 0 && node.free.memory.value >= 0);
-  if (node.up) enter_class(id);
+  if (node.open()) enter_class(id);
 }
 
 void Cluster::release(NodeId id, const Allocation& part) {
   Node& node = nodes_[id.value];
-  if (node.up) leave_class(id);
+  if (node.open()) leave_class(id);
   for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
     std::int16_t& left = node.free.gpu[static_cast<std::size_t>(std::countr_zero(bits))];
     left = static_cast<std::int16_t>(left + part.gpu_milli.value);
@@ -103,7 +115,7 @@ void Cluster::release(NodeId id, const Allocation& part) {
   node.free.cpu += part.cpu;
   node.free.memory += part.memory;
   GYRE_ASSERT(node.free.cpu <= node.spec.cpu && node.free.memory <= node.spec.memory);
-  if (!node.up) return;
+  if (!node.open()) return;
   enter_class(id);
   ++partition_of(node).growth;
 }

@@ -27,7 +27,7 @@ struct Shape {
   bool operator==(const Shape&) const = default;
 };
 
-/// Nodes that are up, of equal shape and with equal free resources. `free.gpu` is sorted,
+/// Nodes that are open, of equal shape and with equal free resources. `free.gpu` is sorted,
 /// ascending: which device is which does not matter to a decision.
 struct NodeClass {
   ShapeId shape;
@@ -41,13 +41,18 @@ struct Node {
   ShapeId shape;
   Capacity free;  // by device index
   bool up = true;
-  std::uint32_t class_index = 0;  // valid while up
+  NodeDuty duty = NodeDuty::Open;
+  bool silent = false;            // not heard for a while
+  std::uint32_t class_index = 0;  // valid while open
+
+  /// Whether new tasks may be put on it.
+  bool open() const { return up && duty == NodeDuty::Open && !silent; }
 };
 
 /// The fleet and what is free on it, indexed so that a placement looks at each distinct node state
 /// once however many nodes share it.
 ///
-/// Invariants: an up node is in exactly one class, a down node in none; free resources stay between
+/// Invariants: an open node is in exactly one class, any other in none; free resources stay between
 /// zero and the node's shape. Copyable. Not thread-safe. Two clusters that went through different
 /// histories to the same free resources answer every question alike, but for the order of
 /// `classes()`: a choice among classes must end on node ids.
@@ -59,6 +64,8 @@ class Cluster {
 
   /// A node that goes down keeps its allocations until they are released.
   void set_up(NodeId id, bool up);
+  void set_duty(NodeId id, NodeDuty duty);
+  void set_silent(NodeId id, bool silent);
 
   /// Takes exactly `part` from the node. Requires: it is free. O(nodes in the two classes) moves of
   /// 4 bytes, plus one hash of 60 bytes.
@@ -84,7 +91,7 @@ class Cluster {
   /// while this stands still.
   std::uint64_t growth(PartitionId id) const { return partitions_[id.value].growth; }
 
-  /// Free milli-GPUs of the partition's nodes that are up.
+  /// Free milli-GPUs of the partition's nodes that are open.
   std::int64_t free_gpu_milli(PartitionId id) const { return partitions_[id.value].free_gpu_milli; }
 
  private:
@@ -109,6 +116,8 @@ class Cluster {
   Partition& partition_of(const Node& node) {
     return partitions_[shapes_[node.shape.value].partition.value];
   }
+  template <class Change>
+  void change(NodeId id, Change apply);
   void enter_class(NodeId id);
   void leave_class(NodeId id);
   std::uint32_t class_for(const ClassKey& key);

@@ -17,7 +17,7 @@ NodeSpec node(std::int32_t gpus, std::string partition = "") {
   return {"n", std::move(partition), "A100", gpus, {}, {8000}, {8192}, false};
 }
 
-/// Every up node in exactly one class, with equal (sorted) free resources and ascending ids.
+/// Every open node in exactly one class, with equal (sorted) free resources and ascending ids.
 void check_index(Cluster& cluster) {
   std::set<NodeId> seen;
   for (std::uint32_t p = 0; p < cluster.partition_count(); ++p) {
@@ -31,7 +31,7 @@ void check_index(Cluster& cluster) {
       for (const NodeId id : state.nodes) {
         RC_ASSERT(seen.insert(id).second);
         const Node& member = cluster.node(id);
-        RC_ASSERT(member.up && member.shape == state.shape);
+        RC_ASSERT(member.open() && member.shape == state.shape);
         Capacity sorted = member.free;
         std::sort(sorted.gpu.begin(), sorted.gpu.begin() + member.spec.gpus);
         RC_ASSERT(sorted == state.free);
@@ -40,9 +40,9 @@ void check_index(Cluster& cluster) {
     }
     RC_ASSERT(cluster.free_gpu_milli({p}) == free_gpu);
   }
-  const auto up = std::count_if(cluster.nodes().begin(), cluster.nodes().end(),
-                                [](const Node& n) { return n.up; });
-  RC_ASSERT(static_cast<std::int64_t>(seen.size()) == up);
+  const auto open = std::count_if(cluster.nodes().begin(), cluster.nodes().end(),
+                                  [](const Node& n) { return n.open(); });
+  RC_ASSERT(static_cast<std::int64_t>(seen.size()) == open);
 }
 
 RC_GTEST_PROP(Cluster, TheIndexFollowsEveryChangeAndATrialLeavesNoTrace, (std::uint64_t seed)) {
@@ -58,7 +58,10 @@ RC_GTEST_PROP(Cluster, TheIndexFollowsEveryChangeAndATrialLeavesNoTrace, (std::u
     const NodeId id{static_cast<std::uint32_t>(rng.below(count))};
     const std::uint64_t dice = rng.below(5);
     if (dice == 0) {
-      cluster.set_up(id, !cluster.node(id).up);
+      const std::uint64_t which = rng.below(3);
+      if (which == 0) cluster.set_up(id, !cluster.node(id).up);
+      if (which == 1) cluster.set_duty(id, static_cast<NodeDuty>(rng.below(3)));
+      if (which == 2) cluster.set_silent(id, !cluster.node(id).silent);
     } else if (dice == 1 && !held.empty()) {
       cluster.release(held.back().first, held.back().second);
       held.pop_back();

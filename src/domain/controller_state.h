@@ -14,6 +14,8 @@ namespace gyre {
 struct NodeState {
   NodeSpec spec;
   bool up = true;
+  NodeDuty duty = NodeDuty::Open;
+  bool silent = false;
   bool operator==(const NodeState&) const = default;
 };
 

@@ -43,6 +43,19 @@ struct NodeReturned {
   NodeId node;
   bool operator==(const NodeReturned&) const = default;
 };
+/// A person takes a node out of service or back into it; holds whether it is up or not.
+struct NodeDutySet {
+  NodeId node;
+  NodeDuty duty = NodeDuty::Open;
+  bool operator==(const NodeDutySet&) const = default;
+};
+/// A node has not been heard for a while, or is heard again. Meanwhile its tasks may well run, so
+/// they keep what they have, but nothing new is put there.
+struct NodeContact {
+  NodeId node;
+  bool silent = false;
+  bool operator==(const NodeContact&) const = default;
+};
 struct JobSubmitted {
   JobId job;
   JobSpec spec;
@@ -73,8 +86,9 @@ struct TaskEnded {
 struct Event {
   Time at;
   EventSeq seq;
-  using Body = std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned,
-                            JobSubmitted, JobStopRequested, TaskStarted, TaskEnded>;
+  using Body =
+      std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned, NodeDutySet,
+                   NodeContact, JobSubmitted, JobStopRequested, TaskStarted, TaskEnded>;
   Body body;
 
   bool operator==(const Event&) const = default;

@@ -24,6 +24,13 @@ struct NodeSpec {
   bool operator==(const NodeSpec&) const = default;
 };
 
+/// Whether a person lets new tasks onto a node.
+enum class NodeDuty : std::uint8_t {
+  Open,
+  Cordoned,  // no new tasks; what runs goes on
+  Draining,  // as Cordoned, and what may be preempted goes elsewhere
+};
+
 /// Free share of each device, and free CPU and memory.
 struct Capacity {
   std::array<std::int16_t, kGpusPerNodeMax> gpu{};  // milli-GPUs by device index

@@ -10,6 +10,11 @@ Result<void> check_text(std::string_view what, std::string_view text) {
   return fail(ErrorKind::Invalid, "{} holds a NUL byte, which no process can be given", what);
 }
 
+Result<void> check_node(NodeId id, const control::Controller& core) {
+  if (id.value < core.cluster().nodes().size()) return {};
+  return fail(ErrorKind::NotFound, "there is no node {}", id.value);
+}
+
 Result<void> check_stop(JobId id, const control::Controller& core) {
   const Job* job = core.jobs().find(id);
   if (job == nullptr) return fail(ErrorKind::NotFound, "there is no job {}", id.value);
@@ -38,6 +43,7 @@ Result<void> check_launch(const Launch& launch) {
 
 Result<void> check_event(const Event::Body& body, const control::Controller& core) {
   if (const auto* stop = std::get_if<JobStopRequested>(&body)) return check_stop(stop->job, core);
+  if (const auto* duty = std::get_if<NodeDutySet>(&body)) return check_node(duty->node, core);
   if (const auto* joined = std::get_if<NodeJoined>(&body)) {
     const std::size_t next = core.cluster().nodes().size();
     if (joined->node.value == next) return {};

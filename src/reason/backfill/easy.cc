@@ -28,7 +28,7 @@ std::optional<Reservation> reserve(const Question& question, JobId head, const D
 void hold(Trial& trial, const Cluster& cluster, const Reservation& reservation) {
   for (std::size_t i = 0; i < reservation.placement.size(); ++i) {
     const TaskPlacement& task = reservation.placement[i];
-    if (!cluster.node(task.node).up) continue;
+    if (!cluster.node(task.node).open()) continue;
     const Capacity now = cluster.node(task.node).free;
     const Reservation::Spare& then = reservation.free_then[i];
     for (std::uint32_t bits = task.allocation.devices; bits != 0; bits &= bits - 1) {

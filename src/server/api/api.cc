@@ -51,6 +51,8 @@ void Api::add_cluster_routes() {
           return json_response(std::move(out));
         });
   });
+  router_.add("POST", "/v1/nodes/{id}/actions", {},
+              [this](const Call& call) { act_on_node(call); });
   router_.add("GET", "/v1/queues", {}, [this](const Call& call) {
     ask<std::vector<QueueView>>(
         call, [](const auto& core) { return view_queues(core); },

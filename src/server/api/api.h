@@ -43,6 +43,7 @@ class Api {
   void submit_job(const Call& call) const;
   void show_job(const Call& call) const;
   void act_on_job(const Call& call) const;
+  void act_on_node(const Call& call) const;
   void explain_job(const Call& call) const;
   void plan_job(const Call& call) const;
   void list_events(const Call& call) const;

@@ -160,11 +160,19 @@ void write_job(JsonText& out, const JobView& job) {
   out.close('}');
 }
 
+/// What hinders most comes first.
+static std::string state_of(const Node& node) {
+  if (!node.up) return "down";
+  if (node.silent) return "silent";
+  if (node.duty == NodeDuty::Draining) return "draining";
+  return node.duty == NodeDuty::Cordoned ? "cordoned" : "up";
+}
+
 std::vector<NodeView> view_nodes(const control::Controller& core) {
   std::vector<NodeView> views;
   std::uint32_t id = 0;
   for (const Node& node : core.cluster().nodes()) {
-    views.push_back({node.spec, NodeId{id++}, node.up, node.free});
+    views.push_back({node.spec, NodeId{id++}, state_of(node), node.free});
   }
   return views;
 }
@@ -176,7 +184,7 @@ void write_node(JsonText& out, const NodeView& node) {
   out.open('{')
       .member("id", node.id.value)
       .member("name", spec.name)
-      .member("state", node.up ? "up" : "down")
+      .member("state", node.state)
       .member("partition", spec.partition)
       .member("gpu_model", spec.gpu_model)
       .member("gpus", spec.gpus)

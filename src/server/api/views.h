@@ -49,7 +49,7 @@ void write_job(JsonText& out, const JobView& job);
 struct NodeView {
   NodeSpec spec;
   NodeId id;
-  bool up = true;
+  std::string state;  // "up", "cordoned", "draining", "silent" or "down"
   Capacity free;
 };
 std::vector<NodeView> view_nodes(const control::Controller& core);

@@ -113,7 +113,7 @@ void Books::on(const QueueSet& event) {
 
 void Books::on(const NodeJoined& event) {
   if (event.node.value != nodes_.size()) return;
-  NodeBook node{event.spec, true, {}, event.spec.cpu, event.spec.memory};
+  NodeBook node{event.spec, {}, event.spec.cpu, event.spec.memory};
   std::fill_n(node.gpu_free.begin(), event.spec.gpus, kWholeGpu.value);
   nodes_.push_back(std::move(node));
 }
@@ -121,6 +121,7 @@ void Books::on(const NodeJoined& event) {
 void Books::on(const NodeLost& event) {
   if (event.node.value >= nodes_.size()) return;
   nodes_[event.node.value].up = false;
+  nodes_[event.node.value].silent = false;
   for (const JobId id : placed_) {
     JobBook& job = jobs_.at(id);
     for (std::size_t i = 0; i < job.placement.size(); ++i) {
@@ -131,6 +132,15 @@ void Books::on(const NodeLost& event) {
 
 void Books::on(const NodeReturned& event) {
   if (event.node.value < nodes_.size()) nodes_[event.node.value].up = true;
+}
+
+void Books::on(const NodeDutySet& event) {
+  if (event.node.value < nodes_.size()) nodes_[event.node.value].duty = event.duty;
+}
+
+void Books::on(const NodeContact& event) {
+  if (event.node.value >= nodes_.size() || !nodes_[event.node.value].up) return;
+  nodes_[event.node.value].silent = event.silent;
 }
 
 void Books::on(const JobSubmitted& event) {
@@ -240,8 +250,8 @@ void Books::check_gang(const StartGang& start, const JobBook& job) {
       report(Invariant::GangDistinctNodes,
              fmt::format("two tasks of job {} start on node {}", start.job.value, task.node.value));
     }
-    if (task.node.value >= nodes_.size() || !nodes_[task.node.value].up) {
-      report(Invariant::NodeUp, fmt::format("job {} starts on node {}, which is down",
+    if (task.node.value >= nodes_.size() || !nodes_[task.node.value].open()) {
+      report(Invariant::NodeUp, fmt::format("job {} starts on node {}, which takes no tasks",
                                             start.job.value, task.node.value));
       continue;
     }

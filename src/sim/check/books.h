@@ -22,10 +22,14 @@ class Books {
  public:
   struct NodeBook {
     NodeSpec spec;
-    bool up = true;
     std::array<std::int32_t, kGpusPerNodeMax> gpu_free{};  // milli-GPUs by device
     CpuMilli cpu_free{0};
     MemoryMib memory_free{0};
+    bool up = true;
+    NodeDuty duty = NodeDuty::Open;
+    bool silent = false;
+
+    bool open() const { return up && duty == NodeDuty::Open && !silent; }
   };
   struct JobBook {
     std::string queue;
@@ -61,6 +65,8 @@ class Books {
   void on(const NodeJoined& event);
   void on(const NodeLost& event);
   void on(const NodeReturned& event);
+  void on(const NodeDutySet& event);
+  void on(const NodeContact& event);
   void on(const JobSubmitted& event);
   void on(const JobStopRequested&) {}
   void on(const TaskStarted& event);

@@ -40,8 +40,8 @@ void Checker::compare(const control::Controller& core) {
   for (std::size_t i = 0; i < books_.nodes().size(); ++i) {
     const Books::NodeBook& book = books_.nodes()[i];
     const Node& node = core.cluster().node(NodeId{static_cast<std::uint32_t>(i)});
-    bool same = node.up == book.up && node.free.cpu == book.cpu_free &&
-                node.free.memory == book.memory_free;
+    bool same = node.up == book.up && node.open() == book.open() &&
+                node.free.cpu == book.cpu_free && node.free.memory == book.memory_free;
     for (std::size_t gpu = 0; gpu < book.gpu_free.size(); ++gpu) {
       same = same && node.free.gpu[gpu] == book.gpu_free[gpu];
     }

@@ -42,7 +42,7 @@ bool fits(const Books& books, const std::string& partition, const std::vector<Ta
           Extent extent, Which which) {
   std::array<std::int64_t, 1U << kGroupsMax> nodes_by_suited{};
   for (const Books::NodeBook& node : books.nodes()) {
-    if (node.spec.partition != partition || (which == Which::Up && !node.up)) continue;
+    if (node.spec.partition != partition || (which == Which::Up && !node.open())) continue;
     std::size_t suited = 0;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       if (node_has(node, tasks[i].request, extent)) suited |= std::size_t{1} << i;
@@ -69,7 +69,7 @@ bool enough_in_sum(const Books& books, const std::string& partition,
   std::int64_t cpu = 0;
   std::int64_t memory = 0;
   for (const Books::NodeBook& node : books.nodes()) {
-    if (node.spec.partition != partition || !node.up) continue;
+    if (node.spec.partition != partition || !node.open()) continue;
     for (const std::int32_t free : node.gpu_free) gpu += free;
     cpu += node.cpu_free.value;
     memory += node.memory_free.value;
