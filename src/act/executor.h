@@ -30,11 +30,13 @@ Result<TaskKey> parse_task_key(std::string_view text);  // the same, read back
 /// All that a node needs to run a task.
 struct TaskStart {
   TaskKey key;
-  std::vector<std::string> command;                      // argv; never empty
+  std::vector<std::string> command;                      // argv; empty: the image's own
   std::vector<std::pair<std::string, std::string>> env;  // of equal names the last counts
-  std::string working_directory;                         // empty: a folder of the task's own
-  CpuMilli cpu{0};                                       // limits; 0: none
+  std::string working_directory;  // empty: a folder of the task's own, or the image's
+  CpuMilli cpu{0};                // limits; 0: none
   MemoryMib memory{0};
+  ContainerSpec container{};               // without an image: a process of the node
+  std::vector<std::string> gpu_devices{};  // CUDA's name of each that is given to it
 
   bool operator==(const TaskStart&) const = default;
 };
@@ -59,7 +61,7 @@ struct FoundTask {
 class TaskListener {
  public:
   virtual ~TaskListener() = default;
-  virtual void started(const TaskKey& key) = 0;
+  virtual void started(const TaskKey& key, const StartStages& stages) = 0;
   virtual void ended(const TaskKey& key, const TaskExit& exit) = 0;
 };
 

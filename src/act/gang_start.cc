@@ -7,19 +7,20 @@ namespace {
 
 using Env = std::vector<std::pair<std::string, std::string>>;
 
-std::string visible_devices(const Allocation& allocation, const std::vector<std::string>& names) {
-  std::string list;
+std::vector<std::string> devices_of(const Allocation& allocation,
+                                    const std::vector<std::string>& names) {
+  std::vector<std::string> devices;
   for (std::size_t i = 0; i < kGpusPerNodeMax; ++i) {
     if ((allocation.devices >> i & 1) == 0) continue;
-    if (!list.empty()) list += ',';
-    list += i < names.size() ? names[i] : std::to_string(i);
+    devices.push_back(i < names.size() ? names[i] : std::to_string(i));
   }
-  return list;
+  return devices;
 }
 
 void add_devices(Env& env, const Allocation& allocation, const GangPlace& place) {
   // An empty list hides every device; without the variable CUDA would show them all.
-  env.emplace_back("CUDA_VISIBLE_DEVICES", visible_devices(allocation, place.devices));
+  env.emplace_back("CUDA_VISIBLE_DEVICES",
+                   fmt::format("{}", fmt::join(devices_of(allocation, place.devices), ",")));
   env.emplace_back("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
   env.emplace_back("GYRE_GPU_MILLI", std::to_string(allocation.gpu_milli.value));
   if (place.virtual_gpus) env.emplace_back("GYRE_VIRTUAL_GPUS", "1");
@@ -55,7 +56,9 @@ std::vector<TaskStart> task_starts(const StartGang& gang, const Job& job, const 
                     .env = job.spec.launch.env,
                     .working_directory = job.spec.launch.working_directory,
                     .cpu = task.allocation.cpu,
-                    .memory = task.allocation.memory};
+                    .memory = task.allocation.memory,
+                    .container = job.spec.launch.container};
+    if (!place.virtual_gpus) start.gpu_devices = devices_of(task.allocation, place.devices);
     start.env.emplace_back("GYRE_JOB_ID", std::to_string(gang.job.value));
     start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
     start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang.attempt));

@@ -11,6 +11,7 @@
 #include "cli/job_stream.h"
 #include "cli/verbs.h"
 #include "codec/job_spec_text.h"
+#include "domain/image_ref.h"
 
 namespace gyre::cli {
 
@@ -35,7 +36,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct RunOptions {
-  std::string gpu, cpu, memory, name, queue;
+  std::string gpu, cpu, memory, name, queue, image;
   int nodes = 1;
   int priority = -1;
   bool preemptible = false;
@@ -57,7 +58,13 @@ Outcome<std::string> spec_text(const RunOptions& options, const std::vector<std:
   Json spec;
   spec["name"] = options.name.empty() ? name_for(command.front()) : options.name;
   spec["command"] = command;
-  spec["working_directory"] = std::filesystem::current_path().string();
+  if (options.image.empty()) {
+    spec["working_directory"] = std::filesystem::current_path().string();
+  } else {
+    spec["image"] = is_image_path(options.image)
+                        ? std::filesystem::absolute(options.image).lexically_normal().string()
+                        : options.image;
+  }
   if (options.nodes != 1) spec["nodes"] = options.nodes;
   if (!options.gpu.empty()) spec["resources"]["gpu"] = options.gpu;
   if (!options.cpu.empty()) spec["resources"]["cpu"] = options.cpu;
@@ -153,7 +160,10 @@ Outcome<int> run_command(const Session& session, const RunOptions& options,
 Outcome<HttpCall> spec_call(const std::string& path) {
   auto text = read_input(path);
   if (!text) return tl::unexpected(text.error());
-  const auto parsed = codec::parse_job_spec(*text, codec::SpecFormat::Auto);
+  const std::filesystem::path folder =
+      path == "-" ? "." : std::filesystem::absolute(path).parent_path();
+  const std::string base = std::filesystem::absolute(folder).lexically_normal().string();
+  const auto parsed = codec::parse_job_spec(*text, codec::SpecFormat::Auto, base);
   if (!parsed) {
     std::string message = fmt::format("{}: the job spec is not valid", path);
     for (const auto& problem : parsed.error()) message += "\n  " + codec::describe(problem);
@@ -163,6 +173,12 @@ Outcome<HttpCall> spec_call(const std::string& path) {
   call.method = "POST";
   call.content_type = path.ends_with(".json") ? "application/json" : "application/yaml";
   call.body = std::move(*text);
+  if (!parsed->launch.container.image.empty()) {  // its path may have been relative
+    const auto whole = codec::to_json(*parsed);
+    if (!whole) return give_up(kUsage, "{}: {}", path, whole.error().message);
+    call.content_type = "application/json";
+    call.body = *whole;
+  }
   return call;
 }
 
@@ -284,6 +300,9 @@ void add_run(CLI::App& app, Session& session) {
   verb->add_option("--memory", options->memory, "memory: 16GB, 512MB");
   verb->add_option("--nodes", options->nodes, "run on so many nodes at once")->type_name("N");
   verb->add_option("--name", options->name, "the job's name; else the program's");
+  verb->add_option("--image", options->image,
+                   "run in a container of this OCI image: a layout folder, an archive, or a "
+                   "registry's HOST/NAME[:TAG]");
   verb->add_option("--queue", options->queue, "the queue it waits in");
   verb->add_option("--priority", options->priority, "0 to 10, higher first; else 5")
       ->check(CLI::Range(0, 10))

@@ -137,9 +137,44 @@ struct Fields<Retry> {
                                    Field{"backoff_max", &Retry::backoff_max}};
 };
 template <>
+struct EnumNames<ContainerSpec::Network> {
+  static constexpr std::array<std::string_view, 2> list{"host", "none"};
+};
+template <>
+struct Fields<ContainerSpec::Volume> {
+  static constexpr std::tuple list{Field{"source", &ContainerSpec::Volume::source},
+                                   Field{"target", &ContainerSpec::Volume::target},
+                                   Field{"read_only", &ContainerSpec::Volume::read_only}};
+};
+template <>
+struct Fields<ContainerSpec::Tmpfs> {
+  static constexpr std::tuple list{Field{"path", &ContainerSpec::Tmpfs::path},
+                                   Field{"size", &ContainerSpec::Tmpfs::size}};
+};
+template <>
+struct Fields<ContainerSpec> {
+  static constexpr std::tuple list{Field{"image", &ContainerSpec::image},
+                                   Field{"user", &ContainerSpec::user},
+                                   Field{"writable_root", &ContainerSpec::writable_root},
+                                   Field{"network", &ContainerSpec::network},
+                                   Field{"volumes", &ContainerSpec::volumes},
+                                   Field{"tmpfs", &ContainerSpec::tmpfs},
+                                   Field{"secrets", &ContainerSpec::secrets},
+                                   Field{"devices", &ContainerSpec::devices}};
+};
+template <>
 struct Fields<Launch> {
   static constexpr std::tuple list{Field{"command", &Launch::command}, Field{"env", &Launch::env},
-                                   Field{"working_directory", &Launch::working_directory}};
+                                   Field{"working_directory", &Launch::working_directory},
+                                   Field{"container", &Launch::container}};
+};
+template <>
+struct Fields<StartStages> {
+  static constexpr std::tuple list{
+      Field{"received", &StartStages::received}, Field{"image", &StartStages::image},
+      Field{"root", &StartStages::root},         Field{"create", &StartStages::create},
+      Field{"init", &StartStages::init},         Field{"ready", &StartStages::ready},
+      Field{"warm", &StartStages::warm}};
 };
 template <>
 struct Fields<JobSpec> {
@@ -192,7 +227,8 @@ struct Fields<Job> {
                                    Field{"placement", &Job::placement},
                                    Field{"tasks", &Job::tasks},
                                    Field{"ending", &Job::ending},
-                                   Field{"exit", &Job::exit}};
+                                   Field{"exit", &Job::exit},
+                                   Field{"start", &Job::start}};
 };
 
 template <>
@@ -243,9 +279,9 @@ struct Fields<JobStopRequested> {
 };
 template <>
 struct Fields<TaskStarted> {
-  static constexpr std::tuple list{Field{"job", &TaskStarted::job},
-                                   Field{"attempt", &TaskStarted::attempt},
-                                   Field{"rank", &TaskStarted::rank}};
+  static constexpr std::tuple list{
+      Field{"job", &TaskStarted::job}, Field{"attempt", &TaskStarted::attempt},
+      Field{"rank", &TaskStarted::rank}, Field{"stages", &TaskStarted::stages}};
 };
 template <>
 struct Fields<TaskEnded> {

@@ -13,6 +13,7 @@
 #include "codec/job_spec_text.h"
 #include "codec/printable.h"
 #include "codec/spec_tree.h"
+#include "domain/image_ref.h"
 
 namespace gyre::codec {
 namespace {
@@ -51,9 +52,12 @@ bool is_scalar(const SpecNode& node) {
 
 class SpecReader {
  public:
+  explicit SpecReader(std::string_view image_base) : image_base_(image_base) {}
+
   tl::expected<JobSpec, std::vector<SpecProblem>> read(const SpecNode& root) {
     spec_.tasks.resize(1);
-    if (object(root, kFields) && spec_.launch.command.empty() && !has(root, "command")) {
+    const bool read = object(root, kFields);
+    if (read && !has(root, "command") && spec_.launch.container.image.empty()) {
       problem(root, "'command' is missing: say what to run, as in command: python3 train.py");
     }
     if (problems_.empty()) {
@@ -79,11 +83,15 @@ class SpecReader {
   void tenant(const SpecNode& node) { name_into(node, spec_.tenant); }
 
   void image(const SpecNode& node) {
-    if (node.kind == Kind::String && node.text == "host") return;
-    if (node.kind != Kind::String) return expected(node, "the text 'host'");
-    unsupported(node, fmt::format("containers are not supported yet by this version (found '{}'); "
-                                  "use image: host",
-                                  printable(node.text)));
+    if (node.kind != Kind::String) return expected(node, "an image, or the text 'host' for none");
+    if (node.text == "host") return;
+    std::string text = node.text;
+    if (!image_base_.empty() && is_image_path(text) && !text.starts_with('/')) {
+      text = fmt::format("{}/{}", image_base_, text);
+    }
+    const auto image = parse_image_ref(text);
+    if (!image) return problem(node, image.error());
+    spec_.launch.container.image = std::move(text);
   }
 
   void command(const SpecNode& node) {
@@ -153,8 +161,7 @@ class SpecReader {
 
   void priority(const SpecNode& node) { integer(node, kPriorityMin, kPriorityMax, spec_.priority); }
   void preemptible(const SpecNode& node) {
-    if (node.kind != Kind::Bool) return expected(node, "true or false");
-    spec_.preemptible = node.text[0] == 't' || node.text[0] == 'T';
+    if (const auto value = truth(node)) spec_.preemptible = *value;
   }
   void deadline(const SpecNode& node) { positive(node, spec_.deadline.emplace()); }
   void expected_duration(const SpecNode& node) {
@@ -248,6 +255,40 @@ class SpecReader {
     if (!is_scalar(node)) return expected(node, "a text (\"\" for an empty one)");
     if (argument(node)) spec_.launch.env.emplace_back(key.name, node.text);
   }
+  void user(const SpecNode& node) {
+    if (!is_scalar(node)) return expected(node, "a user's number or name");
+    spec_.launch.container.user = node.text;
+  }
+  void read_only(const SpecNode& node) {
+    if (const auto value = truth(node)) spec_.launch.container.writable_root = !*value;
+  }
+  void network(const SpecNode& node) {
+    constexpr std::array<std::string_view, 2> kNetworks{"host", "none"};
+    const auto which = one_of(node, kNetworks);
+    if (which) spec_.launch.container.network = static_cast<ContainerSpec::Network>(*which);
+  }
+  void volumes(const SpecNode& node) {
+    texts(node, [&](const SpecNode& item) {
+      ContainerSpec::Volume volume;
+      if (take(item, parse_volume(item.text), volume)) {
+        spec_.launch.container.volumes.push_back(std::move(volume));
+      }
+    });
+  }
+  void tmpfs(const SpecNode& node) {
+    texts(node, [&](const SpecNode& item) {
+      ContainerSpec::Tmpfs tmpfs;
+      if (take(item, parse_tmpfs(item.text), tmpfs)) {
+        spec_.launch.container.tmpfs.push_back(std::move(tmpfs));
+      }
+    });
+  }
+  void secrets(const SpecNode& node) {
+    texts(node, [&](const SpecNode& item) { spec_.launch.container.secrets.push_back(item.text); });
+  }
+  void devices(const SpecNode& node) {
+    texts(node, [&](const SpecNode& item) { spec_.launch.container.devices.push_back(item.text); });
+  }
   void working_directory(const SpecNode& node) { path_into(node, spec_.launch.working_directory); }
 
   // -- What fields are made of --------------------------------------------------------------------
@@ -333,6 +374,27 @@ class SpecReader {
     return false;
   }
 
+  std::optional<bool> truth(const SpecNode& node) {
+    if (node.kind == Kind::Bool) return node.text[0] == 't' || node.text[0] == 'T';
+    expected(node, "true or false");
+    return std::nullopt;
+  }
+
+  /// Calls `read` for each text of a list.
+  template <class Read>
+  void texts(const SpecNode& node, Read read) {
+    if (node.kind != Kind::List) return expected(node, "a list of texts");
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      within(fmt::format("[{}]", i), [&] {
+        const bool plain = node.items[i].kind == Kind::String &&
+                           std::none_of(node.items[i].text.begin(), node.items[i].text.end(),
+                                        [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+        if (!plain) return expected(node.items[i], "a text without control characters");
+        read(node.items[i]);
+      });
+    }
+  }
+
   bool with_unit(const SpecNode& node, std::string_view what) {
     if (node.kind == Kind::String && plain_scalar_kind(node.text) != Kind::Number) return true;
     expected(node, what);
@@ -407,7 +469,7 @@ class SpecReader {
     }
   }
 
-  static constexpr std::array<KnownField, 15> kFields{{
+  static constexpr std::array<KnownField, 22> kFields{{
       {"name", &SpecReader::name},
       {"image", &SpecReader::image},
       {"command", &SpecReader::command},
@@ -423,6 +485,13 @@ class SpecReader {
       {"tenant", &SpecReader::tenant},
       {"env", &SpecReader::env},
       {"working_directory", &SpecReader::working_directory},
+      {"user", &SpecReader::user},
+      {"read_only", &SpecReader::read_only},
+      {"network", &SpecReader::network},
+      {"volumes", &SpecReader::volumes},
+      {"tmpfs", &SpecReader::tmpfs},
+      {"secrets", &SpecReader::secrets},
+      {"devices", &SpecReader::devices},
   }};
   static constexpr std::array<KnownField, 4> kResources{{
       {"gpu", &SpecReader::gpu},
@@ -442,6 +511,7 @@ class SpecReader {
       {"backoff", &SpecReader::retry_backoff},
   }};
 
+  const std::string_view image_base_;
   JobSpec spec_;
   bool exclusive_ = false;
   std::string path_;
@@ -452,10 +522,11 @@ class SpecReader {
 }  // namespace
 
 tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(std::string_view text,
-                                                               SpecFormat format) {
+                                                               SpecFormat format,
+                                                               std::string_view image_base) {
   const auto root = parse_spec_tree(text, format);
   if (!root) return tl::unexpected(std::vector{root.error()});
-  return SpecReader().read(*root);
+  return SpecReader(image_base).read(*root);
 }
 
 Result<JobSpec> read_job_spec(std::string_view text, SpecFormat format) {

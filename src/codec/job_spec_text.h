@@ -40,9 +40,11 @@ enum class SpecFormat : unsigned char {
 };
 
 /// Reads a job spec (docs/guide/job-spec.md; api/job-spec.schema.json). All problems are found in
-/// one pass. A field that is absent takes the default of JobSpec. Pure, thread-safe, O(text).
+/// one pass. A field that is absent takes the default of JobSpec. An image's relative path is below
+/// `image_base`, an absolute folder; without one it is refused. Pure, thread-safe, O(text).
 tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(std::string_view text,
-                                                               SpecFormat format);
+                                                               SpecFormat format,
+                                                               std::string_view image_base = {});
 
 /// The same for callers that show one message: the problems joined by "; ", each as describe()
 /// prints it.

@@ -89,6 +89,22 @@ Json command_of(const std::vector<std::string>& argv) {
   return shell ? Json(argv[2]) : Json(argv);
 }
 
+/// The fields of a container stand beside the others.
+void add_container(Json& out, const ContainerSpec& container) {
+  const auto texts = [&out](const char* name, const auto& list, auto text) {
+    for (const auto& item : list) out[name].push_back(text(item));
+  };
+  const auto same = [](const std::string& text) { return text; };
+  if (!container.image.empty()) out["image"] = container.image;
+  if (!container.user.empty()) out["user"] = container.user;
+  if (container.writable_root) out["read_only"] = false;
+  if (container.network == ContainerSpec::Network::None) out["network"] = "none";
+  texts("volumes", container.volumes, [](const auto& volume) { return to_string(volume); });
+  texts("tmpfs", container.tmpfs, [](const auto& tmpfs) { return to_string(tmpfs); });
+  texts("secrets", container.secrets, same);
+  texts("devices", container.devices, same);
+}
+
 Result<Json> as_json(const JobSpec& spec) {
   if (spec.tasks.size() != 1) {
     return fail(ErrorKind::Unsupported,
@@ -101,6 +117,7 @@ Result<Json> as_json(const JobSpec& spec) {
     if (!part.empty()) out[name] = std::move(part);
   };
   if (!spec.name.empty()) out["name"] = spec.name;
+  add_container(out, spec.launch.container);
   if (!spec.launch.command.empty()) out["command"] = command_of(spec.launch.command);
   if (spec.tasks[0].count != 1) out["nodes"] = spec.tasks[0].count;
   add("resources", resources_of(spec.tasks[0].request));

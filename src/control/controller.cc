@@ -147,6 +147,7 @@ void Controller::on(const TaskStarted& event) {
   const auto rank = static_cast<std::size_t>(event.rank);
   if (rank >= job->tasks.size() || job->tasks[rank] != TaskState::Starting) return;
   job->tasks[rank] = TaskState::Running;
+  job->start = event.stages;
   if (job->state != Starting) return;
   const auto starting = std::count(job->tasks.begin(), job->tasks.end(), TaskState::Starting);
   if (starting > 0) return;

@@ -70,6 +70,7 @@ struct TaskStarted {
   JobId job;
   std::int32_t attempt = 0;
   std::int32_t rank = 0;
+  StartStages stages{};
   bool operator==(const TaskStarted&) const = default;
 };
 /// A task is over, or could not be started, or its fate is unknown and it is fenced (Kind::Lost).

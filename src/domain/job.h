@@ -61,6 +61,20 @@ struct TaskPlacement {
 
 enum class TaskState : std::uint8_t { Starting, Running, Ended };
 
+/// Where a node spent the time of one task's start. The stages follow each other; a process of the
+/// node has no image and no root.
+struct StartStages {
+  Time received;      // when the node was given the task, by its clock; 0: not told
+  Duration image;     // until the image was there, unpacked
+  Duration root;      // until what the task runs in was made: folder, control groups, mounts
+  Duration create;    // until the runtime had made the container, or the process was forked
+  Duration init;      // until the container's first process ran
+  Duration ready;     // until the task's own command ran
+  bool warm = false;  // it ran in a container that had been made beforehand
+
+  bool operator==(const StartStages&) const = default;
+};
+
 /// How one task ended.
 struct TaskExit {
   enum class Kind : std::uint8_t { Exited, Signaled, StartFailed, Lost };
@@ -95,6 +109,7 @@ struct Job {
   std::vector<TaskState> tasks;            // by rank; empty unless placed
   Termination ending = Termination::None;  // why the current attempt is being stopped or has ended
   TaskExit exit;                           // of the first task that ended badly, else of the last
+  StartStages start;                       // of the task that started last
 
   bool operator==(const Job&) const = default;
 };

@@ -47,6 +47,7 @@ Result<void> validate(const JobSpec& spec) {
     return fail(ErrorKind::Invalid, "priority is {} to {}, not {}", kPriorityMin, kPriorityMax,
                 spec.priority);
   }
+  if (auto valid = validate(spec.launch.container); !valid) return valid;
   const Duration zero{};
   const bool negative = spec.expected_duration.value_or(zero) < zero ||
                         spec.deadline.value_or(zero) < zero || spec.checkpoint.grace < zero ||

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "domain/container.h"
 #include "domain/request.h"
 
 namespace gyre {
@@ -41,9 +42,10 @@ struct Retry {
 
 /// What a node runs. The decision core carries it and never looks inside.
 struct Launch {
-  std::vector<std::string> command;                      // argv; never empty in a live job
+  std::vector<std::string> command;                      // argv; empty: the image's own
   std::vector<std::pair<std::string, std::string>> env;  // in the order given
-  std::string working_directory;                         // empty: the task's own folder
+  std::string working_directory;  // empty: the task's own folder, or the image's
+  ContainerSpec container{};
 
   bool operator==(const Launch&) const = default;
 };

@@ -53,9 +53,11 @@ void Inbox::post(Event::Body body, Done<EventSeq> done) {
   put(Posting{std::move(body), std::move(done)});
 }
 
-void Inbox::started(const act::TaskKey& key) { put(TaskReport{key, std::nullopt}); }
+void Inbox::started(const act::TaskKey& key, const StartStages& stages) {
+  put(TaskReport{key, std::nullopt, stages});
+}
 
-void Inbox::ended(const act::TaskKey& key, const TaskExit& exit) { put(TaskReport{key, exit}); }
+void Inbox::ended(const act::TaskKey& key, const TaskExit& exit) { put(TaskReport{key, exit, {}}); }
 
 Result<void> Inbox::ask(Query query) {
   {

@@ -57,7 +57,7 @@ class Inbox final : public act::TaskListener {
   void shutdown();
 
   // What became of tasks: outside the bounds, since the tasks that run bound it.
-  void started(const act::TaskKey& key) override;
+  void started(const act::TaskKey& key, const StartStages& stages) override;
   void ended(const act::TaskKey& key, const TaskExit& exit) override;
 
   // For the world alone, on the driver's thread.
@@ -74,6 +74,7 @@ class Inbox final : public act::TaskListener {
   struct TaskReport {
     act::TaskKey key;
     std::optional<TaskExit> exit;  // none: it has started
+    StartStages stages;            // where it has
   };
   using Request = std::variant<Submission, Posting, TaskReport>;
 

@@ -35,7 +35,7 @@ class ScriptedExecutor final : public act::Executor {
   void start(const act::TaskStart& task) override {
     note("start " + act::to_string(task.key));
     if (!obedient) return;
-    listener_->started(task.key);
+    listener_->started(task.key, {});
     if (short_lived) listener_->ended(task.key, {});
   }
   void adopt(const act::TaskKey& key) override { note("adopt " + act::to_string(key)); }

@@ -181,7 +181,7 @@ bool World::admit(Inbox::TaskReport& report) const {
     admitted_ =
         Admitted{TaskEnded{key.job, key.attempt, key.rank, std::move(*report.exit)}, release};
   } else {
-    admitted_ = Admitted{TaskStarted{key.job, key.attempt, key.rank}, nullptr};
+    admitted_ = Admitted{TaskStarted{key.job, key.attempt, key.rank, report.stages}, nullptr};
   }
   return true;
 }

@@ -166,9 +166,9 @@ TEST(World, DropsReportsThatTheCoreDoesNotWaitFor) {
   Server server;
   server.start();
   ASSERT_TRUE(server.submit(gpu_job("a")).get());
-  server.inbox.started({{1}, 2, 0});    // no such attempt
-  server.inbox.ended({{7}, 1, 0}, {});  // no such job
-  server.inbox.ended({{1}, 1, 5}, {});  // no such rank
+  server.inbox.started({{1}, 2, 0}, {});  // no such attempt
+  server.inbox.ended({{7}, 1, 0}, {});    // no such job
+  server.inbox.ended({{1}, 1, 5}, {});    // no such rank
   server.inbox.ended({{1}, 1, 0}, {});
   server.inbox.ended({{1}, 1, 0}, {});  // told twice
   EXPECT_TRUE(server.reaches({1}, JobState::Succeeded));
@@ -233,7 +233,7 @@ TEST(World, FencesTheTasksOfALostNode) {
   Server server;
   server.start();
   const JobId id = *server.submit(gpu_job("a")).get();
-  server.inbox.started({id, 1, 0});
+  server.inbox.started({id, 1, 0}, {});
   ASSERT_TRUE(server.reaches(id, JobState::Running));
   EXPECT_TRUE(server.post(NodeLost{NodeId{0}, "test"}).get());
   EXPECT_EQ(server.state_of(id), JobState::Queued);
@@ -251,7 +251,7 @@ control::Controller core_with_history() {
   half.tasks[0].request.gpu_milli = {500};
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(server.submit(half).get());
   EXPECT_TRUE(server.submit(gpu_job("d", 2)).get());
-  server.inbox.started({{1}, 1, 0});
+  server.inbox.started({{1}, 1, 0}, {});
   EXPECT_TRUE(server.reaches({1}, JobState::Running));
   EXPECT_TRUE(server.post(JobStopRequested{{3}}).get());
   server.stop();
@@ -291,7 +291,7 @@ TEST(Inbox, RefusesAtOnceWhenItIsFull) {
   const auto count = [&](const Result<JobId>& id) { refused += id ? 0 : 1; };
   for (int i = 0; i < 5; ++i) inbox.submit(gpu_job("a"), "", count);
   EXPECT_EQ(refused, 3);
-  for (int i = 0; i < 5; ++i) inbox.started({{1}, 1, 0});  // never refused
+  for (int i = 0; i < 5; ++i) inbox.started({{1}, 1, 0}, {});  // never refused
   EXPECT_TRUE(inbox.ask([](const control::Controller&) {}));
   const auto second = inbox.ask([](const control::Controller&) {});
   ASSERT_FALSE(second);

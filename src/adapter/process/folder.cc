@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <ctime>
 
 namespace gyre::process {
 namespace {
@@ -17,6 +18,41 @@ Number number_of(const Records& records, std::string_view name) {
   Number number{};
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
+}
+
+Time clock_now(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
+}
+
+struct Stage {
+  const char* name;
+  Duration StartStages::*member;
+};
+constexpr std::array<Stage, 5> kStages{{{"image_ns", &StartStages::image},
+                                        {"root_ns", &StartStages::root},
+                                        {"create_ns", &StartStages::create},
+                                        {"init_ns", &StartStages::init},
+                                        {"ready_ns", &StartStages::ready}}};
+
+Records records_of(const StartStages& stages) {
+  Records records{{"received_ns", std::to_string(stages.received.ns)},
+                  {"warm", stages.warm ? "1" : "0"}};
+  for (const auto& [name, member] : kStages) {
+    records.emplace_back(name, std::to_string((stages.*member).ns));
+  }
+  return records;
+}
+
+StartStages stages_of(const Records& records) {
+  StartStages stages;
+  stages.received = {number_of<std::int64_t>(records, "received_ns")};
+  stages.warm = value_of(records, "warm") == "1";
+  for (const auto& [name, member] : kStages) {
+    stages.*member = {number_of<std::int64_t>(records, name)};
+  }
+  return stages;
 }
 
 /// nullopt where the file is missing.
@@ -32,7 +68,9 @@ Result<std::optional<Records>> read_records(const Fd& folder, const char* name) 
 std::string SupervisorSpec::encode() const {
   Records records{{"key", key},
                   {"working_directory", working_directory},
-                  {"memory_mib", std::to_string(memory.value)}};
+                  {"memory_mib", std::to_string(memory.value)},
+                  {"asked_at_ns", std::to_string(asked_at.ns)}};
+  for (auto& record : records_of(stages)) records.push_back(std::move(record));
   for (const std::string& argument : command) records.emplace_back("argument", argument);
   for (const std::string& variable : env) records.emplace_back("env", variable);
   groups.add_to(records);
@@ -46,6 +84,8 @@ Result<SupervisorSpec> SupervisorSpec::decode(std::string_view text) {
   spec.key = value_of(*records, "key");
   spec.working_directory = value_of(*records, "working_directory");
   spec.memory = {number_of<std::int64_t>(*records, "memory_mib")};
+  spec.asked_at = {number_of<std::int64_t>(*records, "asked_at_ns")};
+  spec.stages = stages_of(*records);
   for (const auto& [name, value] : *records) {
     if (name == "argument") spec.command.push_back(value);
     if (name == "env") spec.env.push_back(value);
@@ -61,6 +101,16 @@ TaskExit never_ran() {
 
 TaskExit start_failed(const Error& error) {
   return {.kind = TaskExit::Kind::StartFailed, .message = error.message};
+}
+
+Time monotonic_now() { return clock_now(CLOCK_MONOTONIC); }
+Time unix_now() { return clock_now(CLOCK_REALTIME); }
+
+std::string encode(const StartStages& stages) { return encode(records_of(stages)); }
+
+StartStages read_stages(const Fd& folder) {
+  const auto records = read_records(folder, kRunningFile);
+  return records && *records ? stages_of(**records) : StartStages{};
 }
 
 std::string encode(const TaskExit& exit) {

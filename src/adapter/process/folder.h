@@ -19,7 +19,7 @@ inline constexpr const char* kLockFile = "lock";              // flock'ed while 
 inline constexpr const char* kSpecFile = "spec";              // what to run; gone once it runs
 inline constexpr const char* kSupervisorFile = "supervisor";  // its pid, and the control groups
 inline constexpr const char* kStartedFile = "started";        // exists from before the command runs
-inline constexpr const char* kRunningFile = "running";        // exists once the command runs
+inline constexpr const char* kRunningFile = "running";        // once the command runs: the stages
 inline constexpr const char* kStopFile = "stop";              // how it is to be ended
 inline constexpr const char* kExitFile = "exit";              // how it ended; the last word
 inline constexpr const char* kStdoutFile = "stdout.log";
@@ -44,7 +44,9 @@ struct SupervisorSpec {
   std::vector<std::string> command;
   std::vector<std::string> env;  // "NAME=value"
   std::string working_directory;
-  MemoryMib memory{0};  // for messages; the groups keep it
+  MemoryMib memory{0};   // for messages; the groups keep it
+  StartStages stages{};  // those that were over when the supervisor was asked for
+  Time asked_at{};       // when that was, by the machine's monotonic clock
   TaskGroups groups;
 
   std::string encode() const;
@@ -55,8 +57,15 @@ struct SupervisorSpec {
 TaskExit never_ran();
 TaskExit start_failed(const Error& error);
 
+Time monotonic_now();
+Time unix_now();
+
 std::string encode(const TaskExit& exit);
+std::string encode(const StartStages& stages);
 std::string encode(const act::StopOptions& options);
+
+/// Of a task that runs; all zero where they were not written down.
+StartStages read_stages(const Fd& folder);
 
 Result<std::optional<TaskExit>> read_exit(const Fd& folder);
 Result<std::optional<act::StopOptions>> read_stop(const Fd& folder);

@@ -27,12 +27,6 @@ constexpr Duration kDefaultGrace = seconds(10);  // for a bare SIGTERM, as when 
 constexpr Duration kSweepPause = milliseconds(5);
 constexpr Duration kSweepMax = seconds(60);
 
-Time monotonic_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
-}
-
 /// When what is sent to end the task.
 struct StopPlan {
   std::optional<Time> term_at;  // none: SIGTERM has been sent
@@ -119,11 +113,14 @@ SupervisorCode Supervisor::run() {
 
 /// nullopt: it runs.
 std::optional<TaskExit> Supervisor::run_command() {
+  const Time made = monotonic_now();
+  spec_.stages.root = made - spec_.asked_at;
   const auto started = start_child(folder_, spec_);
   if (!started) return start_failed(started.error());
   command_ = *started;
   ::unlinkat(folder_.get(), kSpecFile, 0);  // its secrets are kept no longer than needed
-  const Fd running(::openat(folder_.get(), kRunningFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  spec_.stages.ready = monotonic_now() - made;
+  static_cast<void>(replace_file(folder_, kRunningFile, encode(spec_.stages), Sync::No));
   return std::nullopt;
 }
 

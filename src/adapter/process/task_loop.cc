@@ -182,7 +182,7 @@ TaskLoop::Task* TaskLoop::open_task(const act::TaskKey& key) {
   const std::string path = path_of(key);
   auto folder = open_folder(path);
   if (!folder) return nullptr;
-  const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), IN_CREATE | IN_ONLYDIR);
+  const int watch = ::inotify_add_watch(inotify_.get(), path.c_str(), IN_MOVED_TO | IN_ONLYDIR);
   if (watch < 0) return nullptr;
   Task* task = enter(key);
   task->folder = std::move(*folder);
@@ -270,7 +270,7 @@ void TaskLoop::fence(Task& task) {
 
 void TaskLoop::tell_started(Task& task) {
   if (std::exchange(task.told_started, true)) return;
-  listener_->started(task.key);
+  listener_->started(task.key, read_stages(task.folder));
 }
 
 /// Ends a task for which no supervisor has left a last word.
@@ -336,6 +336,8 @@ SupervisorSpec TaskLoop::spec_of(const act::TaskStart& start) const {
                       .working_directory = start.working_directory,
                       .memory = start.memory,
                       .groups = cgroups_.plan(act::to_string(start.key), start.cpu, start.memory)};
+  spec.stages.received = unix_now();
+  spec.asked_at = monotonic_now();
   const auto set = [&](const std::string& name, const std::string& value) {
     std::erase_if(spec.env, [&](const std::string& one) { return one.starts_with(name + "="); });
     spec.env.push_back(name + "=" + value);

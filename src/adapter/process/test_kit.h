@@ -88,7 +88,7 @@ class NamedPipe {
 /// Keeps what an executor tells, and lets a test wait for it.
 class Recorder final : public act::TaskListener {
  public:
-  void started(const act::TaskKey& key) override {
+  void started(const act::TaskKey& key, const StartStages&) override {
     const std::lock_guard guard(mutex_);
     ++started_[key];
     changed_.notify_all();

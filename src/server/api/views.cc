@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/units.h"
 
 namespace gyre::server {
@@ -62,6 +64,30 @@ void write_request(JsonText& out, const TaskGroup& group) {
       .close('}');
 }
 
+/// Where the last start spent its time. `decide` is known of the first attempt alone: later ones
+/// waited for other reasons too.
+void write_start(JsonText& out, const JobView& job) {
+  const StartStages& start = job.full->start;
+  const auto us = [](Duration duration) { return std::max<std::int64_t>(0, duration.ns) / 1000; };
+  const Time placed = job.full->attempt_started_at;
+  const Duration decide = job.attempt == 1 ? placed - job.submitted_at : Duration{};
+  out.key("start");
+  if (start.received == Time{}) {
+    out.null();
+    return;
+  }
+  out.open('{')
+      .member("decide_us", us(decide))
+      .member("deliver_us", us(start.received - placed))
+      .member("image_us", us(start.image))
+      .member("root_us", us(start.root))
+      .member("create_us", us(start.create))
+      .member("init_us", us(start.init))
+      .member("ready_us", us(start.ready))
+      .member("warm", start.warm)
+      .close('}');
+}
+
 void write_full(JsonText& out, const JobView& job) {
   const JobSpec& spec = job.full->spec;
   out.key("command").open('[');
@@ -73,10 +99,12 @@ void write_full(JsonText& out, const JobView& job) {
     out.key(std::string_view(key).substr(1, key.size() - 2)).value(value);
   }
   out.close('}').member("working_directory", spec.launch.working_directory);
+  out.member("image", spec.launch.container.image.empty() ? "host" : spec.launch.container.image);
   out.key("requests").open('[');
   for (const TaskGroup& group : spec.tasks) write_request(out, group);
   out.close(']').key("placement");
   write_placement(out, job.full->placement, job.nodes);
+  write_start(out, job);
   out.key("exit");
   if (job.full->exit) {
     write_exit(out, *job.full->exit);
@@ -124,7 +152,8 @@ JobView view_job(const control::Controller& core, const Job& job, bool full) {
     view.reason_detail = view.waiting->detail;
   }
   if (full) {
-    view.full = JobView::Full{job.spec, job.placement, std::nullopt};
+    view.full =
+        JobView::Full{job.spec, job.placement, std::nullopt, job.attempt_started_at, job.start};
     if (job.ending != Termination::None && job.attempt > 0) view.full->exit = job.exit;
   }
   return view;

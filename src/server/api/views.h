@@ -39,6 +39,8 @@ struct JobView {
     JobSpec spec;
     std::vector<TaskPlacement> placement;
     std::optional<TaskExit> exit;  // of the latest attempt that ended
+    Time attempt_started_at;
+    StartStages start;
   };
   std::optional<Full> full;  // only in a view of a single job
 };
