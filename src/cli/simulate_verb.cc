@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/units.h"
 #include "cli/verbs.h"
@@ -20,7 +21,7 @@ struct SimulateFlags {
   std::string trace, nodes, format = "auto", policies, out, journal;
   std::string mtbf, mttr, fault_trace, start_latency, stop_latency, restart_overhead, checkpoint;
   std::uint64_t seed = 1;
-  std::uint64_t limit = 0;
+  std::optional<std::uint64_t> limit;
   bool skip_bad_rows = false;
   bool check = false;
 };
@@ -101,7 +102,7 @@ Outcome<sim::SimulateOptions> read_flags(const SimulateFlags& flags) {
   options.nodes = flags.nodes;
   options.format = flags.format;
   options.seed = flags.seed;
-  if (flags.limit > 0) options.limit = flags.limit;
+  options.limit = flags.limit;
   options.skip_bad_rows = flags.skip_bad_rows;
   options.check = flags.check;
   options.keep_jobs = !flags.out.empty();
@@ -119,6 +120,9 @@ Outcome<sim::SimulateOptions> read_flags(const SimulateFlags& flags) {
   if (!flags.journal.empty() && options.policies.size() != 1) {
     return give_up(kUsage, "--journal keeps one run: give one policy, found {}",
                    options.policies.size());
+  }
+  if (const auto valid = sim::validate(options); !valid) {
+    return give_up(kUsage, "{}", valid.error().message);
   }
   return options;
 }
@@ -203,7 +207,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   verb->add_option("--limit", flags->limit, "read so many rows at most")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::NonNegativeNumber);
   verb->add_flag("--skip-bad-rows", flags->skip_bad_rows,
                  "count malformed rows, do not refuse them");
   verb->add_flag("--check", flags->check, "verify every invariant after every event");

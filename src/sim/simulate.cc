@@ -66,45 +66,6 @@ class Watch final : public control::Observer {
   Inputs inputs_;
 };
 
-Result<void> check_options(const SimulateOptions& options) {
-  if (options.policies.empty()) {
-    return fail(ErrorKind::Invalid, "no policy is given; name one or more with --policy");
-  }
-  std::vector<std::string> names;
-  for (const PolicySpec& policy : options.policies) names.push_back(policy.name);
-  std::sort(names.begin(), names.end());
-  const auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice != names.end()) {
-    return fail(ErrorKind::Invalid, "the policy '{}' is given twice", *twice);
-  }
-  const ExecutionOptions& costs = options.execution;
-  for (const Duration cost : {costs.start_latency, costs.stop_latency, costs.restart_overhead,
-                              costs.checkpoint_interval.value_or(seconds(1))}) {
-    if (cost.ns < 0 || cost > kLatencyMax) {
-      return fail(ErrorKind::Invalid,
-                  "a latency, overhead or interval of {} is out of bounds; 0 "
-                  "to a year is possible",
-                  format_duration(cost));
-    }
-  }
-  if (options.execution.checkpoint_interval == Duration{0}) {
-    return fail(ErrorKind::Invalid, "a checkpoint interval cannot be 0; leave it out for none");
-  }
-  const FaultOptions& faults = options.faults;
-  if (faults.mtbf && !faults.trace_path.empty()) {
-    return fail(ErrorKind::Invalid, "failures come by rate or from a fault trace, not both");
-  }
-  for (const Duration mean : {faults.mtbf.value_or(seconds(1)), faults.mttr}) {
-    if (mean.ns <= 0 || mean > kSpanMax) {
-      return fail(ErrorKind::Invalid,
-                  "a mean time between failures or to repair of {} is out of "
-                  "bounds; it must be above 0 and at most 100 years",
-                  format_duration(mean));
-    }
-  }
-  return {};
-}
-
 Result<FailureModel> make_failures(const SimulateOptions& options, const Fleet& fleet,
                                    std::vector<std::string>& notes) {
   const auto nodes = static_cast<std::uint32_t>(fleet.nodes.size());
@@ -239,8 +200,48 @@ void describe_fleet(const Fleet& fleet, FleetSummary& summary) {
 
 }  // namespace
 
+Result<void> validate(const SimulateOptions& options) {
+  if (options.policies.empty()) {
+    return fail(ErrorKind::Invalid, "no policy is given; name one or more with --policy");
+  }
+  std::vector<std::string> names;
+  for (const PolicySpec& policy : options.policies) names.push_back(policy.name);
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) {
+    return fail(ErrorKind::Invalid, "the policy '{}' is given twice", *twice);
+  }
+  if (auto shape = check_shape(options.nodes); !shape) return shape;
+  const ExecutionOptions& costs = options.execution;
+  for (const Duration cost : {costs.start_latency, costs.stop_latency, costs.restart_overhead,
+                              costs.checkpoint_interval.value_or(seconds(1))}) {
+    if (cost.ns < 0 || cost > kLatencyMax) {
+      return fail(ErrorKind::Invalid,
+                  "a latency, overhead or interval of {} is out of bounds; 0 "
+                  "to a year is possible",
+                  format_duration(cost));
+    }
+  }
+  if (options.execution.checkpoint_interval == Duration{0}) {
+    return fail(ErrorKind::Invalid, "a checkpoint interval cannot be 0; leave it out for none");
+  }
+  const FaultOptions& faults = options.faults;
+  if (faults.mtbf && !faults.trace_path.empty()) {
+    return fail(ErrorKind::Invalid, "failures come by rate or from a fault trace, not both");
+  }
+  for (const Duration mean : {faults.mtbf.value_or(seconds(1)), faults.mttr}) {
+    if (mean.ns <= 0 || mean > kSpanMax) {
+      return fail(ErrorKind::Invalid,
+                  "a mean time between failures or to repair of {} is out of "
+                  "bounds; it must be above 0 and at most 100 years",
+                  format_duration(mean));
+    }
+  }
+  return {};
+}
+
 Result<SimulationReport> simulate(const SimulateOptions& options) {
-  if (auto valid = check_options(options); !valid) return tl::unexpected(valid.error());
+  if (auto valid = validate(options); !valid) return tl::unexpected(valid.error());
   SimulationReport report;
   const auto setting = make_setting(options, report.notes);
   if (!setting) return tl::unexpected(setting.error());

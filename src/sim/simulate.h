@@ -58,6 +58,10 @@ struct SimulateOptions {
   Surroundings surroundings;
 };
 
+/// Whether the options are such that a run can begin, as far as they say it themselves: no file is
+/// opened. Errors: Invalid.
+Result<void> validate(const SimulateOptions& options);
+
 /// Replays a trace of jobs on a fleet of nodes under each policy. Two calls with equal inputs give
 /// equal reports but for wall_s and peak_rss_mib. Errors: Invalid for a trace, fleet or option that
 /// is wrong (with file, line and column), Internal for a broken invariant and for a journal that

@@ -1,6 +1,8 @@
 """Wrong use of every verb: one clear error, the right exit code, nothing on stdout."""
+import contextlib
 import os
 import socket
+import sqlite3
 import subprocess
 
 import pytest
@@ -44,6 +46,13 @@ def refused(one, arguments, code, *words, **more):
     (["simulate", "x", "--nodes", "1x1", "--policy", "fifi"], ["fifi"]),
     (["simulate", "x", "--nodes", "1x1", "--format", "xls"], ["xls"]),
     (["simulate", "x", "--nodes", "1x1", "--seed", "-1"], []),
+    (["simulate", "x", "--nodes", "0x1"], ["0x1"]),
+    (["simulate", "x", "--nodes", "1x99"], ["1x99", "16"]),
+    (["simulate", "x", "--nodes", "1x1", "--policy", "fifo,fifo"], ["twice"]),
+    (["simulate", "x", "--nodes", "1x1", "--mtbf", "0s"], ["above 0"]),
+    (["simulate", "x", "--nodes", "1x1", "--mtbf", "5 parsecs"], ["--mtbf", "5 parsecs", "1h30m"]),
+    (["simulate", "x", "--nodes", "1x1", "--mtbf", "1h", "--fault-trace", "y"], ["not both"]),
+    (["simulate", "x", "--nodes", "1x1", "--limit", "-1"], []),
     (["replay"], ["JOURNAL"]),
     (["completion", "tcsh"], ["tcsh"]),
     (["up", "--listen", "0.0.0.0:1"], ["0.0.0.0", "loopback", "ssh"]),
@@ -139,6 +148,17 @@ def test_a_store_that_is_none_is_refused(offline):
     assert offline.cli("up", "--listen", "0", code=1).stderr.count("\n") == 1
     assert offline.cli("replay", offline.state / "journal.sqlite", code=1).stdout == ""
     assert offline.cli("replay", offline.folder / "nothing", code=1).stdout == ""
+
+
+def test_a_store_from_a_newer_version_is_refused_and_left_as_it_was(cloud):
+    cloud.end()
+    with contextlib.closing(sqlite3.connect(cloud.state / "journal.sqlite")) as store:
+        version = store.execute("PRAGMA user_version").fetchone()[0]
+        store.execute("PRAGMA user_version = 99")
+        for verb in (["up", "--listen", "0"], ["replay", cloud.state / "journal.sqlite"]):
+            result = refused(cloud, verb, 1, "version 99", "use the newer Gyre")
+            assert result.stderr.count("\n") == 1
+        store.execute(f"PRAGMA user_version = {version}")
 
 
 def test_the_state_folder_is_the_users_own(cloud):

@@ -56,11 +56,10 @@ std::optional<std::vector<Part>> parse_parts(std::string_view shape) {
   return parts;
 }
 
-Result<Fleet> build(const std::vector<Part>& parts, std::string_view shape) {
-  Fleet fleet;
+Result<void> check(const std::vector<Part>& parts, std::string_view shape) {
+  std::int64_t nodes = 0;
   for (const Part& part : parts) {
-    if (part.nodes < 1 || part.nodes > kNodesMax ||
-        fleet.nodes.size() + static_cast<std::size_t>(part.nodes) > kNodesMax) {
+    if (part.nodes < 1 || part.nodes > kNodesMax || nodes + part.nodes > kNodesMax) {
       return fail(ErrorKind::Invalid, "the shape '{}' has no node, or more than {}", shape,
                   kNodesMax);
     }
@@ -70,6 +69,14 @@ Result<Fleet> build(const std::vector<Part>& parts, std::string_view shape) {
                   "possible",
                   shape, part.gpus, kGpusPerNodeMax);
     }
+    nodes += part.nodes;
+  }
+  return {};
+}
+
+Fleet build(const std::vector<Part>& parts) {
+  Fleet fleet;
+  for (const Part& part : parts) {
     for (std::int64_t i = 0; i < part.nodes; ++i) {
       fleet.nodes.push_back({fmt::format("node-{}", fleet.nodes.size()), "",
                              std::string(part.model), static_cast<std::int32_t>(part.gpus),
@@ -204,7 +211,13 @@ Result<Fleet> parse_shape(std::string_view shape) {
                 "or 10x8:A100,4x4:T4",
                 shape);
   }
-  return build(*parts, shape);
+  if (auto checked = check(*parts, shape); !checked) return tl::unexpected(checked.error());
+  return build(*parts);
+}
+
+Result<void> check_shape(std::string_view nodes) {
+  const auto parts = parse_parts(nodes);
+  return parts ? check(*parts, nodes) : Result<void>();
 }
 
 Result<Fleet> read_node_list(std::unique_ptr<ByteSource> source, std::string name) {

@@ -31,6 +31,9 @@ struct Fleet {
 /// Errors: Invalid, with the grammar.
 Result<Fleet> parse_shape(std::string_view shape);
 
+/// Whether `nodes`, if it reads as a shape, is one that can be. Errors: Invalid.
+Result<void> check_shape(std::string_view nodes);
+
 /// A node list with a header: openb's (sn,cpu_milli,memory_mib,gpu,model), Gyre's own
 /// (name,gpus[,gpu_model,gpu_memory,cpu,memory,partition]), or philly_vc.csv (vc,node num: nodes of
 /// 8 GPUs in a partition of the virtual cluster's name). Errors: Invalid with file, line, column.
