@@ -56,6 +56,12 @@ struct EnumNames<PolicySpec::Backfill> {
   static constexpr std::array<std::string_view, 2> list{"none", "easy"};
 };
 template <>
+struct EnumNames<PolicySpec::Placement> {
+  static constexpr std::array<std::string_view, 8> list{
+      "best_fit",          "random", "dot_product", "gpu_clustering", "gpu_packing",
+      "weighted_best_fit", "fgd",    "lookahead"};
+};
+template <>
 struct EnumNames<StartRule> {
   static constexpr std::array<std::string_view, 2> list{"head_of_line", "backfill"};
 };
@@ -89,7 +95,8 @@ template <>
 struct Fields<PolicySpec> {
   static constexpr std::tuple list{
       Field{"name", &PolicySpec::name}, Field{"order", &PolicySpec::order},
-      Field{"backfill", &PolicySpec::backfill}, Field{"preemption", &PolicySpec::preemption}};
+      Field{"backfill", &PolicySpec::backfill}, Field{"preemption", &PolicySpec::preemption},
+      Field{"placement", &PolicySpec::placement}};
 };
 template <>
 struct Fields<QueueSpec> {
@@ -321,6 +328,18 @@ struct Fields<Transition> {
 };
 
 template <>
+struct Fields<DemandKind> {
+  static constexpr std::tuple list{Field{"request", &DemandKind::request},
+                                   Field{"tasks", &DemandKind::tasks}};
+};
+template <>
+struct Fields<DemandMix> {
+  static constexpr std::tuple list{Field{"seen", &DemandMix::seen},
+                                   Field{"tasks_seen", &DemandMix::tasks_seen},
+                                   Field{"tasks_unpublished", &DemandMix::tasks_unpublished},
+                                   Field{"published", &DemandMix::published}};
+};
+template <>
 struct Fields<NodeState> {
   static constexpr std::tuple list{Field{"spec", &NodeState::spec}, Field{"up", &NodeState::up},
                                    Field{"duty", &NodeState::duty},
@@ -348,7 +367,8 @@ struct Fields<ControllerState> {
                                    Field{"partitions", &ControllerState::partitions},
                                    Field{"queues", &ControllerState::queues},
                                    Field{"nodes", &ControllerState::nodes},
-                                   Field{"reservations", &ControllerState::reservations}};
+                                   Field{"reservations", &ControllerState::reservations},
+                                   Field{"demand_mix", &ControllerState::demand_mix}};
 };
 
 template <>

@@ -45,7 +45,15 @@ std::optional<Time> Controller::next_wakeup() const {
 // --- events
 // ---------------------------------------------------------------------------------------
 
-void Controller::on(const PolicySet& event) { scheduler_.set_policy(event.policy, scene()); }
+void Controller::on(const PolicySet& event) {
+  scheduler_.set_policy(event.policy, scene());
+  if (!scheduler_.learns()) {
+    demand_mix_ = {};
+  } else if (demand_mix_ == DemandMix{}) {
+    jobs_.for_each([this](const Job& job) { learn(job.spec); });
+  }
+  scheduler_.learn(demand_mix_.published);
+}
 
 void Controller::on(const QueueSet& event) {
   const auto known = queue_partitions_.find(event.queue.name);
@@ -132,6 +140,7 @@ void Controller::on(const JobSubmitted& event) {
   if (!scheduler_.enqueue(job, *partition, scene())) {
     return end(job, Failed, Termination::NeverFits);
   }
+  if (scheduler_.learns()) learn(job.spec);
   if (job.spec.deadline) timers_.emplace(saturating_add(now_, *job.spec.deadline), job.id);
 }
 
@@ -164,6 +173,10 @@ void Controller::on(const TaskEnded& event) {
       event.exit.kind == TaskExit::Kind::Exited || event.exit.kind == TaskExit::Kind::Signaled;
   if (ran) on(TaskStarted{event.job, event.attempt, event.rank});  // what ended had started
   end_task(*job, event.rank, event.exit);
+}
+
+void Controller::learn(const JobSpec& spec) {
+  if (gyre::learn(demand_mix_, spec.tasks)) scheduler_.learn(demand_mix_.published);
 }
 
 // --- time

@@ -109,6 +109,7 @@ class Controller {
   void end(Job& job, JobState final_state, Termination cause);
   void forget_oldest();
   void queue(Job& job);
+  void learn(const JobSpec& spec);
   void fire_timers();
   void fire_timer(Job& job);
 
@@ -135,6 +136,7 @@ class Controller {
   reason::Scheduler scheduler_;
   std::set<std::pair<Time, JobId>> timers_;       // holds and deadlines
   std::map<JobId, std::set<JobId>> making_room_;  // beneficiary -> jobs being preempted for it
+  DemandMix demand_mix_;                          // learned while placement wants it
   std::deque<JobId> finished_;                    // by time of ending
   Decisions decisions_;
 };

@@ -47,7 +47,8 @@ ControllerState Controller::state() const {
                         queues_,
                         {},
                         {},
-                        scheduler_.reservations()};
+                        scheduler_.reservations(),
+                        demand_mix_};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
@@ -64,6 +65,8 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
   core.seq_ = state.seq;
   core.last_command_ = state.last_command;
   core.scheduler_.set_policy(state.policy, core.scene());
+  core.demand_mix_ = state.demand_mix;
+  core.scheduler_.learn(state.demand_mix.published);
   for (const std::string& name : state.partitions) core.cluster_.partition(name);
   for (const QueueSpec& queue : state.queues) core.on(QueueSet{queue});
   for (const NodeState& node : state.nodes) {

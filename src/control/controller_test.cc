@@ -586,7 +586,10 @@ TEST_P(ControllerProperty, RandomWorldsKeepTheBooksAndRestoredCoresDecideAlike) 
 
 INSTANTIATE_TEST_SUITE_P(Policies, ControllerProperty,
                          ::testing::Values("fifo", "easy", "priority", "priority-easy",
-                                           "preemptive"));
+                                           "preemptive", "priority-easy+random",
+                                           "preemptive+dot-product", "preemptive+gpu-clustering",
+                                           "easy+gpu-packing", "easy+weighted-best-fit",
+                                           "preemptive+fgd", "preemptive+lookahead"));
 
 }  // namespace
 }  // namespace gyre::control

@@ -25,8 +25,15 @@ void sort_devices(Capacity& capacity, std::int32_t gpus) {
 
 }  // namespace
 
+std::optional<ResidentKind> resident_kind(std::int32_t devices, GpuMilli gpu_milli) {
+  using enum ResidentKind;
+  if (devices == 0) return std::nullopt;
+  if (gpu_milli < kWholeGpu) return Share;
+  return devices == 1 ? One : devices == 2 ? Two : devices <= 4 ? Four : Eight;
+}
+
 std::size_t Cluster::ClassKeyHash::operator()(const ClassKey& key) const noexcept {
-  std::uint64_t hash = key.shape.value;
+  std::uint64_t hash = key.shape.value | std::uint64_t{key.resident} << 32;
   const auto mix = [&hash](std::uint64_t word) {
     hash = (std::rotl(hash, 23) ^ word) * 0x9e3779b97f4a7c15ULL;
   };
@@ -98,6 +105,7 @@ void Cluster::allocate(NodeId id, const Allocation& part) {
     GYRE_ASSERT(left >= part.gpu_milli.value);
     left = static_cast<std::int16_t>(left - part.gpu_milli.value);
   }
+  count_resident(node, part, 1);
   node.free.cpu -= part.cpu;
   node.free.memory -= part.memory;
   GYRE_ASSERT(node.free.cpu.value >= 0 && node.free.memory.value >= 0);
@@ -112,6 +120,7 @@ void Cluster::release(NodeId id, const Allocation& part) {
     left = static_cast<std::int16_t>(left + part.gpu_milli.value);
     GYRE_ASSERT(left <= kWholeGpu.value);
   }
+  count_resident(node, part, -1);
   node.free.cpu += part.cpu;
   node.free.memory += part.memory;
   GYRE_ASSERT(node.free.cpu <= node.spec.cpu && node.free.memory <= node.spec.memory);
@@ -136,6 +145,32 @@ Allocation Cluster::pick(NodeId id, const Request& request, std::int16_t device_
   return part;
 }
 
+void Cluster::count_resident(Node& node, const Allocation& part, int by) {
+  const auto kind = resident_kind(std::popcount(part.devices), part.gpu_milli);
+  if (!kind) return;
+  std::uint16_t& count = node.residents[static_cast<std::size_t>(*kind)];
+  count = static_cast<std::uint16_t>(count + by);
+}
+
+std::uint8_t Cluster::resident_mask(const Node& node) const {
+  std::uint8_t mask = 0;
+  for (std::size_t kind = 0; residents_apart_ && kind < kResidentKinds; ++kind) {
+    if (node.residents[kind] > 0) mask = static_cast<std::uint8_t>(mask | 1U << kind);
+  }
+  return mask;
+}
+
+void Cluster::tell_residents_apart(bool apart) {
+  if (residents_apart_ == apart) return;
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].open()) leave_class({i});
+  }
+  residents_apart_ = apart;
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].open()) enter_class({i});
+  }
+}
+
 PartitionId Cluster::partition(const std::string& name) {
   for (std::uint32_t i = 0; i < partitions_.size(); ++i) {
     if (partitions_[i].name == name) return {i};
@@ -157,7 +192,7 @@ ShapeId Cluster::intern(const Shape& shape) {
 
 void Cluster::enter_class(NodeId id) {
   Node& node = nodes_[id.value];
-  ClassKey key{node.shape, node.free};
+  ClassKey key{node.shape, node.free, resident_mask(node)};
   sort_devices(key.free, node.spec.gpus);
   node.class_index = class_for(key);
   partition_of(node).free_gpu_milli += gpu_milli_sum(node.free);
@@ -192,6 +227,8 @@ std::uint32_t Cluster::class_for(const ClassKey& key) {
   NodeClass& node_class = classes_[index];
   node_class.shape = key.shape;
   node_class.free = key.free;
+  node_class.resident = key.resident;
+  node_class.serial = ++last_serial_;
   node_class.position = static_cast<std::uint32_t>(listed.size());
   listed.push_back(index);
   found->second = index;
@@ -204,7 +241,7 @@ void Cluster::drop_class(std::uint32_t index) {
   listed[node_class.position] = listed.back();
   classes_[listed.back()].position = node_class.position;
   listed.pop_back();
-  class_index_.erase({node_class.shape, node_class.free});
+  class_index_.erase({node_class.shape, node_class.free, node_class.resident});
   unused_classes_.push_back(index);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -32,9 +33,18 @@ struct Shape {
 struct NodeClass {
   ShapeId shape;
   Capacity free;
+  std::uint8_t resident = 0;   // bit k: runs a task of ResidentKind k; 0 unless told apart
+  std::uint64_t serial = 0;    // of this state's coming into being; never reused in a cluster
   std::vector<NodeId> nodes;   // ascending, never empty while the class lives
   std::uint32_t position = 0;  // in its partition's list
 };
+
+/// Tasks by how many devices they hold. Two and Four stand for all up to that size.
+enum class ResidentKind : std::uint8_t { Share, One, Two, Four, Eight };
+inline constexpr std::size_t kResidentKinds = 5;
+
+/// None for a task without devices.
+std::optional<ResidentKind> resident_kind(std::int32_t devices, GpuMilli gpu_milli);
 
 struct Node {
   NodeSpec spec;
@@ -42,8 +52,9 @@ struct Node {
   Capacity free;  // by device index
   bool up = true;
   NodeDuty duty = NodeDuty::Open;
-  bool silent = false;            // not heard for a while
-  std::uint32_t class_index = 0;  // valid while open
+  bool silent = false;                                    // not heard for a while
+  std::uint32_t class_index = 0;                          // valid while open
+  std::array<std::uint16_t, kResidentKinds> residents{};  // tasks by ResidentKind
 
   /// Whether new tasks may be put on it.
   bool open() const { return up && duty == NodeDuty::Open && !silent; }
@@ -76,6 +87,9 @@ class Cluster {
   /// `device_free` left, else the lowest wholly free devices. Requires: the node has it free.
   Allocation pick(NodeId id, const Request& request, std::int16_t device_free) const;
 
+  /// Whether nodes that run tasks of different kinds are in different classes. O(nodes) if changed.
+  void tell_residents_apart(bool apart);
+
   PartitionId partition(const std::string& name);  // interned at first use
   const std::string& partition_name(PartitionId id) const { return partitions_[id.value].name; }
   std::size_t partition_count() const { return partitions_.size(); }
@@ -100,6 +114,7 @@ class Cluster {
   struct ClassKey {
     ShapeId shape;
     Capacity free;
+    std::uint8_t resident = 0;
     bool operator==(const ClassKey&) const = default;
   };
   struct ClassKeyHash {
@@ -113,6 +128,8 @@ class Cluster {
   };
 
   ShapeId intern(const Shape& shape);
+  std::uint8_t resident_mask(const Node& node) const;
+  static void count_resident(Node& node, const Allocation& part, int by);
   Partition& partition_of(const Node& node) {
     return partitions_[shapes_[node.shape.value].partition.value];
   }
@@ -128,6 +145,8 @@ class Cluster {
   std::vector<Partition> partitions_;
   std::vector<NodeClass> classes_;
   std::vector<std::uint32_t> unused_classes_;
+  std::uint64_t last_serial_ = 0;
+  bool residents_apart_ = false;
   std::unordered_map<ClassKey, std::uint32_t, ClassKeyHash>
       class_index_;  // looked up, never walked
 };

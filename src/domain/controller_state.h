@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "domain/command.h"
+#include "domain/demand_mix.h"
 #include "domain/job.h"
 #include "domain/node.h"
 #include "domain/policy.h"
@@ -32,6 +33,7 @@ struct ControllerState {
   std::vector<NodeState> nodes;           // by id
   std::vector<Job> jobs;                  // by id, finished ones that are still kept included
   std::vector<Reservation> reservations;  // at most one a partition, in partition order
+  DemandMix demand_mix;
 
   bool operator==(const ControllerState&) const = default;
 };

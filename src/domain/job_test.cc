@@ -1,5 +1,6 @@
 #include "domain/job.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "domain/job_table.h"
@@ -58,6 +59,23 @@ TEST(Policy, AnUnknownNameIsAnsweredWithTheNearest) {
   const auto wrong = policy_by_name("preemtive");
   ASSERT_FALSE(wrong);
   EXPECT_NE(wrong.error().message.find("did you mean 'preemptive'"), std::string::npos);
+}
+
+TEST(Policy, APlacementIsAddedToAName) {
+  for (const PlacementName& placement : placement_names()) {
+    const auto policy = policy_by_name(fmt::format("easy+{}", placement.name));
+    ASSERT_TRUE(policy) << policy.error().message;
+    EXPECT_EQ(policy->placement, placement.placement);
+    EXPECT_EQ(policy->backfill, PolicySpec::Backfill::Easy);
+    EXPECT_NE(policy->name, "easy");
+  }
+  const auto wrong = policy_by_name("easy+lookahed");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(
+      wrong.error().message.find("no placement is named 'lookahed' (did you mean 'lookahead'?)"),
+      std::string::npos);
+  EXPECT_FALSE(policy_by_name("easy+"));
+  EXPECT_FALSE(policy_by_name("+fgd"));
 }
 
 TEST(JobSpec, RulesOfASpecAreSaid) {

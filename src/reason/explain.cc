@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/units.h"
+#include "reason/placement/search.h"
 #include "reason/scheduler.h"
 
 namespace gyre::reason {
@@ -107,7 +108,7 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition,
   const bool first = line.waiting.empty() || line.waiting.first().key == key;
   if (!first) answer.blocked_by = line.waiting.first().key.job;
   std::int64_t work = 0;
-  if (find_placement(cluster, demand, placement_, work)) {
+  if (fits(cluster, demand, work)) {
     answer.reason =
         first || line.exhausted ? WaitReason::PendingEvaluation : WaitReason::ReservedForOther;
     answer.detail =

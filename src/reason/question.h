@@ -6,7 +6,7 @@
 #include "domain/job_table.h"
 #include "domain/trial.h"
 #include "reason/placement/demand.h"
-#include "reason/placement/placement.h"
+#include "reason/placement/placer.h"
 
 namespace gyre::reason {
 
@@ -15,7 +15,7 @@ namespace gyre::reason {
 struct Question {
   Cluster& cluster;
   const JobTable& jobs;
-  const PlacementPolicy& placement;
+  Placer& placer;
   Time now;
   std::int64_t& work;  // node states looked at
 };

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "reason/backfill/easy.h"
+#include "reason/placement/search.h"
 #include "reason/preemption/victims.h"
 
 namespace gyre::reason {
@@ -23,6 +24,8 @@ struct Cursor {
 
 void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
   policy_ = policy;
+  placer_.use(policy.placement);
+  scene.cluster.tell_residents_apart(policy.placement == PolicySpec::Placement::GpuClustering);
   for (Line& line : lines_) {
     line.reservation.reset();
     line.stale = Stale::Everything;
@@ -106,9 +109,8 @@ void Scheduler::assess(Demand& demand) const {
   demand.feasible_at = fleet_version_;
   std::int64_t work = 0;
   const bool known = demand.partition.value < empty_.partition_count();
-  demand.fits_ever = known && find_placement(empty_, demand, placement_, work).has_value();
-  demand.feasible =
-      demand.fits_ever && find_placement(empty_up_, demand, placement_, work).has_value();
+  demand.fits_ever = known && fits(empty_, demand, work);
+  demand.feasible = demand.fits_ever && fits(empty_up_, demand, work);
 }
 
 void Scheduler::enter(const Job& job, std::uint32_t index, Line& line) {
@@ -184,7 +186,7 @@ void Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
 bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
   const Waiting entry = waiting;  // the original goes away
   Cluster& cluster = turn.scene.cluster;
-  auto placement = find_placement(cluster, demands_.at(entry.demand), placement_, turn.work);
+  auto placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
   if (!placement) return false;
   for (const TaskPlacement& task : *placement) cluster.allocate(task.node, task.allocation);
   leave(entry.key, entry.demand, turn.line);
@@ -199,7 +201,7 @@ bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
   {
     Trial trial(cluster, turn.partition);
     hold(trial, cluster, *turn.line.reservation);
-    placement = find_placement(cluster, demands_.at(entry.demand), placement_, turn.work);
+    placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
   }
   if (!placement) return false;
   for (const TaskPlacement& task : *placement) cluster.allocate(task.node, task.allocation);
@@ -238,7 +240,7 @@ void Scheduler::work_off(Turn& turn) {
   if (policy_.backfill == PolicySpec::Backfill::None) return;
   const bool keep = same_head && turn.scene.now < line.reservation->at && !line.reservation_stale;
   if (!keep) {
-    const Question question{turn.scene.cluster, turn.scene.jobs, placement_, turn.scene.now,
+    const Question question{turn.scene.cluster, turn.scene.jobs, placer_, turn.scene.now,
                             turn.work};
     line.reservation = reserve(question, head.key.job, demands_.at(head.demand), line.running);
     line.reservation_stale = false;
@@ -252,8 +254,7 @@ void Scheduler::work_off(Turn& turn) {
 }
 
 void Scheduler::evict_for(const Waiting& head, Turn& turn) {
-  const Question question{turn.scene.cluster, turn.scene.jobs, placement_, turn.scene.now,
-                          turn.work};
+  const Question question{turn.scene.cluster, turn.scene.jobs, placer_, turn.scene.now, turn.work};
   const Job& job = *turn.scene.jobs.find(head.key.job);
   const auto victims = choose_victims(question, job, demands_.at(head.demand), turn.line.running);
   for (const JobId victim : victims) turn.actions.evict(victim, job.id);
@@ -305,7 +306,7 @@ bool Scheduler::fits_ever(const std::vector<TaskGroup>& tasks, PartitionId parti
   if (partition.value >= empty_.partition_count()) return false;
   std::int64_t work = 0;
   const Demand demand = DemandTable::make(partition, tasks, empty_);
-  return find_placement(empty_, demand, placement_, work).has_value();
+  return fits(empty_, demand, work);
 }
 
 std::vector<Reservation> Scheduler::reservations() const {

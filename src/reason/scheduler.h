@@ -12,8 +12,8 @@
 #include "domain/policy.h"
 #include "domain/wait_reason.h"
 #include "reason/line.h"
-#include "reason/placement/best_fit.h"
 #include "reason/placement/demand.h"
+#include "reason/placement/placer.h"
 
 namespace gyre::reason {
 
@@ -44,6 +44,10 @@ class Scheduler {
  public:
   const PolicySpec& policy() const { return policy_; }
   void set_policy(const PolicySpec& policy, Scene scene);
+
+  /// What tenants usually ask for is now this; `learns()`: placement wants to know.
+  void learn(std::vector<DemandKind> mix) { placer_.learn(std::move(mix)); }
+  bool learns() const { return placer_.learns(); }
 
   /// A node joined the fleet, or went down or came up.
   void fleet_joined(NodeId id, const NodeSpec& spec, Scene scene);
@@ -104,7 +108,7 @@ class Scheduler {
   void backfill_all(Turn& turn);
 
   PolicySpec policy_ = named_policies().back();
-  BestFit placement_;
+  Placer placer_;
   DemandTable demands_;
   std::vector<Line> lines_;  // by PartitionId
   Cluster empty_;            // the fleet with nothing on it

@@ -73,4 +73,20 @@ Workload make_workload(const Trace& trace, const Fleet& fleet) {
   return workload;
 }
 
+std::vector<DemandKind> demand_mix(const Workload& workload) {
+  std::vector<std::int64_t> jobs_of_gang(workload.gangs.size(), 0);
+  for (const std::uint32_t gang : workload.gang_of) ++jobs_of_gang[gang];
+  std::map<Request, std::int64_t> tasks_of;
+  for (std::size_t i = 0; i < workload.gangs.size(); ++i) {
+    for (const TaskGroup& group : workload.gangs[i]) {
+      Request kind = group.request;
+      kind.memory = MemoryMib{0};
+      tasks_of[kind] += jobs_of_gang[i] * group.count;
+    }
+  }
+  std::vector<DemandKind> mix;
+  for (const auto& [request, tasks] : tasks_of) mix.push_back({request, tasks});
+  return mix;
+}
+
 }  // namespace gyre::sim

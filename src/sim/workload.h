@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "domain/demand_mix.h"
 #include "domain/node.h"
 #include "domain/request.h"
 #include "sim/traces/fleet.h"
@@ -26,5 +27,8 @@ std::vector<TaskGroup> split(const Demand& demand, std::int32_t gpus_per_node_ma
 /// Splits by the largest node that the job may use: of a model it accepts, in its queue's
 /// partition. O(jobs + distinct demands * nodes).
 Workload make_workload(const Trace& trace, const Fleet& fleet);
+
+/// All tasks of the workload by kind, by request.
+std::vector<DemandKind> demand_mix(const Workload& workload);
 
 }  // namespace gyre::sim

@@ -12,7 +12,7 @@ std::optional<Reservation> reserve(const Question& question, JobId head, const D
   running.walk(question.now, question.jobs, [&](const Ending& ending) {
     release_all(*question.jobs.find(ending.job), trial);
     if (question.cluster.free_gpu_milli(demand.partition) < demand.gpu_milli) return true;
-    auto placement = find_placement(question.cluster, demand, question.placement, question.work);
+    auto placement = question.placer.find(question.cluster, demand, head.value, question.work);
     if (!placement) return true;
     reservation = Reservation{head, ending.at, std::move(*placement), {}};
     return false;

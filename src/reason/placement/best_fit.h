@@ -9,7 +9,7 @@ namespace gyre::reason {
 /// left.
 class BestFit final : public PlacementPolicy {
  public:
-  Score score(const Shape& shape, const Capacity& free, const Request& request) const override;
+  Score score(const NodeView& node, const Request& request, std::uint64_t draw) override;
 };
 
 }  // namespace gyre::reason

@@ -21,6 +21,7 @@ std::uint32_t DemandTable::intern(PartitionId partition, const std::vector<TaskG
     unused_.pop_back();
   }
   demands_[index] = make(partition, tasks, cluster);
+  for (Demand::Group& group : demands_[index].groups) group.id = ++last_group_;
   index_.emplace(Key{partition, tasks}, index);
   return index;
 }
@@ -30,7 +31,7 @@ Demand DemandTable::make(PartitionId partition, const std::vector<TaskGroup>& ta
   Demand demand;
   demand.partition = partition;
   demand.gpu_milli = gpu_total(tasks).value;
-  for (const TaskGroup& group : tasks) demand.groups.push_back({group.count, group.request, {}});
+  for (const TaskGroup& group : tasks) demand.groups.push_back({group.count, group.request, {}, 0});
   refresh(demand, cluster);
   return demand;
 }

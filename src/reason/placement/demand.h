@@ -20,6 +20,7 @@ struct Demand {
     std::int32_t count = 1;
     Request request;
     std::vector<std::uint8_t> could_run;  // by ShapeId
+    std::uint64_t id = 0;                 // never reused in a table; 0: outside of one
   };
 
   PartitionId partition;
@@ -75,6 +76,7 @@ class DemandTable {
   std::map<Key, std::uint32_t, Less> index_;
   std::vector<Demand> demands_;
   std::vector<std::uint32_t> unused_;
+  std::uint64_t last_group_ = 0;
 };
 
 }  // namespace gyre::reason

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "domain/cluster.h"
+#include "domain/demand_mix.h"
 #include "domain/job.h"
 #include "reason/placement/demand.h"
 
@@ -19,14 +20,38 @@ struct Score {
   auto operator<=>(const Score& o) const { return cost <=> o.cost; }
 };
 
-/// Chooses among node states. Pure, stateless and shared; called once for each distinct node state
-/// that has room, never for a node.
+/// What a policy sees of a node.
+struct NodeView {
+  ShapeId shape_id;
+  const Shape& shape;
+  const Capacity& free;       // `free.gpu` holds `shape.gpus` values, ascending
+  std::uint8_t resident = 0;  // as in NodeClass
+  NodeId first;               // the lowest node in this state
+  std::uint64_t serial = 0;   // of the state, as in NodeClass
+};
+
+/// Chooses among node states. Pure but for memories that never change an answer. Called once for
+/// each distinct node state that has room, never for a node unless it asks for that.
 class PlacementPolicy {
  public:
   virtual ~PlacementPolicy() = default;
 
-  /// `free.gpu` holds `shape.gpus` values, ascending. Requires: the request fits.
-  virtual Score score(const Shape& shape, const Capacity& free, const Request& request) const = 0;
+  /// Requires: the request fits. `draw` is a number that is another for each job.
+  virtual Score score(const NodeView& node, const Request& request, std::uint64_t draw) = 0;
+
+  /// What tenants usually ask for is now this; empty: not known yet.
+  virtual void learn(const std::vector<DemandKind>& /*mix*/) {}
+  virtual bool learns() const { return false; }
+
+  /// Nodes have joined since this was last told; `cluster` has them all.
+  virtual void fleet(const Cluster& /*cluster*/) {}
+
+  /// True if equal states may score differently: then each node is asked for by itself.
+  virtual bool per_node() const { return false; }
+
+  /// True if a score costs more than to look it up, depends on state and request alone, and uses
+  /// only `cost[0]`.
+  virtual bool costly() const { return false; }
 };
 
 /// True if `free` (devices ascending) has room for `request`, GPU model and memory aside. O(1).
@@ -35,14 +60,12 @@ bool has_room(const Shape& shape, const Capacity& free, const Request& request);
 /// True if an empty node of this shape could run `request`.
 bool could_run(const Shape& shape, const Request& request);
 
-/// Finds a node for every task, each a different one, or none at all; finds one whenever there is
-/// one, so taking resources away never makes a gang fit. Takes groups in order; within a group,
-/// nodes of the best state by ascending id, then of the next best. Equal scores go to the state
-/// whose first node is lowest. Adds the states looked at to `work`. O(distinct node states * (1 +
-/// distinct states used)), times 4^groups for a gang of several groups.
-std::optional<std::vector<TaskPlacement>> find_placement(const Cluster& cluster,
-                                                         const Demand& demand,
-                                                         const PlacementPolicy& policy,
-                                                         std::int64_t& work);
+/// The least that a device has free and that is enough for the fraction. Requires: there is one.
+std::int16_t tightest_device(const NodeView& node, const Request& request);
+
+/// `free` without what `request` takes, devices ascending again. For a fraction: from a device with
+/// `device_free`. Requires: it fits.
+Capacity take(const Capacity& free, std::int32_t gpus, const Request& request,
+              std::int16_t device_free);
 
 }  // namespace gyre::reason

@@ -8,7 +8,8 @@
 #include <set>
 
 #include "base/rng.h"
-#include "reason/placement/best_fit.h"
+#include "reason/placement/placer.h"
+#include "reason/placement/search.h"
 
 namespace gyre::reason {
 namespace {
@@ -41,6 +42,16 @@ Request random_request(Rng& rng) {
   request.cpu = {static_cast<std::int64_t>(1000 * rng.below(4))};
   if (rng.below(3) == 0) request.gpu_models = {rng.below(2) == 0 ? "A100" : "T4"};
   return request;
+}
+
+std::vector<DemandKind> random_mix(Rng& rng) {
+  DemandMix mix;
+  const std::uint64_t kinds = rng.below(6);
+  for (std::uint64_t i = 0; i < kinds; ++i) {
+    const auto count = static_cast<std::int32_t>(1 + rng.below(40));
+    learn(mix, {{count, random_request(rng)}});
+  }
+  return mix.seen;
 }
 
 Cluster random_cluster(Rng& rng) {
@@ -77,9 +88,14 @@ RC_GTEST_PROP(FindPlacement, FindsAPlacementExactlyWhenThereIsOne, (std::uint64_
   }
   std::int64_t work = 0;
   const Demand demand = DemandTable::make({0}, groups, cluster);
-  const auto placement = find_placement(cluster, demand, BestFit{}, work);
+  Placer placer;
+  const auto& policies = placement_names();
+  placer.use(policies[rng.below(policies.size())].placement);
+  placer.learn(random_mix(rng));
+  const auto placement = placer.find(cluster, demand, 1 + rng.below(9), work);
   std::vector<bool> used(cluster.nodes().size());
   RC_ASSERT(placement.has_value() == possible(cluster, tasks, used, 0));
+  RC_ASSERT(placement.has_value() == fits(cluster, demand, work));
   if (!placement) return;
   RC_ASSERT(placement->size() == tasks.size());
   std::set<NodeId> nodes;
@@ -104,11 +120,87 @@ TEST(BestFit, AFractionGoesWhereItFillsADevice) {
   half.gpu_milli = {500};
   std::int64_t work = 0;
   const Demand demand = DemandTable::make({0}, {{1, half}}, cluster);
-  const auto placement = find_placement(cluster, demand, BestFit{}, work);
+  const auto placement = Placer().find(cluster, demand, 1, work);
   ASSERT_TRUE(placement);
   EXPECT_EQ(placement->front().node, NodeId{2});
   EXPECT_EQ(placement->front().allocation.devices, 0b10);
   EXPECT_EQ(work, 3);
+}
+
+/// A cluster in use: tasks of a few kinds come and go, each placed by the placer.
+class Busy {
+ public:
+  Busy(std::uint64_t seed, PolicySpec::Placement placement) : rng_(seed), cluster_(fleet(rng_)) {
+    cluster_.tell_residents_apart(placement == PolicySpec::Placement::GpuClustering);
+    for (int i = 0; i < 8; ++i) kinds_.push_back(random_request(rng_));
+  }
+
+  /// Asks both, which must agree, and carries the answer out.
+  void step(Placer& first, Placer& second) {
+    if (!held_.empty() && rng_.below(3) == 0) {
+      const std::size_t which = rng_.below(held_.size());
+      for (const TaskPlacement& task : held_[which]) cluster_.release(task.node, task.allocation);
+      held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(which));
+      return;
+    }
+    const auto count = static_cast<std::int32_t>(1 + rng_.below(2));
+    const std::vector<TaskGroup> tasks{{count, kinds_[rng_.below(kinds_.size())]}};
+    if (learn(mix_, tasks)) {
+      first.learn(mix_.published);
+      second.learn(mix_.published);
+    }
+    const Demand& demand = demands_.at(demands_.intern({0}, tasks, cluster_));
+    std::int64_t work = 0;
+    const auto placement = first.find(cluster_, demand, ++job_, work);
+    RC_ASSERT(placement == second.find(cluster_, demand, job_, work));
+    if (!placement) return;
+    for (const TaskPlacement& task : *placement) cluster_.allocate(task.node, task.allocation);
+    held_.push_back(*placement);
+  }
+
+ private:
+  static Cluster fleet(Rng& rng) {
+    Cluster cluster;
+    for (std::uint32_t i = 0; i < 8; ++i) {
+      NodeSpec spec;
+      spec.gpu_model = rng.below(2) == 0 ? "A100" : "T4";
+      spec.gpus = static_cast<std::int32_t>(rng.below(9));
+      spec.cpu = {static_cast<std::int64_t>(4000 * (1 + rng.below(4)))};
+      EXPECT_TRUE(cluster.add({i}, spec));
+    }
+    return cluster;
+  }
+
+  Rng rng_;
+  Cluster cluster_;
+  std::vector<Request> kinds_;
+  DemandTable demands_;
+  DemandMix mix_;
+  std::uint64_t job_ = 0;
+  std::vector<std::vector<TaskPlacement>> held_;
+};
+
+RC_GTEST_PROP(Placer, RememberedScoresChangeNothing, (std::uint64_t seed)) {
+  for (const PlacementName& policy : placement_names()) {
+    Busy busy(seed, policy.placement);
+    Placer remembering;
+    remembering.use(policy.placement);
+    Placer forgetful = remembering;
+    forgetful.remember_scores(false);
+    for (int i = 0; i < 60; ++i) busy.step(remembering, forgetful);
+  }
+}
+
+RC_GTEST_PROP(Placer, ACopyAnswersAlike, (std::uint64_t seed)) {
+  for (const PlacementName& policy : placement_names()) {
+    Busy busy(seed, policy.placement);
+    Placer placer;
+    placer.use(policy.placement);
+    for (int i = 0; i < 40; ++i) {
+      Placer copy = placer;
+      busy.step(placer, copy);
+    }
+  }
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "reason/placement/search.h"
+
 namespace gyre::reason {
 namespace {
 
@@ -13,9 +15,9 @@ struct Candidate {
   auto rank() const { return std::tuple(job->spec.priority, at_risk, job->id); }
 };
 
-bool fits(const Question& question, const Demand& demand) {
+bool fits_now(const Question& question, const Demand& demand) {
   return question.cluster.free_gpu_milli(demand.partition) >= demand.gpu_milli &&
-         find_placement(question.cluster, demand, question.placement, question.work).has_value();
+         fits(question.cluster, demand, question.work);
 }
 
 /// Takes victims back, dearest first, where the head fits without them gone.
@@ -24,7 +26,7 @@ std::vector<JobId> spare(const Question& question, const Demand& demand, Trial& 
   std::vector<JobId> needed;
   for (auto victim = victims.rbegin(); victim != victims.rend(); ++victim) {
     allocate_all(*victim->job, trial);
-    if (fits(question, demand)) continue;
+    if (fits_now(question, demand)) continue;
     release_all(*victim->job, trial);
     needed.push_back(victim->job->id);
   }
@@ -45,7 +47,7 @@ std::vector<JobId> choose_victims(const Question& question, const Job& head, con
   if (!running.has_evictable(head.spec.priority)) return {};
   Trial trial(question.cluster, demand.partition);
   for (const auto& [end, id] : running.leaving()) release_all(*question.jobs.find(id), trial);
-  if (!running.leaving().empty() && fits(question, demand)) return {};
+  if (!running.leaving().empty() && fits_now(question, demand)) return {};
   std::vector<Candidate> candidates;
   for (const JobId id : running.evictable()) {
     const Job& job = *question.jobs.find(id);
@@ -56,7 +58,7 @@ std::vector<JobId> choose_victims(const Question& question, const Job& head, con
             [](const Candidate& a, const Candidate& b) { return a.rank() < b.rank(); });
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     release_all(*candidates[i].job, trial);
-    if (!fits(question, demand)) continue;
+    if (!fits_now(question, demand)) continue;
     candidates.resize(i + 1);
     return spare(question, demand, trial, candidates);
   }

@@ -39,7 +39,7 @@ void Recorder::Level::change(std::int64_t by, Time at) {
 }
 
 Recorder::Recorder(Inputs inputs)
-    : inputs_(std::move(inputs)), fragmentation_(typical_tasks(inputs_.workload)) {
+    : inputs_(std::move(inputs)), fragmentation_(demand_mix(inputs_.workload)) {
   outcomes_.reserve(inputs_.workload.gang_of.size());
 }
 
@@ -67,8 +67,9 @@ void Recorder::after(const Event& event, const control::Decisions& decisions,
 void Recorder::pass_time(Time until) {
   const double passed = to_seconds(until - now_);
   now_ = until;
-  if (!fragmented_) return;
-  fragmented_area_ += *fragmented_ * passed;
+  fragmented_milli_area_ += fragmented_.lost_milli * passed;
+  if (!fragmented_.ratio) return;
+  fragmented_area_ += *fragmented_.ratio * passed;
   fragmented_s_ += passed;
 }
 
@@ -146,7 +147,7 @@ void Recorder::sample(const Cluster& cluster) {
   ++samples_;
   events_at_sample_ = events_;
   sampled_at_ = now_;
-  fragmented_ = fragmentation_.ratio(cluster);
+  fragmented_ = fragmentation_.measure(cluster);
   if (inputs_.keep_jobs) series_.push_back(point());
 }
 
@@ -191,6 +192,9 @@ PolicyResult Recorder::result() {
     if (result.makespan_s > 0) {
       result.gpu_allocation_mean = allocated_.area / (capacity * result.makespan_s);
     }
+  }
+  if (result.makespan_s > 0) {
+    result.fragmented_gpus_mean = fragmented_milli_area_ / kWholeGpu.value / result.makespan_s;
   }
   if (fragmented_s_ > 0) result.fragmentation_mean = fragmented_area_ / fragmented_s_;
   result.events = events_;

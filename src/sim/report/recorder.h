@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "control/driver.h"
-#include "sim/report/fragmentation.h"
+#include "reason/placement/fragmentation.h"
 #include "sim/report/report.h"
+#include "sim/workload.h"
 
 namespace gyre::sim {
 
@@ -63,7 +64,7 @@ class Recorder final : public control::Observer {
   SeriesPoint point() const;
 
   Inputs inputs_;
-  Fragmentation fragmentation_;
+  reason::Fragmentation fragmentation_;
   std::vector<JobOutcome> outcomes_;  // by submission
   Time now_;
   Time active_until_;  // the last time a job got or gave back resources
@@ -78,8 +79,9 @@ class Recorder final : public control::Observer {
   std::uint64_t events_at_sample_ = 0;
   std::uint64_t samples_ = 0;
   Time sampled_at_;
-  std::optional<double> fragmented_;  // as of the last sample
-  double fragmented_area_ = 0;        // ratio * seconds
+  reason::Fragmentation::Sum fragmented_;  // as of the last sample
+  double fragmented_milli_area_ = 0;       // amount * seconds
+  double fragmented_area_ = 0;             // ratio * seconds
   double fragmented_s_ = 0;
   std::vector<SeriesPoint> series_;
 };

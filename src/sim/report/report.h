@@ -56,7 +56,8 @@ struct PolicyResult {
   Spread jct;                       // submission to end, of jobs that finished
   double gpu_allocation_mean = 0;   // 0..1 of all GPUs; time-weighted over the makespan
   double gpu_allocation_peak = 0;
-  double fragmentation_mean = 0;  // 0..1 of the free GPUs (FGD's fragmentation ratio)
+  double fragmentation_mean = 0;    // 0..1 of the free GPUs (FGD's fragmentation ratio)
+  double fragmented_gpus_mean = 0;  // the same as an amount, over the makespan
   std::uint64_t preemptions = 0;
   double lost_gpu_hours = 0;  // work done again, and restart overhead
   std::uint64_t node_failures = 0;

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sim/report/fragmentation.h"
 #include "sim/report/plot.h"
 #include "sim/report/recorder.h"
 #include "sim/report/text.h"
@@ -35,6 +34,7 @@ SimulationReport small_report() {
   r.gpu_allocation_mean = 0.5;
   r.gpu_allocation_peak = 1;
   r.fragmentation_mean = 0.125;
+  r.fragmented_gpus_mean = 1.5;
   r.preemptions = 3;
   r.lost_gpu_hours = 1.5;
   r.events = 1234;
@@ -57,7 +57,8 @@ TEST(ReportJson, IsTheInterfaceThatScriptsReadFirstThenMore) {
       R"("jct_s":{"mean":100,"p50":90,"p90":200,"p99":300},)"
       R"("gpu_allocation_ratio":{"mean":0.5,"peak":1},"fragmentation_ratio":{"mean":0.125},)"
       R"("preemptions":3,"lost_gpu_hours":1.5,"events":1234,"wall_s":0.25,"peak_rss_mib":null,)"
-      R"("failed":0,"waiting_at_end":0,"placed_at_end":0,"node_failures":0}],)"
+      R"("failed":0,"waiting_at_end":0,"placed_at_end":0,"node_failures":0,)"
+      R"("fragmented_gpus":{"mean":1.5}}],)"
       R"("fleet":{"nodes":4,"gpus":32,"partitions":1},"seed":7,"notes":["a \"note\""]})"
       "\n");
 }
@@ -129,48 +130,6 @@ TEST(Spread, IsByNearestRank) {
   EXPECT_EQ(spread_of(one).p50_s, 3);
   std::vector<Duration> none;
   EXPECT_EQ(spread_of(none).count, 0);
-}
-
-// --- fragmentation
-
-TEST(Fragmentation, CountsWhatTheTypicalTaskCannotUse) {
-  Cluster cluster;
-  ASSERT_TRUE(cluster.add(NodeId{0}, {"n0", "", "V100", 2, {}, {4000}, {1}, false}));
-  cluster.allocate(NodeId{0}, {1, GpuMilli{700}, {}, {}});  // leaves 300 and 1000
-  const auto ratio = [&](Request request) {
-    Fragmentation fragmentation({{std::move(request), 1.0}});
-    return fragmentation.ratio(cluster).value();
-  };
-  Request share{1, GpuMilli{500}, {}, {}, {}, {}};
-  EXPECT_DOUBLE_EQ(ratio(share), 300.0 / 1300) << "the device too small for it";
-  share.gpu_milli = GpuMilli{300};
-  EXPECT_DOUBLE_EQ(ratio(share), 0);
-  EXPECT_DOUBLE_EQ(ratio({2, kWholeGpu, {}, {}, {}, {}}), 1) << "too few whole GPUs";
-  EXPECT_DOUBLE_EQ(ratio({1, kWholeGpu, {}, {"T4"}, {}, {}}), 1) << "another model";
-  EXPECT_DOUBLE_EQ(ratio({1, kWholeGpu, {}, {}, {5000}, {}}), 1) << "too little CPU";
-  EXPECT_DOUBLE_EQ(ratio({0, kWholeGpu, {}, {}, {}, {}}), 1) << "uses no GPU";
-}
-
-TEST(Fragmentation, IsUndefinedWhenNothingIsFree) {
-  Cluster cluster;
-  ASSERT_TRUE(cluster.add(NodeId{0}, {"n0", "", "V100", 1, {}, {}, {}, false}));
-  Fragmentation fragmentation({{{1, kWholeGpu, {}, {}, {}, {}}, 1.0}});
-  EXPECT_EQ(fragmentation.ratio(cluster), 0);
-  cluster.allocate(NodeId{0}, {1, kWholeGpu, {}, {}});
-  EXPECT_EQ(fragmentation.ratio(cluster), std::nullopt);
-}
-
-TEST(Fragmentation, TypicalTasksCoverNinetyFivePercent) {
-  Workload workload;
-  for (std::int32_t gpus : {1, 2, 4})
-    workload.gangs.push_back({{1, {gpus, kWholeGpu, {}, {}, {}, {}}}});
-  workload.gang_of.assign(96, 0);
-  workload.gang_of.insert(workload.gang_of.end(), {1, 1, 1, 2});
-  const auto typical = typical_tasks(workload);
-  ASSERT_EQ(typical.size(), 1);
-  EXPECT_EQ(typical[0].share, 1);
-  workload.gang_of.insert(workload.gang_of.end(), 6, 1);
-  EXPECT_EQ(typical_tasks(workload).size(), 2);
 }
 
 }  // namespace

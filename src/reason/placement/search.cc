@@ -1,0 +1,175 @@
+#include "reason/placement/search.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace gyre::reason {
+namespace {
+
+bool usable(const Cluster& cluster, const NodeClass& state, const Demand::Group& group) {
+  return group.could_run[state.shape.value] != 0 &&
+         has_room(cluster.shape(state.shape), state.free, group.request);
+}
+
+NodeView view_of(const Cluster& cluster, const NodeClass& state, NodeId first) {
+  return {state.shape, cluster.shape(state.shape), state.free, state.resident, first, state.serial};
+}
+
+/// True if `score` on a state whose lowest node is `first` beats the best so far.
+bool beats(const Score& score, NodeId first, const Score& best, NodeId best_first) {
+  return score < best || (!(best < score) && first < best_first);
+}
+
+std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
+                                                    const StateScore& score_of) {
+  const Cluster& cluster = search.cluster;
+  const Demand::Group& group = search.demand.groups.front();
+  const NodeClass* best = nullptr;
+  Score best_score;
+  for (const std::uint32_t index : cluster.classes(search.demand.partition)) {
+    const NodeClass& state = cluster.node_class(index);
+    if (!usable(cluster, state, group)) continue;
+    const NodeId first = state.nodes.front();
+    const NodeView view = view_of(cluster, state, first);
+    const Score score = score_of(view, index, group);
+    if (best != nullptr && !beats(score, first, best_score, best->nodes.front())) continue;
+    best = &state;
+    best_score = score;
+  }
+  if (best == nullptr) return std::nullopt;
+  const NodeId node = best->nodes.front();
+  return std::vector<TaskPlacement>{
+      {0, node, cluster.pick(node, group.request, best_score.device_free)}};
+}
+
+/// Matches the tasks of a gang to nodes. Never takes a node that another group cannot spare: by
+/// Hall's theorem every subset of groups must keep as many usable nodes as it has tasks left.
+class GangSearch {
+ public:
+  explicit GangSearch(const Search& search) : cluster_(search.cluster), demand_(search.demand) {
+    available_.resize(std::size_t{1} << demand_.groups.size());
+    for (const Demand::Group& group : demand_.groups) missing_.push_back(group.count);
+    for (const std::uint32_t index : cluster_.classes(demand_.partition)) {
+      const NodeClass& state = cluster_.node_class(index);
+      std::size_t groups = 0;
+      for (std::size_t g = 0; g < demand_.groups.size(); ++g) {
+        if (usable(cluster_, state, demand_.groups[g])) groups |= std::size_t{1} << g;
+      }
+      if (groups == 0) continue;
+      available_[groups] += static_cast<std::int64_t>(state.nodes.size());
+      const std::size_t step = search.per_node ? 1 : state.nodes.size();
+      for (std::size_t from = 0; from < state.nodes.size(); from += step) {
+        states_.push_back({&state, index, groups, from, from + step});
+      }
+    }
+  }
+
+  bool possible() const {
+    for (std::size_t subset = 1; subset < available_.size(); ++subset) {
+      std::int64_t need = 0;
+      std::int64_t have = 0;
+      for (std::size_t g = 0; g < missing_.size(); ++g) {
+        if ((subset >> g & 1U) != 0) need += missing_[g];
+      }
+      for (std::size_t groups = 1; groups < available_.size(); ++groups) {
+        if ((groups & subset) != 0) have += available_[groups];
+      }
+      if (have < need) return false;
+    }
+    return true;
+  }
+
+  std::vector<TaskPlacement> place(const StateScore& score) {
+    for (std::size_t g = 0; g < demand_.groups.size(); ++g) {
+      while (missing_[g] > 0) take_best(g, score);
+    }
+    return std::move(placement_);
+  }
+
+  std::int64_t looked_at() const { return looked_at_; }
+
+ private:
+  struct State {
+    const NodeClass* node_class;
+    std::uint32_t index;
+    std::size_t groups;  // bit g: group g can use it
+    std::size_t taken;   // its nodes below this index are used
+    std::size_t end;
+
+    NodeId first() const { return node_class->nodes[taken]; }
+    bool used_up() const { return taken == end; }
+  };
+
+  bool take_would_do(const State& state, std::size_t g) {
+    if (missing_.size() == 1) return true;
+    --available_[state.groups];
+    --missing_[g];
+    const bool possible_then = possible();
+    ++available_[state.groups];
+    ++missing_[g];
+    return possible_then;
+  }
+
+  void take_best(std::size_t g, const StateScore& score_of) {
+    const Demand::Group& group = demand_.groups[g];
+    State* best = nullptr;
+    Score best_score;
+    looked_at_ += static_cast<std::int64_t>(states_.size());
+    for (State& state : states_) {
+      if ((state.groups >> g & 1U) == 0 || state.used_up()) continue;
+      const NodeView view = view_of(cluster_, *state.node_class, state.first());
+      const Score score = score_of(view, state.index, group);
+      if (best != nullptr && !beats(score, state.first(), best_score, best->first())) continue;
+      if (!take_would_do(state, g)) continue;
+      best = &state;
+      best_score = score;
+    }
+    GYRE_ASSERT(best != nullptr);  // the gang was possible, and still is
+    while (missing_[g] > 0 && !best->used_up() && take_would_do(*best, g)) {
+      const NodeId node = best->first();
+      placement_.push_back({static_cast<std::int32_t>(placement_.size()), node,
+                            cluster_.pick(node, group.request, best_score.device_free)});
+      ++best->taken;
+      --available_[best->groups];
+      --missing_[g];
+    }
+  }
+
+  const Cluster& cluster_;
+  const Demand& demand_;
+  std::vector<State> states_;
+  std::vector<std::int64_t> available_;  // unused nodes, by the groups that can use them
+  std::vector<std::int64_t> missing_;    // tasks without a node yet, by group
+  std::vector<TaskPlacement> placement_;
+  std::int64_t looked_at_ = 0;
+};
+
+bool is_single(const Demand& demand) {
+  return demand.groups.size() == 1 && demand.groups.front().count == 1;
+}
+
+}  // namespace
+
+std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
+                                                         const StateScore& score,
+                                                         std::int64_t& work) {
+  work += static_cast<std::int64_t>(search.cluster.classes(search.demand.partition).size());
+  if (is_single(search.demand) && !search.per_node) return place_one(search, score);
+  GangSearch gang(search);
+  if (!gang.possible()) return std::nullopt;
+  auto placement = gang.place(score);
+  work += gang.looked_at();
+  return placement;
+}
+
+bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work) {
+  const auto classes = cluster.classes(demand.partition);
+  work += static_cast<std::int64_t>(classes.size());
+  if (!is_single(demand)) return GangSearch({cluster, demand, false}).possible();
+  return std::any_of(classes.begin(), classes.end(), [&](std::uint32_t index) {
+    return usable(cluster, cluster.node_class(index), demand.groups.front());
+  });
+}
+
+}  // namespace gyre::reason
