@@ -35,8 +35,11 @@ struct TaskStart {
   std::string working_directory;  // empty: a folder of the task's own, or the image's
   CpuMilli cpu{0};                // limits; 0: none
   MemoryMib memory{0};
-  ContainerSpec container{};               // without an image: a process of the node
-  std::vector<std::string> gpu_devices{};  // CUDA's name of each that is given to it
+  ContainerSpec container{};                 // without an image: a process of the node
+  std::vector<std::string> gpu_devices{};    // CUDA's name of each that is given to it
+  Sharing gpu_sharing = Sharing::Exclusive;  // how it is held to its share of them
+  GpuMilli gpu_milli{0};                     // of each of them
+  MemoryMib gpu_memory{0};                   // what that comes to on each; 0: unknown
 
   bool operator==(const TaskStart&) const = default;
 };

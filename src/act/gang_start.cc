@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "domain/mig.h"
+
 namespace gyre::act {
 namespace {
 
@@ -17,12 +19,29 @@ std::vector<std::string> devices_of(const Allocation& allocation,
   return devices;
 }
 
+/// What the share comes to on one device, rounded down to what is held: MIG's own sizes, else MiB.
+MemoryMib memory_of(const Allocation& allocation, const GangPlace& place) {
+  if (allocation.sharing == Sharing::Mig) {
+    const auto* profile = mig_profile(place.gpu_model, place.gpu_memory, allocation.gpu_milli);
+    return profile == nullptr ? MemoryMib{0} : profile->memory_mib;
+  }
+  return MemoryMib{place.gpu_memory.value * allocation.gpu_milli.value / kWholeGpu.value};
+}
+
 void add_devices(Env& env, const Allocation& allocation, const GangPlace& place) {
   // An empty list hides every device; without the variable CUDA would show them all.
   env.emplace_back("CUDA_VISIBLE_DEVICES",
                    fmt::format("{}", fmt::join(devices_of(allocation, place.devices), ",")));
   env.emplace_back("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
   env.emplace_back("GYRE_GPU_MILLI", std::to_string(allocation.gpu_milli.value));
+  if (allocation.devices != 0) {
+    env.emplace_back("GYRE_GPU_FRACTION", fmt::format("{}", allocation.gpu_milli.value / 1000.0));
+    env.emplace_back("GYRE_GPU_SHARING", std::string(to_string(allocation.sharing)));
+    const MemoryMib memory = memory_of(allocation, place);
+    if (memory.value > 0) {
+      env.emplace_back("GYRE_GPU_MEMORY_MIB", std::to_string(memory.value));
+    }
+  }
   if (place.virtual_gpus) env.emplace_back("GYRE_VIRTUAL_GPUS", "1");
 }
 
@@ -58,7 +77,12 @@ std::vector<TaskStart> task_starts(const StartGang& gang, const Job& job, const 
                     .cpu = task.allocation.cpu,
                     .memory = task.allocation.memory,
                     .container = job.spec.launch.container};
-    if (!place.virtual_gpus) start.gpu_devices = devices_of(task.allocation, place.devices);
+    if (!place.virtual_gpus) {
+      start.gpu_devices = devices_of(task.allocation, place.devices);
+      start.gpu_sharing = task.allocation.sharing;
+      start.gpu_milli = task.allocation.gpu_milli;
+      start.gpu_memory = memory_of(task.allocation, place);
+    }
     start.env.emplace_back("GYRE_JOB_ID", std::to_string(gang.job.value));
     start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
     start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang.attempt));

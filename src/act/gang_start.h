@@ -14,6 +14,8 @@ struct GangPlace {
   std::string leader_address = "127.0.0.1";  // where task 0 can be reached by the others
   std::vector<std::string> devices;          // CUDA's name of each device; empty: its index
   bool virtual_gpus = false;
+  std::string gpu_model;
+  MemoryMib gpu_memory{0};  // of each device; 0: unknown
 };
 
 /// The starts of every task of a gang: the job's own command and environment, and on top of it the

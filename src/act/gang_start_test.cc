@@ -69,6 +69,29 @@ TEST(GangStart, ShowsATaskItsDevicesAndNoOthers) {
   EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_VIRTUAL_GPUS", "1")));
 }
 
+TEST(GangStart, TellsATaskItsShare) {
+  Job job = job_of_two();
+  job.placement[0].allocation.devices = 0b10;
+  job.placement[0].allocation.gpu_milli = GpuMilli{430};
+  job.placement[0].allocation.sharing = Sharing::Mps;
+  GangPlace place;
+  place.gpu_model = "H100";
+  place.gpu_memory = MemoryMib{81'920};
+  place.devices = {"GPU-a", "GPU-b"};
+  auto starts = task_starts(gang_of(job), job, place);
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_FRACTION", "0.43")));
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_SHARING", "mps")));
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_MEMORY_MIB", "35225")));
+  EXPECT_EQ(starts[0].gpu_sharing, Sharing::Mps);
+  EXPECT_EQ(starts[0].gpu_milli, GpuMilli{430});
+  EXPECT_EQ(starts[0].gpu_memory, MemoryMib{35'225});
+  EXPECT_THAT(starts[1].env, Not(Contains(Key("GYRE_GPU_FRACTION")))) << "it has no device";
+
+  job.placement[0].allocation.sharing = Sharing::Mig;
+  starts = task_starts(gang_of(job), job, place);
+  EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_MEMORY_MIB", "40960"))) << "3g.40gb";
+}
+
 TEST(GangStart, GivesJobsPortsThatLinuxDoesNotGiveAway) {
   for (std::uint64_t id = 1; id < 50'000; id += 17) {
     const int port = leader_port({id}, 1);

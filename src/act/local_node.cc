@@ -64,21 +64,29 @@ Result<GpuSet> parse_virtual_gpus(std::string_view text) {
   return set;
 }
 
-GpuSet offer(const std::vector<Gpu>& found) {
+GpuSet offer(const std::vector<Gpu>& found, bool mps_can_run) {
+  constexpr int kVolta = 7;
   GpuSet set;
-  const auto count_of = [&](const std::string& model) {
-    return std::count_if(found.begin(), found.end(),
-                         [&](const Gpu& gpu) { return gpu.model == model; });
+  const auto alike = [](const Gpu& a, const Gpu& b) {
+    return a.model == b.model && a.mig_mode == b.mig_mode;
   };
+  const auto count_of = [&](const Gpu& gpu) {
+    return std::count_if(found.begin(), found.end(),
+                         [&](const Gpu& other) { return alike(gpu, other); });
+  };
+  const auto chosen = std::max_element(found.begin(), found.end(), [&](const Gpu& a, const Gpu& b) {
+    return count_of(a) < count_of(b);
+  });
+  if (chosen == found.end()) return set;
+  set.model = chosen->model;
+  const bool mps = mps_can_run && chosen->compute_capability >= kVolta;
+  set.sharing = chosen->mig_mode ? Sharing::Mig : mps ? Sharing::Mps : Sharing::Timeslice;
   for (const Gpu& gpu : found) {
-    if (set.model.empty() || count_of(gpu.model) > count_of(set.model)) set.model = gpu.model;
-  }
-  for (const Gpu& gpu : found) {
-    const bool other = gpu.model != set.model;
+    const bool other = !alike(gpu, *chosen);
     if (other || set.devices.size() == kGpusPerNodeMax) {
-      set.left_out.push_back(
-          fmt::format("GPU {} ({}) is not offered: {}", gpu.id, gpu.model,
-                      other ? "a node offers GPUs of one model" : "a node offers 16 at most"));
+      set.left_out.push_back(fmt::format(
+          "GPU {} ({}{}) is not offered: {}", gpu.id, gpu.model, gpu.mig_mode ? " in MIG mode" : "",
+          other ? "a node offers GPUs of one model and MIG mode" : "a node offers 16 at most"));
       continue;
     }
     set.memory = set.devices.empty() ? gpu.memory : std::min(set.memory, gpu.memory);
@@ -129,7 +137,8 @@ NodeSpec node_of(const Machine& machine, const GpuSet& gpus, std::string partiti
           .gpu_memory = gpus.memory,
           .cpu = machine.cpu,
           .memory = machine.memory,
-          .virtual_gpus = gpus.is_virtual};
+          .virtual_gpus = gpus.is_virtual,
+          .gpu_sharing = gpus.sharing};
 }
 
 }  // namespace gyre::act

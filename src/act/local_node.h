@@ -15,6 +15,8 @@ struct Gpu {
   std::string model;  // as people say it: "A100"
   MemoryMib memory{0};
   std::string id;  // what CUDA_VISIBLE_DEVICES calls it
+  bool mig_mode = false;
+  int compute_capability = 0;  // CUDA's major version; 0: unknown
 };
 
 /// The GPUs that a machine offers: all of one model.
@@ -23,7 +25,8 @@ struct GpuSet {
   MemoryMib memory{0};               // of each
   std::vector<std::string> devices;  // CUDA's name of each
   bool is_virtual = false;
-  std::vector<std::string> left_out;  // what is not offered and why, one line each
+  Sharing sharing = Sharing::Timeslice;  // how fractions of them are held to their shares
+  std::vector<std::string> left_out;     // what is not offered and why, one line each
 
   bool operator==(const GpuSet&) const = default;
 };
@@ -38,9 +41,11 @@ struct Machine {
 /// "8xH100:80GB", "2xT4": GPUs that are only declared. Errors: Invalid, with the grammar.
 Result<GpuSet> parse_virtual_gpus(std::string_view text);
 
-/// The GPUs of the most frequent model, the first found of equally frequent ones; kGpusPerNodeMax
-/// at most, with the memory of the smallest.
-GpuSet offer(const std::vector<Gpu>& found);
+/// The GPUs of the most frequent model and MIG mode, the first found of equally frequent ones;
+/// kGpusPerNodeMax at most, with the memory of the smallest. They share in the way that enforces
+/// most: by MIG in MIG mode; by MPS where `mps_can_run` and the devices enforce its limits (CUDA
+/// compute capability 7.0, NVIDIA MPS documentation, "Volta MPS"); else by turns.
+GpuSet offer(const std::vector<Gpu>& found, bool mps_can_run);
 
 /// "NVIDIA A100-SXM4-80GB" is "A100", "Tesla V100-PCIE-16GB" is "V100", "NVIDIA GeForce RTX 4090"
 /// is "RTX4090": the vendor's words and the board's variant are left out, and there are no spaces.

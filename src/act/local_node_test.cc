@@ -8,6 +8,10 @@ namespace {
 
 using testing::HasSubstr;
 
+Gpu gpu(const std::string& model, std::int64_t memory, const std::string& id) {
+  return {.model = model, .memory = {memory}, .id = id, .mig_mode = false, .compute_capability = 8};
+}
+
 TEST(VirtualGpus, AreACountAModelAndAMemory) {
   const auto set = parse_virtual_gpus("8xH100:80GB");
   ASSERT_TRUE(set) << set.error().message;
@@ -72,13 +76,26 @@ TEST(GpuMemory, IsWhatTheDeviceIsSoldWith) {
 
 TEST(GpuSet, OffersTheMostFrequentModelAndSaysWhatItLeavesOut) {
   const GpuSet set =
-      offer({{"T4", {16'384}, "0"}, {"A100", {40'960}, "1"}, {"A100", {81'920}, "2"}});
+      offer({gpu("T4", 16'384, "0"), gpu("A100", 40'960, "1"), gpu("A100", 81'920, "2")}, true);
   EXPECT_EQ(set.model, "A100");
   EXPECT_EQ(set.memory, MemoryMib{40'960}) << "of the smallest";
   EXPECT_EQ(set.devices, (std::vector<std::string>{"1", "2"}));
   ASSERT_EQ(set.left_out.size(), 1U);
   EXPECT_THAT(set.left_out.front(), HasSubstr("GPU 0 (T4) is not offered"));
-  EXPECT_EQ(offer({}), GpuSet{});
+  EXPECT_EQ(offer({}, true), GpuSet{});
+}
+
+TEST(GpuSet, SharesInTheWayThatEnforcesMost) {
+  std::vector<Gpu> found = {gpu("A100", 81'920, "0"), gpu("A100", 81'920, "1")};
+  EXPECT_EQ(offer(found, true).sharing, Sharing::Mps);
+  EXPECT_EQ(offer(found, false).sharing, Sharing::Timeslice);
+  found[0].compute_capability = found[1].compute_capability = 6;
+  EXPECT_EQ(offer(found, true).sharing, Sharing::Timeslice) << "before Volta MPS holds no limit";
+  found[0].mig_mode = true;
+  const GpuSet mixed = offer(found, true);
+  EXPECT_EQ(mixed.sharing, Sharing::Mig);
+  EXPECT_EQ(mixed.devices, std::vector<std::string>{"0"});
+  EXPECT_EQ(mixed.left_out.size(), 1U);
 }
 
 TEST(LocalNode, IsTheMachineWithItsGpus) {

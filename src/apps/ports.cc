@@ -42,7 +42,7 @@ cli::Finding examine_gpus() {
   if (!found) {
     return {Level::Fail, "GPUs", found.error().message, "see what nvidia-smi says"};
   }
-  const act::GpuSet offered = act::offer(*found);
+  const act::GpuSet offered = act::offer(*found, false);
   if (offered.devices.empty())
     return {Level::Warn, "GPUs", "none found", "see what nvidia-smi says"};
   std::string detail = fmt::format("{} x {} {}", offered.devices.size(), offered.model,

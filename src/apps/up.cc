@@ -95,7 +95,7 @@ cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus) {
     return std::move(*declared);
   }
   const auto found = nvml::find_gpus();
-  if (found) return act::offer(*found);
+  if (found) return act::offer(*found, false);
   if (found.error().kind != ErrorKind::Unsupported) say("warning: " + found.error().message);
   return act::GpuSet{};
 }
@@ -193,6 +193,8 @@ cli::Outcome<void> Life::start(const Settings& settings, const PolicySpec& polic
   live::WorldOptions options;
   options.place.devices = settings.gpus.devices;
   options.place.virtual_gpus = settings.gpus.is_virtual;
+  options.place.gpu_model = settings.gpus.model;
+  options.place.gpu_memory = settings.gpus.memory;
   options.notice = say;
   world.emplace(core, inbox, *executor, std::move(options));
   world->recover();

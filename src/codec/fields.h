@@ -70,6 +70,11 @@ struct EnumNames<NodeDuty> {
   static constexpr std::array<std::string_view, 3> list{"open", "cordoned", "draining"};
 };
 template <>
+struct EnumNames<Sharing> {
+  static constexpr std::array<std::string_view, kSharingCount> list{"auto", "exclusive", "mps",
+                                                                    "mig", "timeslice"};
+};
+template <>
 struct EnumNames<TaskState> {
   static constexpr std::array<std::string_view, 3> list{"starting", "running", "ended"};
 };
@@ -112,7 +117,8 @@ struct Fields<NodeSpec> {
                                    Field{"gpu_memory", &NodeSpec::gpu_memory},
                                    Field{"cpu", &NodeSpec::cpu},
                                    Field{"memory", &NodeSpec::memory},
-                                   Field{"virtual_gpus", &NodeSpec::virtual_gpus}};
+                                   Field{"virtual_gpus", &NodeSpec::virtual_gpus},
+                                   Field{"gpu_sharing", &NodeSpec::gpu_sharing}};
 };
 template <>
 struct Fields<Request> {
@@ -121,7 +127,8 @@ struct Fields<Request> {
                                    Field{"gpu_memory", &Request::gpu_memory},
                                    Field{"gpu_models", &Request::gpu_models},
                                    Field{"cpu", &Request::cpu},
-                                   Field{"memory", &Request::memory}};
+                                   Field{"memory", &Request::memory},
+                                   Field{"sharing", &Request::sharing}};
 };
 template <>
 struct Fields<TaskGroup> {
@@ -201,7 +208,8 @@ template <>
 struct Fields<Allocation> {
   static constexpr std::tuple list{
       Field{"devices", &Allocation::devices}, Field{"gpu_milli", &Allocation::gpu_milli},
-      Field{"cpu", &Allocation::cpu}, Field{"memory", &Allocation::memory}};
+      Field{"cpu", &Allocation::cpu}, Field{"memory", &Allocation::memory},
+      Field{"sharing", &Allocation::sharing}};
 };
 template <>
 struct Fields<TaskPlacement> {

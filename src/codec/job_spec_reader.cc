@@ -125,8 +125,12 @@ class SpecReader {
   void resources(const SpecNode& node) {
     if (!object(node, kResources)) return;
     const Request& request = spec_.tasks[0].request;
-    if (exclusive_ && request.gpu_milli < kWholeGpu) {
+    const bool share = request.gpus == 1 && request.gpu_milli < kWholeGpu;
+    if (request.sharing == Sharing::Exclusive && share) {
       problem(node, "sharing: exclusive means whole GPUs, and a fraction of one is asked for");
+    } else if (request.sharing > Sharing::Exclusive && !share) {
+      problem(node, fmt::format("sharing: {} is for a fraction of one GPU, as in gpu: 0.5",
+                                to_string(request.sharing)));
     }
   }
   void gpu(const SpecNode& node) {
@@ -148,14 +152,10 @@ class SpecReader {
     }
   }
   void sharing(const SpecNode& node) {
-    constexpr std::array<std::string_view, 5> kWays{"auto", "exclusive", "mps", "mig", "timeslice"};
-    const auto way = one_of(node, kWays);
-    if (!way) return;
-    exclusive_ = *way == 1;
-    if (*way > 1) {
-      unsupported(node, fmt::format("sharing GPUs by {} is not supported yet by this version; use "
-                                    "auto or exclusive",
-                                    kWays[*way]));
+    std::array<std::string_view, kSharingCount> ways;
+    for (std::size_t i = 0; i < ways.size(); ++i) ways[i] = to_string(static_cast<Sharing>(i));
+    if (const auto way = one_of(node, ways)) {
+      spec_.tasks[0].request.sharing = static_cast<Sharing>(*way);
     }
   }
 
@@ -513,7 +513,6 @@ class SpecReader {
 
   const std::string_view image_base_;
   JobSpec spec_;
-  bool exclusive_ = false;
   std::string path_;
   std::vector<SpecProblem> problems_;
   std::size_t unlisted_ = 0;

@@ -48,6 +48,7 @@ Json resources_of(const Request& request) {
     out["cpu"] = request.cpu.value / 1000;
   }
   if (request.memory.value != 0) out["memory"] = memory_text(request.memory);
+  if (request.sharing != Sharing::Auto) out["sharing"] = to_string(request.sharing);
   return out;
 }
 

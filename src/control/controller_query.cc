@@ -21,9 +21,20 @@ std::string describe(const NodeSpec& node) {
                      static_cast<double>(node.cpu.value) / 1000, format_memory(node.memory));
 }
 
+/// What stands in the way where it is the way of sharing and nothing else; empty where it is not.
+std::string sharing_detail(const NodeSpec& node, const Shape& shape, const Request& request) {
+  if (request.gpus == 0 || can_share(shape, request)) return "";
+  Request otherwise = request;
+  otherwise.sharing = Sharing::Auto;
+  otherwise.gpu_milli = kWholeGpu;
+  otherwise.gpus = 1;
+  if (!reason::could_run(shape, otherwise)) return "";
+  return fmt::format("; on {} {}", node.name, why_not_shared(shape, request));
+}
+
 /// The node nearest to what one task asks: of a wanted model if there is one, then most GPUs.
-const NodeSpec* best_node(const Cluster& cluster, PartitionId partition, const Request& request) {
-  const NodeSpec* best = nullptr;
+const Node* best_node(const Cluster& cluster, PartitionId partition, const Request& request) {
+  const Node* best = nullptr;
   std::tuple<bool, bool, std::int32_t, CpuMilli, MemoryMib> best_rank{};
   for (const Node& node : cluster.nodes()) {
     const Shape& shape = cluster.shape(node.shape);
@@ -33,7 +44,7 @@ const NodeSpec* best_node(const Cluster& cluster, PartitionId partition, const R
     const std::tuple rank{reason::could_run(shape, request), wanted, shape.gpus, shape.cpu,
                           shape.memory};
     if (best == nullptr || rank > best_rank) {
-      best = &node.spec;
+      best = &node;
       best_rank = rank;
     }
   }
@@ -52,7 +63,8 @@ Result<void> Controller::check(const JobSpec& spec) const {
                 fmt::join(names, ", "));
   }
   if (scheduler_.fits_ever(spec.tasks, *partition)) return {};
-  const NodeSpec* best = best_node(cluster_, *partition, spec.tasks.front().request);
+  const Request& request = spec.tasks.front().request;
+  const Node* best = best_node(cluster_, *partition, request);
   if (best == nullptr) {
     return fail(ErrorKind::NeverFits, "no node has joined that queue '{}' may use", spec.queue);
   }
@@ -60,8 +72,9 @@ Result<void> Controller::check(const JobSpec& spec) const {
       cluster_.nodes().begin(), cluster_.nodes().end(),
       [&](const Node& node) { return cluster_.shape(node.shape).partition == *partition; });
   return fail(ErrorKind::NeverFits,
-              "this can never run: it asks for {}; the best of {} node{} is {}",
-              reason::describe(spec.tasks), nodes, nodes == 1 ? "" : "s", describe(*best));
+              "this can never run: it asks for {}; the best of {} node{} is {}{}",
+              reason::describe(spec.tasks), nodes, nodes == 1 ? "" : "s", describe(best->spec),
+              sharing_detail(best->spec, cluster_.shape(best->shape), request));
 }
 
 Result<Plan> Controller::plan(const JobSpec& spec) const {

@@ -57,7 +57,8 @@ class RandomHistory {
             MemoryMib{80 * 1024},
             CpuMilli{64'000},
             MemoryMib{512 * 1024},
-            true};
+            true,
+            west ? Sharing::Mps : Sharing::Timeslice};
   }
 
   Event::Body body() {
@@ -111,6 +112,7 @@ class RandomHistory {
     request.gpus = static_cast<std::int32_t>(rng_.below(9));
     if (request.gpus == 1)
       request.gpu_milli = GpuMilli{1 + static_cast<std::int32_t>(rng_.below(1000))};
+    if (request.gpu_milli < kWholeGpu && rng_.below(3) == 0) request.sharing = Sharing::Mps;
     if (rng_.below(4) == 0) request.gpu_models = {"A100", "V100"};
     request.cpu = CpuMilli{static_cast<std::int64_t>(rng_.below(8000))};
     request.memory = MemoryMib{static_cast<std::int64_t>(rng_.below(32'000))};

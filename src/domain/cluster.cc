@@ -59,10 +59,10 @@ Result<void> Cluster::add(NodeId id, const NodeSpec& spec) {
     return fail(ErrorKind::Invalid, "node '{}' has a negative amount of CPU or memory", spec.name);
   }
   const PartitionId partition_id = partition(spec.partition);
-  Node node{
-      spec,
-      intern({partition_id, spec.gpu_model, spec.gpus, spec.gpu_memory, spec.cpu, spec.memory}),
-      {{}, spec.cpu, spec.memory}};
+  Node node{spec,
+            intern({partition_id, spec.gpu_model, spec.gpus, spec.gpu_memory, spec.cpu, spec.memory,
+                    spec.gpu_sharing}),
+            {{}, spec.cpu, spec.memory}};
   std::fill_n(node.free.gpu.begin(), spec.gpus, static_cast<std::int16_t>(kWholeGpu.value));
   nodes_.push_back(std::move(node));
   enter_class(id);
@@ -131,7 +131,8 @@ void Cluster::release(NodeId id, const Allocation& part) {
 
 Allocation Cluster::pick(NodeId id, const Request& request, std::int16_t device_free) const {
   const Node& node = nodes_[id.value];
-  Allocation part{0, request.gpu_milli, request.cpu, request.memory};
+  Allocation part{0, request.gpu_milli, request.cpu, request.memory,
+                  given_sharing(node.spec.gpu_sharing, request)};
   const std::int16_t wanted =
       request.gpu_milli < kWholeGpu ? device_free : static_cast<std::int16_t>(kWholeGpu.value);
   std::int32_t missing = request.gpus;

@@ -24,6 +24,7 @@ struct Shape {
   MemoryMib gpu_memory{0};
   CpuMilli cpu{0};
   MemoryMib memory{0};
+  Sharing gpu_sharing = Sharing::Timeslice;
 
   bool operator==(const Shape&) const = default;
 };

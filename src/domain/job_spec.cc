@@ -17,6 +17,15 @@ Result<void> validate(const Request& request) {
                 "a fraction is a share of one GPU; ask for one GPU or for whole ones, not for {}",
                 request.gpus);
   }
+  const bool shared = request.sharing != Sharing::Auto && request.sharing != Sharing::Exclusive;
+  if (shared && (request.gpus != 1 || request.gpu_milli == kWholeGpu)) {
+    return fail(ErrorKind::Invalid, "sharing by {} needs a fraction of one GPU, as in gpu: 0.5",
+                to_string(request.sharing));
+  }
+  if (request.sharing == Sharing::Exclusive && request.gpu_milli < kWholeGpu) {
+    return fail(ErrorKind::Invalid,
+                "exclusive means whole GPUs, and a fraction of one is asked for");
+  }
   if (request.cpu.value < 0 || request.memory.value < 0 || request.gpu_memory.value < 0) {
     return fail(ErrorKind::Invalid, "CPU and memory cannot be negative");
   }

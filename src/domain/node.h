@@ -20,6 +20,9 @@ struct NodeSpec {
   CpuMilli cpu{0};
   MemoryMib memory{0};
   bool virtual_gpus = false;  // declared, with no device behind them
+  /// The one way in which its devices are shared, and what it enforces; never Auto. `Exclusive`: no
+  /// fractions.
+  Sharing gpu_sharing = Sharing::Timeslice;
 
   bool operator==(const NodeSpec&) const = default;
 };
@@ -46,6 +49,7 @@ struct Allocation {
   GpuMilli gpu_milli{0};      // of each of those devices
   CpuMilli cpu{0};
   MemoryMib memory{0};
+  Sharing sharing = Sharing::Exclusive;  // how those devices are held to that share; never Auto
 
   bool operator==(const Allocation&) const = default;
 };

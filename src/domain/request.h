@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/quantity.h"
+#include "domain/sharing.h"
 
 namespace gyre {
 
@@ -20,6 +21,7 @@ struct Request {
   std::vector<std::string> gpu_models;  // any of these; empty: any model
   CpuMilli cpu{0};
   MemoryMib memory{0};
+  Sharing sharing = Sharing::Auto;  // of a fraction; whole devices: Auto or Exclusive
 
   auto operator<=>(const Request&) const = default;
 

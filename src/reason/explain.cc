@@ -16,7 +16,9 @@ std::string gpus_text(const Request& request) {
       request.gpu_models.empty() ? "" : fmt::format(" {}", fmt::join(request.gpu_models, " or "));
   if (request.gpus == 0) return "no GPU";
   if (request.gpu_milli < kWholeGpu) {
-    return fmt::format("{:.3g} of one{} GPU", request.gpu_milli.value / 1000.0, model);
+    const std::string by =
+        request.sharing == Sharing::Auto ? "" : fmt::format(" by {}", to_string(request.sharing));
+    return fmt::format("{:.3g} of one{} GPU{}", request.gpu_milli.value / 1000.0, model, by);
   }
   return fmt::format("{}{} GPU{}", request.gpus, model, request.gpus == 1 ? "" : "s");
 }

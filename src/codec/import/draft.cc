@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "codec/printable.h"
+#include "domain/image_ref.h"
 
 namespace gyre::codec::import {
 namespace {
@@ -114,6 +115,23 @@ void Draft::directory(std::string_view path, std::string_view text) {
     return;
   }
   dropped(path, "Gyre copies no folders: give working_directory the absolute path on the nodes");
+}
+
+void Draft::image(const SpecNode& node, const std::string& path) {
+  auto name = text(node, path);
+  if (!name) return;
+  if (name->starts_with("docker:")) name->erase(0, 7);
+  if (!parse_image_ref(*name)) {
+    // A name without a registry is Docker Hub's, and one word is of its library.
+    const bool word = name->find('/') == std::string::npos;
+    const std::string full = fmt::format("docker.io/{}{}", word ? "library/" : "", *name);
+    if (const auto known = parse_image_ref(full); !known) {
+      return wrong(node, path, printable(known.error().message), known.error().kind);
+    }
+    changed(path, fmt::format("the image is '{}' in full", printable(full)));
+    name = full;
+  }
+  spec.launch.container.image = *name;
 }
 
 std::optional<std::string> Draft::text(const SpecNode& node, std::string_view path) {

@@ -31,6 +31,7 @@ struct Draft {
   void name(std::string_view text);
   void variable(std::string_view name, std::string_view value);
   void directory(std::string_view path, std::string_view text);
+  void image(const SpecNode& node, const std::string& path);
 
   std::optional<std::string> text(const SpecNode& node, std::string_view path);  // any scalar
   std::optional<std::int64_t> whole(const SpecNode& node, std::string_view path, std::int64_t least,

@@ -142,7 +142,7 @@ constexpr std::array<Field, 5> kResources{
      {"cpu", cpu},
      {"memory", memory},
      {"disk", nullptr, "Gyre does not reserve disk space"},
-     {"shm_size", nullptr, "host processes use the machine's /dev/shm"}}};
+     {"shm_size", nullptr, "tmpfs: [\"/dev/shm:16GB\"] gives a container one"}}};
 
 void resources(Dstack& job, const SpecNode& node, const std::string& path) {
   read_fields<Dstack>(job, node, path, kResources);
@@ -226,14 +226,15 @@ constexpr std::array<Field, 39> kFields{{
     {"priority", priority},
     {"spot_policy", spot},
     {"max_price", nullptr, "this version has no price limit"},
-    {"image", nullptr, "the command runs as a process of the host, without a container"},
-    {"python", nullptr, "the host's own Python runs"},
-    {"nvcc", nullptr, "the host's own CUDA toolkit is used"},
+    {"image",
+     [](Dstack& job, const SpecNode& node, const std::string& path) { job.image(node, path); }},
+    {"python", nullptr, "the image's or the host's own Python runs"},
+    {"nvcc", nullptr, "the image's or the host's own CUDA toolkit is used"},
     {"docker", nullptr, "there is no Docker inside a job"},
     {"entrypoint", nullptr, "it belongs to an image"},
     {"privileged", nullptr, "a job gets no privileges"},
     {"registry_auth", nullptr, "it belongs to an image"},
-    {"user", nullptr, "the task runs as the node's user"},
+    {"user", nullptr, "write 'user:' by hand: a host process has the node's user"},
     {"ports", nullptr, "a job's ports are the host's own"},
     {"volumes", nullptr, kFolders},
     {"files", nullptr, kFolders},

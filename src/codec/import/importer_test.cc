@@ -81,7 +81,7 @@ TEST(ImportDstack, AGpuInParts) {
   EXPECT_EQ(out.jobs[0].tasks[0].request.memory, MemoryMib{128 * 1024});
   EXPECT_THAT(out.jobs[0].launch.command,
               ElementsAre("/bin/sh", "-c", "axolotl train config.yaml"));
-  EXPECT_THAT(out.notes, Contains(StartsWith("dropped image: ")));
+  EXPECT_EQ(out.jobs[0].launch.container.image, "nvcr.io/nvidia/pytorch:24.07-py3");
 }
 
 TEST(ImportDstack, RefusesWhatIsNoTask) {
@@ -239,6 +239,7 @@ TEST(ImportKubernetes, AnIndexedJob) {
   EXPECT_TRUE(job.retry.on_error);
   EXPECT_EQ(job.retry.retries_max, 3);
   EXPECT_EQ(job.launch.working_directory, "/workspace");
+  EXPECT_EQ(job.launch.container.image, "docker.io/pytorch/pytorch:2.4.0-cuda12.1-cudnn9-runtime");
   EXPECT_THAT(job.launch.env, ElementsAre(Pair("NCCL_DEBUG", "INFO")));
   EXPECT_THAT(job.launch.command,
               ElementsAre("/bin/sh", "-c", HasSubstr("JOB_COMPLETION_INDEX"), "sh", "python",
@@ -257,7 +258,7 @@ TEST(ImportKubernetes, RefusesWhatIsNoPlainJob) {
   const auto job = [&](const std::string& spec, const std::string& container) {
     return head + spec + "  template: {spec: {containers: [{" + container + "}]}}\n";
   };
-  EXPECT_THAT(refusal(job("", "name: a, image: b")).message, HasSubstr("command"));
+  EXPECT_THAT(refusal(job("", "name: a, image: b, args: [x]")).message, HasSubstr("command"));
   EXPECT_EQ(refusal(job("  completions: 9\n", "command: [x]")).kind, ErrorKind::Unsupported);
   EXPECT_EQ(refusal(job("", "command: [x], resources: {limits: {nvidia.com/mig-1g.5gb: 1}}")).kind,
             ErrorKind::Unsupported);

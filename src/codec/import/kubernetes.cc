@@ -123,7 +123,8 @@ constexpr std::string_view kMounts = "give the path of the files on the nodes";
 
 constexpr std::array<Field, 19> kContainer{{
     {"name", [](Kubernetes&, const SpecNode&, const std::string&) {}},
-    {"image", nullptr, "the command runs as a process of the host, without a container"},
+    {"image",
+     [](Kubernetes& job, const SpecNode& node, const std::string& path) { job.image(node, path); }},
     {"imagePullPolicy", nullptr, "it belongs to an image"},
     {"command", [](Kubernetes& job, const SpecNode& node,
                    const std::string& path) { texts(job, node, path, job.command); }},
@@ -266,9 +267,10 @@ void settle_retry(Kubernetes& job) {
 Result<Draft> job_of(const SpecNode& root) {
   Kubernetes job;
   read_fields<Kubernetes>(job, root, "", kFields);
-  if (!job.error && job.command.empty()) {
-    job.wrong(root, "spec.template.spec.containers[0].command",
-              "Gyre cannot know the image's own command: write it there");
+  const bool image = !job.spec.launch.container.image.empty();
+  if (!job.error && job.command.empty() && (!image || job.indexed || !job.arguments.empty())) {
+    job.wrong(root, "containers[0].command",
+              "it is missing: arguments and an index need the command that they are for");
   }
   const std::int64_t nodes = std::max<std::int64_t>(1, job.parallelism);
   if (job.completions > nodes) {

@@ -82,7 +82,11 @@ constexpr std::array<Field, 20> kResources{{
        job.spec.preemptible = true;
        job.changed(path, "it is preemptible now: a job of higher priority may stop it");
      }},
-    {"image_id", nullptr, "the command runs as a process of the host, without a container"},
+    {"image_id",
+     [](Skypilot& job, const SpecNode& node, const std::string& path) {
+       if (node.text.starts_with("docker:")) return job.image(node, path);
+       job.dropped(path, "a machine image is chosen by who runs the nodes");
+     }},
     {"infra", nullptr, kCloud},
     {"cloud", nullptr, kCloud},
     {"region", nullptr, kCloud},

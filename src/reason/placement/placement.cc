@@ -18,6 +18,7 @@ bool could_run(const Shape& shape, const Request& request) {
   if (shape.cpu < request.cpu || shape.memory < request.memory) return false;
   if (request.gpus == 0) return true;
   if (shape.gpus < request.gpus || shape.gpu_memory < request.gpu_memory) return false;
+  if (!can_share(shape, request)) return false;
   return request.gpu_models.empty() ||
          std::find(request.gpu_models.begin(), request.gpu_models.end(), shape.gpu_model) !=
              request.gpu_models.end();

@@ -54,7 +54,8 @@ void write_exit(JsonText& out, const TaskExit& exit) {
 void write_request(JsonText& out, const TaskGroup& group) {
   const Request& request = group.request;
   out.open('{').member("count", group.count).member("gpus", request.gpus);
-  out.member("gpu_milli_each", request.gpu_milli.value);
+  out.member("gpu_milli_each", request.gpu_milli.value)
+      .member("sharing", to_string(request.sharing));
   out.key("gpu_models").open('[');
   for (const std::string& model : request.gpu_models) out.value(model);
   out.close(']')
@@ -219,7 +220,9 @@ void write_node(JsonText& out, const NodeView& node) {
       .member("gpus", spec.gpus)
       .key("gpus_free")
       .thousandths(free_milli);
-  out.member("virtual_gpus", spec.virtual_gpus).member("gpu_memory_mib", spec.gpu_memory.value);
+  out.member("virtual_gpus", spec.virtual_gpus)
+      .member("gpu_sharing", to_string(spec.gpu_sharing))
+      .member("gpu_memory_mib", spec.gpu_memory.value);
   out.key("devices").open('[');
   for (std::int32_t i = 0; i < spec.gpus; ++i) {
     out.open('{').member("index", i).member("gpu_milli_free", node.free.gpu[i]).close('}');
@@ -281,6 +284,7 @@ void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,
     }
     out.close(']')
         .member("gpu_milli_each", part.gpu_milli.value)
+        .member("sharing", to_string(part.sharing))
         .member("cpu_milli", part.cpu.value)
         .member("memory_mib", part.memory.value)
         .close('}');
