@@ -10,6 +10,8 @@
 #include <optional>
 
 #include "base/units.h"
+#include "cli/experiment.h"
+#include "cli/progress_bar.h"
 #include "cli/verbs.h"
 #include "domain/policy.h"
 #include "sim/simulate.h"
@@ -18,7 +20,8 @@ namespace gyre::cli {
 namespace {
 
 struct SimulateFlags {
-  std::string trace, nodes, format = "auto", policies, out, journal;
+  std::vector<std::string> traces;
+  std::string experiment, nodes, format = "auto", policies, out, journal;
   std::string mtbf, mttr, fault_trace, start_latency, stop_latency, restart_overhead, checkpoint;
   std::uint64_t seed = 1;
   std::optional<std::uint64_t> limit;
@@ -35,33 +38,6 @@ double peak_rss_mib() {
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
-
-/// A bar on stderr, redrawn in place; nothing where stderr is no terminal.
-class ProgressBar {
- public:
-  void show(const sim::Progress& progress) {
-    if (!terminal_) return;
-    constexpr int kWidth = 30;
-    const double done = progress.jobs == 0 ? 1.0
-                                           : static_cast<double>(progress.jobs_done) /
-                                                 static_cast<double>(progress.jobs);
-    const int filled = static_cast<int>(done * kWidth);
-    fmt::print(stderr, "\r[{:#<{}}{:.<{}}] {} ({}/{})  {} of {} jobs\x1b[K", "", filled, "",
-               kWidth - filled, progress.policy, progress.policy_index + 1, progress.policy_count,
-               progress.jobs_done, progress.jobs);
-    shown_ = true;
-  }
-  ~ProgressBar() {
-    if (shown_) fmt::print(stderr, "\r\x1b[K");
-  }
-  ProgressBar() = default;
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-
- private:
-  const bool terminal_ = isatty(STDERR_FILENO) == 1;
-  bool shown_ = false;
-};
 
 Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
   if (names.empty()) return std::vector<PolicySpec>{named_policies().back()};
@@ -98,7 +74,7 @@ Outcome<sim::SimulateOptions> read_flags(const SimulateFlags& flags) {
   auto policies = read_policies(flags.policies);
   if (!policies) return tl::unexpected(policies.error());
   options.policies = std::move(*policies);
-  options.trace_path = flags.trace;
+  options.trace_path = flags.traces.front();
   options.nodes = flags.nodes;
   options.format = flags.format;
   options.seed = flags.seed;
@@ -142,6 +118,13 @@ Outcome<void> write_files(const std::string& folder, const sim::SimulationReport
 }
 
 Outcome<int> simulate(const Session& session, const SimulateFlags& flags) {
+  if (!flags.experiment.empty()) {
+    return run_experiment(session, {flags.traces, flags.nodes, flags.format, flags.policies});
+  }
+  if (flags.traces.size() > 1) {
+    return give_up(kUsage, "one trace is replayed at a time, found {}; --experiment takes more",
+                   flags.traces.size());
+  }
   auto options = read_flags(flags);
   if (!options) return tl::unexpected(options.error());
   options->surroundings.wall_clock_s = wall_clock_s;
@@ -153,7 +136,12 @@ Outcome<int> simulate(const Session& session, const SimulateFlags& flags) {
   }
   Result<sim::SimulationReport> report = [&] {
     ProgressBar bar;
-    options->surroundings.progress = [&](const sim::Progress& progress) { bar.show(progress); };
+    options->surroundings.progress = [&](const sim::Progress& progress) {
+      const auto jobs = static_cast<double>(std::max<std::uint64_t>(progress.jobs, 1));
+      bar.show(static_cast<double>(progress.jobs_done) / jobs,
+               fmt::format("{} ({}/{})  {} of {} jobs", progress.policy, progress.policy_index + 1,
+                           progress.policy_count, progress.jobs_done, progress.jobs));
+    };
     return sim::simulate(*options);
   }();
   // A wrong trace is no wrong command line.
@@ -181,6 +169,10 @@ std::string policy_help() {
   for (const PolicySpec& policy : named_policies()) {
     text += fmt::format("  {:<14} {}\n", policy.name, describe(policy));
   }
+  text += "\nNAME+PLACEMENT chooses nodes in another way:\n";
+  for (const PlacementName& placement : placement_names()) {
+    text += fmt::format("  +{:<18} {}\n", placement.name, placement.description);
+  }
   return text;
 }
 
@@ -191,10 +183,11 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       add_verb(app, "simulate", "Replay a trace of jobs on a fleet, under one policy or more",
                "  gyre simulate jobs.csv --nodes 32x8:V100\n"
                "  gyre simulate pods.csv.gz --format openb --nodes nodes.csv --policy fifo,easy\n"
-               "  zcat jobs.csv.gz | gyre simulate - --nodes 4x8 -o json" +
+               "  zcat jobs.csv.gz | gyre simulate - --nodes 4x8 -o json\n"
+               "  gyre simulate --experiment fgd openb_pod_list_*.csv --nodes nodes.csv" +
                    policy_help());
   auto flags = std::make_shared<SimulateFlags>();
-  verb->add_option("TRACE", flags->trace, "a trace, plain or .gz; '-' for stdin")->required();
+  verb->add_option("TRACE", flags->traces, "a trace, plain or .gz; '-' for stdin")->required();
   verb->add_option("--nodes", flags->nodes, "a node list, or NODESxGPUS[:MODEL]")
       ->required()
       ->type_name("FILE|SHAPE");
@@ -228,6 +221,14 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->type_name("DURATION");
   verb->add_option("--checkpoint-interval", flags->checkpoint, "of jobs whose trace gives none")
       ->type_name("DURATION");
+  verb->add_option(
+          "--experiment", flags->experiment,
+          "FGD's inflation experiment: all placements (or those of --policy) on each trace")
+      ->check(CLI::IsMember({"fgd"}))
+      ->type_name("fgd")
+      ->excludes("--seed", "--limit", "--skip-bad-rows", "--check", "--out", "--journal", "--mtbf")
+      ->excludes("--mttr", "--fault-trace", "--start-latency", "--stop-latency")
+      ->excludes("--restart-overhead", "--checkpoint-interval");
   add_output_flag(*verb, session);
   on_verb(verb, session, [&session, flags] { return simulate(session, *flags); });
 }

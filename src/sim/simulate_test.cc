@@ -315,10 +315,10 @@ TEST(SimulateDeterminism, TheseInputsGiveTheseBytesEverywhere) {
     const auto report = simulate(options);
     return report ? fingerprint(*report) : report.error().message;
   };
-  EXPECT_EQ(run(1, "fifo"), "23c836aab026d55e");
-  EXPECT_EQ(run(1, "easy"), "af35b0e7ea687ca2");
-  EXPECT_EQ(run(1, "preemptive"), "9012f6fb5f5654aa");
-  EXPECT_EQ(run(2, "preemptive"), "1529b698de3e2e09");
+  EXPECT_EQ(run(1, "fifo"), "ee6055701683eddb");
+  EXPECT_EQ(run(1, "easy"), "a5bdbc6fbeb7249c");
+  EXPECT_EQ(run(1, "preemptive"), "f24cbead4991bfac");
+  EXPECT_EQ(run(2, "preemptive"), "b6faa0e5102093a5");
 }
 
 // --- real traces

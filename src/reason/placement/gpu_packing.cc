@@ -17,7 +17,7 @@ Score GpuPacking::score(const NodeView& node, const Request& request, std::uint6
   const std::int16_t device = chosen_device(node, request);
   std::int64_t score = 0;
   if (is_fraction(request) && device < kWholeGpu.value) {
-    score = kShared - device / 20;
+    score = kShared - device / 100;
   } else if (gpu_free(node) < node.shape.gpus * std::int64_t{kWholeGpu.value}) {
     score = kUsedNode - request.gpus;
   } else {

@@ -1,6 +1,7 @@
 #include "reason/placement/search.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/assert.h"
 
@@ -25,22 +26,22 @@ std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
                                                     const StateScore& score_of) {
   const Cluster& cluster = search.cluster;
   const Demand::Group& group = search.demand.groups.front();
-  const NodeClass* best = nullptr;
+  std::optional<NodeId> best;
   Score best_score;
   for (const std::uint32_t index : cluster.classes(search.demand.partition)) {
     const NodeClass& state = cluster.node_class(index);
     if (!usable(cluster, state, group)) continue;
-    const NodeId first = state.nodes.front();
-    const NodeView view = view_of(cluster, state, first);
-    const Score score = score_of(view, index, group);
-    if (best != nullptr && !beats(score, first, best_score, best->nodes.front())) continue;
-    best = &state;
-    best_score = score;
+    const std::size_t asked = search.per_node ? state.nodes.size() : 1;
+    for (const NodeId node : std::span(state.nodes).first(asked)) {
+      const Score score = score_of(view_of(cluster, state, node), index, group);
+      if (best && !beats(score, node, best_score, *best)) continue;
+      best = node;
+      best_score = score;
+    }
   }
-  if (best == nullptr) return std::nullopt;
-  const NodeId node = best->nodes.front();
+  if (!best) return std::nullopt;
   return std::vector<TaskPlacement>{
-      {0, node, cluster.pick(node, group.request, best_score.device_free)}};
+      {0, *best, cluster.pick(*best, group.request, best_score.device_free)}};
 }
 
 /// Matches the tasks of a gang to nodes. Never takes a node that another group cannot spare: by
@@ -155,7 +156,7 @@ std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,
                                                          std::int64_t& work) {
   work += static_cast<std::int64_t>(search.cluster.classes(search.demand.partition).size());
-  if (is_single(search.demand) && !search.per_node) return place_one(search, score);
+  if (is_single(search.demand)) return place_one(search, score);
   GangSearch gang(search);
   if (!gang.possible()) return std::nullopt;
   auto placement = gang.place(score);
