@@ -20,7 +20,9 @@ bench: ## build and run the programs under bench/
 	@tools/deps build bench
 	@cmake --preset bench >/dev/null
 	@cmake --build build-bench --target benches -j $(JOBS)
-	@set -e; for program in build-bench/bench_*; do echo "== $$program"; $$program; done
+	@cmake --preset release >/dev/null
+	@cmake --build build --target gyre -j $(JOBS)
+	@set -e; for program in build-bench/bench_* bench/*.py; do echo "== $$program"; $$program; done
 
 check: ## the rules of the house, and the format; seconds
 	@tools/tidy.py

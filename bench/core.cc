@@ -77,6 +77,32 @@ void PlaceOneGpuJobs(benchmark::State& state) {
 }
 BENCHMARK(PlaceOneGpuJobs)->Arg(5000)->Unit(benchmark::kMillisecond);
 
+/// The same jobs placed as a scheduler does that looks at every node for each: the least free that
+/// suffices. No states, no reasons, no line, nothing of a controller: a lower bound of that way.
+void ScanEveryNode(benchmark::State& state) {
+  constexpr int kJobs = 50'000;
+  for (auto _ : state) {
+    std::vector<int> free(static_cast<std::size_t>(state.range(0)), 8);
+    std::vector<std::size_t> held;
+    for (int i = 0; i < kJobs; ++i) {
+      if (held.size() == 8 * free.size()) {  // full: the earliest ends
+        for (const std::size_t node : held) ++free[node];
+        held.clear();
+      }
+      std::size_t best = free.size();
+      for (std::size_t node = 0; node < free.size(); ++node) {
+        if (free[node] > 0 && (best == free.size() || free[node] < free[best])) best = node;
+      }
+      --free[best];
+      held.push_back(best);
+    }
+    benchmark::DoNotOptimize(held.data());
+  }
+  state.counters["placements/s"] =
+      benchmark::Counter(static_cast<double>(kJobs), benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(ScanEveryNode)->Arg(5000)->Unit(benchmark::kMillisecond);
+
 /// One decision on a full fleet with a long line: a job ends, the next one starts.
 void DecideWithALongLine(benchmark::State& state) {
   Core core("easy", 1000, 8);
