@@ -8,6 +8,7 @@
 #include "adapter/process/cgroups.h"
 #include "adapter/process/machine.h"
 #include "adapter/sqlite/journal.h"
+#include "apps/serve_simulation.h"
 #include "apps/up.h"
 #include "base/units.h"
 
@@ -77,6 +78,6 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
 
 }  // namespace
 
-cli::Ports make_ports() { return {up, replay, create_journal, examine_machine}; }
+cli::Ports make_ports() { return {up, replay, create_journal, examine_machine, serve_simulation}; }
 
 }  // namespace gyre::apps

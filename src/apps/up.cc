@@ -1,13 +1,8 @@
 #include "apps/up.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -20,6 +15,7 @@
 #include "adapter/process/machine.h"
 #include "adapter/process/process_executor.h"
 #include "adapter/sqlite/journal.h"
+#include "apps/ending.h"
 #include "base/units.h"
 #include "cli/print.h"
 #include "cli/state_folder.h"
@@ -42,51 +38,6 @@ constexpr int kIoThreads = 2;
 constexpr const char* kQueue = "default";
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", cli::terminal_safe(line)); }
-
-/// Signals that end the server, as something that can be waited for. Blocks them in this thread and
-/// those that it starts.
-class Ending {
- public:
-  Ending() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
-    signals_ = signalfd(-1, &signals, SFD_CLOEXEC);
-    driver_ = eventfd(0, EFD_CLOEXEC);
-  }
-  ~Ending() {
-    close(signals_);
-    close(driver_);
-  }
-  Ending(const Ending&) = delete;
-  Ending& operator=(const Ending&) = delete;
-
-  void driver_ended() const {
-    const std::uint64_t one = 1;
-    static_cast<void>(!write(driver_, &one, sizeof(one)));
-  }
-
-  /// Returns when a signal has come or the driver has ended.
-  void wait() const {
-    pollfd ends[] = {{signals_, POLLIN, 0}, {driver_, POLLIN, 0}};
-    while (poll(ends, 2, -1) < 0) {
-    }
-  }
-
- private:
-  int signals_;
-  int driver_;
-};
-
-/// A client is a file descriptor, and so is a task.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus) {
   if (!virtual_gpus.empty()) {
@@ -167,8 +118,8 @@ struct Life {
         journal(std::move(store)),
         core(std::move(recovered)),
         logs(folder.tasks_path()),
-        feed(kEventsKept, core.last_event()),
-        api(inbox, logs, feed) {}
+        watch(kEventsKept, core, server::machine_time()),
+        api(inbox, logs, watch) {}
 
   cli::Outcome<void> start(const Settings& settings, const PolicySpec& policy);
   cli::Outcome<int> serve(const Ending& ending);
@@ -178,7 +129,7 @@ struct Life {
   control::Controller core;
   live::Inbox inbox;
   process::FileLogs logs;
-  server::EventFeed feed;
+  server::Watch watch;
   server::Api api;
   std::unique_ptr<server::http::Server> http;
   std::unique_ptr<process::ProcessExecutor> executor;
@@ -221,7 +172,7 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
   Result<void> result;
   std::thread driver([&] {
     result =
-        control::run(core, *world, *journal, feed, {.events_per_snapshot = kEventsPerSnapshot});
+        control::run(core, *world, *journal, watch, {.events_per_snapshot = kEventsPerSnapshot});
     ending.driver_ended();
   });
   ending.wait();

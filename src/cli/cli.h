@@ -21,6 +21,8 @@ struct UpOptions {
   std::string fsync = "full";
 };
 
+struct ServeOptions;
+
 /// One line of `gyre doctor`.
 struct Finding {
   enum class Level : unsigned char { Ok, Warn, Fail };
@@ -36,6 +38,7 @@ struct Ports {
   std::function<Result<control::ReplayReport>(const std::string& journal)> replay;
   std::function<Result<std::unique_ptr<control::Journal>>(const std::string& path)> create_journal;
   std::function<std::vector<Finding>(const std::string& state_folder)> examine_machine;
+  std::function<Outcome<int>(const ServeOptions&)> serve_simulation;
 };
 
 /// The whole program: reads the command line, runs one verb, returns the exit code.

@@ -12,8 +12,10 @@
 #include "base/units.h"
 #include "cli/experiment.h"
 #include "cli/progress_bar.h"
+#include "cli/serve_options.h"
 #include "cli/verbs.h"
 #include "domain/policy.h"
+#include "live/playback.h"
 #include "sim/simulate.h"
 
 namespace gyre::cli {
@@ -27,6 +29,8 @@ struct SimulateFlags {
   std::optional<std::uint64_t> limit;
   bool skip_bad_rows = false;
   bool check = false;
+  std::optional<std::string> serve;  // empty: at the default address
+  std::optional<double> speed;
 };
 
 double wall_clock_s() {
@@ -117,6 +121,21 @@ Outcome<void> write_files(const std::string& folder, const sim::SimulationReport
   return {};
 }
 
+/// Plays the trace in the browser; what writes a report has nothing to say there.
+Outcome<int> serve(const Session& session, const SimulateFlags& flags,
+                   sim::SimulateOptions options) {
+  if (options.policies.size() != 1) {
+    return give_up(kUsage, "--serve plays one run: give one policy, found {}",
+                   options.policies.size());
+  }
+  if (!flags.out.empty() || !flags.journal.empty() || flags.check) {
+    return give_up(kUsage, "--serve writes nothing: --out, --journal and --check go without it");
+  }
+  ServeOptions play{std::move(options), flags.serve->empty() ? UpOptions{}.listen : *flags.serve};
+  if (flags.speed) play.speed = *flags.speed;
+  return session.ports.serve_simulation(play);
+}
+
 Outcome<int> simulate(const Session& session, const SimulateFlags& flags) {
   if (!flags.experiment.empty()) {
     return run_experiment(session, {flags.traces, flags.nodes, flags.format, flags.policies});
@@ -127,6 +146,8 @@ Outcome<int> simulate(const Session& session, const SimulateFlags& flags) {
   }
   auto options = read_flags(flags);
   if (!options) return tl::unexpected(options.error());
+  if (flags.serve) return serve(session, flags, std::move(*options));
+  if (flags.speed) return give_up(kUsage, "--speed is for --serve");
   options->surroundings.wall_clock_s = wall_clock_s;
   options->surroundings.peak_rss_mib = peak_rss_mib;
   if (!flags.journal.empty()) {
@@ -221,6 +242,12 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->type_name("DURATION");
   verb->add_option("--checkpoint-interval", flags->checkpoint, "of jobs whose trace gives none")
       ->type_name("DURATION");
+  verb->add_option("--serve", flags->serve, "play it in the browser instead, there")
+      ->expected(0, 1)
+      ->type_name("[ADDRESS]");
+  verb->add_option("--speed", flags->speed, "of --serve: simulated seconds per second; else 60")
+      ->check(CLI::Range(live::PlayHead::kSpeedMin, live::PlayHead::kSpeedMax))
+      ->type_name("N");
   verb->add_option(
           "--experiment", flags->experiment,
           "FGD's inflation experiment: all placements (or those of --policy) on each trace")
@@ -228,7 +255,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->type_name("fgd")
       ->excludes("--seed", "--limit", "--skip-bad-rows", "--check", "--out", "--journal", "--mtbf")
       ->excludes("--mttr", "--fault-trace", "--start-latency", "--stop-latency")
-      ->excludes("--restart-overhead", "--checkpoint-interval");
+      ->excludes("--restart-overhead", "--checkpoint-interval", "--serve", "--speed");
   add_output_flag(*verb, session);
   on_verb(verb, session, [&session, flags] { return simulate(session, *flags); });
 }

@@ -68,6 +68,8 @@ class Controller {
   const JobTable& jobs() const { return jobs_; }
   const Cluster& cluster() const { return cluster_; }
   const std::vector<QueueSpec>& queues() const { return queues_; }
+  /// What is kept for the first of each line that waits. O(their tasks).
+  std::vector<Reservation> reservations() const { return scheduler_.reservations(); }
 
   /// Why a queued job does not run. Requires: it is queued.
   Explanation explain(const Job& job) const;

@@ -1,15 +1,45 @@
-# Writes OUT: a source file that holds ROOT/web/index.html and ROOT/api/openapi.yaml as they are.
-set(text "#include \"server/embedded.h\"\n\nnamespace gyre::server {\n")
-foreach(pair "index_html web/index.html" "openapi_yaml api/openapi.yaml")
-  separate_arguments(pair)
-  list(GET pair 0 name)
-  list(GET pair 1 path)
-  file(READ "${ROOT}/${path}" hex HEX)
-  # A list of numbers: a string literal has a limit in the standard. Bytes beyond ASCII are negative chars.
+# Writes OUT: a source file that holds ROOT/api/openapi.yaml as it is and every file of ROOT/web/dist compressed.
+# A list of numbers: a string literal has a limit in the standard. Bytes beyond ASCII are negative chars.
+function(append_bytes name path)
+  file(READ "${path}" hex HEX)
   string(REGEX REPLACE "(..)" "char(0x\\1)," bytes "${hex}")
   string(REGEX REPLACE "((char.0x...,){12})" "\\1\n" bytes "${bytes}")
-  string(APPEND text "\nstd::string_view ${name}() {\n  static constexpr char kBytes[] = {\n${bytes}};\n"
-         "  return {kBytes, sizeof(kBytes)};\n}\n")
+  string(APPEND text "\nconstexpr char ${name}[] = {\n${bytes}};\n")
+  set(text "${text}" PARENT_SCOPE)
+endfunction()
+
+set(types "html=text/html\\; charset=utf-8" "js=text/javascript\\; charset=utf-8" "css=text/css\\; charset=utf-8"
+    "svg=image/svg+xml" "woff2=font/woff2")
+set(text "#include \"server/embedded.h\"\n\nnamespace gyre::server {\nnamespace {\n")
+append_bytes(kOpenapi "${ROOT}/api/openapi.yaml")
+file(GLOB_RECURSE files RELATIVE "${ROOT}/web/dist" "${ROOT}/web/dist/*.*")
+list(SORT files)
+list(FILTER files EXCLUDE REGEX "\\.sha256$")
+set(rows "")
+set(number 0)
+foreach(path IN LISTS files)
+  string(REGEX MATCH "[^.]+$" suffix "${path}")
+  string(REGEX MATCH "(^|;)${suffix}=([^;\\]+(\\\\;[^;]*)?)" found "${types}")
+  string(REGEX REPLACE "^;?${suffix}=" "" type "${found}")
+  string(REPLACE "\\" "" type "${type}")
+  if(NOT type)
+    message(FATAL_ERROR "web/dist/${path}: no content type for '.${suffix}' in src/server/embed.cmake: add it")
+  endif()
+  set(packed "${OUT}.gz")
+  file(ARCHIVE_CREATE OUTPUT "${packed}" PATHS "${ROOT}/web/dist/${path}" FORMAT raw COMPRESSION GZip
+       COMPRESSION_LEVEL 9 MTIME 0)
+  append_bytes("kFile${number}" "${packed}")
+  file(REMOVE "${packed}")
+  file(SHA256 "${ROOT}/web/dist/${path}" digest)
+  string(SUBSTRING "${digest}" 0 32 digest)
+  string(APPEND rows "    {\"${path}\", \"${type}\", \"${digest}\", {kFile${number}, sizeof(kFile${number})}},\n")
+  math(EXPR number "${number} + 1")
 endforeach()
-string(APPEND text "\n}  // namespace gyre::server\n")
+if(number EQUAL 0)
+  message(FATAL_ERROR "web/dist is empty: it is committed; 'npm ci && npm run build' in web/ makes it anew")
+endif()
+string(APPEND text "\nconstexpr EmbeddedFile kFiles[] = {\n${rows}};\n\n}  // namespace\n"
+       "\nstd::string_view openapi_yaml() { return {kOpenapi, sizeof(kOpenapi)}; }\n"
+       "\nstd::span<const EmbeddedFile> dashboard_files() { return kFiles; }\n"
+       "\n}  // namespace gyre::server\n")
 file(WRITE "${OUT}" "${text}")

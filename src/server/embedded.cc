@@ -1,8 +1,12 @@
 #include "server/embedded.h"
 
 #include <yaml-cpp/yaml.h>
+#include <zlib.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
+
+#include "base/assert.h"
 
 namespace gyre::server {
 namespace {
@@ -39,6 +43,27 @@ Json convert(const YAML::Node& node) {
 }
 
 }  // namespace
+
+std::string unpacked(const EmbeddedFile& file) {
+  z_stream stream{};
+  constexpr int kGzipOnly = 15 + 16;
+  GYRE_ASSERT(inflateInit2(&stream, kGzipOnly) == Z_OK);
+  std::string bytes = std::string(file.gzip);
+  stream.next_in = reinterpret_cast<Bytef*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  std::string text;
+  std::array<char, 16384> piece{};
+  int state = Z_OK;
+  while (state == Z_OK) {
+    stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+    stream.avail_out = piece.size();
+    state = inflate(&stream, Z_NO_FLUSH);
+    text.append(piece.data(), piece.size() - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  GYRE_ASSERT(state == Z_STREAM_END);
+  return text;
+}
 
 const std::string& openapi_json() {
   static const std::string text = [] {

@@ -1,12 +1,24 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace gyre::server {
 
-/// web/index.html, as it was when the program was built.
-std::string_view index_html();
+/// A file of web/dist, as it was when the program was built.
+struct EmbeddedFile {
+  std::string_view path;  // "index.html", "assets/index-B1x2.js"
+  std::string_view content_type;
+  std::string_view digest;  // the first 32 hex digits of its SHA-256
+  std::string_view gzip;    // RFC 1952
+};
+
+/// By path, ascending.
+std::span<const EmbeddedFile> dashboard_files();
+
+/// The bytes of `file` before they were compressed. O(size).
+std::string unpacked(const EmbeddedFile& file);
 
 /// api/openapi.yaml, as it was when the program was built.
 std::string_view openapi_yaml();

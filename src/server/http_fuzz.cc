@@ -38,8 +38,8 @@ struct Edge {
   control::Controller core{control::Config{}};
   live::Inbox inbox;
   FuzzLogs logs;
-  server::EventFeed feed{4, EventSeq{}};
-  server::Api api{inbox, logs, feed};
+  server::Watch watch{4, core, Time{}};
+  server::Api api{inbox, logs, watch};
   std::uint64_t seq = 0;
 
   Edge() {
@@ -52,8 +52,8 @@ struct Edge {
 
   void tell(Event::Body body) {
     const Event event{Time{static_cast<std::int64_t>(++seq)}, EventSeq{seq}, std::move(body)};
-    feed.after(event, core.step(event), core);
-    feed.committed(event.seq);
+    watch.after(event, core.step(event), core);
+    watch.committed(event.seq);
   }
 
   /// What a world does with requests, at once.

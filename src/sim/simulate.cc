@@ -1,19 +1,14 @@
 #include "sim/simulate.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "base/rng.h"
 #include "base/units.h"
 #include "control/driver.h"
 #include "sim/check/checker.h"
 #include "sim/report/recorder.h"
-#include "sim/traces/byte_source.h"
-#include "sim/traces/fault_trace.h"
+#include "sim/setting.h"
 #include "sim/traces/table.h"
-#include "sim/workload.h"
 
 namespace gyre::sim {
 namespace {
@@ -25,14 +20,6 @@ constexpr bool kAlwaysCheck = true;
 #else
 constexpr bool kAlwaysCheck = false;
 #endif
-
-/// All that the policies' runs have in common.
-struct Setting {
-  Trace trace;
-  Fleet fleet;
-  Workload workload;
-  FailureModel failures;
-};
 
 /// Passes what the driver shows on to who wants to see it.
 class Watch final : public control::Observer {
@@ -66,63 +53,6 @@ class Watch final : public control::Observer {
   Inputs inputs_;
 };
 
-Result<FailureModel> make_failures(const SimulateOptions& options, const Fleet& fleet,
-                                   std::vector<std::string>& notes) {
-  const auto nodes = static_cast<std::uint32_t>(fleet.nodes.size());
-  const FaultOptions& faults = options.faults;
-  if (faults.mtbf) {
-    return FailureModel::by_rate(*faults.mtbf, faults.mttr, nodes,
-                                 Rng(options.seed).stream("faults"));
-  }
-  if (faults.trace_path.empty()) return FailureModel::none();
-  auto source = open_source(faults.trace_path);
-  if (!source) return tl::unexpected(source.error());
-  auto trace = read_fault_trace(std::move(*source), display_name(faults.trace_path));
-  if (!trace) return tl::unexpected(trace.error());
-  if (trace->nodes > nodes) {
-    notes.push_back(
-        fmt::format("the fault trace names {} nodes, the fleet has {}: faults of the "
-                    "others are left out",
-                    trace->nodes, nodes));
-  }
-  if (trace->unmatched > 0) {
-    notes.push_back(fmt::format("{} fault ends without a start were left out", trace->unmatched));
-  }
-  return FailureModel::by_trace(std::move(*trace), nodes);
-}
-
-void note_queues_without_nodes(const Setting& setting, std::vector<std::string>& notes) {
-  if (!setting.fleet.partitioned) return;
-  std::vector<std::string> lost;
-  for (const QueueSpec& queue : setting.workload.queues) {
-    const bool has_node =
-        std::any_of(setting.fleet.nodes.begin(), setting.fleet.nodes.end(),
-                    [&](const NodeSpec& node) { return node.partition == queue.partition; });
-    if (!has_node) lost.push_back(queue.name);
-  }
-  if (lost.empty()) return;
-  notes.push_back(fmt::format("no node is in the partition of {}: its jobs are rejected",
-                              fmt::join(lost, ", ")));
-}
-
-Result<Setting> make_setting(const SimulateOptions& options, std::vector<std::string>& notes) {
-  auto fleet = read_fleet(options.nodes);
-  if (!fleet) return tl::unexpected(fleet.error());
-  auto source = open_source(options.trace_path);
-  if (!source) return tl::unexpected(source.error());
-  auto trace = read_trace(std::move(*source), display_name(options.trace_path),
-                          {options.format, options.limit, options.skip_bad_rows});
-  if (!trace) return tl::unexpected(trace.error());
-  notes.insert(notes.end(), trace->notes.begin(), trace->notes.end());
-  notes.insert(notes.end(), fleet->notes.begin(), fleet->notes.end());
-  auto failures = make_failures(options, *fleet, notes);
-  if (!failures) return tl::unexpected(failures.error());
-  Workload workload = make_workload(*trace, *fleet);
-  Setting setting{std::move(*trace), std::move(*fleet), std::move(workload), std::move(*failures)};
-  note_queues_without_nodes(setting, notes);
-  return setting;
-}
-
 std::uint64_t expected_events(const Setting& setting) {
   std::uint64_t events = 1 + setting.workload.queues.size() + setting.fleet.nodes.size();
   for (const std::uint32_t gang : setting.workload.gang_of) {
@@ -148,8 +78,7 @@ Result<PolicyResult> run_policy(const SimulateOptions& options, const Setting& s
   control::Config config;
   config.jobs_finished_kept_max = 1;  // the recorder keeps what a report needs
   control::Controller core(config);
-  World world({setting.trace, setting.workload, setting.fleet, policy, options.execution,
-               setting.failures});
+  World world = setting.world(policy, options.execution);
   Recorder recorder({policy.name, setting.workload, expected_events(setting),
                      setting.trace.jobs.back().submit, options.keep_jobs});
   std::optional<Checker> checker;
@@ -243,7 +172,7 @@ Result<void> validate(const SimulateOptions& options) {
 Result<SimulationReport> simulate(const SimulateOptions& options) {
   if (auto valid = validate(options); !valid) return tl::unexpected(valid.error());
   SimulationReport report;
-  const auto setting = make_setting(options, report.notes);
+  const auto setting = read_setting(options, report.notes);
   if (!setting) return tl::unexpected(setting.error());
   const Trace& trace = setting->trace;
   report.trace = {trace.name, trace.format, trace.jobs.size(), trace.skipped};

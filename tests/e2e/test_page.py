@@ -1,45 +1,38 @@
-"""The page at /: a browser shows something true."""
+"""What is served at /: the dashboard as a browser may keep and run it (its pages: tests/web)."""
+import gzip
 import re
-import shutil
-import subprocess
 
-import pytest
-
-from cloud import PATIENCE_S
-
-QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+GZIP = {"Accept-Encoding": "gzip"}
 
 
-@pytest.fixture
-def chromium(tmp_path):
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("chromium is not installed")
-
-    def browse(url, *options):
-        profile = f"--user-data-dir={tmp_path / 'browser'}"
-        return subprocess.run([path, *QUIET, profile, *options, url],
-                              capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
-
-    return browse
-
-
-def test_the_page_may_run_its_own_script_only(cloud):
+def test_the_page_may_run_the_servers_own_scripts_only(cloud):
     status, headers, page = cloud.http("GET", "/")
     policy = headers["Content-Security-Policy"]
     assert status == 200 and "default-src 'none'" in policy and "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy and "script-src 'self'" in policy
     assert re.search(rb"(src|href)=\"(https?:)?//", page) is None
+    assert re.search(rb"<script(?![^>]*src=)|style=|onclick=", page) is None
 
 
-def test_a_browser_shows_jobs_reasons_and_nodes(cloud, chromium):
-    cloud.wait(cloud.run("--gpu", "4", "--name", "a-running-job", "--", "sleep", "1000"), "running")
-    cloud.run("--gpu", "1", "--name", "a-waiting-job", "--", "true")
-    url = f"http://127.0.0.1:{cloud.port}/"
-    page = chromium(url, "--timeout=3000", "--dump-dom")
-    assert "a-running-job" in page and "a-waiting-job" in page
-    assert "waiting for turn" in page
-    assert "virtual GPUs" in page
-    picture = cloud.folder / "page.png"
-    chromium(url, "--timeout=3000", f"--screenshot={picture}", "--window-size=1200,900")
-    assert picture.stat().st_size > 10_000
+def test_what_the_page_names_is_served_and_kept(cloud):
+    page = cloud.http("GET", "/")[2].decode()
+    for path in re.findall(r'"(/assets/[^"]+)"', page):
+        status, headers, packed = cloud.http("GET", path, headers=GZIP)
+        assert status == 200 and headers["Content-Encoding"] == "gzip"
+        assert "immutable" in headers["Cache-Control"]
+        plain = cloud.http("GET", path, headers={})[2]
+        assert gzip.decompress(packed) == plain
+        again = {**GZIP, "If-None-Match": headers["ETag"]}
+        assert cloud.http("GET", path, headers=again)[::2] == (304, b"")
+
+
+def test_the_first_page_is_small(cloud):
+    page = cloud.http("GET", "/")[2].decode()
+    paths = re.findall(r'"(/assets/[^"]+\.js)"', page)
+    sizes = [len(cloud.http("GET", path, headers=GZIP)[2]) for path in paths]
+    assert paths and sum(sizes) < 300_000
+
+
+def test_a_file_of_another_version_is_404(cloud):
+    assert cloud.http("GET", "/assets/index-old.js")[0] == 404
+    assert cloud.http("GET", "/assets/..%2Findex.html")[0] == 404

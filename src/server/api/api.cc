@@ -1,41 +1,26 @@
 #include "server/api/api.h"
 
-#include <openssl/evp.h>
-
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
-#include "server/api/base64.h"
+#include "base/units.h"
+#include "live/clock.h"
+#include "server/api/dashboard.h"
 #include "server/embedded.h"
 
 namespace gyre::server {
-namespace {
 
-/// The source expression for what stands between <tag> and </tag> (CSP Level 3, "hash-source").
-std::string hash_source(std::string_view page, std::string_view tag) {
-  const std::size_t begin = page.find(fmt::format("<{}>", tag)) + tag.size() + 2;
-  const std::string_view text = page.substr(begin, page.find(fmt::format("</{}>", tag)) - begin);
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr);
-  return fmt::format("'sha256-{}'", encode_base64({reinterpret_cast<const char*>(digest), size}));
-}
+Time machine_time() { return live::system_clock_source()().real; }
 
-/// What the page may do: run its own script, wear its own style, speak to this server.
-std::string page_policy(std::string_view page) {
-  return fmt::format(
-      "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; img-src data:; "
-      "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-      hash_source(page, "script"), hash_source(page, "style"));
-}
-
-}  // namespace
-
-Api::Api(live::Inbox& inbox, const act::TaskLogs& logs, EventFeed& feed, const ApiOptions& options)
-    : inbox_(inbox), logs_(logs), feed_(feed), options_(options) {
+Api::Api(live::Inbox& inbox, const act::TaskLogs& logs, Watch& watch, ApiOptions options)
+    : inbox_(inbox), logs_(logs), watch_(watch), feed_(watch.feed), options_(std::move(options)) {
   add_job_routes();
   add_cluster_routes();
   add_event_routes();
   add_log_routes();
+  add_watch_routes();
+  add_clock_routes();
   add_meta_routes();
 }
 
@@ -87,15 +72,10 @@ void Api::add_meta_routes() {
     response.body = openapi_json();
     call.answer(std::move(response));
   });
-  router_.add("GET", "/", {}, [](const Call& call) {
-    static const std::string policy = page_policy(index_html());
-    http::Response response;
-    response.content_type = "text/html; charset=utf-8";
-    response.headers = {{"Content-Security-Policy", policy},
-                        {"Referrer-Policy", "no-referrer"},
-                        {"Cache-Control", "no-cache"}};
-    response.body = index_html();
-    call.answer(std::move(response));
+  router_.add("GET", "/", {},
+              [](const Call& call) { call.answer(serve_dashboard("index.html", call.request)); });
+  router_.add("GET", "/assets/{id}", {}, [](const Call& call) {
+    call.answer(serve_dashboard("assets/" + call.id, call.request));
   });
 }
 
@@ -128,6 +108,26 @@ std::optional<http::Problem> read_flag(const http::Request& request, std::string
   }
   flag = *text == "true";
   return std::nullopt;
+}
+
+std::optional<http::Problem> read_names(const http::Request& request, std::string_view name,
+                                        const std::vector<std::string>& names, unsigned& bits) {
+  const auto text = request.query_value(name);
+  if (!text) return std::nullopt;
+  bits = 0;
+  std::string_view rest = *text;
+  for (;;) {
+    const std::string_view word = rest.substr(0, rest.find(','));
+    const auto found = std::find(names.begin(), names.end(), word);
+    if (found == names.end()) {
+      return bad_parameter(
+          name, fmt::format("'{}' is no {}; there are: {}", word, name, fmt::join(names, ", ")),
+          nearest(word, names));
+    }
+    bits |= 1U << static_cast<unsigned>(found - names.begin());
+    if (word.size() == rest.size()) return std::nullopt;
+    rest.remove_prefix(word.size() + 1);
+  }
 }
 
 Result<JobId> read_job_id(const std::string& text) {

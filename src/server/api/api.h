@@ -9,15 +9,27 @@
 
 #include "act/task_logs.h"
 #include "live/inbox.h"
-#include "server/api/event_feed.h"
+#include "live/playback.h"
 #include "server/api/router.h"
 #include "server/api/views.h"
+#include "server/api/watch.h"
 
 namespace gyre::server {
 
+/// The machine's clock.
+Time machine_time();
+
+/// A world that is played, not lived in: its pace, and how long it is known to go on.
+struct Simulation {
+  live::PlayHead& head;  // on the driver's thread only
+  Time last_arrival_at;
+};
+
 struct ApiOptions {
   std::size_t page_default = 100;
-  std::size_t page_max = 1000;  // entries of one list page
+  std::size_t page_max = 1000;                 // entries of one list page
+  std::function<Time()> clock = machine_time;  // of the world that is shown; the driver's thread
+  std::optional<Simulation> simulation = std::nullopt;
 };
 
 /// The REST resources of api/openapi.yaml. Reads copy plain data on the driver's thread and are
@@ -25,8 +37,7 @@ struct ApiOptions {
 class Api {
  public:
   /// All three outlive the last reply.
-  Api(live::Inbox& inbox, const act::TaskLogs& logs, EventFeed& feed,
-      const ApiOptions& options = {});
+  Api(live::Inbox& inbox, const act::TaskLogs& logs, Watch& watch, ApiOptions options = {});
 
   void handle(http::Request request, http::Reply reply) const {
     router_.handle(std::move(request), std::move(reply));
@@ -37,15 +48,22 @@ class Api {
   void add_cluster_routes();
   void add_event_routes();
   void add_log_routes();
+  void add_watch_routes();
+  void add_clock_routes();
   void add_meta_routes();
 
   void list_jobs(const Call& call) const;
   void submit_job(const Call& call) const;
   void show_job(const Call& call) const;
+  void show_spec(const Call& call) const;
   void act_on_job(const Call& call) const;
   void act_on_node(const Call& call) const;
   void explain_job(const Call& call) const;
   void plan_job(const Call& call) const;
+  void list_decisions(const Call& call) const;
+  void show_history(const Call& call) const;
+  void show_clock(const Call& call) const;
+  void turn_simulation(const Call& call) const;
   void list_events(const Call& call) const;
   void read_log(const Call& call) const;
   void follow_log(const Call& call, const act::LogQuery& query) const;
@@ -66,6 +84,7 @@ class Api {
 
   live::Inbox& inbox_;
   const act::TaskLogs& logs_;
+  Watch& watch_;
   EventFeed& feed_;
   const ApiOptions options_;
   Router router_;
@@ -76,6 +95,9 @@ std::optional<http::Problem> read_number(const http::Request& request, std::stri
                                          std::uint64_t max, std::uint64_t& number);
 std::optional<http::Problem> read_flag(const http::Request& request, std::string_view name,
                                        bool& flag);
+/// Names separated by commas as a set of bits, by their place in `names`.
+std::optional<http::Problem> read_names(const http::Request& request, std::string_view name,
+                                        const std::vector<std::string>& names, unsigned& bits);
 http::Problem bad_parameter(std::string_view name, std::string detail, std::string suggestion = {});
 
 /// The id in a job's path. Errors: NotFound for what is no id.

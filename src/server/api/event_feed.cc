@@ -56,6 +56,14 @@ void EventFeed::committed(EventSeq) {
   for (const auto& [number, wake] : wakes_) wake();
 }
 
+void EventFeed::begin_anew() {
+  pending_.clear();
+  const std::lock_guard lock(mutex_);
+  events_.clear();
+  floor_ = {};
+  for (const auto& [number, wake] : wakes_) wake();
+}
+
 EventFeed::Page EventFeed::read(std::optional<FeedPosition> after, std::optional<JobId> job,
                                 std::size_t count_max) const {
   const std::lock_guard lock(mutex_);

@@ -47,6 +47,9 @@ class EventFeed final : public control::Observer {
              const control::Controller& core) override;
   void committed(EventSeq seq) override;
 
+  /// Forgets all; what comes next may count from the beginning again. The driver's thread only.
+  void begin_anew();
+
   struct Page {
     std::vector<JobEvent> events;
     FeedPosition last;    // read on from here

@@ -7,55 +7,10 @@
 #include "base/units.h"
 #include "codec/job_spec_text.h"
 #include "server/api/api.h"
+#include "server/api/job_list.h"
 
 namespace gyre::server {
 namespace {
-
-/// States as a set of bits. Errors: an unknown name.
-std::optional<http::Problem> read_states(const http::Request& request, unsigned& states) {
-  const auto text = request.query_value("state");
-  if (!text) return std::nullopt;
-  std::vector<std::string> names;
-  for (int i = 0; i < kJobStateCount; ++i) {
-    names.emplace_back(to_string(static_cast<JobState>(i)));
-  }
-  states = 0;
-  std::string_view rest = *text;
-  for (;;) {
-    const std::string_view word = rest.substr(0, rest.find(','));
-    const auto found = std::find(names.begin(), names.end(), word);
-    if (found == names.end()) {
-      return bad_parameter(
-          "state", fmt::format("'{}' is no state; states are {}", word, fmt::join(names, ", ")),
-          nearest(word, names));
-    }
-    states |= 1U << static_cast<unsigned>(found - names.begin());
-    if (word.size() == rest.size()) return std::nullopt;
-    rest.remove_prefix(word.size() + 1);
-  }
-}
-
-struct JobPage {
-  std::vector<JobView> jobs;
-  std::optional<JobId> next;  // the page after this one starts below it
-};
-
-/// Newest first, ids below `below`. O(ids passed).
-JobPage page_of(const control::Controller& core, JobId below, unsigned states, std::size_t limit) {
-  JobPage page;
-  const JobTable& jobs = core.jobs();
-  for (std::uint64_t id = std::min(below.value, jobs.last().value + 1); id-- > 1;) {
-    if (id < jobs.first().value) break;
-    const Job* job = jobs.find({id});
-    if (job == nullptr || (states >> static_cast<unsigned>(job->state) & 1U) == 0) continue;
-    if (page.jobs.size() == limit) {
-      page.next = page.jobs.back().id;
-      break;
-    }
-    page.jobs.push_back(view_job(core, *job, false));
-  }
-  return page;
-}
 
 /// "resources.gpu", "command[2]" as RFC 6901 pointers.
 std::string json_pointer(const std::string& path) {
@@ -109,10 +64,12 @@ constexpr std::size_t kKeyBytesMax = 256;
 }  // namespace
 
 void Api::add_job_routes() {
-  router_.add("GET", "/v1/jobs", {"state", "limit", "cursor"},
+  router_.add("GET", "/v1/jobs",
+              {"state", "queue", "node", "search", "sort", "order", "offset", "limit", "cursor"},
               [this](const Call& call) { list_jobs(call); });
   router_.add("POST", "/v1/jobs", {}, [this](const Call& call) { submit_job(call); });
   router_.add("GET", "/v1/jobs/{id}", {}, [this](const Call& call) { show_job(call); });
+  router_.add("GET", "/v1/jobs/{id}/spec", {}, [this](const Call& call) { show_spec(call); });
   router_.add("POST", "/v1/jobs/{id}/actions", {}, [this](const Call& call) { act_on_job(call); });
   router_.add("GET", "/v1/jobs/{id}/explanation", {},
               [this](const Call& call) { explain_job(call); });
@@ -120,17 +77,13 @@ void Api::add_job_routes() {
 }
 
 void Api::list_jobs(const Call& call) const {
-  unsigned states = (1U << kJobStateCount) - 1;
-  std::uint64_t limit = options_.page_default;
-  std::uint64_t cursor = std::numeric_limits<std::uint64_t>::max();
-  if (auto wrong = read_states(call.request, states)) return call.fail(*wrong);
-  if (auto wrong = read_number(call.request, "limit", options_.page_max, limit)) {
-    return call.fail(*wrong);
-  }
-  if (auto wrong = read_number(call.request, "cursor", cursor, cursor)) return call.fail(*wrong);
-  if (limit == 0) return call.fail(bad_parameter("limit", "a page has at least 1 entry"));
+  auto read = read_job_list_query(call.request, options_.page_default, options_.page_max);
+  if (auto* problem = std::get_if<http::Problem>(&read)) return call.fail(*problem);
   ask<JobPage>(
-      call, [=](const auto& core) { return page_of(core, JobId{cursor}, states, limit); },
+      call,
+      [query = std::move(std::get<JobListQuery>(read))](const auto& core) {
+        return server::list_jobs(core, query);
+      },
       [](const JobPage& page) {
         JsonText out;
         out.open('{').key("jobs").open('[');
@@ -141,7 +94,7 @@ void Api::list_jobs(const Call& call) const {
         } else {
           out.null();
         }
-        out.close('}');
+        out.member("total", page.total).close('}');
         return json_response(std::move(out));
       });
 }
@@ -183,6 +136,24 @@ void Api::show_job(const Call& call) const {
         JsonText out;
         write_job(out, job);
         return json_response(std::move(out));
+      });
+}
+
+void Api::show_spec(const Call& call) const {
+  const auto id = read_job_id(call.id);
+  if (!id) return call.fail(http::problem_of(id.error()));
+  ask<JobSpec>(
+      call,
+      [id = *id](const auto& core) {
+        return find_job(core, id).map([](const Job* job) { return job->spec; });
+      },
+      [](const JobSpec& spec) {
+        auto text = codec::to_yaml(spec);
+        if (!text) return http::respond(http::problem_of(text.error()));
+        http::Response response;
+        response.content_type = "application/yaml";
+        response.body = std::move(*text);
+        return response;
       });
 }
 

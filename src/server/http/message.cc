@@ -125,7 +125,7 @@ std::string response_head(const Response& response, bool keep_alive, bool chunke
   head += "X-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n";
   if (chunked) {
     head += "Transfer-Encoding: chunked\r\n";
-  } else if (!response.stream) {
+  } else if (!response.stream && response.status != 304) {
     fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
   }
   head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";

@@ -1,0 +1,28 @@
+#pragma once
+
+namespace gyre::apps {
+
+/// Signals that end a server (SIGINT, SIGTERM, SIGHUP), as something that can be waited for. Blocks
+/// them in this thread and those that it starts.
+class Ending {
+ public:
+  Ending();
+  ~Ending();
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+
+  /// Callable from any thread.
+  void driver_ended() const;
+
+  /// Returns when a signal has come or the driver has ended.
+  void wait() const;
+
+ private:
+  int signals_;
+  int driver_;
+};
+
+/// A client is a file descriptor, and so is a task: takes as many as the system lets it.
+void raise_descriptor_limit();
+
+}  // namespace gyre::apps

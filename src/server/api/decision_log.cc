@@ -1,0 +1,229 @@
+#include "server/api/decision_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/units.h"
+
+namespace gyre::server {
+namespace {
+
+std::string gpus(std::int64_t milli) {
+  if (milli == 0) return "no GPU";
+  return fmt::format("{:g} GPU{}", static_cast<double>(milli) / 1000, milli == 1000 ? "" : "s");
+}
+
+std::string quoted(const Job& job) {
+  return job.spec.name.empty() ? fmt::format("job {}", job.id.value)
+                               : fmt::format("job {} ('{}')", job.id.value, job.spec.name);
+}
+
+std::string on_nodes(const std::vector<std::string>& nodes, std::size_t tasks) {
+  if (nodes.empty()) return "";
+  if (tasks == 1) return fmt::format(" on {}", nodes.front());
+  return fmt::format(" on {} nodes, {} first", tasks, nodes.front());
+}
+
+}  // namespace
+
+std::string_view to_string(DecisionKind kind) {
+  static constexpr std::string_view kNames[] = {"start",   "backfill", "preempt",
+                                                "requeue", "stop",     "give-up"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+/// Tells one event's decisions.
+class DecisionLog::Story {
+ public:
+  Story(DecisionLog& log, const Event& event, const control::Controller& core)
+      : log_(log), event_(event), core_(core) {}
+
+  void tell(const StartGang& start) {
+    const Job* job = core_.jobs().find(start.job);
+    if (job == nullptr) return;
+    const bool overtakes = start.rule == StartRule::Backfill;
+    Decision told = begin(*job, overtakes ? DecisionKind::Backfill : DecisionKind::Start);
+    for (const TaskPlacement& task : start.placement) {
+      if (told.nodes.size() == kDecisionNodesMax) break;
+      told.nodes.push_back(core_.cluster().node(task.node).spec.name);
+    }
+    const std::string history =
+        start.attempt == 1
+            ? fmt::format("it waited {}", format_duration(event_.at - job->submitted_at))
+            : fmt::format("attempt {}", start.attempt);
+    told.why =
+        fmt::format("{}: {}{}; {}", overtakes ? "it delays nobody before it" : "its turn",
+                    gpus(told.gpu_milli), on_nodes(told.nodes, start.placement.size()), history);
+    if (overtakes) told.compared = reserved(*job);
+    log_.add(std::move(told));
+  }
+
+  void tell(const StopGang& stop) {
+    const Job* job = core_.jobs().find(stop.job);
+    if (job == nullptr || stop.cause == Termination::UserRequest) return;
+    if (stop.cause == Termination::Preempted) return preempted(*job, stop);
+    Decision told = begin(*job, DecisionKind::Stop);
+    told.why = stop.cause == Termination::DeadlineExceeded
+                   ? fmt::format("its deadline of {} after submission has passed",
+                                 format_duration(job->spec.deadline.value_or(Duration{})))
+                   : "one of its tasks is lost or has failed, and a gang runs as a whole or not";
+    log_.add(std::move(told));
+  }
+
+  void tell(const Transition& change) {
+    const Job* job = core_.jobs().find(change.job);
+    if (job == nullptr || change.from == change.to) return;
+    if (change.to == JobState::Queued && change.cause != Termination::Preempted) {
+      Decision told = begin(*job, DecisionKind::Requeue);
+      told.why = fmt::format(
+          "{} of attempt {}; retry {} of {}{}", to_string(change.cause), change.attempt,
+          job->retries, job->spec.retry.retries_max,
+          job->hold_until ? fmt::format(" in {}", format_duration(*job->hold_until - event_.at))
+                          : "");
+      return log_.add(std::move(told));
+    }
+    if (change.to == JobState::Failed) gave_up(*job, change);
+  }
+
+ private:
+  Decision begin(const Job& job, DecisionKind kind) {
+    Decision told;
+    told.position = {event_.seq, index_++};
+    told.at = event_.at;
+    told.kind = kind;
+    told.job = job.id;
+    told.name = job.spec.name;
+    told.queue = job.spec.queue;
+    told.priority = job.spec.priority;
+    told.attempt = job.attempt;
+    told.gpu_milli = gpu_total(job.spec.tasks).value;
+    return told;
+  }
+
+  /// The first of the line, which this one must not delay.
+  std::string reserved(const Job& job) {
+    if (!reservations_) reservations_ = core_.reservations();
+    for (const Reservation& kept : *reservations_) {
+      const Job* first = core_.jobs().find(kept.job);
+      if (first == nullptr || first->spec.queue != job.spec.queue ||
+          first->state != JobState::Queued) {
+        continue;
+      }
+      const auto expected = core_.explain(*first).expected_start;
+      const std::string when =
+          expected ? fmt::format("expected to start in {}",
+                                 format_duration(std::max(Duration{}, *expected - event_.at)))
+                   : "whose start cannot be told, since running jobs have no expected end";
+      return fmt::format("{} (priority {}, {}) is first of the line, {}", quoted(*first),
+                         first->spec.priority, gpus(gpu_total(first->spec.tasks).value), when);
+    }
+    return "";
+  }
+
+  void preempted(const Job& victim, const StopGang& stop) {
+    Decision told = begin(victim, DecisionKind::Preempt);
+    told.beneficiary = stop.beneficiary;
+    const Job* winner = core_.jobs().find(stop.beneficiary);
+    const std::string cause = stop.beneficiary.value == 0 ? "its node is taken out of service"
+                              : winner != nullptr         ? quoted(*winner) + " needs its place"
+                                                  : "a job of higher priority needs its place";
+    told.why = fmt::format("{}; it has {} to save its work and queues again", cause,
+                           format_duration(stop.grace));
+    if (winner != nullptr) {
+      told.compared = fmt::format("priority {} against {}; {} against {}", winner->spec.priority,
+                                  victim.spec.priority, gpus(gpu_total(winner->spec.tasks).value),
+                                  gpus(told.gpu_milli));
+    }
+    log_.add(std::move(told));
+  }
+
+  void gave_up(const Job& job, const Transition& change) {
+    if (change.from == JobState::Queued) {
+      Decision told = begin(job, DecisionKind::GiveUp);
+      told.why = change.cause == Termination::DeadlineExceeded
+                     ? "its deadline passed while it was in line"
+                     : fmt::format("it can never run here: {}", to_string(change.cause));
+      return log_.add(std::move(told));
+    }
+    if (job.retries == 0 || job.retries < job.spec.retry.retries_max) return;
+    Decision told = begin(job, DecisionKind::GiveUp);
+    told.why = fmt::format("{} again, after all of its {} retries", to_string(change.cause),
+                           job.spec.retry.retries_max);
+    log_.add(std::move(told));
+  }
+
+  DecisionLog& log_;
+  const Event& event_;
+  const control::Controller& core_;
+  std::uint32_t index_ = 0;
+  std::optional<std::vector<Reservation>> reservations_;
+};
+
+void DecisionLog::after(const Event& event, const control::Decisions& decisions,
+                        const control::Controller& core) {
+  Story story(*this, event, core);
+  for (const Transition& change : decisions.transitions) {
+    note_outcome(change);
+    story.tell(change);
+  }
+  for (const Command& command : decisions.commands) {
+    std::visit([&](const auto& intent) { story.tell(intent); }, command.body);
+  }
+}
+
+void DecisionLog::begin_anew() {
+  decisions_.clear();
+  latest_.clear();
+  dropped_ = 0;
+}
+
+void DecisionLog::note_outcome(const Transition& transition) {
+  const auto latest = latest_.find(transition.job);
+  if (latest == latest_.end()) return;
+  decisions_[latest->second - dropped_].outcome = transition;
+  if (is_final(transition.to)) latest_.erase(latest);
+}
+
+void DecisionLog::add(Decision decision) {
+  const bool over = decision.kind == DecisionKind::GiveUp;
+  if (!over) latest_[decision.job] = dropped_ + decisions_.size();
+  decisions_.push_back(std::move(decision));
+  if (decisions_.size() <= decisions_max_) return;
+  const auto oldest = latest_.find(decisions_.front().job);
+  if (oldest != latest_.end() && oldest->second == dropped_) latest_.erase(oldest);
+  decisions_.pop_front();
+  ++dropped_;
+}
+
+DecisionLog::Page DecisionLog::read(const Query& query) const {
+  auto end = decisions_.end();
+  if (query.before) {
+    end = std::lower_bound(
+        decisions_.begin(), decisions_.end(), *query.before,
+        [](const Decision& one, FeedPosition position) { return one.position < position; });
+  }
+  Page page;
+  while (end != decisions_.begin()) {
+    const Decision& one = *--end;
+    if ((query.kinds >> static_cast<unsigned>(one.kind) & 1U) == 0) continue;
+    if (query.job && one.job != *query.job) continue;
+    if (page.decisions.size() == query.count_max) {
+      page.more = true;
+      break;
+    }
+    page.decisions.push_back(one);
+  }
+  return page;
+}
+
+std::array<std::int64_t, kDecisionKindCount> DecisionLog::count_since(Time since) const {
+  std::array<std::int64_t, kDecisionKindCount> counts{};
+  for (auto one = decisions_.rbegin(); one != decisions_.rend() && one->at >= since; ++one) {
+    ++counts[static_cast<std::size_t>(one->kind)];
+  }
+  return counts;
+}
+
+}  // namespace gyre::server

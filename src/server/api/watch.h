@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+
+#include "control/driver.h"
+#include "server/api/decision_log.h"
+#include "server/api/event_feed.h"
+#include "server/api/fleet_watch.h"
+
+namespace gyre::server {
+
+/// All that the API remembers beside the core, told of each event in one go.
+class Watch final : public control::Observer {
+ public:
+  /// Takes up with `core` as it is at `now`; keeps `events_max` events and as many decisions.
+  Watch(std::size_t events_max, const control::Controller& core, Time now)
+      : feed(events_max, core.last_event()), decisions(events_max), fleet(core, now) {}
+
+  void after(const Event& event, const control::Decisions& made,
+             const control::Controller& core) override {
+    feed.after(event, made, core);
+    decisions.after(event, made, core);
+    fleet.after(event, made, core);
+  }
+  void committed(EventSeq seq) override { feed.committed(seq); }
+
+  /// Forgets all, for a world that begins anew. Readers of the feed hear that they missed
+  /// something.
+  void begin_anew(const control::Controller& core, Time now) {
+    feed.begin_anew();
+    decisions.begin_anew();
+    fleet = FleetWatch(core, now);
+  }
+
+  EventFeed feed;         // thread-safe
+  DecisionLog decisions;  // the driver's thread only
+  FleetWatch fleet;       // the driver's thread only
+};
+
+}  // namespace gyre::server

@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/units.h"
+#include "server/api/api.h"
+#include "server/api/watch.h"
+
+namespace gyre::server {
+namespace {
+
+/// Kinds as a set of bits. Errors: an unknown name.
+std::optional<http::Problem> read_kinds(const http::Request& request, unsigned& kinds) {
+  std::vector<std::string> names;
+  for (int i = 0; i < kDecisionKindCount; ++i) {
+    names.emplace_back(to_string(static_cast<DecisionKind>(i)));
+  }
+  return read_names(request, "kind", names, kinds);
+}
+
+void write_outcome(JsonText& out, const std::optional<Transition>& outcome) {
+  out.key("outcome");
+  if (!outcome) {
+    out.null();
+    return;
+  }
+  out.open('{').member("state", to_string(outcome->to)).member("at", format_utc(outcome->at));
+  out.key("reason");
+  if (outcome->cause == Termination::None) {
+    out.null();
+  } else {
+    out.value(to_string(outcome->cause));
+  }
+  out.close('}');
+}
+
+void write_decision(JsonText& out, const Decision& decision) {
+  out.open('{')
+      .member("id", to_string(decision.position))
+      .member("at", format_utc(decision.at))
+      .member("kind", to_string(decision.kind))
+      .member("job", decision.job.value)
+      .member("name", decision.name)
+      .member("queue", decision.queue)
+      .member("priority", decision.priority)
+      .member("attempt", decision.attempt);
+  out.key("gpus").thousandths(decision.gpu_milli);
+  out.key("nodes").open('[');
+  for (const std::string& node : decision.nodes) out.value(node);
+  out.close(']').member("why", decision.why).member("compared", decision.compared);
+  out.key("beneficiary");
+  if (decision.beneficiary.value != 0) {
+    out.value(decision.beneficiary.value);
+  } else {
+    out.null();
+  }
+  write_outcome(out, decision.outcome);
+  out.close('}');
+}
+
+struct OverviewView {
+  std::string policy;
+  FleetWatch::Counts counts;
+  std::array<std::int64_t, kDecisionKindCount> decisions{};
+};
+
+void write_overview(JsonText& out, const OverviewView& view) {
+  const FleetWatch::Counts& counts = view.counts;
+  out.open('{').member("policy", view.policy).member("version", GYRE_VERSION);
+  out.key("jobs").open('{');
+  for (int i = 0; i < kJobStateCount; ++i) {
+    const auto state = static_cast<JobState>(i);
+    out.member(to_string(state), counts.of(state));
+  }
+  out.close('}').member("nodes_up", counts.nodes_up).member("nodes_closed", counts.nodes_closed);
+  out.member("nodes_down", counts.nodes_down);
+  out.member("gpus", counts.gpu_milli_up / kWholeGpu.value)
+      .member("gpus_down", counts.gpu_milli_down / kWholeGpu.value);
+  out.key("gpus_used").thousandths(counts.gpu_milli_used);
+  out.key("decisions_last_hour").open('{');
+  for (int i = 0; i < kDecisionKindCount; ++i) {
+    out.member(to_string(static_cast<DecisionKind>(i)),
+               view.decisions[static_cast<std::size_t>(i)]);
+  }
+  out.close('}').close('}');
+}
+
+using Series = observe::GaugeHistory::Series;
+
+struct LinesView {
+  std::string name;
+  Series gpu_milli_used;
+  Series jobs_queued;
+  Series jobs_placed;
+};
+struct HistoryView {
+  Series gpu_milli_up;
+  LinesView fleet;
+  std::vector<LinesView> queues;
+};
+
+HistoryView view_history(const FleetWatch& watch, std::size_t window, Time now) {
+  const auto lines = [&](std::string name, const FleetWatch::Lines& from) {
+    return LinesView{std::move(name), from.gpu_milli_used.read(window, now),
+                     from.jobs_queued.read(window, now), from.jobs_placed.read(window, now)};
+  };
+  HistoryView view{watch.gpu_milli_up().read(window, now), lines("", watch.fleet()), {}};
+  for (const auto& queue : watch.queues()) view.queues.push_back(lines(queue.name, queue.lines));
+  return view;
+}
+
+void write_series(JsonText& out, std::string_view name, const Series& series, bool thousandths) {
+  out.key(name).open('[');
+  for (const auto& mean : series.means) {
+    if (mean && thousandths) {
+      out.thousandths(*mean);
+    } else {
+      out.value(mean);
+    }
+  }
+  out.close(']');
+}
+
+void write_lines(JsonText& out, const LinesView& lines) {
+  write_series(out, "gpus_used", lines.gpu_milli_used, true);
+  write_series(out, "jobs_queued", lines.jobs_queued, false);
+  write_series(out, "jobs_placed", lines.jobs_placed, false);
+}
+
+void write_history(JsonText& out, const HistoryView& view) {
+  out.open('{')
+      .member("begins_at", format_utc(view.gpu_milli_up.begins_at))
+      .member("step_s", view.gpu_milli_up.step.ns / seconds(1).ns);
+  write_series(out, "gpus", view.gpu_milli_up, true);
+  out.key("fleet").open('{');
+  write_lines(out, view.fleet);
+  out.close('}').key("queues").open('[');
+  for (const LinesView& queue : view.queues) {
+    out.open('{').member("name", queue.name);
+    write_lines(out, queue);
+    out.close('}');
+  }
+  out.close(']').close('}');
+}
+
+}  // namespace
+
+void Api::add_watch_routes() {
+  router_.add("GET", "/v1/decisions", {"kind", "job", "cursor", "limit"},
+              [this](const Call& call) { list_decisions(call); });
+  router_.add("GET", "/v1/overview", {}, [this](const Call& call) {
+    ask<OverviewView>(
+        call,
+        [this](const auto& core) {
+          return OverviewView{core.policy().name, watch_.fleet.counts(),
+                              watch_.decisions.count_since(options_.clock() - seconds(3600))};
+        },
+        [](const OverviewView& view) {
+          JsonText out;
+          write_overview(out, view);
+          return json_response(std::move(out));
+        });
+  });
+  router_.add("GET", "/v1/history", {"window"}, [this](const Call& call) { show_history(call); });
+}
+
+void Api::list_decisions(const Call& call) const {
+  DecisionLog::Query query;
+  std::uint64_t limit = options_.page_default;
+  if (auto wrong = read_kinds(call.request, query.kinds)) return call.fail(*wrong);
+  if (auto wrong = read_number(call.request, "limit", options_.page_max, limit)) {
+    return call.fail(*wrong);
+  }
+  if (limit == 0) return call.fail(bad_parameter("limit", "a page has at least 1 entry"));
+  query.count_max = limit;
+  if (const auto text = call.request.query_value("job")) {
+    const auto id = read_job_id(std::string(*text));
+    if (!id) return call.fail(bad_parameter("job", id.error().message));
+    query.job = *id;
+  }
+  if (const auto text = call.request.query_value("cursor")) {
+    query.before = parse_feed_position(*text);
+    if (!query.before) {
+      return call.fail(bad_parameter("cursor", "it must be a page's 'next_cursor'"));
+    }
+  }
+  ask<DecisionLog::Page>(
+      call, [this, query](const auto&) { return watch_.decisions.read(query); },
+      [](const DecisionLog::Page& page) {
+        JsonText out;
+        out.open('{').key("decisions").open('[');
+        for (const Decision& decision : page.decisions) write_decision(out, decision);
+        out.close(']').key("next_cursor");
+        if (page.more) {
+          out.value(to_string(page.decisions.back().position));
+        } else {
+          out.null();
+        }
+        out.close('}');
+        return json_response(std::move(out));
+      });
+}
+
+void Api::show_history(const Call& call) const {
+  static constexpr std::array<std::string_view, 3> kWindows = {"1h", "24h", "30d"};
+  const std::string_view wish = call.request.query_value("window").value_or(kWindows.front());
+  const auto found = std::find(kWindows.begin(), kWindows.end(), wish);
+  if (found == kWindows.end()) {
+    return call.fail(bad_parameter(
+        "window", fmt::format("'{}' is none of {}", wish, fmt::join(kWindows, ", "))));
+  }
+  const auto window = static_cast<std::size_t>(found - kWindows.begin());
+  ask<HistoryView>(
+      call,
+      [this, window](const auto&) { return view_history(watch_.fleet, window, options_.clock()); },
+      [](const HistoryView& view) {
+        JsonText out;
+        write_history(out, view);
+        return json_response(std::move(out));
+      });
+}
+
+}  // namespace gyre::server

@@ -1,0 +1,75 @@
+#include "sim/setting.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/rng.h"
+#include "sim/traces/byte_source.h"
+#include "sim/traces/fault_trace.h"
+#include "sim/traces/table.h"
+
+namespace gyre::sim {
+namespace {
+
+Result<FailureModel> make_failures(const SimulateOptions& options, const Fleet& fleet,
+                                   std::vector<std::string>& notes) {
+  const auto nodes = static_cast<std::uint32_t>(fleet.nodes.size());
+  const FaultOptions& faults = options.faults;
+  if (faults.mtbf) {
+    return FailureModel::by_rate(*faults.mtbf, faults.mttr, nodes,
+                                 Rng(options.seed).stream("faults"));
+  }
+  if (faults.trace_path.empty()) return FailureModel::none();
+  auto source = open_source(faults.trace_path);
+  if (!source) return tl::unexpected(source.error());
+  auto trace = read_fault_trace(std::move(*source), display_name(faults.trace_path));
+  if (!trace) return tl::unexpected(trace.error());
+  if (trace->nodes > nodes) {
+    notes.push_back(
+        fmt::format("the fault trace names {} nodes, the fleet has {}: faults of the "
+                    "others are left out",
+                    trace->nodes, nodes));
+  }
+  if (trace->unmatched > 0) {
+    notes.push_back(fmt::format("{} fault ends without a start were left out", trace->unmatched));
+  }
+  return FailureModel::by_trace(std::move(*trace), nodes);
+}
+
+void note_queues_without_nodes(const Setting& setting, std::vector<std::string>& notes) {
+  if (!setting.fleet.partitioned) return;
+  std::vector<std::string> lost;
+  for (const QueueSpec& queue : setting.workload.queues) {
+    const bool has_node =
+        std::any_of(setting.fleet.nodes.begin(), setting.fleet.nodes.end(),
+                    [&](const NodeSpec& node) { return node.partition == queue.partition; });
+    if (!has_node) lost.push_back(queue.name);
+  }
+  if (lost.empty()) return;
+  notes.push_back(fmt::format("no node is in the partition of {}: its jobs are rejected",
+                              fmt::join(lost, ", ")));
+}
+
+}  // namespace
+
+Result<Setting> read_setting(const SimulateOptions& options, std::vector<std::string>& notes) {
+  auto fleet = read_fleet(options.nodes);
+  if (!fleet) return tl::unexpected(fleet.error());
+  auto source = open_source(options.trace_path);
+  if (!source) return tl::unexpected(source.error());
+  auto trace = read_trace(std::move(*source), display_name(options.trace_path),
+                          {options.format, options.limit, options.skip_bad_rows});
+  if (!trace) return tl::unexpected(trace.error());
+  notes.insert(notes.end(), trace->notes.begin(), trace->notes.end());
+  notes.insert(notes.end(), fleet->notes.begin(), fleet->notes.end());
+  auto failures = make_failures(options, *fleet, notes);
+  if (!failures) return tl::unexpected(failures.error());
+  Workload workload = make_workload(*trace, *fleet);
+  Setting setting{std::move(*trace), std::move(*fleet), std::move(workload), std::move(*failures)};
+  note_queues_without_nodes(setting, notes);
+  return setting;
+}
+
+}  // namespace gyre::sim

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "domain/policy.h"
+#include "sim/faults/failure_model.h"
+#include "sim/simulate.h"
+#include "sim/traces/fleet.h"
+#include "sim/traces/trace.h"
+#include "sim/workload.h"
+
+namespace gyre::sim {
+
+/// All that runs of one trace on one fleet have in common. Each world of it begins at the
+/// beginning, and lives no longer than it does.
+struct Setting {
+  Trace trace;
+  Fleet fleet;
+  Workload workload;
+  FailureModel failures;
+
+  World world(const PolicySpec& policy, const ExecutionOptions& execution) const {
+    return World({trace, workload, fleet, policy, execution, failures});
+  }
+};
+
+/// Reads the trace, the fleet and the faults; what a reader of results must know goes to `notes`.
+/// Requires: validate(options). Errors: Invalid for what is wrong in them, with file, line and
+/// column.
+Result<Setting> read_setting(const SimulateOptions& options, std::vector<std::string>& notes);
+
+}  // namespace gyre::sim

@@ -1,0 +1,327 @@
+// The dashboard in a real browser, on a real server with real jobs. Run by test_pages.py, or by `node --test`.
+import assert from 'node:assert/strict';
+import {after, afterEach, before, describe, test} from 'node:test';
+
+import {AxeBuilder, openBrowser} from './browser.mjs';
+import {Cloud, Simulation} from './cloud.mjs';
+
+const PATIENCE_MS = 60_000; // only a failure takes that long
+const HOSTILE = '"><img src=x onerror=window.hacked=1> \u202egnirts\u202c مرحبا 🚀';
+
+let cloud;
+let browser;
+let page;
+let complaints;
+
+before(async () => {
+  cloud = await new Cloud().up();
+  browser = await openBrowser();
+  page = browser.context.pages()[0] ?? (await browser.context.newPage());
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text())) complaints.push(message.text());
+  });
+  complaints = [];
+});
+
+after(async () => {
+  await browser?.close();
+  await cloud?.close();
+});
+
+afterEach(() => {
+  assert.deepEqual(complaints.splice(0), [], 'the page complained');
+});
+
+const go = (path) => page.goto(`${cloud.url}/#${path}`);
+const see = (text, options = {}) => page.getByText(text, options).first().waitFor();
+
+async function accessible() {
+  const {violations} = await new AxeBuilder({page}).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'])
+    .analyze();
+  assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`), []);
+}
+
+describe('pages', () => {
+  test('an empty cloud says how to begin', async () => {
+    await go('/jobs');
+    await see('No job yet');
+    await go('/decisions');
+    await see('Nothing yet');
+    await go('/nowhere');
+    await see('There is no such page');
+    await go('/jobs/999');
+    await see('there is no job 999');
+  });
+
+  test('overview counts what there is, live', async () => {
+    await go('/');
+    await page.getByTestId('link').getByText('live').waitFor();
+    const id = await cloud.run('--name', 'train', '--gpu', '3', '--', 'sleep', '1000');
+    await cloud.wait(id, 'running');
+    await see('of 4 GPUs');
+    await page.locator('.tile-value', {hasText: /^3 of 4/}).waitFor(); // without a reload
+    await page.locator('.decision', {hasText: 'train'}).getByText('its turn').waitFor();
+    await accessible();
+  });
+
+  test('jobs are listed with their one reason, filtered and sorted', async () => {
+    await cloud.run('--name', 'wait-for-it', '--gpu', '2', '--', 'true');
+    const failed = await cloud.run('--name', 'broken', '--', 'sh', '-c', 'echo oh no >&2; exit 3');
+    await cloud.wait(failed, 'failed');
+    await go('/jobs');
+    const row = (name) => page.locator('[data-job]', {hasText: name});
+    await row('wait-for-it').getByText('waiting for turn').waitFor();
+    await row('broken').getByText('exit code 3').waitFor();
+    await accessible();
+    await page.getByRole('button', {name: 'failed', exact: true}).click();
+    await row('train').waitFor({state: 'detached'});
+    assert.equal(await page.locator('[data-job]').count(), 1);
+    await page.getByRole('button', {name: 'failed', exact: true}).click();
+    await page.getByRole('button', {name: 'GPUs'}).click();
+    await page.locator('[data-job] >> nth=0').getByText('train').waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('wait-');
+    await row('train').waitFor({state: 'detached'});
+    await page.getByRole('searchbox').fill('no such');
+    await see('No job is like that');
+  });
+
+  test('the keyboard reaches a job', async () => {
+    await go('/');
+    await page.keyboard.press('g');
+    await page.keyboard.press('j');
+    await page.locator('[data-row="0"]').focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.row), '2');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', {name: 'train'}).waitFor();
+  });
+
+  test('jobs are stopped in bulk, after a question', async () => {
+    const ids = [];
+    for (let i = 0; i < 3; ++i) ids.push(await cloud.run('--name', `sweep-${i}`, '--', 'sleep', '1000'));
+    await go('/jobs?search=sweep');
+    for (const id of ids) await page.getByRole('checkbox', {name: `Choose job ${id}`}).check();
+    await page.getByRole('button', {name: 'Stop', exact: true}).click();
+    await page.getByRole('button', {name: 'Yes, stop 3 jobs'}).click();
+    for (const id of ids) await cloud.wait(id, 'cancelled');
+    await page.locator('[data-job]', {hasText: 'sweep-2'}).getByText('cancelled').waitFor();
+  });
+
+  test('a job is shown in full: states, output with search, events, decisions, spec', async () => {
+    const id = await cloud.run('--name', 'noisy', '--', 'sh', '-c',
+      'for i in $(seq 1 3000); do echo "line $i"; done; echo to-stderr >&2; printf "\\033[31mred\\033[0m\\n"; sleep 1000');
+    await cloud.wait(id, 'running');
+    await go(`/jobs/${id}`);
+    await page.locator('.line', {hasText: 'line 3000'}).waitFor();
+    assert.equal(await page.locator('.line', {hasText: /^red$/}).count(), 1);
+    assert.ok((await page.locator('.line').count()) < 200, 'only what is in sight is drawn');
+    await page.getByRole('searchbox', {name: 'Search the output'}).fill('line 1234');
+    await page.locator('.line.current', {hasText: 'line 1234'}).waitFor();
+    await see('1 of 1 line');
+    await accessible();
+    await page.getByRole('button', {name: 'stderr'}).click();
+    await page.locator('.line', {hasText: 'to-stderr'}).waitFor();
+    await page.getByRole('tab', {name: 'events'}).click();
+    assert.deepEqual(await page.locator('tr[data-event] td:nth-child(3)').allInnerTexts().then((all) =>
+      all.map((text) => text.replace(/[^a-z]/g, ''))), ['queued', 'starting', 'running']);
+    await page.getByRole('tab', {name: 'decisions'}).click();
+    await page.locator('.decision[data-kind=backfill], .decision[data-kind=start]').waitFor();
+    await page.getByRole('tab', {name: 'spec'}).click();
+    await see('name: noisy');
+    await page.getByRole('button', {name: 'Stop', exact: true}).click();
+    await page.getByRole('button', {name: 'Yes, stop it'}).click();
+    await see('User request');
+  });
+
+  test('a waiting job shows why, and what it waits for', async () => {
+    const {jobs} = await cloud.get('/v1/jobs?search=wait-for-it');
+    await go(`/jobs/${jobs[0].id}`);
+    await page.locator('.reason', {hasText: 'Waiting for turn'}).waitFor();
+    await see('needs 2 GPUs');
+    await accessible();
+  });
+
+  test('submitting shows problems at their field, then the plan, then the job', async () => {
+    await go('/submit');
+    await page.getByLabel('Command, run by /bin/sh').fill('echo from the page');
+    await page.getByLabel('Name').fill('by hand');
+    await see('Job spec is not valid').catch(() => undefined);
+    await page.locator('.field', {hasText: 'Name'}).locator('.bad').waitFor();
+    await page.getByLabel('Name').fill('by-hand');
+    await page.getByLabel('GPUs of each task').fill('H100:64');
+    await page.locator('.reason.bad').waitFor();
+    assert.ok(await page.getByRole('button', {name: 'Submit', exact: true}).isDisabled());
+    await page.getByLabel('GPUs of each task').fill('H100:1');
+    await see('Starts at once');
+    await accessible();
+    await page.getByRole('button', {name: 'YAML'}).click();
+    const text = await page.getByLabel('Job spec as YAML').inputValue();
+    assert.match(text, /name: by-hand[^]*gpu: H100:1/);
+    await page.getByLabel('Job spec as YAML').fill(`${text}pirority: 9\n`);
+    await see('Did you mean');
+    await page.getByLabel('Job spec as YAML').fill(`${text}priority: 9\n`);
+    await see('Starts at once');
+    await page.getByRole('button', {name: 'Submit', exact: true}).click();
+    await page.getByRole('heading', {name: 'by-hand'}).waitFor();
+    await page.locator('.line', {hasText: 'from the page'}).waitFor();
+    await page.getByRole('link', {name: 'Submit again'}).click();
+    await page.getByLabel('Job spec as YAML').or(page.getByLabel('Command, run by /bin/sh')).waitFor();
+    await see('Starts at once');
+  });
+
+  test('queues, nodes and one node', async () => {
+    await go('/queues');
+    await page.getByRole('link', {name: 'default'}).waitFor();
+    await accessible();
+    await go('/nodes');
+    await see('virtual GPUs');
+    await page.getByRole('img', {name: 'GPU 0, 100 percent given out'}).waitFor();
+    await accessible();
+    await page.getByRole('table', {name: 'Nodes'}).getByRole('link').click();
+    await page.getByRole('link', {name: 'train'}).waitFor();
+    await accessible();
+    await page.getByRole('button', {name: 'Cordon'}).click();
+    await page.locator('.bar').getByText('cordoned').waitFor();
+    await page.getByRole('button', {name: 'Back into service'}).click();
+    await page.locator('.bar .state.up').waitFor();
+  });
+
+  test('decisions are filtered by kind', async () => {
+    await go('/decisions');
+    await page.locator('.decision[data-kind=start]').first().waitFor();
+    await accessible();
+    await page.getByRole('button', {name: 'give up', exact: true}).click();
+    await see('Nothing of this kind yet');
+  });
+
+  test('dark colours have enough contrast too', async () => {
+    await page.getByLabel('Colours').selectOption('dark');
+    for (const path of ['/', '/jobs', '/submit', '/nodes', '/decisions']) {
+      await go(path);
+      await page.getByTestId('link').getByText('live').waitFor();
+      await accessible();
+    }
+    await page.getByLabel('Colours').selectOption('system');
+  });
+});
+
+describe('bad input', () => {
+  test('hostile text is text', async () => {
+    const id = await cloud.submit({name: 'hostile', command: ['printf', '%s\\n', HOSTILE], env: {WHO: HOSTILE}});
+    await cloud.wait(id, 'succeeded');
+    for (const path of ['/', '/jobs', `/jobs/${id}`, `/submit?from=${id}`, '/decisions',
+      `/jobs?search=${encodeURIComponent(HOSTILE)}`, `/nodes/${encodeURIComponent(HOSTILE)}`]) {
+      await go(path);
+      await page.getByTestId('link').getByText('live').waitFor();
+    }
+    await go(`/jobs/${id}`);
+    await page.locator('.line', {hasText: 'onerror'}).waitFor();
+    assert.equal(await page.locator('.line').first().innerText(), HOSTILE);
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+    assert.equal(await page.locator('main img').count(), 0);
+  });
+
+  test('a browser whose clock is wrong shows the server’s time', async () => {
+    const other = await openBrowser();
+    const odd = other.context.pages()[0] ?? (await other.context.newPage());
+    await odd.addInitScript(() => {
+      const real = Date.now;
+      Date.now = () => real() - 3 * 86_400_000;
+    });
+    const {jobs} = await cloud.get('/v1/jobs?search=train');
+    await odd.goto(`${cloud.url}/#/jobs/${jobs[0].id}`);
+    await odd.getByText('clock is 3 d 0 h behind').waitFor({timeout: PATIENCE_MS});
+    assert.match(await odd.locator('.bar').first().innerText(), /runs \d+ (s|min)/);
+    await other.close();
+  });
+
+  test('the server goes away and comes back: the page says so, with no gap and nothing twice', async () => {
+    const id = await cloud.run('--name', 'counter', '--', 'sh', '-c',
+      'i=0; while :; do i=$((i+1)); echo "tick $i."; sleep 0.05; done');
+    await cloud.wait(id, 'running');
+    await go(`/jobs/${id}`);
+    await page.locator('.line', {hasText: 'tick 5.'}).waitFor();
+    await cloud.down('SIGKILL');
+    await page.getByRole('alert').getByText('has not answered').waitFor();
+    await page.getByTestId('link').getByText('server away').waitFor();
+    assert.ok(await page.getByRole('heading', {name: 'counter'}).isVisible(), 'what was known stays');
+    await cloud.up();
+    await page.getByTestId('link').getByText('live').waitFor();
+    await page.getByTestId('log-state').getByText('live').waitFor();
+    const seen = Number(/tick (\d+)\./.exec(await page.locator('.line').last().innerText())[1]);
+    await page.locator('.line', {hasText: `tick ${seen + 20}.`}).waitFor();
+    const count = Number(/([\d,]+) lines?/.exec(await page.locator('.log .foot').innerText())[1].replace(',', ''));
+    const last = Number(/tick (\d+)\./.exec(await page.locator('.line').last().innerText())[1]);
+    assert.ok(Math.abs(count - last) <= 5, `${count} lines, the last is ${last}`);
+    await page.getByRole('searchbox', {name: 'Search the output'}).fill(`tick ${seen}.`);
+    await see('1 of 1 line');
+    const fresh = await cloud.run('--name', 'after-all', '--', 'true');
+    await go('/jobs');
+    await page.locator(`[data-job="${fresh}"]`).getByText('succeeded').waitFor();
+  });
+});
+
+describe('a simulated world', () => {
+  const NAMES = ['plain', '<b>bold</b>', '\u202eright to left', 'مرحبا', '🚀'];
+  // Every ten minutes a job of two hours on one of two nodes: some have to wait.
+  const trace = ['id,submit,duration,gpus', ...Array.from({length: 200}, (_, i) =>
+    `${NAMES[i % NAMES.length]}-${i},${i * 600},7200,${1 + (i % 8)}`)].join('\n');
+  let simulation;
+
+  before(async () => {
+    simulation = await new Simulation().up(trace, '40x8:V100', '--speed', '3600');
+  });
+  after(() => simulation?.close());
+
+  const visit = (path) => page.goto(`${simulation.url}/#${path}`);
+
+  test('is paused, sped up, and turned back and forth', async () => {
+    await visit('/');
+    const bar = page.getByRole('region', {name: 'Simulation'});
+    await bar.getByText('playing').waitFor();
+    await bar.getByRole('button', {name: 'Pause'}).click();
+    await bar.getByText('paused').waitFor();
+    const stood = await bar.getByTestId('play-time').innerText();
+    await bar.getByLabel('Speed').selectOption('600');
+    assert.equal(await bar.getByTestId('play-time').innerText(), stood);
+    await bar.getByRole('slider').fill('90000');
+    await bar.getByRole('slider').press('ArrowRight');
+    await bar.getByText('paused').waitFor();
+    await bar.getByTestId('play-time').getByText('1 d 1 h').waitFor();
+    const later = (await simulation.get('/v1/overview')).jobs;
+    assert.ok(later.succeeded > 100, JSON.stringify(later));
+    await bar.getByRole('slider').fill('7200');
+    await bar.getByRole('slider').press('ArrowRight');
+    await bar.getByTestId('play-time').getByText('2 h 0 min').waitFor();
+    const earlier = (await simulation.get('/v1/overview')).jobs;
+    assert.equal(earlier.succeeded + earlier.running + earlier.queued, 13, 'one came every ten minutes');
+    await page.locator('.tile', {hasText: 'jobs on nodes'}).getByText(String(earlier.running), {exact: true}).waitFor();
+    await accessible();
+    await bar.getByRole('button', {name: 'Play'}).click();
+    await bar.getByText('playing').waitFor();
+  });
+
+  test('shows its fleet as a map, and names as text', async () => {
+    await visit('/nodes');
+    await page.getByRole('application', {name: /Map of 40 nodes/}).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.locator('.legend output', {hasText: 'GPUs given out'}).waitFor();
+    await accessible();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', {level: 1}).waitFor();
+    await visit('/jobs');
+    await page.locator('[data-job]').getByText('<b>bold</b>').first().waitFor();
+    assert.equal(await page.locator('main b').count(), 0);
+  });
+
+  test('says that it cannot be changed', async () => {
+    await visit('/submit');
+    await page.getByLabel('Command, run by /bin/sh').fill('true');
+    await page.getByRole('button', {name: 'Submit', exact: true}).click();
+    await page.getByText('this is a simulation').waitFor();
+  });
+});

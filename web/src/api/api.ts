@@ -1,0 +1,154 @@
+/** The server's resources, as hooks. Types come from api/openapi.yaml. */
+import {createApi, fetchBaseQuery} from '@reduxjs/toolkit/query/react';
+
+import {setServerTime} from '../lib/clock';
+import type {components, operations} from './schema';
+
+type Schemas = components['schemas'];
+export type Job = Schemas['Job'];
+export type JobFull = Schemas['JobFull'];
+export type JobState = Schemas['JobState'];
+export type JobEvent = Schemas['JobEvent'];
+export type Node = Schemas['Node'];
+export type Queue = Schemas['Queue'];
+export type Decision = Schemas['Decision'];
+export type Overview = Schemas['Overview'];
+export type History = Schemas['History'];
+export type Simulation = Schemas['Simulation'];
+type Clock = Schemas['Clock'];
+export type Waiting = Schemas['Waiting'];
+export type Problem = Schemas['Problem'];
+export type Plan = operations['planJob']['responses'][200]['content']['application/json'];
+export type Explanation = operations['explainJob']['responses'][200]['content']['application/json'];
+export type JobView = NonNullable<operations['listJobs']['parameters']['query']>;
+type JobPage = operations['listJobs']['responses'][200]['content']['application/json'];
+type DecisionPage = operations['listDecisions']['responses'][200]['content']['application/json'];
+type EventPage = operations['listEvents']['responses'][200]['content']['application/json'];
+
+const yaml = {'Content-Type': 'application/yaml'};
+
+/** Drops what is not set, so that the server sees no empty parameters. */
+function given<T extends object>(parameters: T): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(parameters).filter(([, v]) => v !== undefined && v !== ''));
+}
+
+export const api = createApi({
+  reducerPath: 'api',
+  baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions'],
+  keepUnusedDataFor: 30,
+  refetchOnMountOrArgChange: 5,
+  endpoints: (build) => ({
+    listJobs: build.query<JobPage, JobView>({
+      query: (view) => ({url: 'v1/jobs', params: given(view)}),
+      providesTags: ['Jobs'],
+    }),
+    getJob: build.query<JobFull, number>({
+      query: (id) => `v1/jobs/${id}`,
+      providesTags: (_result, _error, id) => [{type: 'Job', id}],
+    }),
+    explainJob: build.query<Explanation, number>({
+      query: (id) => `v1/jobs/${id}/explanation`,
+      providesTags: (_result, _error, id) => [{type: 'Job', id}],
+    }),
+    jobEvents: build.query<EventPage, number>({
+      query: (id) => ({url: 'v1/events', params: {job: id, limit: 1000}}),
+      providesTags: (_result, _error, id) => [{type: 'Job', id}],
+    }),
+    readSpec: build.query<string, number>({
+      query: (id) => ({url: `v1/jobs/${id}/spec`, responseHandler: (response) =>
+        response.ok ? response.text() : response.json()}),
+    }),
+    stopJob: build.mutation<unknown, number>({
+      query: (id) => ({url: `v1/jobs/${id}/actions`, method: 'POST', body: {action: 'stop'}}),
+    }),
+    planJob: build.query<Plan, string>({
+      query: (text) => ({url: 'v1/plans', method: 'POST', headers: yaml, body: text}),
+      keepUnusedDataFor: 0,
+    }),
+    submitJob: build.mutation<{id: number}, {text: string; key: string}>({
+      query: ({text, key}) => ({url: 'v1/jobs', method: 'POST',
+        headers: {...yaml, 'Idempotency-Key': key}, body: text}),
+      invalidatesTags: ['Jobs', 'Overview', 'Queues'],
+    }),
+    listNodes: build.query<Node[], void>({
+      query: () => 'v1/nodes',
+      transformResponse: (answer: {nodes: Node[]}) => answer.nodes,
+      providesTags: ['Nodes'],
+    }),
+    actOnNode: build.mutation<unknown, {name: string; action: 'cordon' | 'uncordon' | 'drain'}>({
+      query: ({name, action}) => ({url: `v1/nodes/${encodeURIComponent(name)}/actions`, method: 'POST', body: {action}}),
+      invalidatesTags: ['Nodes', 'Overview'],
+    }),
+    listQueues: build.query<Queue[], void>({
+      query: () => 'v1/queues',
+      transformResponse: (answer: {queues: Queue[]}) => answer.queues,
+      providesTags: ['Queues'],
+    }),
+    listDecisions: build.query<DecisionPage, {kind?: string; job?: number; cursor?: string; limit?: number}>({
+      query: (view) => ({url: 'v1/decisions', params: given(view)}),
+      providesTags: (_result, _error, {cursor}) => (cursor ? [] : ['Decisions']),
+    }),
+    readOverview: build.query<Overview, void>({query: () => 'v1/overview', providesTags: ['Overview']}),
+    readHistory: build.query<History, {window: '1h' | '24h' | '30d'}>({
+      query: (params) => ({url: 'v1/history', params}),
+      providesTags: ['History'],
+    }),
+  }),
+});
+
+/** Sets the page's clock by the server's, and says whether its world is simulated. */
+export async function readClock(): Promise<Simulation | null> {
+  const sent = performance.now();
+  const answer = await fetch('/v1/clock', {headers: {Accept: 'application/json'}, cache: 'no-store'});
+  if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+  return takeClock((await answer.json()) as Clock, sent);
+}
+
+function takeClock({now, simulation}: Clock, sentMs: number): Simulation | null {
+  const stands = simulation && (simulation.paused || simulation.over || simulation.seeking);
+  setServerTime(now, sentMs, performance.now(), stands ? 0 : (simulation?.speed ?? 1), simulation !== null);
+  return simulation;
+}
+
+/** Pauses a simulation, changes its speed, or goes to another time of it. */
+export async function turnSimulation(turn: {speed?: number; paused?: boolean; seek_s?: number}): Promise<Simulation | null> {
+  const sent = performance.now();
+  const answer = await fetch('/v1/simulation', {
+    method: 'POST', headers: {'Content-Type': 'application/json', Accept: 'application/json'}, body: JSON.stringify(turn),
+  });
+  if (!answer.ok) throw new Error(((await answer.json()) as Problem).detail);
+  return takeClock((await answer.json()) as Clock, sent);
+}
+
+/** What went wrong, in one sentence; and the server's own words where it has some. */
+export function errorText(error: unknown): string {
+  if (typeof error === 'object' && error !== null) {
+    if ('data' in error) {
+      const problem = error.data as Partial<Problem> | undefined;
+      if (problem?.detail) return problem.detail;
+    }
+    if ('status' in error) {
+      const {status} = error;
+      if (status === 'FETCH_ERROR') return 'the server does not answer';
+      if (status === 'TIMEOUT_ERROR') return 'the server did not answer within 30 s';
+      return `the server answers ${String(status)}`;
+    }
+    if ('message' in error) return String(error.message);
+  }
+  return 'something unexpected went wrong';
+}
+
+export function problemOf(error: unknown): Problem | null {
+  if (typeof error === 'object' && error !== null && 'data' in error) {
+    const data = error.data as Partial<Problem> | null;
+    if (data && typeof data === 'object' && typeof data.detail === 'string') return data as Problem;
+  }
+  return null;
+}
+
+export const {
+  useListJobsQuery, useGetJobQuery, useExplainJobQuery, useJobEventsQuery, useReadSpecQuery, useStopJobMutation,
+  usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
+  useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
+} = api;

@@ -1,0 +1,112 @@
+/** The small parts that every page uses. */
+import type {ReactNode} from 'react';
+import {Link} from 'react-router';
+
+import type {JobState} from '../api/api';
+import {percent} from '../lib/format';
+
+const MARKS: Record<string, string> = {
+  queued: '◷', starting: '◔', running: '▶', preempting: '⇤', stopping: '■',
+  succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?',
+};
+
+/** A state by word, mark and colour. */
+export function StateMark({state}: {state: JobState | string}) {
+  return (
+    <span className={`state ${state}`}>
+      <span aria-hidden="true">{MARKS[state] ?? '·'}</span> {state}
+    </span>
+  );
+}
+
+/** Text that others chose: kept apart from the direction of what surrounds it. */
+export function Name({children}: {children: string}) {
+  return <bdi className="name">{children}</bdi>;
+}
+
+export function JobLink({id, name}: {id: number; name?: string}) {
+  return (
+    <Link to={`/jobs/${id}`}>
+      {name ? <Name>{name}</Name> : `job ${id}`}
+    </Link>
+  );
+}
+
+export function NodeLink({name}: {name: string}) {
+  return (
+    <Link to={`/nodes/${encodeURIComponent(name)}`}>
+      <Name>{name}</Name>
+    </Link>
+  );
+}
+
+export function Panel({title, aside, children, className}: {
+  title: string;
+  aside?: ReactNode;
+  children: ReactNode;
+  className?: string;
+}) {
+  return (
+    <section className={`panel ${className ?? ''}`} aria-label={title}>
+      <div className="panel-head">
+        <h2>{title}</h2>
+        {aside}
+      </div>
+      {children}
+    </section>
+  );
+}
+
+/** How much of something is in use, as a bar and in words. */
+export function Meter({label, used, all, show}: {
+  label: string;
+  used: number;
+  all: number;
+  show: (value: number) => string;
+}) {
+  return (
+    <div className="meter">
+      <span>{label}</span>
+      <span className="meter-text">
+        {show(used)} of {show(all)} ({percent(used, all)})
+      </span>
+      <meter min={0} max={all || 1} value={used} aria-label={label}>{percent(used, all)}</meter>
+    </div>
+  );
+}
+
+/** Buttons of which any number is pressed. */
+export function Chips({label, options, chosen, toggle}: {
+  label: string;
+  options: readonly {value: string; label: string}[];
+  chosen: readonly string[];
+  toggle: (value: string) => void;
+}) {
+  return (
+    <div className="chips" role="group" aria-label={label}>
+      {options.map((option) => (
+        <button key={option.value} type="button" aria-pressed={chosen.includes(option.value)}
+          onClick={() => toggle(option.value)}>
+          {option.label}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export function Tile({value, unit, label, children}: {
+  value: string;
+  unit?: string;
+  label: string;
+  children?: ReactNode;
+}) {
+  return (
+    <div className="tile">
+      <div className="tile-label">{label}</div>
+      <div className="tile-value">
+        {value} {unit && <small>{unit}</small>}
+      </div>
+      {children}
+    </div>
+  );
+}

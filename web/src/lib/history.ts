@@ -1,0 +1,28 @@
+import type {History} from '../api/api';
+
+const STEPS_MIN = 60; // so that the first minutes are no bare edge
+
+/** Where the part of a history begins that says something; the last STEPS_MIN at least. */
+export function knownFrom(gpus: readonly (number | null)[]): number {
+  const first = gpus.findIndex((value) => value !== null);
+  const last = Math.max(0, gpus.length - STEPS_MIN);
+  return first < 0 ? last : Math.min(first, last);
+}
+
+/** The history without the time before the server knew anything. */
+export function trimmed(history: History): History {
+  const from = knownFrom(history.gpus);
+  const cut = <T extends History['fleet']>(lines: T): T => ({
+    ...lines,
+    gpus_used: lines.gpus_used.slice(from),
+    jobs_queued: lines.jobs_queued.slice(from),
+    jobs_placed: lines.jobs_placed.slice(from),
+  });
+  return {
+    ...history,
+    begins_at: new Date(Date.parse(history.begins_at) + from * history.step_s * 1000).toISOString(),
+    gpus: history.gpus.slice(from),
+    fleet: cut(history.fleet),
+    queues: history.queues.map(cut),
+  };
+}

@@ -1,0 +1,167 @@
+import {describe, expect, it} from 'vitest';
+
+import {comparePositions} from '../api/position';
+import type {JobEvent} from '../api/api';
+import {serverNow, setServerTime} from './clock';
+import {ago, bytes, count, duration, memory, percent, sentence, sinceBeginning, words} from './format';
+import {trimmed} from './history';
+import {spans, timing} from './jobs';
+import {LogLines, printable} from './log';
+import {fieldAt, formOf, withField} from './spec';
+
+describe('numbers for people', () => {
+  it('have a unit and the right grain', () => {
+    expect(duration(4200)).toBe('4.2 s');
+    expect(duration(59_999)).toBe('59 s');
+    expect(duration(200_000)).toBe('3 min 20 s');
+    expect(duration(7_500_000)).toBe('2 h 5 min');
+    expect(duration(3 * 86_400_000)).toBe('3 d 0 h');
+    expect(duration(-5)).toBe('0 s');
+    expect(memory(81_920)).toBe('80 GiB');
+    expect(sinceBeginning('1970-01-03T03:04:05.600Z')).toBe('2 d 03:04:05');
+    expect(sinceBeginning('1970-01-01T00:00:07Z')).toBe('00:00:07');
+    expect(bytes(0)).toBe('0 B');
+    expect(bytes(10 * 1024 ** 3)).toBe('10 GiB');
+    expect(percent(1, 0)).toBe('–');
+    expect(count(1, 'job')).toBe('1 job');
+    expect(count(1000, 'job')).toBe('1,000 jobs');
+    expect(ago('2026-01-01T00:00:00Z', Date.parse('2026-01-01T00:03:00Z'))).toBe('3 min ago');
+  });
+  it('and terms as words', () => {
+    expect(words('WaitingForTurn')).toBe('waiting for turn');
+    expect(sentence('task_failed')).toBe('Task failed');
+  });
+});
+
+describe('positions in a stream', () => {
+  it('are ordered by event, then by change, at any length', () => {
+    expect(comparePositions('9.0', '10.0')).toBeLessThan(0);
+    expect(comparePositions('10.2', '10.11')).toBeLessThan(0);
+    expect(comparePositions('7.1', '7.1')).toBe(0);
+    expect(comparePositions('9007199254740993.0', '9007199254740992.0')).toBeGreaterThan(0);
+    expect(comparePositions('', '0.0')).toBeLessThan(0);
+  });
+});
+
+describe('the clock', () => {
+  it('goes by the server, whatever the browser says', () => {
+    setServerTime('2020-01-01T00:00:00.000Z', 1000, 1200);
+    expect(serverNow(1100)).toBe(Date.parse('2020-01-01T00:00:00Z'));
+    expect(serverNow(3100)).toBe(Date.parse('2020-01-01T00:00:02Z'));
+  });
+  it('may go faster, or stand still', () => {
+    setServerTime('2020-01-01T00:00:00.000Z', 0, 0, 100);
+    expect(serverNow(1000)).toBe(Date.parse('2020-01-01T00:01:40Z'));
+    setServerTime('2020-01-01T00:00:00.000Z', 0, 0, 0);
+    expect(serverNow(1000)).toBe(Date.parse('2020-01-01T00:00:00Z'));
+  });
+});
+
+const event = (at: string, to: JobEvent['to']): JobEvent =>
+  ({id: '1.0', at, job: 1, name: 'x', attempt: 1, from: null, to, reason: null});
+
+describe('a job’s time', () => {
+  it('is how long it was in each state', () => {
+    const list = [event('2026-01-01T00:00:00Z', 'queued'), event('2026-01-01T00:00:05Z', 'running')];
+    const now = Date.parse('2026-01-01T00:00:15Z');
+    expect(spans(list, now).map((one) => one.toMs - one.fromMs)).toEqual([5000, 10_000]);
+    const over = [...list, event('2026-01-01T00:00:09Z', 'succeeded')];
+    expect(spans(over, now).map((one) => one.toMs - one.fromMs)).toEqual([5000, 4000, 0]);
+  });
+  it('is what it waits, runs or ran', () => {
+    const job = {state: 'queued', submitted_at: '2026-01-01T00:00:00Z', started_at: null, ended_at: null} as const;
+    const now = Date.parse('2026-01-01T00:01:00Z');
+    expect(timing(job, now, duration)).toBe('waits 1 min 0 s');
+    expect(timing({...job, state: 'running', started_at: '2026-01-01T00:00:30Z'}, now, duration)).toBe('runs 30 s');
+    expect(timing({...job, state: 'cancelled', ended_at: '2026-01-01T00:00:05Z'}, now, duration)).toBe('waited 5 s');
+  });
+});
+
+describe('a log', () => {
+  const text = (log: LogLines) => log.shown().join('\n');
+  it('joins pieces to lines', () => {
+    const log = new LogLines(100);
+    log.add({attempt: 1, offset: 0, text: 'one\ntw'});
+    log.add({attempt: 1, offset: 6, text: 'o\nthree'});
+    expect(log.shown()).toEqual(['one', 'two', 'three']);
+    expect(log.offset).toBe(13);
+  });
+  it('shows nothing twice', () => {
+    const log = new LogLines(100);
+    log.add({attempt: 1, offset: 0, text: 'one\ntwo\n'});
+    expect(log.add({attempt: 1, offset: 0, text: 'one\ntwo\n'})).toBe(false);
+    log.add({attempt: 1, offset: 4, text: 'two\nthree\n'});
+    expect(log.shown()).toEqual(['one', 'two', 'three']);
+  });
+  it('says what is missing', () => {
+    const log = new LogLines(100);
+    log.add({attempt: 1, offset: 0, text: 'one\n'});
+    log.add({attempt: 1, offset: 10, text: 'three\n'});
+    expect(text(log)).toContain('6 bytes are not shown');
+    log.add({attempt: 2, offset: 0, text: 'again\n'});
+    expect(text(log)).toContain('attempt 2');
+    expect(log.add({attempt: 1, offset: 0, text: 'late\n'})).toBe(false);
+  });
+  it('joins a character that was cut in two', () => {
+    const log = new LogLines(100);
+    log.add({attempt: 1, offset: 0, base64: btoa('\xc3')});
+    log.add({attempt: 1, offset: 1, base64: btoa('\xa9\n')});
+    expect(log.shown()).toEqual(['é']);
+  });
+  it('keeps a bound, and counts what it drops', () => {
+    const log = new LogLines(100);
+    for (let i = 0; i < 1000; ++i) log.add({attempt: 1, offset: i * 2, text: `${i % 10}\n`});
+    expect(log.lines.length).toBeLessThanOrEqual(100);
+    expect(log.lines.length + log.dropped).toBe(1000);
+    const long = new LogLines(100);
+    long.add({attempt: 1, offset: 0, text: 'x'.repeat(2_000_000)});
+    expect(Math.max(...long.shown().map((line) => line.length))).toBeLessThanOrEqual(10_000);
+    expect(long.shown().length).toBeLessThanOrEqual(101);
+  });
+  it('takes terminal codes out', () => {
+    expect(printable('\u001b[31mred\u001b[0m\u001b]0;title\u0007')).toBe('red');
+    expect(printable('10 %\r20 %\r')).toBe('20 %');
+    expect(printable('a\u0000b')).toBe('a\ufffdb');
+    expect(printable('<b>שלום</b>')).toBe('<b>שלום</b>');
+  });
+});
+
+describe('a spec', () => {
+  it('is written field by field, and the rest stays', () => {
+    const text = '# mine\nname: a\nenv: {X: "1"}\n';
+    const next = withField(text, 'gpu', 'H100:2')!;
+    expect(next).toContain('# mine');
+    expect(next).toContain('X: "1"');
+    expect(formOf(next)).toMatchObject({name: 'a', gpu: 'H100:2'});
+    expect(withField(next, 'gpu', '')).not.toContain('resources');
+  });
+  it('begins empty and may become empty again', () => {
+    const text = withField('', 'command', 'python3 train.py: "x" #1')!;
+    expect(formOf(text)?.command).toBe('python3 train.py: "x" #1');
+    expect(withField(text, 'command', '')).toBe('');
+    expect(withField('', 'priority', '7')).toBe('priority: 7\n');
+  });
+  it('that the form cannot show is left alone', () => {
+    expect(formOf('command: [a, b]')).toBeNull();
+    expect(formOf('a: [')).toBeNull();
+    expect(formOf('- a')).toBeNull();
+    expect(withField('a: [', 'name', 'x')).toBeNull();
+  });
+  it('has problems at its fields', () => {
+    expect(fieldAt('/resources/gpu')).toBe('gpu');
+    expect(fieldAt('/priority')).toBe('priority');
+    expect(fieldAt('/env/X')).toBeUndefined();
+  });
+});
+
+describe('a history', () => {
+  it('begins where something is known, an hour at the most', () => {
+    const values = [...Array<null>(350).fill(null), ...Array<number>(10).fill(1)];
+    const lines = {gpus_used: values, jobs_queued: values, jobs_placed: values};
+    const cut = trimmed({begins_at: '2026-01-01T00:00:00.000Z', step_s: 10, gpus: values, fleet: lines,
+      queues: [{name: 'q', ...lines}]});
+    expect(cut.gpus.length).toBe(60);
+    expect(cut.queues[0]?.jobs_queued.length).toBe(60);
+    expect(cut.begins_at).toBe('2026-01-01T00:50:00.000Z');
+  });
+});

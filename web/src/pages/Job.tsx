@@ -1,0 +1,228 @@
+import {useState, type ReactNode} from 'react';
+import {Link, useParams} from 'react-router';
+
+import {
+  errorText, useExplainJobQuery, useGetJobQuery, useJobEventsQuery, useListDecisionsQuery, useReadSpecQuery,
+  useStopJobMutation, type JobEvent, type JobFull,
+} from '../api/api';
+import {Name, NodeLink, Panel, StateMark} from '../components/Bits';
+import {DecisionLine} from '../components/DecisionLine';
+import {LogView} from '../components/LogView';
+import {WaitingReason} from '../components/Waiting';
+import {Empty, Failed, Loading, Shown} from '../components/States';
+import {useNow, worldTime} from '../lib/clock';
+import {ago, count, duration, memory, number, sentence, words} from '../lib/format';
+import {isOver, spans, timing} from '../lib/jobs';
+import {useTitle} from '../lib/title';
+
+export default function JobPage() {
+  const id = Number(useParams().id);
+  const job = useGetJobQuery(id, {skip: !Number.isSafeInteger(id) || id < 1});
+  useTitle(job.data ? `${job.data.name || `job ${id}`}` : `job ${id}`);
+  if (job.isUninitialized) return <Empty>A job’s id is a whole number from 1.</Empty>;
+  if (!job.currentData) {
+    return job.error
+      ? <Failed what={`job ${id}`} error={job.error} retry={() => void job.refetch()} />
+      : <Loading what={`job ${id}`} />;
+  }
+  return <JobDetail key={id} job={job.currentData} />;
+}
+
+const TABS = ['output', 'events', 'decisions', 'spec'] as const;
+
+function JobDetail({job}: {job: JobFull}) {
+  const [tab, setTab] = useState<(typeof TABS)[number]>('output');
+  const now = useNow();
+  return (
+    <>
+      <div className="bar">
+        <h1><Name>{job.name || `job ${job.id}`}</Name></h1>
+        <StateMark state={job.state} />
+        <span className="quiet">job {job.id}, {timing(job, now, duration)}</span>
+        <span className="grow" />
+        <Link className="button" to={`/submit?from=${job.id}`}>Submit again</Link>
+        <Stop job={job} />
+      </div>
+      <Reason job={job} />
+      <Timeline id={job.id} />
+      <Facts job={job} />
+      <div className="tabs" role="tablist" aria-label="About this job">
+        {TABS.map((one) => (
+          <button key={one} role="tab" id={`tab-${one}`} aria-selected={one === tab} aria-controls="tab-panel"
+            tabIndex={one === tab ? 0 : -1} onClick={() => setTab(one)}
+            onKeyDown={(event) => {
+              const by = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+              if (by === undefined) return;
+              const next = TABS[(TABS.indexOf(tab) + by + TABS.length) % TABS.length]!;
+              setTab(next);
+              document.getElementById(`tab-${next}`)?.focus();
+            }}>
+            {one}
+          </button>
+        ))}
+      </div>
+      <div className="panel" role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
+        {tab === 'output' && <LogView id={job.id} started={job.attempt > 0} />}
+        {tab === 'events' && <Events id={job.id} />}
+        {tab === 'decisions' && <Decisions id={job.id} />}
+        {tab === 'spec' && <Spec id={job.id} />}
+      </div>
+    </>
+  );
+}
+
+function Stop({job}: {job: JobFull}) {
+  const [stop, result] = useStopJobMutation();
+  const [asked, setAsked] = useState(false);
+  if (isOver(job.state)) return null;
+  const asking = job.state === 'stopping' || result.isSuccess;
+  return (
+    <>
+      {result.error && <span role="alert" className="bad">{errorText(result.error)}</span>}
+      {asking ? <span className="quiet">is being stopped</span>
+        : asked ? (
+          <>
+            <button className="danger" autoFocus onClick={() => void stop(job.id)}>Yes, stop it</button>
+            <button onClick={() => setAsked(false)}>No</button>
+          </>
+        ) : <button onClick={() => setAsked(true)}>Stop</button>}
+    </>
+  );
+}
+
+/** The one reason: why it waits, or why it ended. */
+function Reason({job}: {job: JobFull}) {
+  const waits = job.state === 'queued';
+  const {currentData: told} = useExplainJobQuery(job.id, {skip: !waits, pollingInterval: waits ? 5000 : 0});
+  if (waits) {
+    if (told?.waiting) return <WaitingReason waiting={told.waiting} />;
+    return <div className="reason wait" role="status"><strong>{sentence(job.reason ?? 'queued')}</strong>
+      <p>{job.reason_detail}</p></div>;
+  }
+  if (!isOver(job.state)) return null;
+  const good = job.state === 'succeeded';
+  return (
+    <div className={`reason ${good ? 'good' : job.state === 'failed' ? 'bad' : ''}`} role="status">
+      <strong>{sentence(job.reason ?? job.state)}</strong>
+      {job.reason_detail && <p>{job.reason_detail}</p>}
+    </div>
+  );
+}
+
+function Timeline({id}: {id: number}) {
+  const events = useJobEventsQuery(id);
+  const now = useNow();
+  const list = events.currentData?.events ?? [];
+  if (list.length === 0) return null;
+  const parts = spans(list, now);
+  const begin = parts[0]!.fromMs;
+  const whole = Math.max(1, Math.max(...parts.map((part) => part.toMs)) - begin);
+  return (
+    <Panel title="States over time">
+      <ol className="timeline">
+        {parts.map((part, index) => (
+          <li key={index} className={part.state} style={{flexGrow: Math.max(0.02, (part.toMs - part.fromMs) / whole)}}
+            title={`${part.state}${part.attempt > 1 ? `, attempt ${part.attempt}` : ''}: ${
+              duration(part.toMs - part.fromMs)}, from ${worldTime(list[index]!.at, now)}`}>
+            <StateMark state={part.state} />
+            <small>{isOver(part.state) ? worldTime(list[index]!.at, now) : duration(part.toMs - part.fromMs)}</small>
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  );
+}
+
+function Fact({name, children}: {name: string; children: ReactNode}) {
+  return <div><dt>{name}</dt><dd>{children}</dd></div>;
+}
+
+function Facts({job}: {job: JobFull}) {
+  const now = useNow();
+  const at = (time: string | null) => (time ? <time dateTime={time} title={ago(time, now)}>{worldTime(time, now)}</time> : '–');
+  return (
+    <dl className="facts panel">
+      <Fact name="Command"><code dir="auto">{job.command.join(' ')}</code></Fact>
+      <Fact name="GPUs">{number(job.gpus)}{job.tasks > 1 && ` in ${count(job.tasks, 'task')}`}</Fact>
+      <Fact name="Each task asks for">
+        {job.requests.map((request) => [
+          request.gpus > 0 && `${number((request.gpus * request.gpu_milli_each) / 1000)} × ${
+            request.gpu_models.join(' or ') || 'any GPU'}`,
+          request.gpu_memory_mib > 0 && `${memory(request.gpu_memory_mib)} each`,
+          request.cpu_milli > 0 && `${number(request.cpu_milli / 1000)} CPU`,
+          request.memory_mib > 0 && memory(request.memory_mib),
+        ].filter(Boolean).join(', ') || 'nothing').join('; ')}
+      </Fact>
+      <Fact name="On">
+        {job.placement.length === 0 ? '–' : job.placement.slice(0, 8).map((task) => (
+          <div key={task.rank}>
+            <NodeLink name={task.node} />
+            {task.devices.length > 0 && ` GPU ${task.devices.join(', ')}`}
+            {task.gpu_milli_each > 0 && task.gpu_milli_each < 1000 && ` (${task.gpu_milli_each / 10} %)`}
+          </div>
+        ))}
+        {job.placement.length > 8 && `and ${count(job.placement.length - 8, 'more task')}`}
+      </Fact>
+      <Fact name="Queue, priority"><Name>{job.queue}</Name>, {job.priority} of 10{job.preemptible && ', preemptible'}</Fact>
+      <Fact name="Attempts">{job.attempt} ({count(job.retries, 'retry').replace('retrys', 'retries')},{' '}
+        {count(job.preemptions, 'preemption')})</Fact>
+      <Fact name="Submitted">{at(job.submitted_at)}</Fact>
+      <Fact name="Started">{at(job.started_at)}</Fact>
+      <Fact name="Ended">{at(job.ended_at)}</Fact>
+      <Fact name="Exit code">{job.exit_code ?? '–'}</Fact>
+    </dl>
+  );
+}
+
+function Events({id}: {id: number}) {
+  const events = useJobEventsQuery(id);
+  const now = useNow();
+  return (
+    <Shown query={{...events, data: events.currentData}} what="events">
+      {({events: list}) => list.length === 0
+        ? <Empty>Its changes are no longer kept: the server keeps the latest 10,000 since it started.</Empty>
+        : (
+          <table>
+            <caption className="hidden">How the job changed state</caption>
+            <thead><tr><th scope="col">When</th><th scope="col">From</th><th scope="col">To</th>
+              <th scope="col" className="number">Attempt</th><th scope="col">Why</th></tr></thead>
+            <tbody>{list.map((event: JobEvent) => (
+              <tr key={event.id} data-event={event.id}>
+                <td><time dateTime={event.at} title={event.at}>{worldTime(event.at, now)}</time></td>
+                <td>{event.from ? <StateMark state={event.from} /> : <span className="quiet">new</span>}</td>
+                <td><StateMark state={event.to} /></td>
+                <td className="number">{event.attempt}</td>
+                <td>{event.reason ? words(event.reason) : '–'}</td>
+              </tr>
+            ))}</tbody>
+          </table>
+        )}
+    </Shown>
+  );
+}
+
+function Decisions({id}: {id: number}) {
+  const decisions = useListDecisionsQuery({job: id, limit: 100});
+  return (
+    <Shown query={{...decisions, data: decisions.currentData}} what="decisions">
+      {({decisions: list}) => list.length === 0 ? <Empty>Gyre has decided nothing about it yet.</Empty>
+        : <ul className="decisions">{list.map((one) => <DecisionLine key={one.id} decision={one} />)}</ul>}
+    </Shown>
+  );
+}
+
+function Spec({id}: {id: number}) {
+  const spec = useReadSpecQuery(id);
+  return (
+    <Shown query={{...spec, data: spec.currentData}} what="the spec">
+      {(text) => (
+        <>
+          <pre tabIndex={0} aria-label="Job spec"><code dir="auto">{text}</code></pre>
+          <p className="foot">
+            <Link to={`/submit?from=${id}`}>Change it and submit again</Link>, or save it and <code>gyre submit job.yaml</code>
+          </p>
+        </>
+      )}
+    </Shown>
+  );
+}

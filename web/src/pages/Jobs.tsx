@@ -1,0 +1,278 @@
+import {useVirtualizer} from '@tanstack/react-virtual';
+import {useCallback, useDeferredValue, useEffect, useRef, useState} from 'react';
+import {Link, useSearchParams} from 'react-router';
+
+import {errorText, useListJobsQuery, useListQueuesQuery, useStopJobMutation, type Job, type JobView} from '../api/api';
+import {Chips, Name, StateMark} from '../components/Bits';
+import {Empty, Failed, Loading} from '../components/States';
+import {useNow} from '../lib/clock';
+import {count, duration, number, words} from '../lib/format';
+import {isTyping} from '../lib/keys';
+import {useRowKeys} from '../lib/rows';
+import {useTitle} from '../lib/title';
+import {isOver, timing} from '../lib/jobs';
+
+const PAGE = 100;
+const ROW_PX = 44;
+const STATES = ['queued', 'starting', 'running', 'preempting', 'stopping', 'succeeded', 'failed', 'cancelled'];
+const STOPPED_AT_ONCE = 4; // a browser has six connections to one server, and one is the live stream
+
+type Sort = NonNullable<JobView['sort']>;
+const COLUMNS: {label: string; sort?: Sort; kind?: string}[] = [
+  {label: 'ID', sort: 'id', kind: 'number'},
+  {label: 'Name', sort: 'name'},
+  {label: 'State', sort: 'state'},
+  {label: 'GPUs', sort: 'gpus', kind: 'number'},
+  {label: 'Priority', sort: 'priority', kind: 'number'},
+  {label: 'Queue', sort: 'queue'},
+  {label: 'Time', sort: 'started'},
+  {label: 'Why', kind: 'wide'},
+];
+
+/** The filters live in the address, so that a view can be linked to and the back button works. */
+function useView() {
+  const [params, setParams] = useSearchParams();
+  const view: JobView = {
+    state: params.get('state') ?? undefined,
+    queue: params.get('queue') ?? undefined,
+    search: params.get('search') ?? undefined,
+    sort: (params.get('sort') as Sort | null) ?? 'id',
+    order: params.get('order') === 'asc' ? 'asc' : 'desc',
+  };
+  const change = (changes: Partial<Record<keyof JobView, string>>) => {
+    setParams((old) => {
+      const next = new URLSearchParams(old);
+      for (const [name, value] of Object.entries(changes)) {
+        if (value) next.set(name, value);
+        else next.delete(name);
+      }
+      return next;
+    }, {replace: true});
+  };
+  return {view, change};
+}
+
+/** Rows `first` to `last` of a view, from at most two pages of the server. */
+function useRows(view: JobView, first: number, last: number) {
+  const page = Math.floor(first / PAGE);
+  const one = useListJobsQuery({...view, offset: page * PAGE, limit: PAGE});
+  const needsTwo = Math.floor(Math.max(first, last) / PAGE) > page;
+  const two = useListJobsQuery({...view, offset: (page + 1) * PAGE, limit: PAGE}, {skip: !needsTwo});
+  const row = (index: number): Job | undefined => {
+    const at = index - page * PAGE;
+    if (at < 0) return undefined;
+    return at < PAGE ? one.currentData?.jobs[at] : needsTwo ? two.currentData?.jobs[at - PAGE] : undefined;
+  };
+  return {row, query: one};
+}
+
+export default function JobsPage() {
+  useTitle('Jobs');
+  const {view, change} = useView();
+  const [chosen, setChosen] = useState<ReadonlyMap<number, Job>>(new Map());
+  return (
+    <div className="page-full">
+      <div className="bar">
+        <h1>Jobs</h1>
+        <Filters view={view} change={change} />
+      </div>
+      <Bulk chosen={chosen} done={() => setChosen(new Map())} />
+      <Table view={view} change={change} chosen={chosen} choose={setChosen} />
+    </div>
+  );
+}
+
+type Change = ReturnType<typeof useView>['change'];
+
+function Filters({view, change}: {view: JobView; change: Change}) {
+  const queues = useListQueuesQuery();
+  const search = useRef<HTMLInputElement>(null);
+  const [text, setText] = useState(view.search ?? '');
+  const settled = useDeferredValue(text);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (settled !== (view.search ?? '')) change({search: settled});
+    }, 200);
+    return () => clearTimeout(timer);
+  });
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== '/' || isTyping(event)) return;
+      event.preventDefault();
+      search.current?.focus();
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, []);
+  const states = view.state?.split(',') ?? [];
+  return (
+    <>
+      <input ref={search} type="search" placeholder="name or id   (press /)" aria-label="Search by name or id"
+        maxLength={256} value={text} onChange={(event) => setText(event.target.value)} />
+      <Chips label="States" options={STATES.map((state) => ({value: state, label: state}))} chosen={states}
+        toggle={(state) => change({state: (states.includes(state) ? states.filter((one) => one !== state)
+          : [...states, state]).join(',')})} />
+      {(queues.data?.length ?? 0) > 1 && (
+        <select aria-label="Queue" value={view.queue ?? ''} onChange={(event) => change({queue: event.target.value})}>
+          <option value="">all queues</option>
+          {queues.data?.map(({name}) => <option key={name} value={name}>{name}</option>)}
+        </select>
+      )}
+    </>
+  );
+}
+
+/** Stops the chosen jobs, a few at a time, and says what could not be stopped. */
+function Bulk({chosen, done}: {chosen: ReadonlyMap<number, Job>; done: () => void}) {
+  const [stop] = useStopJobMutation();
+  const [asked, setAsked] = useState(false);
+  const [left, setLeft] = useState(0);
+  const [errors, setErrors] = useState<string[]>([]);
+  const open = [...chosen.values()].filter((job) => !isOver(job.state));
+  const run = async () => {
+    setAsked(false);
+    setErrors([]);
+    setLeft(open.length);
+    const line = [...open];
+    const wrong: string[] = [];
+    const work = async () => {
+      for (let job = line.shift(); job; job = line.shift()) {
+        const answer = await stop(job.id);
+        if (answer.error) wrong.push(`job ${job.id}: ${errorText(answer.error)}`);
+        setLeft((n) => n - 1);
+      }
+    };
+    await Promise.all(Array.from({length: STOPPED_AT_ONCE}, work));
+    setErrors(wrong);
+    if (wrong.length === 0) done();
+  };
+  if (chosen.size === 0 && errors.length === 0) return null;
+  return (
+    <div className="bulk" role="region" aria-label="Chosen jobs">
+      <span>{count(chosen.size, 'job')} chosen, {number(open.length)} of them not over</span>
+      {left > 0 ? <progress max={open.length} value={open.length - left} aria-label="Stopping" />
+        : asked ? (
+          <>
+            <button className="danger" autoFocus onClick={() => void run()}>Yes, stop {count(open.length, 'job')}</button>
+            <button onClick={() => setAsked(false)}>No</button>
+          </>
+        ) : <button disabled={open.length === 0} onClick={() => setAsked(true)}>Stop</button>}
+      <button onClick={() => { setErrors([]); done(); }}>Choose none</button>
+      {errors.length > 0 && (
+        <p role="alert" className="bad">
+          {count(errors.length, 'job')} could not be stopped: {errors.slice(0, 3).join('; ')}
+          {errors.length > 3 && ` and ${errors.length - 3} more`}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Table({view, change, chosen, choose}: {
+  view: JobView;
+  change: Change;
+  chosen: ReadonlyMap<number, Job>;
+  choose: (chosen: ReadonlyMap<number, Job>) => void;
+}) {
+  const scroll = useRef<HTMLDivElement>(null);
+  const [total, setTotal] = useState(0);
+  const virtual = useVirtualizer({
+    count: total, getScrollElement: () => scroll.current, estimateSize: () => ROW_PX, overscan: 12,
+  });
+  const items = virtual.getVirtualItems();
+  const {row, query} = useRows(view, items[0]?.index ?? 0, items.at(-1)?.index ?? 0);
+  const known = query.currentData?.total;
+  useEffect(() => {
+    if (known != null) setTotal(known);
+  }, [known]);
+  const key = JSON.stringify(view);
+  useEffect(() => scroll.current?.scrollTo(0, 0), [key]);
+  const scrollTo = useCallback((index: number) => virtual.scrollToIndex(index), [virtual]);
+  const box = useRowKeys(scrollTo, total);
+
+  if (query.error && !query.data) {
+    return <Failed what="jobs" error={query.error} retry={() => void query.refetch()} />;
+  }
+  if (!query.data) return <Loading what="jobs" />;
+  if (known === 0) {
+    return view.state || view.search || view.queue
+      ? <Empty>No job is like that. <button onClick={() => change({state: '', search: '', queue: ''})}>Show all</button></Empty>
+      : <Empty>No job yet. <Link to="/submit">Submit one</Link>, or <code>gyre run -- echo hello</code></Empty>;
+  }
+  const toggle = (job: Job) => {
+    const next = new Map(chosen);
+    if (!next.delete(job.id)) next.set(job.id, job);
+    choose(next);
+  };
+  return (
+    <div className="grid-table jobs" role="table" aria-label="Jobs" aria-rowcount={total + 1} ref={box}>
+      <div role="rowgroup">
+        <div role="row" className="row head" aria-rowindex={1}>
+          <span role="columnheader"><span className="hidden">Choose</span></span>
+          {COLUMNS.map((column) => <Head key={column.label} column={column} view={view} change={change} />)}
+        </div>
+      </div>
+      <div className="scroll" ref={scroll} role="rowgroup" tabIndex={-1}>
+        <div style={{height: virtual.getTotalSize(), position: 'relative'}} role="presentation">
+          {items.map((item) => (
+            <Row key={item.key} index={item.index} top={item.start} job={row(item.index)}
+              chosen={chosen} toggle={toggle} />
+          ))}
+        </div>
+      </div>
+      <p className="foot" role="status">{count(total, 'job')}</p>
+    </div>
+  );
+}
+
+function Head({column, view, change}: {column: (typeof COLUMNS)[number]; view: JobView; change: Change}) {
+  const {sort} = column;
+  const active = sort !== undefined && view.sort === sort;
+  const order = view.order === 'asc' ? 'ascending' : 'descending';
+  return (
+    <span role="columnheader" className={column.kind} aria-sort={active ? order : undefined}>
+      {sort === undefined ? column.label : (
+        <button onClick={() => change({sort, order: active && view.order === 'desc' ? 'asc' : 'desc'})}>
+          {column.label} <span aria-hidden="true">{active ? (view.order === 'asc' ? '▲' : '▼') : ''}</span>
+        </button>
+      )}
+    </span>
+  );
+}
+
+function Row({index, top, job, chosen, toggle}: {
+  index: number;
+  top: number;
+  job: Job | undefined;
+  chosen: ReadonlyMap<number, Job>;
+  toggle: (job: Job) => void;
+}) {
+  const now = useNow();
+  const style = {transform: `translateY(${top}px)`, height: ROW_PX};
+  if (!job) {
+    return (
+      <div role="row" className="row waiting" style={style} aria-rowindex={index + 2}>
+        <span role="cell"><span className="hidden">Loading</span></span>
+      </div>
+    );
+  }
+  const why = [job.reason && words(job.reason), job.reason_detail].filter(Boolean).join(': ');
+  return (
+    <div role="row" className="row" style={style} aria-rowindex={index + 2} data-job={job.id}>
+      <span role="cell">
+        <input type="checkbox" aria-label={`Choose job ${job.id}`} checked={chosen.has(job.id)}
+          onChange={() => toggle(job)} />
+      </span>
+      <span role="cell" className="number">{job.id}</span>
+      <span role="cell" title={job.name}>
+        <Link to={`/jobs/${job.id}`} data-row={index}><Name>{job.name || `job ${job.id}`}</Name></Link>
+      </span>
+      <span role="cell"><StateMark state={job.state} /></span>
+      <span role="cell" className="number">{number(job.gpus)}</span>
+      <span role="cell" className="number">{job.priority}</span>
+      <span role="cell"><Name>{job.queue}</Name></span>
+      <span role="cell">{timing(job, now, duration)}</span>
+      <span role="cell" className="why wide" title={why}>{why}</span>
+    </div>
+  );
+}

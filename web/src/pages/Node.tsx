@@ -1,0 +1,114 @@
+import {useState} from 'react';
+import {Link, useParams} from 'react-router';
+
+import {errorText, useActOnNodeMutation, useListJobsQuery, useListNodesQuery, type Node} from '../api/api';
+import {JobLink, Meter, Name, Panel, StateMark} from '../components/Bits';
+import {Empty, Shown} from '../components/States';
+import {useNow} from '../lib/clock';
+import {count, duration, memory, number} from '../lib/format';
+import {timing} from '../lib/jobs';
+import {useTitle} from '../lib/title';
+
+export default function NodePage() {
+  const {name = ''} = useParams();
+  useTitle(name);
+  const nodes = useListNodesQuery();
+  return (
+    <Shown query={nodes} what="the node">
+      {(list) => {
+        const node = list.findLast((one) => one.name === name);
+        return node ? <Detail node={node} /> : (
+          <Empty>
+            <h1>There is no node <Name>{name}</Name></h1>
+            <p><Link to="/nodes">All nodes</Link></p>
+          </Empty>
+        );
+      }}
+    </Shown>
+  );
+}
+
+function Detail({node}: {node: Node}) {
+  return (
+    <>
+      <div className="bar">
+        <h1><Name>{node.name}</Name></h1>
+        <StateMark state={node.state} />
+        {node.virtual_gpus && <span className="badge" title="declared, with no device behind them">virtual GPUs</span>}
+        <span className="quiet">
+          {node.gpus > 0 ? `${count(node.gpus, 'GPU')}, ${node.gpu_model}${
+            node.gpu_memory_mib ? ` ${memory(node.gpu_memory_mib)}` : ''}` : 'no GPUs'}
+          {node.partition && `, partition ${node.partition}`}
+        </span>
+        <span className="grow" />
+        <Duty node={node} />
+      </div>
+      <Panel title="In use">
+        <div className="meters">
+          <Meter label="CPU" used={(node.cpu_milli - node.cpu_milli_free) / 1000} all={node.cpu_milli / 1000} show={number} />
+          <Meter label="Memory" used={node.memory_mib - node.memory_mib_free} all={node.memory_mib} show={memory} />
+          {node.devices.map((device) => (
+            <Meter key={device.index} label={`GPU ${device.index}`} used={(1000 - device.gpu_milli_free) / 10} all={100}
+              show={(value) => `${number(value)}`} />
+          ))}
+        </div>
+        {node.gpus > 0 && <p className="quiet">What is given out to jobs, in percent of each GPU; not how busy it is.</p>}
+      </Panel>
+      <JobsHere node={node} />
+    </>
+  );
+}
+
+/** Takes the node out of service, or back into it. */
+function Duty({node}: {node: Node}) {
+  const [act, result] = useActOnNodeMutation();
+  const [draining, setDraining] = useState(false);
+  const out = node.state === 'cordoned' || node.state === 'draining';
+  const go = (action: 'cordon' | 'drain' | 'uncordon') => {
+    setDraining(false);
+    void act({name: node.name, action});
+  };
+  return (
+    <>
+      {result.error && <span role="alert" className="bad">{errorText(result.error)}</span>}
+      {out && <button onClick={() => go('uncordon')}>Back into service</button>}
+      {node.state === 'up' && <button onClick={() => go('cordon')} title="nothing new is put there; what runs goes on">Cordon</button>}
+      {node.state !== 'draining' && node.state !== 'down' && (draining ? (
+        <>
+          <button className="danger" autoFocus onClick={() => go('drain')}>Yes, move its preemptible jobs away</button>
+          <button onClick={() => setDraining(false)}>No</button>
+        </>
+      ) : <button onClick={() => setDraining(true)}>Drain</button>)}
+    </>
+  );
+}
+
+function JobsHere({node}: {node: Node}) {
+  const jobs = useListJobsQuery({node: node.name, limit: 200, offset: 0});
+  const now = useNow();
+  return (
+    <Panel title="Jobs here">
+      <Shown query={{...jobs, data: jobs.currentData}} what="its jobs">
+        {({jobs: list, total}) => list.length === 0 ? <Empty>No job holds anything of this node.</Empty> : (
+          <>
+            <table>
+              <caption className="hidden">Jobs on this node</caption>
+              <thead><tr><th scope="col" className="number">ID</th><th scope="col">Name</th><th scope="col">State</th>
+                <th scope="col" className="number">GPUs</th><th scope="col">Time</th></tr></thead>
+              <tbody>{list.map((job) => (
+                <tr key={job.id}>
+                  <td className="number">{job.id}</td>
+                  <td><JobLink id={job.id} name={job.name} /></td>
+                  <td><StateMark state={job.state} /></td>
+                  <td className="number">{number(job.gpus)}{job.tasks > 1 && ` on ${count(job.tasks, 'node')}`}</td>
+                  <td>{timing(job, now, duration)}</td>
+                </tr>
+              ))}</tbody>
+            </table>
+            {(total ?? 0) > list.length && <p className="foot">and {number((total ?? 0) - list.length)} more</p>}
+          </>
+        )}
+      </Shown>
+    </Panel>
+  );
+}

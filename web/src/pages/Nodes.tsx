@@ -1,0 +1,136 @@
+import {useVirtualizer} from '@tanstack/react-virtual';
+import {useCallback, useMemo, useRef, useState} from 'react';
+
+import {useListNodesQuery, type Node} from '../api/api';
+import {Chips, Name, NodeLink, Panel, StateMark} from '../components/Bits';
+import {HeatMap} from '../components/HeatMap';
+import {CARDS_MAX, NodeCards} from '../components/NodeCards';
+import {Empty, Shown} from '../components/States';
+import {count, memory, number, percent} from '../lib/format';
+import {useRowKeys} from '../lib/rows';
+import {useTitle} from '../lib/title';
+
+const ROW_PX = 40;
+type Key = 'name' | 'state' | 'gpu_model' | 'gpus' | 'gpus_free' | 'cpu_milli_free' | 'memory_mib_free';
+const COLUMNS: {key: Key; label: string; number?: boolean}[] = [
+  {key: 'name', label: 'Name'},
+  {key: 'state', label: 'State'},
+  {key: 'gpu_model', label: 'GPU'},
+  {key: 'gpus', label: 'GPUs', number: true},
+  {key: 'gpus_free', label: 'Free', number: true},
+  {key: 'cpu_milli_free', label: 'CPU free', number: true},
+  {key: 'memory_mib_free', label: 'Memory free', number: true},
+];
+
+export default function NodesPage() {
+  useTitle('Nodes');
+  const nodes = useListNodesQuery();
+  return (
+    <>
+      <h1>Nodes & GPUs</h1>
+      <Shown query={nodes} what="nodes">
+        {(list) => list.length === 0
+          ? <Empty>No node has joined yet.</Empty>
+          : <Fleet nodes={list} />}
+      </Shown>
+    </>
+  );
+}
+
+function Fleet({nodes}: {nodes: readonly Node[]}) {
+  const [search, setSearch] = useState('');
+  const [only, setOnly] = useState<readonly string[]>([]);
+  const [sort, setSort] = useState<{key: Key; up: boolean}>({key: 'name', up: true});
+  const shown = useMemo(() => {
+    const wanted = search.toLowerCase();
+    const models = only.filter((one) => !['down', 'closed', 'free'].includes(one));
+    const list = nodes.filter((node) =>
+      (!wanted || node.name.toLowerCase().includes(wanted)) &&
+      (!only.includes('down') || node.state === 'down') &&
+      (!only.includes('closed') || (node.state !== 'up' && node.state !== 'down')) &&
+      (!only.includes('free') || (node.state === 'up' && node.gpus_free >= 1)) &&
+      (models.length === 0 || models.includes(node.gpu_model)));
+    const way = sort.up ? 1 : -1;
+    return list.sort((a, b) => {
+      const [x, y] = [a[sort.key], b[sort.key]];
+      const order = typeof x === 'number' && typeof y === 'number' ? x - y
+        : String(x).localeCompare(String(y), 'en', {numeric: true});
+      return order === 0 ? a.id - b.id : way * order;
+    });
+  }, [nodes, search, only, sort]);
+  const models = [...new Set(nodes.map((node) => node.gpu_model).filter(Boolean))].sort();
+  const up = nodes.filter((node) => node.state !== 'down');
+  const gpus = up.reduce((sum, node) => sum + node.gpus, 0);
+  const used = gpus - up.reduce((sum, node) => sum + node.gpus_free, 0);
+  return (
+    <>
+      <div className="bar">
+        <input type="search" placeholder="node" aria-label="Search nodes" value={search}
+          onChange={(event) => setSearch(event.target.value)} />
+        <Chips label="Which nodes" chosen={only}
+          options={[{value: 'down', label: 'down'}, {value: 'closed', label: 'out of service'}, {value: 'free', label: 'with a free GPU'},
+            ...models.map((model) => ({value: model, label: model}))]}
+          toggle={(value) => setOnly((old) => (old.includes(value) ? old.filter((one) => one !== value) : [...old, value]))} />
+        <span className="grow" />
+        <span className="quiet">
+          {count(nodes.length, 'node')}, {number(used)} of {count(gpus, 'GPU')} given out ({percent(used, gpus)})
+          {nodes.some((node) => node.virtual_gpus) && ', virtual GPUs'}
+        </span>
+      </div>
+      <Panel title="Map of the fleet">
+        {shown.length === 0 ? <Empty>No node is like that.</Empty>
+          : nodes.length <= CARDS_MAX ? <NodeCards nodes={shown} /> : <HeatMap nodes={shown} />}
+      </Panel>
+      {shown.length > 0 && <Table nodes={shown} sort={sort} setSort={setSort} />}
+    </>
+  );
+}
+
+function Table({nodes, sort, setSort}: {
+  nodes: readonly Node[];
+  sort: {key: Key; up: boolean};
+  setSort: (sort: {key: Key; up: boolean}) => void;
+}) {
+  const scroll = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: nodes.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_PX, overscan: 10,
+  });
+  const scrollTo = useCallback((index: number) => virtual.scrollToIndex(index), [virtual]);
+  const box = useRowKeys(scrollTo, nodes.length);
+  return (
+    <div className="grid-table nodes" role="table" aria-label="Nodes" aria-rowcount={nodes.length + 1} ref={box}>
+      <div role="rowgroup">
+        <div role="row" className="row head" aria-rowindex={1}>
+          {COLUMNS.map(({key, label, number: isNumber}) => (
+            <span key={key} role="columnheader" className={isNumber ? 'number' : undefined}
+              aria-sort={sort.key === key ? (sort.up ? 'ascending' : 'descending') : undefined}>
+              <button onClick={() => setSort({key, up: sort.key === key ? !sort.up : true})}>
+                {label} <span aria-hidden="true">{sort.key === key ? (sort.up ? '▲' : '▼') : ''}</span>
+              </button>
+            </span>
+          ))}
+        </div>
+      </div>
+      <div className="scroll" ref={scroll} role="rowgroup" style={{height: Math.min(440, nodes.length * ROW_PX + 2)}}>
+        <div style={{height: virtual.getTotalSize(), position: 'relative'}} role="presentation">
+          {virtual.getVirtualItems().map((item) => {
+            const node = nodes[item.index]!;
+            return (
+              <div key={node.id} role="row" className="row" aria-rowindex={item.index + 2}
+                style={{transform: `translateY(${item.start}px)`, height: ROW_PX}}>
+                <span role="cell"><span data-row={item.index} tabIndex={-1}><NodeLink name={node.name} /></span></span>
+                <span role="cell"><StateMark state={node.state} /></span>
+                <span role="cell"><Name>{node.gpu_model || '–'}</Name>
+                  {node.gpu_memory_mib > 0 && ` ${memory(node.gpu_memory_mib)}`}</span>
+                <span role="cell" className="number">{node.gpus}</span>
+                <span role="cell" className="number">{number(node.gpus_free)}</span>
+                <span role="cell" className="number">{number(node.cpu_milli_free / 1000)} of {number(node.cpu_milli / 1000)}</span>
+                <span role="cell" className="number">{memory(node.memory_mib_free)} of {memory(node.memory_mib)}</span>
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,156 @@
+import {useState} from 'react';
+import {Link} from 'react-router';
+
+import {
+  useListDecisionsQuery, useListJobsQuery, useListNodesQuery, useReadHistoryQuery, useReadOverviewQuery,
+  type History, type Overview,
+} from '../api/api';
+import {JobLink, NodeLink, Panel, StateMark, Tile} from '../components/Bits';
+import {Chart} from '../components/Chart';
+import {DecisionLine, KINDS} from '../components/DecisionLine';
+import {Empty, Shown} from '../components/States';
+import {useNow} from '../lib/clock';
+import {ago, count, number, percent, words} from '../lib/format';
+import {trimmed} from '../lib/history';
+import {useTitle} from '../lib/title';
+
+const WINDOWS = ['1h', '24h', '30d'] as const;
+
+export function OverviewPage() {
+  useTitle('');
+  const overview = useReadOverviewQuery();
+  return (
+    <>
+      <h1 className="hidden">Overview</h1>
+      <Shown query={overview} what="the overview">{(data) => <Tiles overview={data} />}</Shown>
+      <OverTime />
+      <div className="columns">
+        <LatestDecisions lastHour={overview.data?.decisions_last_hour} />
+        <Attention />
+      </div>
+    </>
+  );
+}
+
+function Tiles({overview}: {overview: Overview}) {
+  const {jobs} = overview;
+  const placed = jobs.starting + jobs.running + jobs.preempting + jobs.stopping;
+  return (
+    <div className="tiles">
+      <Tile value={number(overview.gpus_used)} unit={`of ${number(overview.gpus)} GPUs`} label="given out">
+        <meter min={0} max={overview.gpus || 1} value={overview.gpus_used} aria-label="GPUs given out" />
+        <small>{percent(overview.gpus_used, overview.gpus)}
+          {overview.gpus_down > 0 && `, ${number(overview.gpus_down)} more on nodes that are down`}</small>
+      </Tile>
+      <Tile value={number(placed)} label="jobs on nodes">
+        <small><Link to="/jobs?state=starting,running,preempting,stopping">{number(jobs.running)} running</Link></small>
+      </Tile>
+      <Tile value={number(jobs.queued)} label="jobs waiting">
+        <small><Link to="/jobs?state=queued">each with its reason</Link></small>
+      </Tile>
+      <Tile value={number(overview.nodes_up)} unit={`of ${number(overview.nodes_up + overview.nodes_down)}`}
+        label="nodes up">
+        <small>{overview.nodes_down > 0 ? `${number(overview.nodes_down)} down` : 'none down'}
+          {overview.nodes_closed > 0 && `, ${number(overview.nodes_closed)} take nothing new`}</small>
+      </Tile>
+      <Tile value={number(jobs.succeeded)} label="jobs succeeded">
+        <small><Link to="/jobs?state=failed">{number(jobs.failed)} failed</Link>, {number(jobs.cancelled)} cancelled</small>
+      </Tile>
+    </div>
+  );
+}
+
+function OverTime() {
+  const [window, setWindow] = useState<(typeof WINDOWS)[number]>('1h');
+  const history = useReadHistoryQuery({window});
+  const choice = (
+    <div className="chips" role="group" aria-label="How far back">
+      {WINDOWS.map((one) => (
+        <button key={one} aria-pressed={one === window} onClick={() => setWindow(one)}>{one}</button>
+      ))}
+    </div>
+  );
+  return (
+    <Panel title="Over time" aside={choice}>
+      <Shown query={{...history, data: history.currentData}} what="the history">
+        {(data) => <HistoryCharts history={trimmed(data)} />}
+      </Shown>
+    </Panel>
+  );
+}
+
+function HistoryCharts({history}: {history: History}) {
+  const shared = {beginsMs: Date.parse(history.begins_at), stepMs: history.step_s * 1000};
+  const most = Math.max(0, ...history.gpus.map((value) => value ?? 0));
+  return (
+    <div className="columns">
+      <Chart {...shared} label="GPUs given out over time" unit={`GPUs, mean of ${history.step_s} s`} max={most}
+        lines={[
+          {label: 'given out', colour: 'var(--blue)', values: history.fleet.gpus_used, filled: true},
+          {label: 'up', colour: 'var(--quiet)', values: history.gpus},
+        ]} />
+      <Chart {...shared} label="Jobs over time" unit={`jobs, mean of ${history.step_s} s`}
+        lines={[
+          {label: 'on nodes', colour: 'var(--green)', values: history.fleet.jobs_placed, filled: true},
+          {label: 'waiting', colour: 'var(--amber)', values: history.fleet.jobs_queued},
+        ]} />
+    </div>
+  );
+}
+
+function LatestDecisions({lastHour}: {lastHour?: Record<string, number>}) {
+  const decisions = useListDecisionsQuery({limit: 8});
+  const sum = Object.entries(lastHour ?? {}).filter(([, n]) => n > 0)
+    .map(([kind, n]) => `${number(n)} ${KINDS[kind]?.plural ?? kind}`).join(', ');
+  return (
+    <Panel title="What Gyre did, and why" aside={<Link to="/decisions">all decisions</Link>}>
+      {sum && <p className="quiet">In the last hour: {sum}.</p>}
+      <Shown query={decisions} what="decisions">
+        {({decisions: list}) =>
+          list.length === 0 ? (
+            <Empty>Nothing yet. Run a job: <code>gyre run -- echo hello</code></Empty>
+          ) : (
+            <ul className="decisions">{list.map((one) => <DecisionLine key={one.id} decision={one} />)}</ul>
+          )}
+      </Shown>
+    </Panel>
+  );
+}
+
+/** What a person may have to look at: nodes that are down, and the latest failures. */
+function Attention() {
+  const now = useNow();
+  const failed = useListJobsQuery({state: 'failed', sort: 'ended', limit: 6});
+  const nodes = useListNodesQuery();
+  const down = (nodes.data ?? []).filter((node) => node.state === 'down');
+  return (
+    <Panel title="Needs a look">
+      <Shown query={failed} what="failed jobs">
+        {({jobs, total}) =>
+          jobs.length === 0 && down.length === 0 ? <Empty>Nothing: no node is down and no job has failed.</Empty> : (
+            <ul className="attention">
+              {down.slice(0, 6).map((node) => (
+                <li key={`node ${node.id}`}>
+                  <StateMark state="down" /> <NodeLink name={node.name} />
+                  <small>{count(node.gpus, 'GPU')} out of use</small>
+                </li>
+              ))}
+              {down.length > 6 && <li><Link to="/nodes">{number(down.length - 6)} more nodes are down</Link></li>}
+              {jobs.map((job) => (
+                <li key={job.id}>
+                  <StateMark state={job.state} /> <JobLink id={job.id} name={job.name} />
+                  <small>
+                    {job.reason && words(job.reason)}{job.reason_detail && `: ${job.reason_detail}`}
+                    {job.ended_at && `, ${ago(job.ended_at, now)}`}
+                  </small>
+                </li>
+              ))}
+              {(total ?? 0) > jobs.length && (
+                <li><Link to="/jobs?state=failed&sort=ended">all {number(total ?? 0)} failed jobs</Link></li>
+              )}
+            </ul>
+          )}
+      </Shown>
+    </Panel>
+  );
+}
