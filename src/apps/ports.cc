@@ -8,6 +8,7 @@
 #include "adapter/process/cgroups.h"
 #include "adapter/process/machine.h"
 #include "adapter/sqlite/journal.h"
+#include "apps/gpus.h"
 #include "apps/serve_simulation.h"
 #include "apps/up.h"
 #include "base/units.h"
@@ -43,11 +44,12 @@ cli::Finding examine_gpus() {
   if (!found) {
     return {Level::Fail, "GPUs", found.error().message, "see what nvidia-smi says"};
   }
-  const act::GpuSet offered = act::offer(*found, false);
+  const act::GpuSet offered = act::offer(*found, mps::find_control().has_value());
   if (offered.devices.empty())
     return {Level::Warn, "GPUs", "none found", "see what nvidia-smi says"};
   std::string detail = fmt::format("{} x {} {}", offered.devices.size(), offered.model,
                                    format_memory(offered.memory));
+  detail += "; " + sharing_text(offered.sharing);
   for (const std::string& line : offered.left_out) detail += "; " + line;
   return {Level::Ok, "GPUs", std::move(detail), ""};
 }

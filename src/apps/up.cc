@@ -10,12 +10,12 @@
 #include <utility>
 
 #include "act/local_node.h"
-#include "adapter/nvml/inventory.h"
 #include "adapter/process/file_logs.h"
 #include "adapter/process/machine.h"
 #include "adapter/process/process_executor.h"
 #include "adapter/sqlite/journal.h"
 #include "apps/ending.h"
+#include "apps/gpus.h"
 #include "base/units.h"
 #include "cli/print.h"
 #include "cli/state_folder.h"
@@ -39,18 +39,6 @@ constexpr const char* kQueue = "default";
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", cli::terminal_safe(line)); }
 
-cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus) {
-  if (!virtual_gpus.empty()) {
-    auto declared = act::parse_virtual_gpus(virtual_gpus);
-    if (!declared) return give_up(cli::kUsage, "--virtual-gpus: {}", declared.error().message);
-    return std::move(*declared);
-  }
-  const auto found = nvml::find_gpus();
-  if (found) return act::offer(*found, false);
-  if (found.error().kind != ErrorKind::Unsupported) say("warning: " + found.error().message);
-  return act::GpuSet{};
-}
-
 void introduce(const NodeSpec& node, const act::GpuSet& gpus, const process::Enforcement& kept) {
   std::string line =
       fmt::format("node {}: {:.4g} CPU, {}", node.name, static_cast<double>(node.cpu.value) / 1000,
@@ -60,6 +48,7 @@ void introduce(const NodeSpec& node, const act::GpuSet& gpus, const process::Enf
         fmt::format(", {} x {}{}{}", node.gpus, node.gpu_model,
                     node.gpu_memory.value > 0 ? " " + format_memory(node.gpu_memory) : "",
                     node.virtual_gpus ? " (virtual: declared, with no device behind them)" : "");
+    line += fmt::format(", {}", sharing_text(node.gpu_sharing));
   } else {
     line += ", no GPU found ('--virtual-gpus 8xH100:80GB' declares some)";
   }
@@ -101,7 +90,7 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   const auto sync = read_sync(options.fsync);
   if (!sync) return tl::unexpected(sync.error());
   settings.sync = *sync;
-  auto gpus = find_gpus(options.virtual_gpus);
+  auto gpus = find_gpus(options.virtual_gpus, say);
   if (!gpus) return tl::unexpected(gpus.error());
   settings.gpus = std::move(*gpus);
   auto state = cli::state_folder_path(options.state);
@@ -119,7 +108,14 @@ struct Life {
         core(std::move(recovered)),
         logs(folder.tasks_path()),
         watch(kEventsKept, core, server::machine_time()),
-        api(inbox, logs, watch) {}
+        telemetry(core),
+        watchers(watch, telemetry.core),
+        api(inbox, logs, watch, {.telemetry = &telemetry}) {}
+  ~Life() {
+    if (mps) mps->close();
+  }
+  Life(const Life&) = delete;
+  Life& operator=(const Life&) = delete;
 
   cli::Outcome<void> start(const Settings& settings, const PolicySpec& policy);
   cli::Outcome<int> serve(const Ending& ending);
@@ -130,9 +126,13 @@ struct Life {
   live::Inbox inbox;
   process::FileLogs logs;
   server::Watch watch;
+  server::Telemetry telemetry;
+  Both watchers;
   server::Api api;
   std::unique_ptr<server::http::Server> http;
+  std::unique_ptr<mps::MpsExecutor> mps;  // before the one that tells it
   std::unique_ptr<process::ProcessExecutor> executor;
+  std::unique_ptr<nvml::Probe> probe;
   std::optional<live::World> world;
 };
 
@@ -147,7 +147,9 @@ cli::Outcome<void> Life::start(const Settings& settings, const PolicySpec& polic
   options.place.gpu_model = settings.gpus.model;
   options.place.gpu_memory = settings.gpus.memory;
   options.notice = say;
-  world.emplace(core, inbox, *executor, std::move(options));
+  mps = hold_shares(settings.gpus, folder.path(), *executor, say);
+  act::Executor& tasks = mps ? static_cast<act::Executor&>(*mps) : *executor;
+  world.emplace(core, inbox, tasks, std::move(options));
   world->recover();
   for (Event::Body& event : live::opening_events(core, {policy, {kQueue, ""}, node})) {
     inbox.post(std::move(event), {});
@@ -162,6 +164,7 @@ cli::Outcome<void> Life::start(const Settings& settings, const PolicySpec& polic
   if (auto told = folder.announce("http://" + http->authority()); !told) return told;
   say(fmt::format("gyre {} on http://{}", GYRE_VERSION, http->authority()));
   introduce(node, settings.gpus, executor->enforcement());
+  probe = start_probe(settings.gpus, node.name, telemetry.gpus, say);
   say(fmt::format("state: {}; policy: {}; jobs known: {}", folder.path(), policy.name,
                   core.jobs().size()));
   say("Ctrl-C ends the server; tasks that run go on, and the next 'gyre up' takes them over");
@@ -172,7 +175,7 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
   Result<void> result;
   std::thread driver([&] {
     result =
-        control::run(core, *world, *journal, watch, {.events_per_snapshot = kEventsPerSnapshot});
+        control::run(core, *world, *journal, watchers, {.events_per_snapshot = kEventsPerSnapshot});
     ending.driver_ended();
   });
   ending.wait();

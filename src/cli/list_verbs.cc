@@ -125,6 +125,65 @@ Outcome<int> nodes(const Session& session) {
   return kOk;
 }
 
+std::string with_unit(const Json& gpu, const char* name, double divisor, const char* unit) {
+  const Json& value = gpu.at(name);
+  return value.is_number() ? fmt::format("{:.4g} {}", value.get<double>() / divisor, unit) : "-";
+}
+
+void add_gpu_rows(Table& table, const Json& document) {
+  for (const Json& gpu : document.at("gpus")) {
+    std::string tasks;
+    for (const Json& task : gpu.at("tasks")) {
+      tasks += fmt::format("{}{}:{:.3g} {}", tasks.empty() ? "" : ", ", task.at("job").dump(),
+                           task.value("gpu_milli", 0.0) / 1000, task.value("sharing", ""));
+    }
+    std::string faults;
+    if (gpu.value("xids", 0) > 0) faults = "xid " + gpu.at("last_xid").dump();
+    for (const Json& word : gpu.at("throttle_reasons")) {
+      if (word != "idle") faults += (faults.empty() ? "" : ", ") + word.get<std::string>();
+    }
+    table.add({document.value("node", ""), gpu.at("index").dump(), gpu.value("product", ""),
+               gpu.value("health", ""), with_unit(gpu, "utilisation_percent", 1, "%"),
+               with_unit(gpu, "sm_active_ppm", 10'000, "%"),
+               with_unit(gpu, "memory_used_mib", 1024, "GiB"),
+               with_unit(gpu, "power_mw", 1000, "W"), with_unit(gpu, "temperature_celsius", 1, "C"),
+               tasks.empty() ? "-" : tasks, faults.empty() ? "-" : faults});
+  }
+}
+
+/// The GPUs of every node that a probe looks at, or of the one that is named.
+Outcome<int> gpus(const Session& session, const std::string& only) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  std::vector<std::string> ids;
+  if (only.empty()) {
+    const auto nodes = get_json(*client, "/v1/nodes");
+    if (!nodes) return tl::unexpected(nodes.error());
+    for (const Json& node : nodes->at("nodes")) ids.push_back(node.at("id").dump());
+  } else {
+    ids.push_back(only);
+  }
+  Json list = Json::array();
+  Table table({"NODE", "GPU", "PRODUCT", "HEALTH", "UTIL", "SM", "MEMORY", "POWER", "TEMP", "TASKS",
+               "FAULTS"});
+  for (const std::string& id : ids) {
+    auto document = get_json(*client, fmt::format("/v1/nodes/{}/gpus", id));
+    if (!document) return tl::unexpected(document.error());
+    if (!document->value("probed", false)) continue;
+    add_gpu_rows(table, *document);
+    list.push_back(std::move(*document));
+  }
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document(Json{{"nodes", std::move(list)}}, format);
+  } else if (list.empty()) {
+    fmt::print(stderr, "no GPU is probed{}\n", only.empty() ? "" : " on node " + only);
+  } else {
+    table.print();
+  }
+  return kOk;
+}
+
 void print_explanation(const Json& it) {
   const std::string state = it.value("state", "");
   fmt::print("job {} ({}) is {}\n", it.at("job").dump(), terminal_safe(it.value("name", "")),
@@ -229,10 +288,17 @@ void add_list_verbs(CLI::App& app, Session& session) {
   add_output_flag(*ps_verb, session);
   on_verb(ps_verb, session, [&session, ended_too] { return ps(session, *ended_too); });
 
-  auto* nodes_verb = add_verb(app, "nodes", "List nodes and what is free on them", "  gyre nodes");
+  auto* nodes_verb = add_verb(app, "nodes", "List nodes and what is free on them",
+                              "  gyre nodes\n  gyre nodes --gpus\n  gyre nodes --gpus node-a");
+  auto with_gpus = std::make_shared<bool>(false);
+  auto node = std::make_shared<std::string>();
+  auto* node_option = nodes_verb->add_option("NODE", *node, "with --gpus: this node's alone");
+  node_option->needs(nodes_verb->add_flag("--gpus", *with_gpus, "what their GPUs do just now"));
   add_server_flags(*nodes_verb, session);
   add_output_flag(*nodes_verb, session);
-  on_verb(nodes_verb, session, [&session] { return nodes(session); });
+  on_verb(nodes_verb, session, [&session, with_gpus, node] {
+    return *with_gpus ? gpus(session, *node) : nodes(session);
+  });
 
   auto* explain_verb =
       add_verb(app, "explain", "Say why a job waits, or why it ended", "  gyre explain 12");

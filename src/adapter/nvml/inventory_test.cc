@@ -3,29 +3,32 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <string>
+#include "adapter/nvml/test_kit.h"
 
 namespace gyre::nvml {
 namespace {
 
 using testing::HasSubstr;
 
-/// tests/live/nvml_stand_in.cc, built to behave in one way.
-std::string stand_in(const std::string& variant) {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() /
-         ("libnvml_" + variant + ".so");
-}
-
 TEST(Inventory, FindsEveryDevice) {
-  const auto gpus = find_gpus(stand_in("healthy"));
+  const auto gpus = find_gpus(stand_in());
   ASSERT_TRUE(gpus) << gpus.error().message;
   ASSERT_EQ(gpus->size(), 3U);
   EXPECT_EQ((*gpus)[1].model, "A100");
   EXPECT_EQ((*gpus)[1].memory, MemoryMib{81'920});
   EXPECT_EQ((*gpus)[1].id, "GPU-5c2a0f6e-0000-4000-8000-000000000001");
+  EXPECT_EQ((*gpus)[1].compute_capability, 8);
+  EXPECT_FALSE((*gpus)[1].mig_mode);
   EXPECT_EQ((*gpus)[2].model, "T4");
   EXPECT_EQ((*gpus)[2].memory, MemoryMib{16'384});
+}
+
+TEST(Inventory, SeesMigMode) {
+  const MadeUpMachine machine("set 1 mig 1\n");
+  const auto gpus = find_gpus(stand_in());
+  ASSERT_TRUE(gpus) << gpus.error().message;
+  EXPECT_FALSE((*gpus)[0].mig_mode);
+  EXPECT_TRUE((*gpus)[1].mig_mode);
 }
 
 TEST(Inventory, SaysThatThereIsNoDriver) {
@@ -36,7 +39,8 @@ TEST(Inventory, SaysThatThereIsNoDriver) {
 }
 
 TEST(Inventory, PassesOnWhatTheDriverSays) {
-  const auto gpus = find_gpus(stand_in("init_fails"));
+  const MadeUpMachine machine("init_fails 9\n");
+  const auto gpus = find_gpus(stand_in());
   ASSERT_FALSE(gpus);
   EXPECT_EQ(gpus.error().kind, ErrorKind::Internal);
   EXPECT_EQ(gpus.error().message,
@@ -44,7 +48,8 @@ TEST(Inventory, PassesOnWhatTheDriverSays) {
 }
 
 TEST(Inventory, SaysWhichDeviceFails) {
-  const auto gpus = find_gpus(stand_in("device_fails"));
+  const MadeUpMachine machine("fails 1 15\n");
+  const auto gpus = find_gpus(stand_in());
   ASSERT_FALSE(gpus);
   EXPECT_THAT(gpus.error().message, HasSubstr("describe GPU 1: GPU is lost"));
 }

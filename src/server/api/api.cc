@@ -21,7 +21,14 @@ Api::Api(live::Inbox& inbox, const act::TaskLogs& logs, Watch& watch, ApiOptions
   add_log_routes();
   add_watch_routes();
   add_clock_routes();
+  if (options_.telemetry != nullptr) add_telemetry_routes();
   add_meta_routes();
+}
+
+void Api::handle(http::Request request, http::Reply reply) const {
+  if (options_.telemetry != nullptr)
+    reply = options_.telemetry->http.timed(request, std::move(reply));
+  router_.handle(std::move(request), std::move(reply));
 }
 
 void Api::add_cluster_routes() {

@@ -11,6 +11,7 @@
 #include "live/inbox.h"
 #include "live/playback.h"
 #include "server/api/router.h"
+#include "server/api/telemetry.h"
 #include "server/api/views.h"
 #include "server/api/watch.h"
 
@@ -30,6 +31,7 @@ struct ApiOptions {
   std::size_t page_max = 1000;                 // entries of one list page
   std::function<Time()> clock = machine_time;  // of the world that is shown; the driver's thread
   std::optional<Simulation> simulation = std::nullopt;
+  Telemetry* telemetry = nullptr;  // outlives the last reply; none: no /metrics, no GPU readings
 };
 
 /// The REST resources of api/openapi.yaml. Reads copy plain data on the driver's thread and are
@@ -39,9 +41,7 @@ class Api {
   /// All three outlive the last reply.
   Api(live::Inbox& inbox, const act::TaskLogs& logs, Watch& watch, ApiOptions options = {});
 
-  void handle(http::Request request, http::Reply reply) const {
-    router_.handle(std::move(request), std::move(reply));
-  }
+  void handle(http::Request request, http::Reply reply) const;
 
  private:
   void add_job_routes();
@@ -50,6 +50,7 @@ class Api {
   void add_log_routes();
   void add_watch_routes();
   void add_clock_routes();
+  void add_telemetry_routes();
   void add_meta_routes();
 
   void list_jobs(const Call& call) const;
@@ -58,6 +59,8 @@ class Api {
   void show_spec(const Call& call) const;
   void act_on_job(const Call& call) const;
   void act_on_node(const Call& call) const;
+  void show_gpus(const Call& call) const;
+  void show_metrics(const Call& call) const;
   void explain_job(const Call& call) const;
   void plan_job(const Call& call) const;
   void list_decisions(const Call& call) const;
@@ -102,6 +105,9 @@ http::Problem bad_parameter(std::string_view name, std::string detail, std::stri
 
 /// The id in a job's path. Errors: NotFound for what is no id.
 Result<JobId> read_job_id(const std::string& text);
+
+/// By name, the latest of that name, or by id; or NotFound.
+Result<NodeId> find_node(const control::Controller& core, const std::string& text);
 
 /// The job, or NotFound.
 Result<const Job*> find_job(const control::Controller& core, JobId id);

@@ -25,7 +25,8 @@ http::Problem bad_action() {
           {}};
 }
 
-/// By name, the latest of that name, or by id.
+}  // namespace
+
 Result<NodeId> find_node(const control::Controller& core, const std::string& text) {
   const auto nodes = core.cluster().nodes();
   for (std::size_t i = nodes.size(); i-- > 0;) {
@@ -35,8 +36,6 @@ Result<NodeId> find_node(const control::Controller& core, const std::string& tex
   }
   return fail(ErrorKind::NotFound, "there is no node '{}'; 'gyre nodes' lists all", text);
 }
-
-}  // namespace
 
 void Api::act_on_node(const Call& call) const {
   const auto body = nlohmann::json::parse(call.request.body, nullptr, false);

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+
+/// The part of NVML's C interface that is used (NVML API Reference Guide). It is stable: a change
+/// of a function's meaning gets the function a new name with a higher _vN.
+namespace gyre::nvml {
+
+extern "C" {
+struct NvmlDevice;
+struct NvmlEventSet;
+struct NvmlGpmSample;
+struct NvmlMemory {  // bytes
+  unsigned long long total;
+  unsigned long long free;
+  unsigned long long used;
+};
+struct NvmlUtilization {  // percent
+  unsigned gpu;
+  unsigned memory;
+};
+struct NvmlProcess {
+  unsigned pid;
+  unsigned long long memory;  // bytes; all ones: not known
+  unsigned gpu_instance;
+  unsigned compute_instance;
+};
+struct NvmlPci {
+  char legacy_id[16];
+  unsigned domain, bus, device, device_id, subsystem_id;
+  char id[32];
+};
+struct NvmlEvent {
+  NvmlDevice* device;
+  unsigned long long type;
+  unsigned long long data;  // of an Xid event: its number
+  unsigned gpu_instance;
+  unsigned compute_instance;
+};
+struct NvmlGpmSupport {
+  unsigned version;
+  unsigned supported;
+};
+struct NvmlGpmMetric {
+  unsigned id;
+  int result;
+  double value;
+  const char* texts[3];
+};
+struct NvmlGpmRequest {
+  unsigned version;
+  unsigned count;
+  NvmlGpmSample* first;
+  NvmlGpmSample* second;
+  NvmlGpmMetric metrics[512];  // the library touches `count` of them, whatever its own maximum
+};
+}
+
+inline constexpr int kSuccess = 0;
+inline constexpr int kNotSupported = 3;
+inline constexpr int kInsufficientSize = 7;
+inline constexpr int kTimeout = 10;
+inline constexpr int kGpuIsLost = 15;
+inline constexpr unsigned kTextBytes = 96;  // NVML_DEVICE_NAME_V2_BUFFER_SIZE, ..._UUID_V2_...
+inline constexpr unsigned long long kXidEvent = 0x8;
+
+/// The driver's library, loaded. A function that this driver lacks and that Gyre can do without
+/// answers kNotSupported. Calls may block for ever when the driver hangs. Thread-safe, as NVML is.
+class Library {
+ public:
+  /// Errors: Unsupported, there is no such library; Internal, it lacks what Gyre cannot do without.
+  static Result<Library> load(const std::string& file);
+
+  tl::unexpected<Error> failed(const std::string& doing, int code) const;
+
+  int (*init)() = nullptr;
+  int (*shutdown)() = nullptr;
+  const char* (*error_string)(int) = nullptr;
+  int (*count)(unsigned*) = nullptr;
+  int (*by_index)(unsigned, NvmlDevice**) = nullptr;
+  int (*name)(NvmlDevice*, char*, unsigned) = nullptr;
+  int (*uuid)(NvmlDevice*, char*, unsigned) = nullptr;
+  int (*memory)(NvmlDevice*, NvmlMemory*) = nullptr;
+
+  int (*driver_version)(char*, unsigned) = nullptr;
+  int (*pci)(NvmlDevice*, NvmlPci*) = nullptr;
+  int (*compute_capability)(NvmlDevice*, int*, int*) = nullptr;
+  int (*mig_mode)(NvmlDevice*, unsigned*, unsigned*) = nullptr;
+  int (*utilization)(NvmlDevice*, NvmlUtilization*) = nullptr;
+  int (*power)(NvmlDevice*, unsigned*) = nullptr;
+  int (*power_limit)(NvmlDevice*, unsigned*) = nullptr;
+  int (*energy)(NvmlDevice*, unsigned long long*) = nullptr;
+  int (*clock)(NvmlDevice*, int, unsigned*) = nullptr;
+  int (*temperature)(NvmlDevice*, int, unsigned*) = nullptr;
+  int (*ecc_errors)(NvmlDevice*, int, int, unsigned long long*) = nullptr;
+  int (*remapped_rows)(NvmlDevice*, unsigned*, unsigned*, unsigned*, unsigned*) = nullptr;
+  int (*throttle_reasons)(NvmlDevice*, unsigned long long*) = nullptr;
+  int (*processes)(NvmlDevice*, unsigned*, NvmlProcess*) = nullptr;
+  int (*link_state)(NvmlDevice*, unsigned, int*) = nullptr;
+  int (*link_remote)(NvmlDevice*, unsigned, NvmlPci*) = nullptr;
+  int (*event_set_create)(NvmlEventSet**) = nullptr;
+  int (*event_register)(NvmlDevice*, unsigned long long, NvmlEventSet*) = nullptr;
+  int (*event_wait)(NvmlEventSet*, NvmlEvent*, unsigned) = nullptr;
+  int (*event_set_free)(NvmlEventSet*) = nullptr;
+  int (*gpm_support)(NvmlDevice*, NvmlGpmSupport*) = nullptr;
+  int (*gpm_sample_alloc)(NvmlGpmSample**) = nullptr;
+  int (*gpm_sample_free)(NvmlGpmSample*) = nullptr;
+  int (*gpm_sample_get)(NvmlDevice*, NvmlGpmSample*) = nullptr;
+  int (*gpm_metrics_get)(NvmlGpmRequest*) = nullptr;
+
+ private:
+  struct Unload {
+    void operator()(void* handle) const;
+  };
+  template <class Function>
+  void need(Function& function, const char* symbol);
+  template <class... Args>
+  void may(int (*&function)(Args...), const char* symbol);
+
+  std::unique_ptr<void, Unload> handle_;
+  std::string missing_;  // the first function that it lacks
+};
+
+}  // namespace gyre::nvml

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace gyre::nvml {
+
+/// tests/live/nvml_stand_in.cc, built beside the test program.
+inline std::string stand_in(const std::string& variant = "stand_in") {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() /
+         ("libnvml_" + variant + ".so");
+}
+
+/// The machine that the stand-in makes up, as long as this lives.
+class MadeUpMachine {
+ public:
+  explicit MadeUpMachine(const std::string& lines = "") {
+    path_ = std::filesystem::temp_directory_path() / ("gyre-nvml-" + std::to_string(getpid()));
+    become(lines);
+    setenv("NVML_STAND_IN", path_.c_str(), 1);
+  }
+  ~MadeUpMachine() {
+    unsetenv("NVML_STAND_IN");
+    std::filesystem::remove(path_);
+  }
+  MadeUpMachine(const MadeUpMachine&) = delete;
+  MadeUpMachine& operator=(const MadeUpMachine&) = delete;
+
+  /// Replaces the file in one step: the stand-in never reads half of it.
+  void become(const std::string& lines) {
+    const std::string fresh = path_.string() + ".new";
+    std::ofstream(fresh) << kDevices << lines;
+    std::filesystem::rename(fresh, path_);
+  }
+
+ private:
+  static constexpr const char* kDevices =
+      "device GPU-a 81920 9.0 00000000:1B:00.0 NVIDIA H100 80GB HBM3\n"
+      "device GPU-b 81920 9.0 00000000:1C:00.0 NVIDIA H100 80GB HBM3\n"
+      "device GPU-c 81920 9.0 00000000:1D:00.0 NVIDIA H100 80GB HBM3\n";
+  std::filesystem::path path_;
+};
+
+}  // namespace gyre::nvml

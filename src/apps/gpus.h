@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "act/local_node.h"
+#include "adapter/mps/mps_executor.h"
+#include "adapter/nvml/probe.h"
+#include "cli/outcome.h"
+#include "control/driver.h"
+#include "server/api/gpu_watch.h"
+
+/// The wiring of this machine's GPUs.
+namespace gyre::apps {
+
+using Say = std::function<void(const std::string&)>;  // one line for a person
+
+/// The GPUs that are declared, else those that are found. Errors: kUsage, the declaration is wrong.
+cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus, const Say& say);
+
+/// "fractions by mps: memory and threads are enforced"
+std::string sharing_text(Sharing sharing);
+
+/// What holds tasks to their shares; nullptr where nothing does. `inner` outlives its close().
+std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std::string& state,
+                                              act::Executor& inner, const Say& say);
+
+/// Looks at the GPUs once a second and tells `watch`, which outlives it; nullptr where there are
+/// none, or the driver does not let itself be asked, which is said.
+std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, const std::string& node,
+                                         server::GpuWatch& watch, const Say& say);
+
+/// One observer for two.
+class Both final : public control::Observer {
+ public:
+  Both(control::Observer& first, control::Observer& second) : first_(first), second_(second) {}
+  void after(const Event& event, const control::Decisions& made,
+             const control::Controller& core) override {
+    first_.after(event, made, core);
+    second_.after(event, made, core);
+  }
+  void committed(EventSeq seq) override {
+    first_.committed(seq);
+    second_.committed(seq);
+  }
+
+ private:
+  control::Observer& first_;
+  control::Observer& second_;
+};
+
+}  // namespace gyre::apps

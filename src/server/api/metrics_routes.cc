@@ -1,0 +1,172 @@
+// GET /metrics
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+
+#include "server/api/api.h"
+#include "server/api/metrics_text.h"
+
+namespace gyre::server {
+namespace {
+
+using observe::GpuMetric;
+
+/// Waiting jobs whose reason is found for one scrape; the others are counted as unexamined, since a
+/// reason costs a search.
+constexpr std::size_t kExplainedMax = 256;
+constexpr std::string_view kUnexamined = "Unexamined";
+
+/// What one scrape takes from the core, on the driver's thread.
+struct CoreNumbers {
+  std::array<std::int64_t, kJobStateCount> jobs{};
+  std::map<std::string_view, std::int64_t> pending;
+  std::int64_t nodes_up = 0;
+  std::int64_t nodes_down = 0;
+  std::int64_t gpu_milli_up = 0;
+  std::map<std::pair<std::string, int>, std::string> jobs_on;  // by node and device: "12,13"
+};
+
+CoreNumbers look(const control::Controller& core) {
+  CoreNumbers out;
+  std::size_t explained = 0;
+  core.jobs().for_each([&](const Job& job) {
+    ++out.jobs[static_cast<std::size_t>(job.state)];
+    if (job.state == JobState::Queued) {
+      const bool explain = explained++ < kExplainedMax;
+      ++out.pending[explain ? to_string(core.explain(job).reason) : kUnexamined];
+    }
+    for (const TaskPlacement& task : job.placement) {
+      for (int device = 0; device < kGpusPerNodeMax; ++device) {
+        if ((task.allocation.devices >> device & 1) == 0) continue;
+        std::string& ids = out.jobs_on[{core.cluster().node(task.node).spec.name, device}];
+        ids += fmt::format("{}{}", ids.empty() ? "" : ",", job.id.value);
+      }
+    }
+  });
+  for (const Node& node : core.cluster().nodes()) {
+    ++(node.up ? out.nodes_up : out.nodes_down);
+    if (node.up) out.gpu_milli_up += std::int64_t{node.spec.gpus} * kWholeGpu.value;
+  }
+  return out;
+}
+
+void write_core(MetricsText& out, const CoreNumbers& numbers, const CoreCounts::Read& counts) {
+  out.family("gyre_build_info", "gauge", "1, with the version of the server.");
+  out.sample({{"version", GYRE_VERSION}}, 1);
+  out.family("gyre_jobs", "gauge", "Jobs that are kept, by state.");
+  for (std::size_t i = 0; i < numbers.jobs.size(); ++i) {
+    out.sample({{"state", std::string(to_string(static_cast<JobState>(i)))}},
+               static_cast<double>(numbers.jobs[i]));
+  }
+  out.family("gyre_jobs_pending", "gauge", "Waiting jobs, by the reason of waiting.");
+  for (const auto& [reason, count] : numbers.pending) {
+    out.sample({{"reason", std::string(reason)}}, static_cast<double>(count));
+  }
+  out.family("gyre_nodes", "gauge", "Nodes, by whether they are up.");
+  out.sample({{"state", "up"}}, static_cast<double>(numbers.nodes_up));
+  out.sample({{"state", "down"}}, static_cast<double>(numbers.nodes_down));
+  out.family("gyre_gpus", "gauge", "GPUs of nodes that are up.");
+  out.sample({}, static_cast<double>(numbers.gpu_milli_up) / 1000);
+  out.family("gyre_gpus_allocated", "gauge", "GPUs that jobs hold, shares as fractions.");
+  out.sample({}, static_cast<double>(counts.gpu_milli) / 1000);
+  out.family("gyre_gpu_seconds_allocated_total", "counter", "GPU time that jobs have held.");
+  out.sample({}, counts.gpu_seconds);
+  out.family("gyre_events_total", "counter", "Events that the core has been told.");
+  out.sample({}, static_cast<double>(counts.events));
+  out.family("gyre_decisions_total", "counter", "Commands of the core, by kind.");
+  out.sample({{"kind", "start_gang"}}, static_cast<double>(counts.starts));
+  out.sample({{"kind", "stop_gang"}}, static_cast<double>(counts.stops));
+  out.family("gyre_job_transitions_total", "counter", "Changes of jobs to a state, by cause.");
+  for (const auto& [change, count] : counts.transitions) {
+    out.sample({{"to", std::string(to_string(change.first))},
+                {"cause", std::string(to_string(change.second))}},
+               static_cast<double>(count));
+  }
+}
+
+void write_http(MetricsText& out, const HttpTimes& times) {
+  out.family("gyre_http_request_duration_seconds", "histogram",
+             "Time from the whole request to its answer.");
+  for (std::size_t method = 0; method < HttpTimes::kMethods.size(); ++method) {
+    const HttpTimes::Histogram histogram = times.read(method);
+    const std::string name(HttpTimes::kMethods[method]);
+    std::uint64_t so_far = 0;
+    for (std::size_t i = 0; i < histogram.buckets.size(); ++i) {
+      so_far += histogram.buckets[i];
+      const bool last = i == HttpTimes::kBoundsUs.size();
+      const std::string bound =
+          last ? "+Inf" : fmt::format("{}", static_cast<double>(HttpTimes::kBoundsUs[i]) / 1e6);
+      out.sample({{"method", name}, {"le", bound}}, static_cast<double>(so_far), "_bucket");
+    }
+    out.sample({{"method", name}}, static_cast<double>(histogram.sum_us) / 1e6, "_sum");
+    out.sample({{"method", name}}, static_cast<double>(so_far), "_count");
+  }
+}
+
+/// Under the names and labels of NVIDIA's DCGM exporter, so that boards made for it work.
+void write_gpus(MetricsText& out, const std::vector<GpuWatch::Latest>& gpus,
+                const CoreNumbers& numbers) {
+  const auto labels = [&](const GpuWatch::Latest& gpu) {
+    MetricsText::Labels all = {{"gpu", std::to_string(gpu.facts.index)},
+                               {"UUID", gpu.facts.uuid},
+                               {"pci_bus_id", gpu.facts.bus_id},
+                               {"device", fmt::format("nvidia{}", gpu.facts.index)},
+                               {"modelName", gpu.facts.product},
+                               {"Hostname", gpu.node},
+                               {"DCGM_FI_DRIVER_VERSION", gpu.facts.driver}};
+    const auto jobs = numbers.jobs_on.find({gpu.node, gpu.device});
+    if (jobs != numbers.jobs_on.end()) all.emplace_back("hpc_job", jobs->second);
+    return all;
+  };
+  for (std::size_t i = 0; i < observe::kGpuMetricCount; ++i) {
+    const auto& facts = observe::gpu_metric_facts(static_cast<GpuMetric>(i));
+    bool first = true;
+    for (const GpuWatch::Latest& gpu : gpus) {
+      const auto& value = gpu.sample.values[i];
+      if (!value || gpu.sample.health != observe::GpuHealth::Ok) continue;
+      if (first) out.family(facts.dcgm_name, facts.counter ? "counter" : "gauge", facts.help);
+      first = false;
+      out.sample(labels(gpu),
+                 static_cast<double>(*value) / static_cast<double>(facts.dcgm_divisor));
+    }
+  }
+  if (gpus.empty()) return;
+  out.family("gyre_gpu_health", "gauge", "1 for the state that a GPU is in: ok, unknown or lost.");
+  for (const GpuWatch::Latest& gpu : gpus) {
+    auto all = labels(gpu);
+    all.emplace_back("state", std::string(to_string(gpu.sample.health)));
+    out.sample(all, 1);
+  }
+  out.family("gyre_gpu_xid_errors_total", "counter", "Xid events since the probe began.");
+  for (const GpuWatch::Latest& gpu : gpus) {
+    out.sample(labels(gpu), static_cast<double>(gpu.sample.xids));
+  }
+}
+
+Time wall_clock() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return Time{std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
+}
+
+}  // namespace
+
+void Api::show_metrics(const Call& call) const {
+  Telemetry& telemetry = *options_.telemetry;
+  ask<CoreNumbers>(
+      call, [](const auto& core) { return look(core); },
+      [&telemetry](const CoreNumbers& numbers) {
+        MetricsText out;
+        write_core(out, numbers, telemetry.core.read(wall_clock()));
+        write_http(out, telemetry.http);
+        write_gpus(out, telemetry.gpus.read_all(), numbers);
+        http::Response response;
+        response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+        response.body = out.take();
+        return response;
+      });
+}
+
+}  // namespace gyre::server

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gyre::server {
+
+/// Writes the Prometheus text format, version 0.0.4
+/// (https://prometheus.io/docs/instrumenting/exposition_formats/). Requires: all samples of a
+/// family follow it at once.
+class MetricsText {
+ public:
+  using Labels = std::vector<std::pair<std::string_view, std::string>>;
+
+  void family(std::string_view name, std::string_view type, std::string_view help);
+  /// `suffix` is what a histogram's samples add to the family's name.
+  void sample(const Labels& labels, double value, std::string_view suffix = "");
+
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+  std::string name_;
+};
+
+}  // namespace gyre::server

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "control/driver.h"
+#include "domain/job.h"
+#include "server/api/gpu_watch.h"
+#include "server/http/message.h"
+
+namespace gyre::server {
+
+/// How long requests take from their last byte to their answer. Thread-safe, without locks.
+class HttpTimes {
+ public:
+  /// Upper bounds in microseconds; the last bucket has none.
+  static constexpr std::array<std::int64_t, 13> kBoundsUs{
+      500,     1'000,   2'500,   5'000,     10'000,    25'000,   50'000,
+      100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000};
+  static constexpr std::array<std::string_view, 3> kMethods{"GET", "POST", "other"};
+
+  /// A reply that notes when it is first called, and calls `reply`.
+  http::Reply timed(const http::Request& request, http::Reply reply);
+
+  struct Histogram {
+    std::array<std::uint64_t, kBoundsUs.size() + 1> buckets{};  // not cumulative
+    std::uint64_t sum_us = 0;
+  };
+  Histogram read(std::size_t method) const;  // index into kMethods
+
+ private:
+  struct Counts {
+    std::array<std::atomic<std::uint64_t>, kBoundsUs.size() + 1> buckets{};
+    std::atomic<std::uint64_t> sum_us = 0;
+  };
+  void add(std::size_t method, std::int64_t us);
+
+  std::array<Counts, kMethods.size()> counts_;
+};
+
+/// What the core has done since the server began. Told by the driver's thread, read by any.
+class CoreCounts final : public control::Observer {
+ public:
+  explicit CoreCounts(const control::Controller& core);
+
+  void after(const Event& event, const control::Decisions& decisions,
+             const control::Controller& core) override;
+
+  struct Read {
+    std::uint64_t events = 0;
+    std::uint64_t starts = 0;                                               // StartGang commands
+    std::uint64_t stops = 0;                                                // StopGang commands
+    std::map<std::pair<JobState, Termination>, std::uint64_t> transitions;  // to a state, by cause
+    std::int64_t gpu_milli = 0;                                             // held by jobs now
+    double gpu_seconds = 0;                                                 // held, up to `now`
+  };
+  Read read(Time now) const;
+
+ private:
+  void advance(Time now);  // requires the mutex
+
+  mutable std::mutex mutex_;
+  Read read_;
+  Time last_;
+};
+
+/// All that is measured beside the core's own state. Thread-safe.
+struct Telemetry {
+  explicit Telemetry(const control::Controller& begun) : core(begun) {}
+
+  GpuWatch gpus;
+  HttpTimes http;
+  CoreCounts core;
+};
+
+}  // namespace gyre::server
