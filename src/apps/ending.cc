@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <initializer_list>
 
 namespace gyre::apps {
 
