@@ -121,7 +121,7 @@ const Lookahead::Outlook& Lookahead::outlook(const NodeView& node) {
   if (outlooks_.size() <= node.shape_id.value) outlooks_.resize(node.shape_id.value + 1);
   auto& entry = outlooks_[node.shape_id.value];
   if (entry) return *entry;
-  Outlook& outlook = entry.emplace();
+  Outlook& outlook = entry.emplace(Outlook{});
   outlook.gpu_milli_min = static_cast<std::int16_t>(kWholeGpu.value);
   outlook.cpu_min = node.shape.cpu.value + 1;
   for (std::size_t i = 0; i < draws_.size(); ++i) {
