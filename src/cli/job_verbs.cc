@@ -86,6 +86,15 @@ Outcome<std::string> spec_text(const RunOptions& options, const std::vector<std:
   }
 }
 
+/// The failure without a place in a text that the user never saw.
+Failure without_place(Failure failure) {
+  const std::size_t end = failure.message.find(": ");
+  if (failure.message.starts_with("line ") && end != std::string::npos) {
+    failure.message.erase(0, end + 2);
+  }
+  return failure;
+}
+
 Outcome<std::string> submit(HttpClient& client, HttpCall call) {
   call.method = "POST";
   call.target = "/v1/jobs";
@@ -150,7 +159,7 @@ Outcome<int> run_command(const Session& session, const RunOptions& options,
   HttpCall call;
   call.body = std::move(*text);
   const auto id = submit(*client, std::move(call));
-  if (!id) return tl::unexpected(id.error());
+  if (!id) return tl::unexpected(without_place(id.error()));
   if (!options.detach) return attach(*client, *id);
   fmt::print("{}\n", *id);
   return kOk;
@@ -163,7 +172,9 @@ Outcome<HttpCall> spec_call(const std::string& path) {
   const std::filesystem::path folder =
       path == "-" ? "." : std::filesystem::absolute(path).parent_path();
   const std::string base = std::filesystem::absolute(folder).lexically_normal().string();
-  const auto parsed = codec::parse_job_spec(*text, codec::SpecFormat::Auto, base);
+  const bool is_json = path.ends_with(".json");
+  const auto format = is_json ? codec::SpecFormat::Json : codec::SpecFormat::Auto;
+  const auto parsed = codec::parse_job_spec(*text, format, base);
   if (!parsed) {
     std::string message = fmt::format("{}: the job spec is not valid", path);
     for (const auto& problem : parsed.error()) message += "\n  " + codec::describe(problem);
@@ -171,7 +182,7 @@ Outcome<HttpCall> spec_call(const std::string& path) {
   }
   HttpCall call;
   call.method = "POST";
-  call.content_type = path.ends_with(".json") ? "application/json" : "application/yaml";
+  call.content_type = is_json ? "application/json" : "application/yaml";
   call.body = std::move(*text);
   if (!parsed->launch.container.image.empty()) {  // its path may have been relative
     const auto whole = codec::to_json(*parsed);

@@ -99,6 +99,14 @@ def test_wrong_resources_are_2(cloud):
     refused(cloud, ["run", "--gpu", "H100:80XB:1", "--", "true"], 2, "80XB")
     refused(cloud, ["run", "--memory", "lots", "--", "true"], 2, "lots")
     refused(cloud, ["run", "--queue", "nope", "--", "true"], 2, "nope", "default")
+    result = refused(cloud, ["run", "--gpu", "1.5", "--", "true"], 2, "whole ones")
+    assert result.stderr.startswith("gyre: resources.gpu: ")
+
+
+def test_a_file_of_json_is_read_as_json(offline):
+    path = offline.folder / "job.json"
+    path.write_text('{"command": "x",}', encoding="utf-8")
+    refused(offline, ["submit", path], 2, str(path), "line 1", "not JSON")
 
 
 def test_unknown_jobs_are_1(cloud):
