@@ -38,16 +38,21 @@ struct Devices {
   std::int32_t whole = 0;
   std::int32_t shared = 0;
   std::array<std::int16_t, kGpusPerNodeMax> left{};
+  static constexpr std::uint32_t kNoRoom = 1U << 16;
+  static_assert(kGpusPerNodeMax <= 16);
 
   bool empty() const { return whole == 0 && shared == 0; }
 
   bool take_share(std::int16_t milli, std::int16_t milli_min) {
-    std::int32_t best = -1;
+    // The least rest, then the lowest index, without a branch: a rest below zero wraps to a large
+    // one.
+    std::uint32_t tightest = ~0U;
     for (std::int32_t i = 0; i < shared; ++i) {
-      const std::int16_t here = left[static_cast<std::size_t>(i)];
-      if (here >= milli && (best < 0 || here < left[static_cast<std::size_t>(best)])) best = i;
+      const auto after = static_cast<std::uint32_t>(left[static_cast<std::size_t>(i)] - milli);
+      tightest = std::min(tightest, std::min(after, kNoRoom) << 4 | static_cast<std::uint32_t>(i));
     }
-    if (best < 0) {
+    auto best = static_cast<std::int32_t>(tightest & 15U);
+    if (tightest >= kNoRoom << 4) {
       if (whole == 0) return false;
       --whole;
       best = shared++;
@@ -123,14 +128,20 @@ const Lookahead::Outlook& Lookahead::outlook(const NodeView& node) {
   if (entry) return *entry;
   Outlook& outlook = entry.emplace(Outlook{});
   outlook.gpu_milli_min = static_cast<std::int16_t>(kWholeGpu.value);
-  outlook.cpu_min = node.shape.cpu.value + 1;
   for (std::size_t i = 0; i < draws_.size(); ++i) {
     const Request& request = mix_[draws_[i]].request;
     if (request.gpus == 0 || !could_run(node.shape, request)) continue;
     const auto milli = static_cast<std::int16_t>(request.gpu_milli.value);
-    outlook.futures[i / kFutureLength].push_back({request.cpu.value, request.gpus, milli});
+    outlook.futures[i / kFutureLength].push_back(
+        {request.cpu.value, request.cpu.value, request.gpus, milli, milli});
     outlook.gpu_milli_min = std::min(outlook.gpu_milli_min, milli);
-    outlook.cpu_min = std::min(outlook.cpu_min, request.cpu.value);
+  }
+  for (auto& future : outlook.futures) {
+    for (std::size_t i = future.size(); i-- > 1;) {
+      Task& earlier = future[i - 1];
+      earlier.cpu_least = std::min(earlier.cpu, future[i].cpu_least);
+      earlier.gpu_milli_least = std::min(earlier.gpu_milli, future[i].gpu_milli_least);
+    }
   }
   outlook.pressure_permille = pressure(node);
   return outlook;
@@ -152,17 +163,26 @@ std::int64_t Lookahead::run(const Outlook& outlook, std::int32_t gpus, const Cap
   for (const auto& future : outlook.futures) {
     Devices devices = start;
     std::int64_t cpu = free.cpu.value;
+    auto too_large = static_cast<std::int16_t>(kWholeGpu.value + 1);
     for (const Task& task : future) {
-      if (task.cpu > cpu) continue;
+      // What is free only shrinks: what no device had room for once, none has later.
+      if (task.cpu_least > cpu || task.gpu_milli_least >= too_large) break;
+      if (task.cpu > cpu || task.gpu_milli >= too_large) continue;
       if (task.gpu_milli < kWholeGpu.value) {
-        if (!devices.take_share(task.gpu_milli, outlook.gpu_milli_min)) continue;
+        if (!devices.take_share(task.gpu_milli, outlook.gpu_milli_min)) {
+          too_large = task.gpu_milli;
+          continue;
+        }
       } else {
-        if (task.gpus > devices.whole) continue;
+        if (task.gpus > devices.whole) {
+          if (devices.whole == 0) too_large = std::min(too_large, task.gpu_milli);
+          continue;
+        }
         devices.whole -= task.gpus;
       }
       cpu -= task.cpu;
       lost -= task.gpus * task.gpu_milli;
-      if (cpu < outlook.cpu_min || devices.empty()) break;
+      if (devices.empty()) break;
     }
   }
   return lost;

@@ -40,14 +40,15 @@ class Lookahead final : public PlacementPolicy {
  private:
   struct Task {
     std::int64_t cpu;
+    std::int64_t cpu_least;  // of this task and those after it
     std::int32_t gpus;
     std::int16_t gpu_milli;
+    std::int16_t gpu_milli_least;  // of this task and those after it
   };
   /// What of the futures concerns nodes of one shape.
   struct Outlook {
     std::array<std::vector<Task>, kFutures> futures;
     std::int16_t gpu_milli_min = 0;
-    std::int64_t cpu_min = 0;
     std::int64_t pressure_permille = 0;  // constrained demand by supply, on these devices
   };
   struct State {
