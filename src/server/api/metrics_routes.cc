@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "reason/placement/fragmentation.h"
 #include "server/api/api.h"
 #include "server/api/metrics_text.h"
 
@@ -26,14 +27,37 @@ struct CoreNumbers {
   std::int64_t nodes_up = 0;
   std::int64_t nodes_down = 0;
   std::int64_t gpu_milli_up = 0;
+  reason::Fragmentation::Sum fragmentation;
   std::map<std::pair<std::string, int>, std::string> jobs_on;  // by node and device: "12,13"
+};
+
+/// What the jobs that are kept ask for.
+class AskedFor {
+ public:
+  void add(const Job& job) {
+    for (const TaskGroup& group : job.spec.tasks) {
+      Request kind = group.request;
+      kind.memory = MemoryMib{0};
+      tasks_of_[std::move(kind)] += group.count;
+    }
+  }
+  std::vector<DemandKind> mix() const {
+    std::vector<DemandKind> kinds;
+    for (const auto& [request, tasks] : tasks_of_) kinds.push_back({request, tasks});
+    return kinds;
+  }
+
+ private:
+  std::map<Request, std::int64_t> tasks_of_;
 };
 
 CoreNumbers look(const control::Controller& core) {
   CoreNumbers out;
+  AskedFor asked_for;
   std::size_t explained = 0;
   core.jobs().for_each([&](const Job& job) {
     ++out.jobs[static_cast<std::size_t>(job.state)];
+    asked_for.add(job);
     if (job.state == JobState::Queued) {
       const bool explain = explained++ < kExplainedMax;
       ++out.pending[explain ? to_string(core.explain(job).reason) : kUnexamined];
@@ -50,6 +74,7 @@ CoreNumbers look(const control::Controller& core) {
     ++(node.up ? out.nodes_up : out.nodes_down);
     if (node.up) out.gpu_milli_up += std::int64_t{node.spec.gpus} * kWholeGpu.value;
   }
+  out.fragmentation = reason::Fragmentation(asked_for.mix()).measure(core.cluster());
   return out;
 }
 
@@ -72,6 +97,13 @@ void write_core(MetricsText& out, const CoreNumbers& numbers, const CoreCounts::
   out.sample({}, static_cast<double>(numbers.gpu_milli_up) / 1000);
   out.family("gyre_gpus_allocated", "gauge", "GPUs that jobs hold, shares as fractions.");
   out.sample({}, static_cast<double>(counts.gpu_milli) / 1000);
+  out.family("gyre_gpus_fragmented", "gauge",
+             "Free GPUs that a typical task of the kept jobs cannot use (FGD, USENIX ATC 2023).");
+  out.sample({}, numbers.fragmentation.lost_milli / 1000);
+  if (numbers.fragmentation.ratio) {
+    out.family("gyre_gpu_fragmentation_ratio", "gauge", "The same as a share of the free GPUs.");
+    out.sample({}, *numbers.fragmentation.ratio);
+  }
   out.family("gyre_gpu_seconds_allocated_total", "counter", "GPU time that jobs have held.");
   out.sample({}, counts.gpu_seconds);
   out.family("gyre_events_total", "counter", "Events that the core has been told.");
