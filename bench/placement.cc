@@ -60,6 +60,14 @@ class Fleet {
     start();
   }
 
+  /// Finds a place for a task as if nothing were remembered.
+  void first_turn() {
+    Placer fresh = placer_;
+    std::int64_t work = 0;
+    const Demand& demand = demands_.at(demands_of_[rng_.below(demands_of_.size())]);
+    benchmark::DoNotOptimize(fresh.find(cluster_, demand, ++jobs_, work));
+  }
+
   std::size_t states() const { return cluster_.classes({0}).size(); }
 
  private:
@@ -89,11 +97,20 @@ void Decide(benchmark::State& state, PolicySpec::Placement placement) {
   state.counters["node_states"] = static_cast<double>(fleet.states());
 }
 
+void DecideFirst(benchmark::State& state, PolicySpec::Placement placement) {
+  Fleet fleet(placement);
+  for (auto _ : state) fleet.first_turn();
+}
+
 void register_all() {
   for (const PlacementName& placement : placement_names()) {
     benchmark::RegisterBenchmark(("Decide/" + std::string(placement.name)).c_str(), Decide,
                                  placement.placement)
         ->Unit(benchmark::kMicrosecond);
+    if (!make_placement(placement.placement)->learns()) continue;
+    benchmark::RegisterBenchmark(("DecideFirst/" + std::string(placement.name)).c_str(),
+                                 DecideFirst, placement.placement)
+        ->Unit(benchmark::kMillisecond);
   }
 }
 const bool kRegistered = (register_all(), true);
