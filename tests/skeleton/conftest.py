@@ -98,7 +98,8 @@ def tree(tmp_path):
     for name in ("CMakeLists.txt", "CMakePresets.json", ".clang-format"):
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "cmake", tmp_path / "cmake")
-    for embedded in ("web/index.html", "api/openapi.yaml", "src/server/embed.cmake"):
+    shutil.copytree(ROOT / "web" / "dist", tmp_path / "web" / "dist")
+    for embedded in ("api/openapi.yaml", "src/server/embed.cmake"):
         (tmp_path / embedded).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / embedded, tmp_path / embedded)
     shutil.copytree(ROOT / "tools", tmp_path / "tools",
