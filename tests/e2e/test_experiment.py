@@ -6,6 +6,15 @@ import pytest
 NODES = "6x8:V100"
 
 
+@pytest.fixture(scope="module")
+def openb(root):
+    """The folder of the full trace, which the tree does not hold."""
+    folder = root.parent / "shared" / "data" / "openb"
+    if not folder.is_dir():
+        pytest.skip(f"the full traces are not there: no {folder}")
+    return folder
+
+
 @pytest.fixture
 def trace(tmp_path):
     kinds = ["4000,1024,1,1000", "2000,1024,1,470", "16000,1024,8,1000", "8000,1024,0,0"]
@@ -55,3 +64,20 @@ def test_a_placement_goes_with_any_order(offline, trace):
                        "--policy", "fifo+lookahead,easy+fgd,preemptive+random")
     assert [result["policy"] for result in json.loads(done.stdout)["results"]] == [
         "fifo+lookahead", "easy+fgd", "preemptive+random"]
+
+
+def test_openb_gives_the_published_means_and_lookahead_beats_fgd(offline, openb):
+    done = offline.cli("simulate", "--experiment", "fgd", openb / "openb_pod_list_default.csv",
+                       "--nodes", openb / "openb_node_list_gpu_node.csv", "-o", "json", "--policy",
+                       "dot-product,gpu-clustering,gpu-packing,weighted-best-fit,fgd,lookahead")
+    results = {result["placement"]: result for result in json.loads(done.stdout)["results"]}
+    at = {name: {point["load"]: point["gpu_allocation_ratio"] for point in result["points"]}
+          for name, result in results.items()}
+    for name, result in results.items():
+        if name == "lookahead":
+            continue
+        published = result["published"]
+        assert abs(at[name][1] - published["gpu_allocation_ratio_at_100"]) < 0.003, name
+        assert abs(at[name][1.3] - published["gpu_allocation_ratio_at_130"]) < 0.003, name
+    assert at["lookahead"][1] - at["fgd"][1] > 0.005
+    assert at["lookahead"][1.3] - at["fgd"][1.3] > 0.005
