@@ -1,0 +1,213 @@
+"""`gyre up` on GPUs that the stand-in driver makes up (tests/live/nvml_stand_in.cc), with a
+stand-in for nvidia-cuda-mps-control. tests/gpu/ has what needs real ones."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+from prometheus_client import parser
+
+from cloud import Cloud
+
+PATIENCE_S = 60
+HERE = pathlib.Path(__file__).resolve().parent
+DEVICES = """device GPU-0000-aa01 81920 9.0 00000000:1B:00.0 NVIDIA H100 80GB HBM3
+device GPU-0000-aa02 81920 9.0 00000000:1C:00.0 NVIDIA H100 80GB HBM3
+"""
+
+
+class Machine:
+    """A machine with two GPUs that are made up, and a server on it."""
+
+    def __init__(self, program, folder, mps=True):
+        self.script = folder / "gpus.txt"
+        self.become("")
+        self.state = pathlib.Path(tempfile.mkdtemp(prefix="gyre-"))  # sockets want a short path
+        self.cloud = Cloud(program, folder)
+        self.cloud.state = self.state
+        driver = program.parent / "nvml"
+        assert (driver / "libnvidia-ml.so.1").exists(), "build the tests: it stands in for a driver"
+        self.cloud.environment.update(
+            GYRE_STATE=str(self.state), LD_LIBRARY_PATH=str(driver), NVML_STAND_IN=str(self.script))
+        if mps:
+            self.cloud.environment["PATH"] = f"{HERE}:{os.environ['PATH']}"
+
+    def become(self, lines):
+        fresh = self.script.with_suffix(".new")
+        fresh.write_text(DEVICES + lines)
+        fresh.rename(self.script)
+
+    def gpus(self):
+        """None before the probe's first report."""
+        nodes = self.cloud.json("nodes", "--gpus")["nodes"]
+        return nodes[0]["gpus"] if nodes else []
+
+    def until(self, wish):
+        deadline = time.monotonic() + PATIENCE_S
+        while not (gpus := self.gpus()) or not wish(gpus):
+            assert time.monotonic() < deadline, gpus
+            time.sleep(0.05)
+        return gpus
+
+    def metrics(self):
+        status, headers, text = self.cloud.http("GET", "/metrics")
+        assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        return text.decode()
+
+    def end(self):
+        self.cloud.end()
+        shutil.rmtree(self.state, ignore_errors=True)
+
+
+@pytest.fixture
+def machine(gyre, tmp_path):
+    one = Machine(gyre, tmp_path)
+    one.cloud.up("--fsync", "off")
+    yield one
+    for job in one.cloud.json("ps")["jobs"]:
+        one.cloud.cli("stop", job["id"], code=None)
+        one.cloud.wait(job["id"])
+    one.end()
+
+
+def test_the_gpus_are_found_and_how_they_share_is_said(machine):
+    assert "2 x H100 80 GiB" in machine.cloud.said
+    assert "fractions by mps: memory and threads are enforced" in machine.cloud.said
+    node = machine.cloud.json("nodes")["nodes"][0]
+    assert node["gpu_sharing"] == "mps" and node["virtual_gpus"] is False
+
+
+def test_what_the_gpus_do_is_shown(machine):
+    machine.become("set 0 util 87\nset 0 power_mw 350000\nset 0 throttle 4\nset 1 dbe 2\n"
+                   "process 0 4242 1000\n")
+    gpu, other = machine.until(lambda gpus: gpus[0]["utilisation_percent"] == 87)
+    assert gpu["uuid"] == "GPU-0000-aa01" and gpu["health"] == "ok"
+    assert gpu["power_mw"] == 350000 and gpu["throttle_reasons"] == ["sw_power_cap"]
+    assert gpu["sm_active_ppm"] is None, "it offers no GPM"
+    table = machine.cloud.cli("nodes", "--gpus").stdout
+    assert re.search(r"H100.*ok.*87 %.*350 W.*sw_power_cap", table)
+    assert other["utilisation_percent"] == 0
+
+
+def test_faults_are_shown(machine):
+    machine.until(lambda gpus: gpus[1]["health"] == "ok")
+    machine.become("xid 1 0 48\nfails 1 15\n")
+    gpus = machine.until(lambda gpus: gpus[1]["health"] == "lost" and gpus[0]["xids"] == 1)
+    assert gpus[0]["last_xid"] == 48 and gpus[0]["health"] == "ok"
+    text = machine.metrics()
+    assert re.search(r'DCGM_FI_DEV_XID_ERRORS\{gpu="0",UUID="GPU-0000-aa01".*\} 48', text)
+    assert 'UUID="GPU-0000-aa02"' not in re.search(r"DCGM_FI_DEV_GPU_UTIL\{.*", text)[0]
+    assert re.search(r'gyre_gpu_health\{gpu="1",.*state="lost"\} 1', text)
+
+
+def test_two_jobs_share_a_gpu_and_see_their_caps(machine):
+    script = ("echo $GYRE_GPU_FRACTION $GYRE_GPU_SHARING $GYRE_GPU_MEMORY_MIB "
+              "$CUDA_VISIBLE_DEVICES $CUDA_MPS_ACTIVE_THREAD_PERCENTAGE "
+              "$CUDA_MPS_PINNED_DEVICE_MEM_LIMIT; cat $CUDA_MPS_PIPE_DIRECTORY/told; sleep 100")
+    spec = {"command": script, "resources": {"gpu": "0.5", "sharing": "mps"}}
+    jobs = [machine.cloud.cli("submit", "-", stdin=json.dumps(spec)).stdout.strip()
+            for _ in range(2)]
+    for job in jobs:
+        machine.cloud.wait(job, "running")
+        deadline = time.monotonic() + PATIENCE_S
+        while len(lines := machine.cloud.cli("logs", job).stdout.splitlines()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert lines == ["0.5 mps 40960 GPU-0000-aa01 50 0=40960M", "start device=GPU-0000-aa01"]
+        place = machine.cloud.job(job)["placement"][0]
+        assert place["sharing"] == "mps" and place["gpu_milli_each"] == 500
+    gpu = machine.until(lambda gpus: len(gpus[0]["tasks"]) == 2)[0]
+    assert [task["job"] for task in gpu["tasks"]] == [int(job) for job in jobs]
+    assert f'hpc_job="{jobs[0]},{jobs[1]}"' in machine.metrics()
+
+
+def test_the_daemon_outlives_the_server_and_its_death_is_said(machine):
+    spec = {"command": "sleep 100", "resources": {"gpu": "0.5"}}
+    job = machine.cloud.cli("submit", "-", stdin=json.dumps(spec)).stdout.strip()
+    machine.cloud.wait(job, "running")
+    pid_file = machine.state / "mps" / "aa01" / "nvidia-cuda-mps-control.pid"
+    pid = int(pid_file.read_text())
+    machine.cloud.end()
+    os.kill(pid, 0)
+    machine.cloud.up("--fsync", "off")
+    assert int(pid_file.read_text()) == pid
+    os.kill(pid, 9)
+    line = machine.cloud.process.stderr.readline()
+    assert f"the MPS daemon of GPU aa01 (process {pid}) has ended by itself" in line
+
+
+@pytest.mark.parametrize("request_, words", [
+    ({"gpu": "0.5", "sharing": "mig"}, "its GPUs share by mps, not by mig"),
+    ({"gpu": "0.5", "sharing": "timeslice"}, "its GPUs share by mps, not by timeslice"),
+])
+def test_what_cannot_be_enforced_is_refused(machine, request_, words):
+    spec = json.dumps({"command": "true", "resources": request_})
+    assert words in machine.cloud.cli("submit", "-", stdin=spec, code=3).stderr
+    assert words in machine.cloud.cli("plan", "-", stdin=spec, code=3).stderr
+
+
+def test_without_mps_a_share_is_said_not_to_be_enforced(gyre, tmp_path):
+    if shutil.which("nvidia-cuda-mps-control"):
+        pytest.skip("this machine has CUDA MPS")
+    one = Machine(gyre, tmp_path, mps=False)
+    one.cloud.up("--fsync", "off")
+    try:
+        assert "fractions by timeslice: nothing holds a task" in one.cloud.said
+        spec = json.dumps({"command": "echo $GYRE_GPU_SHARING", "resources": {"gpu": "0.5"}})
+        job = one.cloud.cli("submit", "--wait", "-", stdin=spec).stdout.strip()
+        assert one.cloud.cli("logs", job).stdout == "timeslice\n"
+        spec = json.dumps({"command": "true", "resources": {"gpu": "0.5", "sharing": "mps"}})
+        assert "share by timeslice, not by mps" in one.cloud.cli("submit", "-", stdin=spec,
+                                                                 code=3).stderr
+    finally:
+        one.end()
+
+
+def test_a_hung_driver_does_not_stop_the_server(machine):
+    machine.until(lambda gpus: gpus[0]["health"] == "ok")
+    machine.become("hang 1\n")
+    machine.until(lambda gpus: gpus[1]["health"] == "unknown" and gpus[0]["health"] == "ok")
+    assert machine.cloud.cli("run", "--", "echo", "alive").stdout == "alive\n"
+    machine.become("")
+    machine.until(lambda gpus: gpus[1]["health"] == "ok")
+
+
+def test_a_gpu_in_mig_mode_is_left_out_and_said(gyre, tmp_path):
+    one = Machine(gyre, tmp_path)
+    one.become("set 1 mig 1\n")
+    one.cloud.up("--fsync", "off")
+    try:
+        assert "1 x H100" in one.cloud.said
+        assert "GPU GPU-0000-aa02 (H100) is not offered" in one.cloud.said
+    finally:
+        one.end()
+
+
+def test_the_doctor_names_the_gpus(machine):
+    result = subprocess.run([machine.cloud.program, "doctor"], env=machine.cloud.environment,
+                            capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert "2 x H100 80 GiB; fractions by mps" in result.stdout
+
+
+def test_metrics_are_prometheus_text(machine):
+    parser = pytest.importorskip("prometheus_client.parser")
+    machine.until(lambda gpus: gpus[0]["health"] == "ok")
+    machine.cloud.cli("run", "--", "true")
+    families = {family.name: family
+                for family in parser.text_string_to_metric_families(machine.metrics())}
+    assert families["gyre_jobs"].type == "gauge"
+    states = {s.labels["state"]: s.value for s in families["gyre_jobs"].samples}
+    assert states["succeeded"] == 1 and sum(states.values()) == 1
+    assert families["gyre_gpus"].samples[0].value == 2
+    assert families["gyre_decisions"].type == "counter"
+    buckets = [s for s in families["gyre_http_request_duration_seconds"].samples
+               if s.name.endswith("_bucket") and s.labels["method"] == "GET"]
+    counts = [s.value for s in buckets]
+    assert counts == sorted(counts) and buckets[-1].labels["le"] == "+Inf" and counts[-1] > 0
+    assert families["DCGM_FI_DEV_FB_USED"].samples[0].labels["Hostname"]
+    assert families["DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"].type in ("counter", "unknown")
