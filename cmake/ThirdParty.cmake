@@ -24,6 +24,8 @@ gyre_library(KEY zlib     PACKAGE ZLIB          TARGETS ZLIB::ZLIB              
 gyre_library(KEY simdjson PACKAGE simdjson      TARGETS simdjson::simdjson            DEBIAN libsimdjson-dev UTILITY)
 gyre_library(KEY cli11    PACKAGE CLI11         TARGETS CLI11::CLI11                  DEBIAN libcli11-dev UTILITY)
 gyre_library(KEY sqlite   PACKAGE SQLite3       TARGETS SQLite::SQLite3               DEBIAN libsqlite3-dev)
+gyre_library(KEY archive  PACKAGE LibArchive    TARGETS LibArchive::LibArchive        DEBIAN libarchive-dev UTILITY)
+gyre_library(KEY curl     PACKAGE CURL          TARGETS CURL::libcurl                 DEBIAN libcurl4-openssl-dev)
 gyre_library(KEY boost    PACKAGE Boost         TARGETS Boost::headers                DEBIAN libboost-dev)
 gyre_library(KEY boost    PACKAGE OpenSSL       TARGETS OpenSSL::SSL OpenSSL::Crypto  DEBIAN libssl-dev)
 

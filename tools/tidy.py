@@ -36,6 +36,8 @@ THIRD_PARTY = [
     (r"CLI/", ["cli", "apps.cc"]),
     (r"(boost/|openssl/)", ["server", "cli", "live", "adapter.cc"]),
     (r"sqlite3\.h", ["adapter/sqlite.cc"]),
+    (r"archive(_entry)?\.h", ["adapter/oci.cc"]),
+    (r"curl/", ["adapter/registry.cc"]),
     (r"(gtest/|gmock/|rapidcheck)", ["test"]),
     (r"benchmark/", ["bench"]),
 ]

@@ -1,0 +1,232 @@
+#include "adapter/registry/registry_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+namespace gyre::registry {
+namespace {
+
+constexpr std::size_t kTokenBytesMax = 1U << 20U;
+constexpr long kRedirectsMax = 5;
+constexpr const char* kAccept =
+    "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json";
+
+struct Library {
+  Library() { ::curl_global_init(CURL_GLOBAL_DEFAULT); }
+};
+
+struct Closer {
+  void operator()(CURL* handle) const { ::curl_easy_cleanup(handle); }
+  void operator()(curl_slist* list) const { ::curl_slist_free_all(list); }
+};
+
+/// What a transfer hands to the callbacks.
+struct Transfer {
+  CURL* handle = nullptr;
+  const act::Registry::Sink* sink = nullptr;
+  std::string challenge;
+  bool refused = false;  // by the sink
+};
+
+/// The body of an error is of no use, and must not be taken for the content.
+std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  long status = 0;
+  ::curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
+  if (status != 200) return size * count;
+  if ((*transfer.sink)({data, size * count})) return size * count;
+  transfer.refused = true;
+  return 0;
+}
+
+/// Asks, where nothing comes, whether anybody still waits for it.
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if ((*transfer.sink)({})) return 0;
+  transfer.refused = true;
+  return 1;
+}
+
+std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
+  constexpr std::string_view kName = "www-authenticate:";
+  std::string_view line(data, size * count);
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  if (line.size() > kName.size() && std::equal(kName.begin(), kName.end(), line.begin(),
+                                               [&](char a, char b) { return same(b, a); })) {
+    static_cast<Transfer*>(user)->challenge = line.substr(kName.size());
+  }
+  return size * count;
+}
+
+bool is_local(std::string_view registry) {
+  const std::string_view host = registry.substr(0, registry.find(':'));
+  return host == "localhost" || host == "127.0.0.1";
+}
+
+std::string escaped(const std::string& text) {
+  const std::unique_ptr<char, void (*)(void*)> out(
+      ::curl_easy_escape(nullptr, text.c_str(), static_cast<int>(text.size())), ::curl_free);
+  return out ? out.get() : "";
+}
+
+}  // namespace
+
+struct RegistryClient::Answer {
+  long status = 0;
+  std::string challenge;
+};
+
+std::map<std::string, std::string> parse_challenge(std::string_view text) {
+  std::map<std::string, std::string> out;
+  const std::size_t scheme = text.find("Bearer ");
+  if (scheme == std::string_view::npos || text.size() > 8192) return out;
+  text.remove_prefix(scheme + 7);
+  while (!text.empty()) {
+    const std::size_t equals = text.find("=\"");
+    if (equals == std::string_view::npos) break;
+    std::string_view name = text.substr(0, equals);
+    while (!name.empty() && (name[0] == ' ' || name[0] == ',')) name.remove_prefix(1);
+    text.remove_prefix(equals + 2);
+    const std::size_t end = text.find('"');
+    if (end == std::string_view::npos) break;
+    out[std::string(name)] = text.substr(0, end);
+    text.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+RegistryClient::RegistryClient(ClientOptions options) : options_(std::move(options)) {
+  static const Library library;
+}
+
+Result<RegistryClient::Answer> RegistryClient::fetch(const std::string& url,
+                                                     const std::string& token, bool is_document,
+                                                     const Sink& sink) const {
+  const std::unique_ptr<CURL, Closer> handle(::curl_easy_init());
+  if (!handle) return fail(ErrorKind::Internal, "cannot start a transfer (libcurl)");
+  Transfer transfer{handle.get(), &sink, {}, false};
+  std::unique_ptr<curl_slist, Closer> headers(::curl_slist_append(nullptr, kAccept));
+  const bool plain = url.starts_with("http://");
+  const auto set = [&](CURLoption option, auto value) {
+    ::curl_easy_setopt(handle.get(), option, value);
+  };
+  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_HTTPHEADER, headers.get());
+  set(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
+  set(CURLOPT_REDIR_PROTOCOLS_STR, plain ? "http,https" : "https");
+  set(CURLOPT_FOLLOWLOCATION, 1L);
+  set(CURLOPT_MAXREDIRS, kRedirectsMax);
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_CONNECTTIMEOUT, options_.connect_seconds);
+  if (is_document) set(CURLOPT_TIMEOUT, options_.document_seconds);
+  set(CURLOPT_LOW_SPEED_LIMIT, options_.stall_bytes);
+  set(CURLOPT_LOW_SPEED_TIME, options_.stall_seconds);
+  set(CURLOPT_WRITEFUNCTION, &on_body);
+  set(CURLOPT_WRITEDATA, &transfer);
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, &on_progress);
+  set(CURLOPT_XFERINFODATA, &transfer);
+  set(CURLOPT_HEADERFUNCTION, &on_header);
+  set(CURLOPT_HEADERDATA, &transfer);
+  if (!options_.certificates.empty()) set(CURLOPT_CAINFO, options_.certificates.c_str());
+  if (!token.empty()) {  // libcurl keeps it from other hosts that it is sent on to
+    set(CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    set(CURLOPT_XOAUTH2_BEARER, token.c_str());
+  }
+  const CURLcode code = ::curl_easy_perform(handle.get());
+  if (transfer.refused) {
+    return fail(ErrorKind::Unavailable, "the transfer was ended: it is too large, or was given up");
+  }
+  if (code != CURLE_OK) {
+    return fail(ErrorKind::Unavailable, "the registry did not deliver: {}",
+                ::curl_easy_strerror(code));
+  }
+  Answer answer;
+  ::curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &answer.status);
+  answer.challenge = std::move(transfer.challenge);
+  return answer;
+}
+
+Result<std::string> RegistryClient::fetch_token(const std::string& challenge, bool local) const {
+  const auto parts = parse_challenge(challenge);
+  const auto realm = parts.find("realm");
+  const bool safe = realm != parts.end() && (realm->second.starts_with("https://") ||
+                                             (local && realm->second.starts_with("http://")));
+  if (!safe) return fail(ErrorKind::Unavailable, "the registry asks for a name and password");
+  std::string url = realm->second;
+  char mark = url.find('?') == std::string::npos ? '?' : '&';
+  for (const char* name : {"service", "scope"}) {
+    const auto found = parts.find(name);
+    if (found == parts.end()) continue;
+    url += fmt::format("{}{}={}", mark, name, escaped(found->second));
+    mark = '&';
+  }
+  std::string body;
+  const auto answer = fetch(url, "", true, [&body](std::string_view bytes) {
+    body += bytes;
+    return body.size() <= kTokenBytesMax;
+  });
+  if (!answer) return tl::unexpected(answer.error());
+  const auto json = nlohmann::json::parse(body, nullptr, false);
+  for (const char* name : {"token", "access_token"}) {
+    if (json.is_object() && json.contains(name) && json[name].is_string()) {
+      return json[name].get<std::string>();
+    }
+  }
+  return fail(ErrorKind::Unavailable, "the registry gives no token without a name and password");
+}
+
+Result<RegistryClient::Answer> RegistryClient::get(const ImageRef& image, const std::string& path,
+                                                   bool is_document, const Sink& sink) {
+  const bool local = is_local(image.registry);
+  const std::string url = fmt::format("{}://{}/v2/{}/{}", local ? "http" : "https", image.registry,
+                                      image.repository, path);
+  const std::string owner = image.registry + "/" + image.repository;
+  std::string token;
+  {
+    const std::lock_guard guard(mutex_);
+    if (const auto known = tokens_.find(owner); known != tokens_.end()) token = known->second;
+  }
+  auto answer = fetch(url, token, is_document, sink);
+  if (answer && answer->status == 401) {
+    auto fresh = fetch_token(answer->challenge, local);
+    if (!fresh) return tl::unexpected(fresh.error());
+    answer = fetch(url, *fresh, is_document, sink);
+    const std::lock_guard guard(mutex_);
+    tokens_[owner] = std::move(*fresh);
+  }
+  if (!answer) return answer;
+  if (answer->status == 200) return answer;
+  if (answer->status == 404) {
+    return fail(ErrorKind::NotFound, "{} has no {}", image.registry, path);
+  }
+  return fail(ErrorKind::Unavailable, "{} answers with status {} when asked for {}", image.registry,
+              answer->status, path);
+}
+
+Result<std::string> RegistryClient::manifest(const ImageRef& image, std::size_t bytes_max,
+                                             const std::function<bool()>& cancelled) {
+  std::string text;
+  const std::string name = image.digest.empty() ? image.tag : image.digest;
+  const auto answer = get(image, "manifests/" + name, true, [&](std::string_view bytes) {
+    text += bytes;
+    return text.size() <= bytes_max && !cancelled();
+  });
+  if (!answer) return tl::unexpected(answer.error());
+  return text;
+}
+
+Result<void> RegistryClient::blob(const ImageRef& image, const std::string& digest,
+                                  const Sink& sink) {
+  const auto answer = get(image, "blobs/" + digest, false, sink);
+  if (!answer) return tl::unexpected(answer.error());
+  return {};
+}
+
+}  // namespace gyre::registry
