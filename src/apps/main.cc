@@ -10,5 +10,8 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == gyre::process::kSupervisorCommand) {
     return gyre::process::supervise_task(argv[2]);
   }
+  if (argc == 3 && std::string_view(argv[1]) == gyre::process::kWarmCommand) {
+    return gyre::process::supervise_warm(argv[2]);
+  }
   return gyre::cli::run(argc, argv, gyre::apps::make_ports());
 }

@@ -8,6 +8,7 @@
 #include "adapter/process/cgroups.h"
 #include "adapter/process/machine.h"
 #include "adapter/sqlite/journal.h"
+#include "apps/bare_starts.h"
 #include "apps/gpus.h"
 #include "apps/serve_simulation.h"
 #include "apps/up.h"
@@ -80,6 +81,8 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
 
 }  // namespace
 
-cli::Ports make_ports() { return {up, replay, create_journal, examine_machine, serve_simulation}; }
+cli::Ports make_ports() {
+  return {up, replay, create_journal, examine_machine, serve_simulation, bare_starts};
+}
 
 }  // namespace gyre::apps

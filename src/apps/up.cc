@@ -12,10 +12,10 @@
 #include "act/local_node.h"
 #include "adapter/process/file_logs.h"
 #include "adapter/process/machine.h"
-#include "adapter/process/process_executor.h"
 #include "adapter/sqlite/journal.h"
 #include "apps/ending.h"
 #include "apps/gpus.h"
+#include "apps/node_executor.h"
 #include "base/units.h"
 #include "cli/print.h"
 #include "cli/state_folder.h"
@@ -39,7 +39,8 @@ constexpr const char* kQueue = "default";
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", cli::terminal_safe(line)); }
 
-void introduce(const NodeSpec& node, const act::GpuSet& gpus, const process::Enforcement& kept) {
+void introduce(const NodeSpec& node, const act::GpuSet& gpus,
+               const std::vector<std::string>& kept) {
   std::string line =
       fmt::format("node {}: {:.4g} CPU, {}", node.name, static_cast<double>(node.cpu.value) / 1000,
                   format_memory(node.memory));
@@ -54,7 +55,7 @@ void introduce(const NodeSpec& node, const act::GpuSet& gpus, const process::Enf
   }
   say(line);
   for (const std::string& left_out : gpus.left_out) say("  " + left_out);
-  for (const std::string& enforced : kept.lines) say("  " + enforced);
+  for (const std::string& enforced : kept) say("  " + enforced);
 }
 
 cli::Failure store_failure(const Error& error) { return {cli::kError, error.message}; }
@@ -80,6 +81,9 @@ struct Settings {
   adapter::sqlite::Sync sync = adapter::sqlite::Sync::Full;
   act::GpuSet gpus;
   std::string state;
+  std::vector<std::string> volumes;
+  std::vector<std::string> devices;
+  int warm = 0;
 };
 
 cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
@@ -96,6 +100,9 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   auto state = cli::state_folder_path(options.state);
   if (!state) return tl::unexpected(state.error());
   settings.state = std::move(*state);
+  settings.volumes = options.volumes;
+  settings.devices = options.devices;
+  settings.warm = options.warm;
   return settings;
 }
 
@@ -131,13 +138,18 @@ struct Life {
   server::Api api;
   std::unique_ptr<server::http::Server> http;
   std::unique_ptr<mps::MpsExecutor> mps;  // before the one that tells it
-  std::unique_ptr<process::ProcessExecutor> executor;
+  std::unique_ptr<NodeExecutor> executor;
   std::unique_ptr<nvml::Probe> probe;
   std::optional<live::World> world;
 };
 
 cli::Outcome<void> Life::start(const Settings& settings, const PolicySpec& policy) {
-  auto opened = process::ProcessExecutor::open({folder.tasks_path(), {}, {}});
+  auto opened = NodeExecutor::open({.tasks = folder.tasks_path(),
+                                    .images = folder.path() + "/images",
+                                    .secrets = folder.path() + "/secrets",
+                                    .volumes = settings.volumes,
+                                    .devices = settings.devices,
+                                    .warm = static_cast<std::size_t>(settings.warm)});
   if (!opened) return tl::unexpected(store_failure(opened.error()));
   executor = std::move(*opened);
   const NodeSpec node = act::node_of(process::read_machine(), settings.gpus, "");
@@ -147,8 +159,8 @@ cli::Outcome<void> Life::start(const Settings& settings, const PolicySpec& polic
   options.place.gpu_model = settings.gpus.model;
   options.place.gpu_memory = settings.gpus.memory;
   options.notice = say;
-  mps = hold_shares(settings.gpus, folder.path(), *executor, say);
-  act::Executor& tasks = mps ? static_cast<act::Executor&>(*mps) : *executor;
+  mps = hold_shares(settings.gpus, folder.path(), executor->tasks(), say);
+  act::Executor& tasks = mps ? static_cast<act::Executor&>(*mps) : executor->tasks();
   world.emplace(core, inbox, tasks, std::move(options));
   world->recover();
   for (Event::Body& event : live::opening_events(core, {policy, {kQueue, ""}, node})) {
@@ -163,7 +175,7 @@ cli::Outcome<void> Life::start(const Settings& settings, const PolicySpec& polic
   http = std::move(*served);
   if (auto told = folder.announce("http://" + http->authority()); !told) return told;
   say(fmt::format("gyre {} on http://{}", GYRE_VERSION, http->authority()));
-  introduce(node, settings.gpus, executor->enforcement());
+  introduce(node, settings.gpus, executor->lines());
   probe = start_probe(settings.gpus, node.name, telemetry.gpus, say);
   say(fmt::format("state: {}; policy: {}; jobs known: {}", folder.path(), policy.name,
                   core.jobs().size()));

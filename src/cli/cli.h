@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "cli/outcome.h"
 #include "control/journal.h"
 #include "control/replay.h"
@@ -19,6 +20,9 @@ struct UpOptions {
   std::string policy;        // empty: the store's, or the default in a new one
   std::string virtual_gpus;  // "8xH100:80GB"; empty: the machine's own
   std::string fsync = "full";
+  std::vector<std::string> volumes;  // folders that containers may be given; ":ro" behind: to read
+  std::vector<std::string> devices;  // CDI kinds that jobs may ask for
+  int warm = 0;                      // containers kept ready for each image
 };
 
 struct ServeOptions;
@@ -32,6 +36,14 @@ struct Finding {
   std::string remedy;  // empty where there is nothing to mend
 };
 
+/// Starts of a container without Gyre, to measure against.
+class BareStarts {
+ public:
+  virtual ~BareStarts() = default;
+  /// One start, and how long it took with one durable write behind it.
+  virtual Result<Duration> run() = 0;
+};
+
 /// What the verbs need of the world outside; wired by the program's main().
 struct Ports {
   std::function<Outcome<int>(const UpOptions&)> up;
@@ -39,6 +51,7 @@ struct Ports {
   std::function<Result<std::unique_ptr<control::Journal>>(const std::string& path)> create_journal;
   std::function<std::vector<Finding>(const std::string& state_folder)> examine_machine;
   std::function<Outcome<int>(const ServeOptions&)> serve_simulation;
+  std::function<Result<std::unique_ptr<BareStarts>>(const std::string& image)> bare_starts;
 };
 
 /// The whole program: reads the command line, runs one verb, returns the exit code.

@@ -166,6 +166,18 @@ void add_up(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"full", "normal", "off"}))
       ->capture_default_str()
       ->type_name("full|normal|off");
+  verb->add_option("--volume", options->volumes,
+                   "a folder that containers may be given, with what is below; ':ro' behind it: "
+                   "to read; may be repeated")
+      ->type_name("DIR[:ro]");
+  verb->add_option("--device", options->devices,
+                   "a kind of CDI devices that jobs may ask for; may be repeated")
+      ->type_name("VENDOR/CLASS");
+  verb->add_option("--warm", options->warm,
+                   "so many containers are kept ready for each image that was used of late")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str()
+      ->type_name("N");
   verb->add_option("--state", session.state, "where the store is kept")->type_name("DIR");
   on_verb(verb, session, [&session, options] {
     options->state = session.state;

@@ -44,6 +44,7 @@ void add_node_verbs(CLI::App& app, Session& session);    // node
 void add_log_verb(CLI::App& app, Session& session);      // logs
 void add_server_verbs(CLI::App& app, Session& session);  // up, replay, doctor
 void add_simulate_verb(CLI::App& app, Session& session);
+void add_bench_verb(CLI::App& app, Session& session);  // bench cold-start
 void add_completion_verb(CLI::App& app, Session& session);
 void add_import_verb(CLI::App& app, Session& session);
 

@@ -25,9 +25,6 @@ Result<void> check_stop(JobId id, const control::Controller& core) {
 }  // namespace
 
 Result<void> check_launch(const Launch& launch) {
-  if (!launch.container.image.empty()) {
-    return fail(ErrorKind::Unsupported, "this version runs no containers; leave the image out");
-  }
   const bool image_decides = launch.command.empty() && !launch.container.image.empty();
   if (!image_decides && (launch.command.empty() || launch.command.front().empty())) {
     return fail(ErrorKind::Invalid, "the job has no command; say what to run");

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
 #include "adapter/process/own_group.h"
 
@@ -87,11 +89,18 @@ TaskGroups TaskGroups::from(const Records& records) {
 CgroupHost::CgroupHost(const std::string& instance) {
   try_unified(instance);
   try_v1(instance);
+  // Of containers that waited for a task when their server and supervisor were killed.
+  for (const std::string& parent : {unified_, cpu_v1_, memory_v1_, pids_v1_}) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
+      if (entry.path().filename().string().starts_with("warm-")) ::rmdir(entry.path().c_str());
+    }
+  }
   describe();
 }
 
 CgroupHost::~CgroupHost() {
-  for (const std::string& parent : {unified_, cpu_v1_, memory_v1_}) {
+  for (const std::string& parent : {unified_, cpu_v1_, memory_v1_, pids_v1_}) {
     if (!parent.empty()) ::rmdir(parent.c_str());
   }
 }
@@ -103,6 +112,7 @@ void CgroupHost::try_unified(const std::string& instance) {
   const auto has = [&](const char* name) { return offered.find(name) != std::string::npos; };
   const bool cpu = has("cpu") && delegate(own, "cpu");
   const bool memory = has("memory") && delegate(own, "memory");
+  const bool pids = has("pids") && delegate(own, "pids");
   if ((has("cpu") && !cpu) || (has("memory") && !memory)) {
     why_not_ = fmt::format(
         "other processes share the group {}; start it in one of its own, as in "
@@ -117,6 +127,7 @@ void CgroupHost::try_unified(const std::string& instance) {
   const std::string control = parent + "/cgroup.subtree_control";
   unified_cpu_ = cpu && write_control(control, "+cpu");
   unified_memory_ = memory && write_control(control, "+memory");
+  unified_pids_ = pids && write_control(control, "+pids");
   unified_ = usable_parent(parent, nullptr, nullptr);
 }
 
@@ -129,11 +140,16 @@ void CgroupHost::try_v1(const std::string& instance) {
   if (!unified_memory_ && !memory.empty()) {
     memory_v1_ = usable_parent(memory + "/" + instance, "memory.limit_in_bytes", "1073741824");
   }
+  const std::string pids = own_group("cgroup", "pids").folder;
+  if (!unified_pids_ && !pids.empty()) {
+    pids_v1_ = usable_parent(pids + "/" + instance, "pids.max", "1000");
+  }
 }
 
 void CgroupHost::describe() {
   enforcement_.cpu = unified_cpu_ || !cpu_v1_.empty();
   enforcement_.memory = unified_memory_ || !memory_v1_.empty();
+  enforcement_.pids = unified_pids_ || !pids_v1_.empty();
   const std::string reason =
       why_not_.empty() ? "this process may make no control group for it" : why_not_;
   const auto limit = [&](const char* what, bool kept, bool unified, const char* how) {
@@ -150,14 +166,16 @@ void CgroupHost::describe() {
   enforcement_.lines.push_back("GPUs: told by CUDA_VISIBLE_DEVICES, not enforced");
 }
 
-TaskGroups CgroupHost::plan(const std::string& name, CpuMilli cpu, MemoryMib memory) const {
+TaskGroups CgroupHost::plan(const std::string& name, const Limits& limits) const {
+  const auto [cpu, memory, pids_max, all] = limits;
   TaskGroups groups;
   const auto add = [&](const std::string& parent) {
     if (!parent.empty()) groups.folders.push_back(parent + "/" + name);
   };
   add(unified_);
-  if (cpu.value > 0 || unified_.empty()) add(cpu_v1_);
-  if (memory.value > 0 || unified_.empty()) add(memory_v1_);
+  if (all || cpu.value > 0 || unified_.empty()) add(cpu_v1_);
+  if (all || memory.value > 0 || unified_.empty()) add(memory_v1_);
+  if (pids_max > 0) add(pids_v1_);
   const auto set = [&](const std::string& parent, const char* file, std::string value) {
     groups.settings.emplace_back(fmt::format("{}/{}/{}", parent, name, file), std::move(value));
   };
@@ -168,6 +186,8 @@ TaskGroups CgroupHost::plan(const std::string& name, CpuMilli cpu, MemoryMib mem
     set(cpu_v1_, "cpu.cfs_period_us", std::to_string(kCpuPeriodUs));
     set(cpu_v1_, "cpu.cfs_quota_us", std::to_string(quota));
   }
+  if (pids_max > 0 && unified_pids_) set(unified_, "pids.max", std::to_string(pids_max));
+  if (pids_max > 0 && !pids_v1_.empty()) set(pids_v1_, "pids.max", std::to_string(pids_max));
   const std::string bytes = std::to_string(memory.value * 1'048'576);
   if (memory.value > 0 && unified_memory_) {
     set(unified_, "memory.max", bytes);
@@ -227,6 +247,14 @@ long memory_kills(const TaskGroups& groups) {
                       count_of(folder + "/memory.oom_control", "oom_kill")});
   }
   return kills;
+}
+
+long process_refusals(const TaskGroups& groups) {
+  long refusals = 0;
+  for (const std::string& folder : groups.folders) {
+    refusals = std::max(refusals, count_of(folder + "/pids.events", "max"));
+  }
+  return refusals;
 }
 
 bool remove(const TaskGroups& groups) {

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct TaskGroups {
 struct Enforcement {
   bool cpu = false;
   bool memory = false;
+  bool pids = false;
   std::vector<std::string> lines;  // the same for a person, one line each
 };
 
@@ -44,7 +46,13 @@ class CgroupHost {
 
   /// The groups of a task with these limits (0: none). `name` is a file name. A version 2 group
   /// comes first; version 1 groups are for limits, or where there is no other.
-  TaskGroups plan(const std::string& name, CpuMilli cpu, MemoryMib memory) const;
+  struct Limits {
+    CpuMilli cpu{0};
+    MemoryMib memory{0};
+    std::int64_t pids = 0;  // processes and threads
+    bool all = false;       // groups for limits that may be set later, too
+  };
+  TaskGroups plan(const std::string& name, const Limits& limits) const;
 
  private:
   void try_unified(const std::string& instance);
@@ -54,6 +62,8 @@ class CgroupHost {
   std::string unified_;  // parent folder in version 2; empty where it cannot be used
   std::string cpu_v1_;
   std::string memory_v1_;
+  std::string pids_v1_;
+  bool unified_pids_ = false;
   bool unified_cpu_ = false;
   bool unified_memory_ = false;
   std::string why_not_;
@@ -78,6 +88,8 @@ bool join(const TaskGroups& groups, std::size_t joined);
 bool kill_all(const TaskGroups& groups);
 /// Processes that the kernel ended there for want of memory.
 long memory_kills(const TaskGroups& groups);
+/// How often one more process was refused there.
+long process_refusals(const TaskGroups& groups);
 /// True when none is left.
 bool remove(const TaskGroups& groups);
 

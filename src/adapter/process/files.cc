@@ -52,6 +52,14 @@ std::optional<std::string> read_up_to(int fd, std::size_t bytes_max) {
 
 }  // namespace
 
+bool write_all(const Fd& file, std::string_view content) { return write_all(file.get(), content); }
+
+Result<std::string> read_all(const Fd& file, std::size_t bytes_max) {
+  auto content = read_up_to(file.get(), bytes_max);
+  if (!content) return os_error("cannot read a file");
+  return std::move(*content);
+}
+
 void Fd::reset() {
   if (number_ >= 0) ::close(std::exchange(number_, -1));
 }

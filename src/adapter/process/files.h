@@ -39,6 +39,10 @@ tl::unexpected<Error> os_error(std::string_view doing);
 
 Result<Fd> open_folder(const std::string& path);
 
+bool write_all(const Fd& file, std::string_view content);
+/// From where it stands to its end. Errors: the disk's; more than `bytes_max`.
+Result<std::string> read_all(const Fd& file, std::size_t bytes_max);
+
 /// The files of a folder are named relative to it, so that they are the same ones wherever the
 /// folder is moved to.
 

@@ -74,6 +74,7 @@ std::string SupervisorSpec::encode() const {
   for (const std::string& argument : command) records.emplace_back("argument", argument);
   for (const std::string& variable : env) records.emplace_back("env", variable);
   groups.add_to(records);
+  if (!container.empty()) records.emplace_back("container", container);
   return process::encode(records);
 }
 
@@ -91,6 +92,7 @@ Result<SupervisorSpec> SupervisorSpec::decode(std::string_view text) {
     if (name == "env") spec.env.push_back(value);
   }
   spec.groups = TaskGroups::from(*records);
+  spec.container = value_of(*records, "container");
   if (spec.command.empty()) return fail(ErrorKind::Invalid, "the task's record has no command");
   return spec;
 }

@@ -102,7 +102,10 @@ Result<std::unique_ptr<ProcessExecutor>> ProcessExecutor::open(ExecutorOptions o
   }
   struct stat status {};
   if (::fstat(folder->get(), &status) != 0) return os_error("cannot look at " + options.folder);
-  if (options.supervisor.empty()) options.supervisor = {"/proc/self/exe", kSupervisorCommand};
+  if (options.supervisor.empty()) {
+    const std::string own = program_beside("gyre-task");
+    options.supervisor = {own.empty() ? "/proc/self/exe" : own, kSupervisorCommand};
+  }
   // The same after a restart, and no other folder of this machine has it.
   std::string instance = fmt::format("gyre-{:x}-{:x}", status.st_dev, status.st_ino);
   std::unique_ptr<ProcessExecutor> executor(
@@ -117,12 +120,16 @@ ProcessExecutor::ProcessExecutor(ExecutorOptions options, Fd lock, std::string i
       instance_(std::move(instance)),
       found_(look_around(options_.folder)),
       cgroups_(instance_),
+      containers_(options_.containers),
       janitor_(options_.folder, options_.retention),
       loop_({.folder = options_.folder,
              .supervisor = options_.supervisor,
              .base_env = base_environment(),
-             .instance = instance_},
-            cgroups_, janitor_) {}
+             .instance = instance_,
+             .warm = options_.containers.warm},
+            cgroups_, janitor_),
+      preparer_(options_.images, containers_,
+                [this](Preparer::Outcome outcome) { hand_on(std::move(outcome)); }) {}
 
 ProcessExecutor::~ProcessExecutor() {
   if (!thread_.joinable()) return;
@@ -135,11 +142,25 @@ void ProcessExecutor::listen(act::TaskListener& listener) {
   thread_ = std::thread([this, &listener] { loop_.run(listener); });
 }
 
-void ProcessExecutor::start(const act::TaskStart& task) { loop_.post(task); }
+void ProcessExecutor::start(const act::TaskStart& task) {
+  if (!task.container.image.empty()) return preparer_.take(task);
+  loop_.post(TaskLoop::Begin{task, {}, {}, 0, unix_now(), monotonic_now(), {}});
+}
+
+void ProcessExecutor::hand_on(Preparer::Outcome outcome) {
+  const act::TaskKey key = outcome.task.key;
+  if (!outcome.plan) return loop_.post(TaskLoop::Refuse{key, outcome.plan.error()});
+  const bool keeps_warm = options_.containers.warm > 0;
+  loop_.post(TaskLoop::Begin{std::move(outcome.task), outcome.plan->encode(),
+                             keeps_warm ? warm_shape(*outcome.plan) : std::string(),
+                             outcome.plan->pids_max, outcome.received, outcome.asked_at,
+                             outcome.image});
+}
 void ProcessExecutor::adopt(const act::TaskKey& key) { loop_.post(TaskLoop::Adopt{key}); }
 void ProcessExecutor::release(const act::TaskKey& key) { loop_.post(TaskLoop::Release{key}); }
 
 void ProcessExecutor::stop(const act::TaskKey& key, const act::StopOptions& options) {
+  preparer_.cancel(key);
   loop_.post(TaskLoop::Stop{key, options});
 }
 

@@ -7,6 +7,8 @@
 
 #include "act/executor.h"
 #include "adapter/process/cgroups.h"
+#include "adapter/process/container/host.h"
+#include "adapter/process/container/preparer.h"
 #include "adapter/process/files.h"
 #include "adapter/process/janitor.h"
 #include "adapter/process/task_loop.h"
@@ -18,10 +20,13 @@ struct ExecutorOptions {
   std::string folder;  // of all tasks' folders; made if missing; used by one executor at a time
   std::vector<std::string> supervisor;  // program and arguments; empty: this program's own
   Retention retention;
+  ContainerOptions containers;
+  act::ImageStore* images = nullptr;  // outlives the executor; without one there are no containers
 };
 
-/// Runs tasks as processes of this machine, each under a supervisor of its own that outlives this
-/// program: see docs/guide/local-node.md and docs/adr/0003-task-supervisor.md.
+/// Runs tasks as processes of this machine, in containers where they name an image, each under a
+/// supervisor of its own that outlives this program: see docs/guide/local-node.md and
+/// docs/adr/0003-task-supervisor.md.
 class ProcessExecutor final : public act::Executor {
  public:
   /// Errors: Conflict, another executor uses the folder; Internal, the operating system.
@@ -43,10 +48,13 @@ class ProcessExecutor final : public act::Executor {
   /// What of the tasks' limits is kept on this machine, and what is not.
   const Enforcement& enforcement() const { return cgroups_.enforcement(); }
 
+  const ContainerHost& containers() const { return containers_; }
+
   /// Waits until folders that need not be kept are gone.
   void settle_retention() { janitor_.settle(); }
 
  private:
+  void hand_on(Preparer::Outcome outcome);
   ProcessExecutor(ExecutorOptions options, Fd lock, std::string instance);
 
   const ExecutorOptions options_;
@@ -54,9 +62,11 @@ class ProcessExecutor final : public act::Executor {
   const std::string instance_;
   const std::vector<act::FoundTask> found_;
   CgroupHost cgroups_;
+  ContainerHost containers_;
   Janitor janitor_;
   TaskLoop loop_;
   std::thread thread_;
+  Preparer preparer_;  // ends before the loop that it hands tasks to
 };
 
 }  // namespace gyre::process

@@ -15,6 +15,8 @@
 #include <optional>
 
 #include "adapter/process/child.h"
+#include "adapter/process/container/session.h"
+#include "adapter/process/container/warm_line.h"
 #include "adapter/process/files.h"
 #include "adapter/process/folder.h"
 #include "adapter/process/process_tree.h"
@@ -40,8 +42,19 @@ class Supervisor {
 
   SupervisorCode run();
 
+  /// Makes a container for whatever task comes later. False if it cannot be made.
+  bool warm_up();
+  /// Takes a task over, with the container that is there.
+  void adopt(Fd folder, SupervisorSpec task);
+  /// Ends the container, since no task came.
+  void give_up();
+
  private:
+  Result<void> prepare();
+  Result<void> prepare_container();
   std::optional<TaskExit> run_command();
+  Result<void> run_in_container();
+  void signal_command(int signal) const;
   TaskExit wait_for_command();
   void reap();
   int wait_for_signal(std::optional<Time> deadline);
@@ -49,11 +62,12 @@ class Supervisor {
   void stop(const act::StopOptions& options);
   void escalate();
   bool sweep();
-  void explain(TaskExit& exit, bool swept, long memory_kills) const;
+  void explain(TaskExit& exit, bool swept) const;
 
   Fd folder_;
   SupervisorSpec spec_;
-  pid_t command_ = 0;
+  std::optional<ContainerSession> container_;
+  pid_t command_ = 0;          // in a container: its first process, which hands signals on
   std::optional<int> status_;  // of the command, once it has ended
   std::optional<StopPlan> stop_;
   bool killed_ = false;  // SIGKILL was sent since it outlived its grace
@@ -79,6 +93,7 @@ bool reserve_exit_file(const Fd& folder) {
 
 SupervisorCode leave(const Fd& folder, TaskExit exit) {
   exit.message.resize(std::min(exit.message.size(), kExitFileBytes / 2));
+  ::unlinkat(folder.get(), kSpecFile, 0);  // what could not be started has it still
   return replace_file(folder, kExitFile, encode(exit), Sync::Yes) ? SupervisorCode::Done
                                                                   : SupervisorCode::CannotWrite;
 }
@@ -94,32 +109,97 @@ SupervisorCode Supervisor::run() {
     return leave(folder_, never_ran());
   }
   std::optional<TaskExit> exit;
-  if (const auto made = create(spec_.groups); !made) {
+  SupervisorCode latched = SupervisorCode::Done;
+  if (const auto made = prepare(); !made) {
     exit = start_failed(made.error());
   } else {
-    if (const SupervisorCode code = latch(folder_); code != SupervisorCode::Done) {
-      remove(spec_.groups);
-      return code;
-    }
-    exit = run_command();
+    latched = latch(folder_);
+    if (latched == SupervisorCode::Done) exit = run_command();
   }
-  const bool ran = !exit;
+  const bool ran = latched == SupervisorCode::Done && !exit;
   if (ran) exit = wait_for_command();
   const bool swept = sweep();
-  if (ran) explain(*exit, swept, memory_kills(spec_.groups));
+  if (ran) explain(*exit, swept);
+  if (container_) container_->clean_up();
   remove(spec_.groups);
-  return leave(folder_, std::move(*exit));
+  return latched == SupervisorCode::Done ? leave(folder_, std::move(*exit)) : latched;
+}
+
+bool Supervisor::warm_up() {
+  const bool made = prepare().has_value() && container_ && container_->wait_ready().has_value();
+  if (!made) give_up();
+  return made;
+}
+
+void Supervisor::give_up() {
+  sweep();
+  if (container_) container_->clean_up();
+  remove(spec_.groups);
+}
+
+void Supervisor::adopt(Fd folder, SupervisorSpec task) {
+  folder_ = std::move(folder);
+  spec_ = std::move(task);
+  spec_.stages.warm = true;
+}
+
+/// All that can be done before the command is marked as run, a container included.
+Result<void> Supervisor::prepare() {
+  if (auto made = create(spec_.groups); !made) return made;
+  if (container_) {  // a warm one
+    spec_.stages.root = monotonic_now() - spec_.asked_at;
+    return {};
+  }
+  return spec_.container.empty() ? Result<void>{} : prepare_container();
+}
+
+Result<void> Supervisor::prepare_container() {
+  auto plan = ContainerPlan::decode(spec_.container);
+  if (!plan) return tl::unexpected(plan.error());
+  container_.emplace(std::move(*plan));
+  if (auto made = container_->make_root(); !made) return made;
+  spec_.stages.root = monotonic_now() - spec_.asked_at;
+  return container_->launch(spec_.groups);
+}
+
+Result<void> Supervisor::run_in_container() {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+  const ContainerSession::Output output{Fd(::openat(folder_.get(), kStdoutFile, kFlags, 0600)),
+                                        Fd(::openat(folder_.get(), kStderrFile, kFlags, 0600))};
+  if (!output.out || !output.err) return os_error("cannot open the task's log files");
+  Time alive = spec_.asked_at + spec_.stages.root;
+  if (!spec_.stages.warm) {
+    const auto ready = container_->wait_ready();
+    if (!ready) return tl::unexpected(ready.error());
+    spec_.stages.create = *ready - alive;
+    alive = *ready;
+  }
+  command_ = container_->init();
+  const Time asked = monotonic_now();
+  spec_.stages.init = asked - alive;
+  const auto ran = container_->run(spec_.working_directory, spec_.command, spec_.env, output);
+  if (!ran) return tl::unexpected(ran.error());
+  spec_.stages.ready = *ran - asked;
+  return {};
+}
+
+void Supervisor::signal_command(int signal) const {
+  ::kill(container_ ? command_ : -command_, signal);
 }
 
 /// nullopt: it runs.
 std::optional<TaskExit> Supervisor::run_command() {
-  const Time made = monotonic_now();
-  spec_.stages.root = made - spec_.asked_at;
-  const auto started = start_child(folder_, spec_);
-  if (!started) return start_failed(started.error());
-  command_ = *started;
+  if (container_) {
+    if (const auto ran = run_in_container(); !ran) return start_failed(ran.error());
+  } else {
+    const Time made = monotonic_now();
+    spec_.stages.root = made - spec_.asked_at;
+    const auto started = start_child(folder_, spec_);
+    if (!started) return start_failed(started.error());
+    command_ = *started;
+    spec_.stages.ready = monotonic_now() - made;
+  }
   ::unlinkat(folder_.get(), kSpecFile, 0);  // its secrets are kept no longer than needed
-  spec_.stages.ready = monotonic_now() - made;
   static_cast<void>(replace_file(folder_, kRunningFile, encode(spec_.stages), Sync::No));
   return std::nullopt;
 }
@@ -145,7 +225,7 @@ void Supervisor::reap() {
   int status = 0;
   for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
        pid = ::waitpid(-1, &status, WNOHANG)) {
-    if (pid == command_) status_ = status;
+    if (pid == command_) status_ = container_ ? container_->status_of_command(status) : status;
   }
 }
 
@@ -178,20 +258,20 @@ void Supervisor::stop(const act::StopOptions& options) {
   }
   stop_ = StopPlan{.term_at = now, .kill_at = kill_at, .grace = options.grace};
   if (options.checkpoint_signal == 0) return;
-  ::kill(-command_, options.checkpoint_signal);
+  signal_command(options.checkpoint_signal);
   stop_->term_at = saturating_add(now, options.grace / 2);
 }
 
 void Supervisor::escalate() {
   const Time now = monotonic_now();
   if (stop_->term_at && now >= *stop_->term_at) {
-    ::kill(-command_, SIGTERM);
-    ::kill(-command_, SIGCONT);  // one that is stopped could not end
+    signal_command(SIGTERM);
+    signal_command(SIGCONT);  // one that is stopped could not end
     stop_->term_at.reset();
   }
   if (now < stop_->kill_at) return;
   killed_ = true;
-  ::kill(-command_, SIGKILL);
+  signal_command(SIGKILL);
   kill_all(spec_.groups);
   stop_->kill_at = Time::max();
 }
@@ -211,8 +291,8 @@ bool Supervisor::sweep() {
   }
 }
 
-void Supervisor::explain(TaskExit& exit, bool swept, long memory_kills) const {
-  if (memory_kills > 0 && !exit.ok()) {
+void Supervisor::explain(TaskExit& exit, bool swept) const {
+  if (memory_kills(spec_.groups) > 0 && !exit.ok()) {
     exit.message = fmt::format("out of memory: it used more than its {} MiB; ask for more memory",
                                spec_.memory.value);
   } else if (killed_) {
@@ -221,34 +301,83 @@ void Supervisor::explain(TaskExit& exit, bool swept, long memory_kills) const {
   } else if (stop_) {
     exit.message = "stopped on request";
   }
-  if (!swept) exit.message += "; processes of it are left that cannot be killed";
+  const auto also = [&exit](const std::string& more) {
+    exit.message += exit.message.empty() ? more : "; " + more;
+  };
+  if (!exit.ok() && process_refusals(spec_.groups) > 0) {
+    also(fmt::format("it reached its limit of {} processes",
+                     container_ ? container_->plan().pids_max : 0));
+  }
+  if (!exit.ok() && container_ && container_->root_is_full()) {
+    also(fmt::format("its root was full: {} MiB can be written there",
+                     container_->plan().root_size.value));
+  }
+  if (!swept) also("processes of it are left that cannot be killed");
+}
+
+/// The task's folder and spec, once its lock is on kLockDescriptor and this process's.
+Result<std::pair<Fd, SupervisorSpec>> take_over(const char* path) {
+  const auto refuse = [] { return fail(ErrorKind::Conflict, "not this process's task"); };
+  if (::flock(kLockDescriptor, LOCK_EX | LOCK_NB) != 0) return refuse();
+  ::fcntl(kLockDescriptor, F_SETFD, FD_CLOEXEC);
+  auto folder = open_folder(path);
+  if (!folder) return refuse();
+  struct stat mine {
+  }, theirs{};
+  if (::fstat(kLockDescriptor, &mine) != 0 ||
+      ::fstatat(folder->get(), kLockFile, &theirs, 0) != 0 || mine.st_ino != theirs.st_ino) {
+    return refuse();
+  }
+  const auto text = read_file(*folder, kSpecFile);
+  if (!text || !*text) return refuse();
+  auto spec = SupervisorSpec::decode(**text);
+  if (spec) return std::pair(std::move(*folder), std::move(*spec));
+  static_cast<void>(leave(*folder, start_failed(spec.error())));
+  return refuse();
+}
+
+void begin_life(const char* name) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  ::prctl(PR_SET_NAME, name);
+  // Whatever else came along is the server's: its sockets must not live on in here.
+  ::close_range(kLockDescriptor + 1, ~0U, 0);
+  static_cast<void>(!::chdir("/"));
 }
 
 }  // namespace
 
 int supervise_task(const char* path) {
-  const auto code = [&]() -> SupervisorCode {
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    ::prctl(PR_SET_NAME, "gyre-task");
-    if (::flock(kLockDescriptor, LOCK_EX | LOCK_NB) != 0) return SupervisorCode::NotMine;
-    ::fcntl(kLockDescriptor, F_SETFD, FD_CLOEXEC);
-    // Whatever else came along is the server's: its sockets must not live on in here.
-    ::close_range(kLockDescriptor + 1, ~0U, 0);
-    auto folder = open_folder(path);
-    if (!folder || ::chdir("/") != 0) return SupervisorCode::NotMine;
-    struct stat mine {
-    }, theirs{};
-    if (::fstat(kLockDescriptor, &mine) != 0 ||
-        ::fstatat(folder->get(), kLockFile, &theirs, 0) != 0 || mine.st_ino != theirs.st_ino) {
-      return SupervisorCode::NotMine;
-    }
-    const auto text = read_file(*folder, kSpecFile);
-    if (!text || !*text) return SupervisorCode::NotMine;
-    auto spec = SupervisorSpec::decode(**text);
-    if (!spec) return leave(*folder, start_failed(spec.error()));
-    return Supervisor(std::move(*folder), std::move(*spec)).run();
-  }();
-  return static_cast<int>(code);
+  begin_life("gyre-task");
+  auto task = take_over(path);
+  if (!task) return static_cast<int>(SupervisorCode::NotMine);
+  return static_cast<int>(Supervisor(std::move(task->first), std::move(task->second)).run());
+}
+
+int supervise_warm(const char* path) {
+  begin_life("gyre-warm");
+  auto folder = open_folder(path);
+  const auto text = folder ? read_file(*folder, kSpecFile) : std::optional<std::string>();
+  auto spec = text && *text ? SupervisorSpec::decode(**text)
+                            : Result<SupervisorSpec>(fail(ErrorKind::Invalid, "no spec"));
+  if (!spec) return static_cast<int>(SupervisorCode::NotMine);
+  // The task's lock will be on the descriptor that the server's line is on now.
+  Fd line(::fcntl(kLockDescriptor, F_DUPFD_CLOEXEC, kLockDescriptor + 1));
+  ::close(kLockDescriptor);
+  Supervisor supervisor(std::move(*folder), std::move(*spec));
+  if (!supervisor.warm_up()) return static_cast<int>(SupervisorCode::Done);
+  const auto given = wait_for_task(line);
+  if (!given) {
+    supervisor.give_up();
+    return static_cast<int>(SupervisorCode::Done);
+  }
+  line.reset();
+  auto task = take_over(given->c_str());
+  if (!task) {
+    supervisor.give_up();
+    return static_cast<int>(SupervisorCode::NotMine);
+  }
+  supervisor.adopt(std::move(task->first), std::move(task->second));
+  return static_cast<int>(supervisor.run());
 }
 
 }  // namespace gyre::process

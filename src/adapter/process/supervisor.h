@@ -17,4 +17,11 @@ inline constexpr const char* kSupervisorCommand = "task-supervisor";
 /// durable. When it is killed itself the command gets SIGKILL.
 int supervise_task(const char* folder);
 
+/// The same for a task that is not known yet: makes a container after the spec in `folder`, tells
+/// so on descriptor 3, a socket, and waits there for the task (see warm_line.h). Ends, and its
+/// container with it, when the other end of the socket is closed. main() when the first argument is
+/// this.
+inline constexpr const char* kWarmCommand = "warm-supervisor";
+int supervise_warm(const char* folder);
+
 }  // namespace gyre::process

@@ -12,8 +12,10 @@
 #include <array>
 #include <cstring>
 
+#include "adapter/process/container/warm_line.h"
 #include "adapter/process/process_tree.h"
 #include "adapter/process/spawn.h"
+#include "adapter/process/supervisor.h"
 #include "base/assert.h"
 
 namespace gyre::process {
@@ -58,7 +60,13 @@ const TaskExit& lost() {
 }  // namespace
 
 TaskLoop::TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor)
-    : options_(std::move(options)), cgroups_(cgroups), janitor_(janitor) {}
+    : options_(std::move(options)),
+      cgroups_(cgroups),
+      janitor_(janitor),
+      warm_({.folder = options_.folder + "/.warm",
+             .supervisor = {options_.supervisor.front(), kWarmCommand},
+             .per_shape = options_.warm},
+            cgroups) {}
 
 Result<void> TaskLoop::open() {
   epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
@@ -123,17 +131,30 @@ bool TaskLoop::carry_out_orders() {
   return true;
 }
 
-void TaskLoop::carry_out(const act::TaskStart& start) {
-  if (tasks_.contains(start.key)) return;
-  const bool fresh = ::mkdir(path_of(start.key).c_str(), 0700) == 0;
-  Task* task = nullptr;
-  if (fresh || errno == EEXIST) task = open_task(start.key);
-  if (task == nullptr) {
-    const auto error = os_error(fmt::format("cannot make the folder {}", path_of(start.key)));
-    return end(*enter(start.key), start_failed(error.value()));
-  }
-  task->unborn = start;
+void TaskLoop::carry_out(const Begin& begin) {
+  Task* task = found_task(begin.task.key);
+  if (task == nullptr) return;
+  task->unborn = begin;
   settle(*task);
+}
+
+void TaskLoop::carry_out(const Refuse& order) {
+  Task* task = found_task(order.key);
+  if (task == nullptr) return;
+  task->refused = order.error;
+  settle(*task);
+}
+
+/// A task that was not known so far, with its folder; null where it was, or has ended by this.
+TaskLoop::Task* TaskLoop::found_task(const act::TaskKey& key) {
+  if (tasks_.contains(key)) return nullptr;
+  const bool fresh = ::mkdir(path_of(key).c_str(), 0700) == 0;
+  Task* task = nullptr;
+  if (fresh || errno == EEXIST) task = open_task(key);
+  if (task != nullptr) return task;
+  const auto error = os_error(fmt::format("cannot make the folder {}", path_of(key)));
+  end(*enter(key), start_failed(error.value()));
+  return nullptr;
 }
 
 void TaskLoop::carry_out(const Adopt& order) {
@@ -207,6 +228,7 @@ void TaskLoop::settle(Task& task) {
     return fence(task);
   }
   if (task.unborn && !task.launched) return launch(task, state->lock);
+  if (task.refused) return record_and_end(task, start_failed(*task.refused));
   record_and_end(task, task.launched ? start_failed(gave_up(-1)) : never_ran());
 }
 
@@ -233,15 +255,31 @@ void TaskLoop::launch(Task& task, const Fd& lock) {
 }
 
 Result<void> TaskLoop::try_launch(Task& task, const Fd& lock) {
-  const std::string spec = spec_of(*task.unborn).encode();
+  const Begin begin = std::move(*task.unborn);
   task.unborn.reset();
+  task.shape = begin.shape;
   // Another supervisor's pid must not be taken for that of the one that holds the lock next.
   ::unlinkat(task.folder.get(), kSupervisorFile, 0);
+  if (launch_warm(task, begin, lock)) return {};
+  const std::string spec = spec_of(begin, act::to_string(task.key)).encode();
   if (auto done = replace_file(task.folder, kSpecFile, spec, Sync::No); !done) return done;
   auto process = spawn_supervisor(options_.supervisor, path_of(task.key), lock);
   if (!process) return tl::unexpected(process.error());
   watch_process(task, std::move(*process));
   return {};
+}
+
+/// Hands the task to a container that was made beforehand. False: there is none, nothing was done.
+bool TaskLoop::launch_warm(Task& task, const Begin& begin, const Fd& lock) {
+  if (begin.shape.empty()) return false;
+  for (auto warm = warm_.take(begin.shape); warm; warm = warm_.take(begin.shape)) {
+    const std::string spec = spec_of(begin, warm->name).encode();
+    if (!replace_file(task.folder, kSpecFile, spec, Sync::No)) return false;
+    if (!hand_over(warm->line, path_of(task.key), lock)) continue;
+    watch_process(task, std::move(warm->process));
+    return true;
+  }
+  return false;
 }
 
 void TaskLoop::on_process_end(Task& task) {
@@ -271,6 +309,7 @@ void TaskLoop::fence(Task& task) {
 void TaskLoop::tell_started(Task& task) {
   if (std::exchange(task.told_started, true)) return;
   listener_->started(task.key, read_stages(task.folder));
+  warm_.stock(task.shape);  // now, and not while this one was being started
 }
 
 /// Ends a task for which no supervisor has left a last word.
@@ -329,15 +368,21 @@ std::string TaskLoop::mark_of(const act::TaskKey& key) const {
   return options_.instance + "/" + act::to_string(key);
 }
 
-SupervisorSpec TaskLoop::spec_of(const act::TaskStart& start) const {
+SupervisorSpec TaskLoop::spec_of(const Begin& begin, const std::string& groups) const {
+  const act::TaskStart& start = begin.task;
   SupervisorSpec spec{.key = act::to_string(start.key),
                       .command = start.command,
-                      .env = options_.base_env,
+                      .env = {},
                       .working_directory = start.working_directory,
                       .memory = start.memory,
-                      .groups = cgroups_.plan(act::to_string(start.key), start.cpu, start.memory)};
-  spec.stages.received = unix_now();
-  spec.asked_at = monotonic_now();
+                      .groups = cgroups_.plan(
+                          groups, {start.cpu, start.memory, begin.pids_max, !begin.shape.empty()}),
+                      .container = begin.container};
+  // What this program has in its environment is of the node, and no container's.
+  if (begin.container.empty()) spec.env = options_.base_env;
+  spec.stages.received = begin.received;
+  spec.stages.image = begin.image;
+  spec.asked_at = begin.asked_at + begin.image;
   const auto set = [&](const std::string& name, const std::string& value) {
     std::erase_if(spec.env, [&](const std::string& one) { return one.starts_with(name + "="); });
     spec.env.push_back(name + "=" + value);

@@ -15,6 +15,7 @@
 
 #include "act/executor.h"
 #include "adapter/process/cgroups.h"
+#include "adapter/process/container/warm_pool.h"
 #include "adapter/process/files.h"
 #include "adapter/process/folder.h"
 #include "adapter/process/janitor.h"
@@ -27,12 +28,28 @@ struct LoopOptions {
   std::vector<std::string> supervisor;  // program and arguments; the task's folder is appended
   std::vector<std::string> base_env;    // "NAME=value" for every task
   std::string instance;                 // no other executor of this machine has it
+  std::size_t warm = 0;                 // see ContainerOptions
 };
 
 /// Looks after all tasks of this machine on one thread: run() is that thread, post() may be called
 /// on any. A task's truth is in its folder; what is kept here only says what has been told.
 class TaskLoop {
  public:
+  /// A task to run, and what has been done for it so far.
+  struct Begin {
+    act::TaskStart task;
+    std::string container;  // a ContainerPlan as text; empty: a process of the node
+    std::string shape;      // see warm_shape()
+    std::int64_t pids_max = 0;
+    Time received;  // Unix
+    Time asked_at;  // monotonic; the image was ready `image` after this
+    Duration image;
+  };
+  /// A task that cannot run.
+  struct Refuse {
+    act::TaskKey key;
+    Error error;
+  };
   struct Adopt {
     act::TaskKey key;
   };
@@ -44,7 +61,7 @@ class TaskLoop {
     act::TaskKey key;
   };
   struct Quit {};
-  using Order = std::variant<act::TaskStart, Adopt, Stop, Release, Quit>;
+  using Order = std::variant<Begin, Refuse, Adopt, Stop, Release, Quit>;
 
   TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor);
 
@@ -71,18 +88,22 @@ class TaskLoop {
     Fd process;
     int watch = -1;
     bool told_started = false;
-    bool launched = false;                 // in this life
-    std::optional<act::TaskStart> unborn;  // to be launched if it never ran
+    bool launched = false;         // in this life
+    std::optional<Begin> unborn;   // to be launched if it never ran
+    std::optional<Error> refused;  // why it is not
+    std::string shape;             // of its container
     TaskGroups groups;
     int rounds = 0;  // of fencing
   };
 
   bool carry_out_orders();
-  void carry_out(const act::TaskStart& task);
+  void carry_out(const Begin& begin);
+  void carry_out(const Refuse& order);
   void carry_out(const Adopt& order);
   void carry_out(const Stop& order);
   void carry_out(const Release& order);
 
+  Task* found_task(const act::TaskKey& key);
   Task* open_task(const act::TaskKey& key);
   Task* enter(const act::TaskKey& key);
   void settle(Task& task);
@@ -101,12 +122,15 @@ class TaskLoop {
 
   std::string path_of(const act::TaskKey& key) const;
   std::string mark_of(const act::TaskKey& key) const;
-  SupervisorSpec spec_of(const act::TaskStart& start) const;
+  SupervisorSpec spec_of(const Begin& begin, const std::string& groups) const;
+  bool launch_warm(Task& task, const Begin& begin, const Fd& lock);
 
   LoopOptions options_;
   const CgroupHost& cgroups_;
   Janitor& janitor_;
   act::TaskListener* listener_ = nullptr;  // while it runs
+
+  WarmPool warm_;
 
   std::mutex mutex_;
   std::deque<Order> orders_;

@@ -1,0 +1,221 @@
+#include "adapter/process/container/session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+namespace gyre::process {
+namespace {
+
+constexpr int kRuntimePatienceMs = 60'000;
+constexpr std::size_t kLogBytesMax = 65'536;
+constexpr const char* kName = "task";  // in the box's own state; no other container is there
+
+/// Becomes the runtime. Its groups and line to the supervisor are the container's later.
+[[noreturn]] void become(const std::vector<std::string>& command, const TaskGroups& groups,
+                         std::size_t joined, int line, const char* hidden) {
+  ::setsid();
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (!join(groups, joined)) ::_exit(126);
+  // The supervisor still needs what the runtime must not see.
+  if (hidden != nullptr && (::unshare(CLONE_NEWNS) != 0 || ::umount2(hidden, MNT_DETACH) != 0)) {
+    ::_exit(125);
+  }
+  const int nothing = ::open("/dev/null", O_RDWR);
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    ::dup2(nothing, standard);
+  }
+  if (line == kInitDescriptor) {
+    ::fcntl(line, F_SETFD, 0);
+  } else {
+    ::dup2(line, kInitDescriptor);
+  }
+  ::close_range(kInitDescriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+  }
+  arguments.push_back(nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::execv(arguments.front(), arguments.data());
+  ::_exit(127);
+}
+
+bool send_all(const Fd& line, const void* data, std::size_t size) {
+  const auto* at = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t n = ::send(line.get(), at, size, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += n;
+    size -= static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<void> ContainerSession::make_root() {
+  auto box = make_box(plan_);
+  if (!box) return tl::unexpected(box.error());
+  box_ = std::move(*box);
+  return {};
+}
+
+std::vector<std::string> ContainerSession::runtime_command(const char* verb) const {
+  std::vector<std::string> command{plan_.runtime, "--root", box_.state, "--log",
+                                   box_.bundle + "/log"};
+  // The supervisor's control groups are the container's.
+  if (plan_.is_crun) command.insert(command.end(), {"--cgroup-manager", "disabled"});
+  command.emplace_back(verb);
+  return command;
+}
+
+Result<void> ContainerSession::launch(const TaskGroups& groups) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return os_error("cannot start a container");
+  }
+  line_ = Fd(ends[0]);
+  const Fd theirs(ends[1]);
+  std::vector<std::string> command = runtime_command("run");
+  command.insert(command.end(), {"--detach", "--bundle", box_.bundle, "--pid-file",
+                                 box_.bundle + "/pid", "--preserve-fds", "1", kName});
+  const auto [pid, joined] = fork_into(groups);
+  if (pid < 0) return os_error("cannot start another process on this node");
+  const char* hidden = plan_.hide_cgroup2.empty() ? nullptr : plan_.hide_cgroup2.c_str();
+  if (pid == 0) become(command, groups, joined, theirs.get(), hidden);
+  runtime_ = pid;
+  return {};
+}
+
+tl::unexpected<Error> ContainerSession::runtime_failed(int status) const {
+  const auto bundle = open_folder(box_.bundle);
+  const auto log = bundle ? read_file(*bundle, "log", kLogBytesMax) : std::nullopt;
+  std::string reason = log && *log ? **log : "";
+  while (!reason.empty() && reason.back() == '\n') reason.pop_back();
+  if (const auto line = reason.rfind('\n'); line != std::string::npos) reason.erase(0, line + 1);
+  if (reason.empty()) {
+    reason = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                                 : fmt::format("code {}", WEXITSTATUS(status));
+  }
+  return fail(ErrorKind::Unavailable, "the runtime {} could not make the container: {}",
+              plan_.runtime, reason);
+}
+
+Result<Time> ContainerSession::wait_ready() {
+  const auto word = wait_for_word();
+  int status = 0;
+  while (::waitpid(runtime_, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !word || word->word != InitWord::Ready) {
+    return runtime_failed(status);
+  }
+  std::istringstream pid(read_control(box_.bundle + "/pid"));
+  if (!(pid >> init_) || init_ <= 0) return runtime_failed(status);
+  return Time{word->at_ns};
+}
+
+/// The next word; an error where the container ended or says nothing for long.
+Result<InitReport> ContainerSession::wait_for_word() {
+  // The runtime's own copy is closed when it ends, so a container that never came is seen at once.
+  InitReport report;
+  pollfd wait{line_.get(), POLLIN, 0};
+  while (::poll(&wait, 1, kRuntimePatienceMs) < 0 && errno == EINTR) {
+  }
+  const ssize_t n =
+      wait.revents == 0 ? -1 : ::recv(line_.get(), &report, sizeof report, MSG_WAITALL);
+  if (n == static_cast<ssize_t>(sizeof report)) return report;
+  return fail(ErrorKind::Unavailable, "the container ended before its command ran");
+}
+
+bool ContainerSession::send_order(const InitOrder& order, const Output& output) const {
+  const std::array<int, 2> descriptors{output.out.get(), output.err.get()};
+  const auto uid = static_cast<uid_t>(plan_.user_base + box_.user.uid);
+  const auto gid = static_cast<gid_t>(plan_.user_base + box_.user.gid);
+  for (const int descriptor : descriptors) {
+    if (::fchown(descriptor, uid, gid) != 0) return false;
+  }
+  InitOrder copy = order;
+  iovec part{&copy, sizeof copy};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptors)> space{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = space.data();
+  message.msg_controllen = space.size();
+  cmsghdr* control = CMSG_FIRSTHDR(&message);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(sizeof descriptors);
+  std::memcpy(CMSG_DATA(control), descriptors.data(), sizeof descriptors);
+  return ::sendmsg(line_.get(), &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof copy);
+}
+
+Result<Time> ContainerSession::run(const std::string& folder,
+                                   const std::vector<std::string>& command,
+                                   const std::vector<std::string>& env, const Output& output) {
+  std::string text = folder.empty() ? plan_.working_directory : folder;
+  text += '\0';
+  for (const auto* words : {&command, &env}) {
+    for (const std::string& word : *words) text.append(word).push_back('\0');
+  }
+  InitOrder order;
+  order.arguments = static_cast<std::uint32_t>(command.size());
+  order.variables = static_cast<std::uint32_t>(env.size());
+  order.bytes = static_cast<std::uint32_t>(text.size());
+  if (text.size() > kInitBytesMax || !send_order(order, output) ||
+      !send_all(line_, text.data(), text.size())) {
+    return fail(ErrorKind::Unavailable, "the container ended before its command ran");
+  }
+  const auto word = wait_for_word();
+  if (!word) return tl::unexpected(word.error());
+  if (word->word == InitWord::Started) return Time{word->at_ns};
+  if (word->word == InitWord::NoFolder) {
+    return fail(ErrorKind::Unavailable, "cannot enter the working directory '{}' in the image: {}",
+                folder.empty() ? plan_.working_directory : folder, error_text(word->value));
+  }
+  return fail(ErrorKind::Unavailable, "cannot run '{}' in the image: {}", command.front(),
+              word->value == ENOENT ? "there is no such program" : error_text(word->value));
+}
+
+int ContainerSession::status_of_command(int status) const {
+  InitReport report;
+  while (::recv(line_.get(), &report, sizeof report, MSG_DONTWAIT) ==
+         static_cast<ssize_t>(sizeof report)) {
+    if (report.word == InitWord::Ended) return report.value;
+  }
+  return status;
+}
+
+bool ContainerSession::root_is_full() const {
+  struct statvfs space {};
+  if (!plan_.writable_root || ::statvfs((box_.folder + "/rw").c_str(), &space) != 0) return false;
+  return space.f_bavail == 0;
+}
+
+void ContainerSession::clean_up() const {
+  if (plan_.is_crun || runtime_ == 0) return;
+  std::vector<std::string> command = runtime_command("delete");
+  command.insert(command.end(), {"--force", kName});
+  const Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const pid_t pid = ::fork();
+  if (pid == 0) become(command, {}, 0, nothing.get(), nullptr);
+  if (pid > 0) ::waitpid(pid, nullptr, 0);
+}
+
+}  // namespace gyre::process
