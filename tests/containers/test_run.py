@@ -48,10 +48,10 @@ def test_a_container_sees_itself_alone(cloud, image):
 
 
 def test_root_in_a_container_is_nobody_on_the_node(cloud, image, tmp_path):
-    job = submit(cloud, image, ["sleep", "1000"])
+    job = submit(cloud, image, ["sleep", "10077"])
     cloud.wait(job, "running")
     owners = {os.stat(f"/proc/{pid}").st_uid for pid in filter(str.isdigit, os.listdir("/proc"))
-              if b"sleep\x001000" in open(f"/proc/{pid}/cmdline", "rb").read()}
+              if b"sleep\x0010077" in open(f"/proc/{pid}/cmdline", "rb").read()}
     if "users not mapped" not in cloud.said:
         assert owners and min(owners) >= 1 << 28
     cloud.cli("stop", job)

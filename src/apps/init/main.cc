@@ -19,12 +19,14 @@
 #include <vector>
 
 #include "adapter/process/container/init_protocol.h"
+#include "apps/init/filter.h"
 
 namespace {
 
 using namespace gyre::process;
 
 constexpr int kBrokenProtocol = 70;
+constexpr int kNoFilter = 71;
 
 void tell(InitWord word, int value) {
   timespec now{};
@@ -171,6 +173,7 @@ int main() {
   ::prctl(PR_SET_DUMPABLE, 0);
   const int signals = ::signalfd(-1, &all, SFD_CLOEXEC);
   if (signals < 0) return kBrokenProtocol;
+  if (!gyre::init::install_filter()) return kNoFilter;
   tell(InitWord::Ready, 0);
   Order order = wait_for_order();
   const pid_t command = start(order);

@@ -14,8 +14,8 @@
 
 #include "act/image_store.h"
 #include "adapter/process/container/image_users.h"
+#include "adapter/process/container/init_protocol.h"
 #include "adapter/process/container/mounts.h"
-#include "adapter/process/container/seccomp.h"
 
 namespace gyre::process {
 namespace {

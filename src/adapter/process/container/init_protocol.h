@@ -11,6 +11,10 @@ namespace gyre::process {
 /// Refused, then Ended with the command's wait status, and ends. It ends at once, and with it all
 /// that is in the container, when the supervisor's end is closed.
 inline constexpr int kInitDescriptor = 3;
+
+/// Where the container finds its first process; a file of the container's own /dev.
+inline constexpr const char* kInitTarget = "/dev/gyre-init";
+
 inline constexpr std::uint32_t kInitMagic = 0x67797265;
 inline constexpr std::uint32_t kInitBytesMax = 8U << 20U;
 

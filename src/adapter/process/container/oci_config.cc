@@ -9,7 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "adapter/process/container/seccomp.h"
+#include "adapter/process/container/init_protocol.h"
 
 namespace gyre::process {
 namespace {
@@ -138,8 +138,7 @@ Json linux_of(const ContainerPlan& plan) {
   Json out{{"namespaces", namespaces_of(plan)},
            {"maskedPaths", kMasked},
            {"readonlyPaths", kReadOnly},
-           {"rootfsPropagation", "private"},
-           {"seccomp", Json::parse(seccomp_profile())}};
+           {"rootfsPropagation", "private"}};
   if (plan.user_base != 0) {
     const Json map{{{"containerID", 0}, {"hostID", plan.user_base}, {"size", kUserIds}}};
     out["uidMappings"] = map;

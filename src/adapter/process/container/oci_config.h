@@ -26,7 +26,7 @@ struct ContainerUser {
 ///
 /// Namespaces pid, mount, ipc, uts, cgroup, user (with a user_base) and network (with
 /// Network::None). No capability beyond those of CapabilitySet, none at all for a user other than
-/// root; no new privileges; the seccomp profile of seccomp.h; masked and read-only parts of /proc
+/// root; no new privileges; masked and read-only parts of /proc
 /// and /sys as container engines have them; resource limits that the control groups do not know.
 std::string oci_config(const ContainerPlan& plan, const ContainerUser& user,
                        const std::string& root, const std::vector<StagedMount>& mounts);
