@@ -6,6 +6,7 @@
 #include "act/local_node.h"
 #include "adapter/nvml/inventory.h"
 #include "adapter/process/cgroups.h"
+#include "adapter/process/container/host.h"
 #include "adapter/process/machine.h"
 #include "adapter/sqlite/journal.h"
 #include "apps/bare_starts.h"
@@ -67,6 +68,13 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
     findings.back().remedy =
         "run Gyre as root, or in a cgroup that is delegated to your user "
         "(systemd-run --user --scope -p Delegate=yes gyre up)";
+  }
+  process::ContainerOptions options;
+  options.images = state_folder;
+  const process::ContainerHost containers(options);
+  for (const std::string& line : containers.lines()) {
+    findings.push_back({containers.why_not().empty() ? Level::Ok : Level::Warn, "containers", line,
+                        containers.why_not().empty() ? "" : "see docs/guide/containers.md"});
   }
   findings.push_back(examine_gpus());
   const std::string journal = state_folder + "/journal.sqlite";

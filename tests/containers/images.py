@@ -10,7 +10,7 @@ import tarfile
 BUSYBOX = pathlib.Path("/bin/busybox")
 APPLETS = ("sh true false sleep cat echo ls id mount umount ps dd head tail yes kill touch mkdir "
            "env pwd readlink wc grep stat test hostname nproc chmod rm mknod seq date ip trap "
-           "setsid stty find").split()
+           "setsid stty find unshare").split()
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "unknown")
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 

@@ -48,7 +48,7 @@ struct SupervisorSpec {
   StartStages stages{};  // those that were over when the supervisor was asked for
   Time asked_at{};       // when that was, by the machine's monotonic clock
   TaskGroups groups;
-  std::string container;  // a ContainerPlan as text; empty: a process of the node
+  std::string container = {};  // a ContainerPlan as text; empty: a process of the node
 
   std::string encode() const;
   static Result<SupervisorSpec> decode(std::string_view text);

@@ -20,7 +20,7 @@ struct ExecutorOptions {
   std::string folder;  // of all tasks' folders; made if missing; used by one executor at a time
   std::vector<std::string> supervisor;  // program and arguments; empty: this program's own
   Retention retention;
-  ContainerOptions containers;
+  ContainerOptions containers = {};
   act::ImageStore* images = nullptr;  // outlives the executor; without one there are no containers
 };
 
