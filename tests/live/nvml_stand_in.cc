@@ -77,7 +77,7 @@ const char* const kHealthy =
 
 std::mutex mutex;  // guards all below
 Machine machine;
-bool running = false;
+int users = 0;  // nvmlInit without nvmlShutdown: NVML counts them
 Clock::time_point started;
 struct timespec read_at {};
 long long read_size = -1;
@@ -256,12 +256,12 @@ int nvmlInit_v2() {
   const std::lock_guard lock(mutex);
   started = Clock::now();
   refresh();
-  running = machine.init_code == 0;
+  if (machine.init_code == 0) ++users;
   return machine.init_code;
 }
 int nvmlShutdown() {
   const std::lock_guard lock(mutex);
-  running = false;
+  --users;
   return 0;
 }
 const char* nvmlErrorString(int code) {
@@ -275,7 +275,7 @@ int nvmlDeviceGetCount_v2(unsigned* count) {
   const std::lock_guard lock(mutex);
   refresh();
   *count = static_cast<unsigned>(machine.devices.size());
-  return running ? 0 : 1;
+  return users > 0 ? 0 : 1;
 }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, const void** device) {
   if (const int code = enter(index); code != 0) return code;

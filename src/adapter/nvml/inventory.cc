@@ -1,8 +1,13 @@
 #include "adapter/nvml/inventory.h"
 
 #include <array>
+#include <chrono>
+#include <future>
+#include <thread>
+#include <utility>
 
 #include "adapter/nvml/library.h"
+#include "base/units.h"
 
 namespace gyre::nvml {
 namespace {
@@ -45,15 +50,29 @@ Result<std::vector<act::Gpu>> read_all(const Library& nvml) {
   return gpus;
 }
 
-}  // namespace
-
-Result<std::vector<act::Gpu>> find_gpus(const std::string& library) {
+Result<std::vector<act::Gpu>> ask(const std::string& library) {
   const auto nvml = Library::load(library);
   if (!nvml) return tl::unexpected(nvml.error());
   if (const int code = nvml->init(); code != kSuccess) return nvml->failed("start", code);
   auto gpus = read_all(*nvml);
   nvml->shutdown();
   return gpus;
+}
+
+}  // namespace
+
+Result<std::vector<act::Gpu>> find_gpus(const std::string& library, Duration patience) {
+  std::packaged_task<Result<std::vector<act::Gpu>>()> task([library] { return ask(library); });
+  auto answer = task.get_future();
+  std::thread thread(std::move(task));
+  if (answer.wait_for(std::chrono::nanoseconds(patience.ns)) == std::future_status::ready) {
+    thread.join();
+    return answer.get();
+  }
+  thread.detach();
+  return fail(ErrorKind::Internal,
+              "the NVIDIA driver has not answered for {}: see nvidia-smi and the kernel's log",
+              format_duration(patience));
 }
 
 }  // namespace gyre::nvml

@@ -31,6 +31,16 @@ TEST(Inventory, SeesMigMode) {
   EXPECT_TRUE((*gpus)[1].mig_mode);
 }
 
+TEST(Inventory, ADriverThatHangsIsGivenUp) {
+  MadeUpMachine machine("hang 1\n");
+  const auto gpus = find_gpus(stand_in(), milliseconds(100));
+  ASSERT_FALSE(gpus);
+  EXPECT_EQ(gpus.error().kind, ErrorKind::Internal);
+  EXPECT_THAT(gpus.error().message, HasSubstr("has not answered for 100ms"));
+  machine.become("");
+  EXPECT_TRUE(find_gpus(stand_in()));
+}
+
 TEST(Inventory, SaysThatThereIsNoDriver) {
   const auto gpus = find_gpus("libgyre-no-such-library.so.1");
   ASSERT_FALSE(gpus);

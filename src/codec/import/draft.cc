@@ -126,7 +126,7 @@ void Draft::image(const SpecNode& node, const std::string& path) {
     const bool word = name->find('/') == std::string::npos;
     const std::string full = fmt::format("docker.io/{}{}", word ? "library/" : "", *name);
     if (const auto known = parse_image_ref(full); !known) {
-      return wrong(node, path, printable(known.error().message), known.error().kind);
+      return wrong(node, path, known.error().message, known.error().kind);
     }
     changed(path, fmt::format("the image is '{}' in full", printable(full)));
     name = full;
