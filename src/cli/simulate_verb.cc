@@ -14,6 +14,7 @@
 #include "cli/progress_bar.h"
 #include "cli/serve_options.h"
 #include "cli/verbs.h"
+#include "codec/policy_text.h"
 #include "domain/policy.h"
 #include "live/playback.h"
 #include "sim/simulate.h"
@@ -49,8 +50,19 @@ Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
   std::size_t begin = 0;
   while (begin <= names.size()) {
     const std::size_t end = std::min(names.find(',', begin), names.size());
-    const auto policy = policy_by_name(names.substr(begin, end - begin));
-    if (!policy) return give_up(kUsage, "--policy: {}", policy.error().message);
+    const std::string name = names.substr(begin, end - begin);
+    const bool is_file = name.ends_with(".yaml") || name.ends_with(".yml") || name == "-" ||
+                         name.find('/') != std::string::npos;
+    std::string text;
+    if (is_file) {
+      auto read = read_input(name);
+      if (!read) return tl::unexpected(read.error());
+      text = std::move(*read);
+    }
+    const auto policy = is_file ? codec::read_policy(text) : policy_by_name(name);
+    if (!policy) {
+      return give_up(kUsage, "{}: {}", is_file ? name : "--policy", policy.error().message);
+    }
     policies.push_back(*policy);
     begin = end + 1;
   }
@@ -216,7 +228,9 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"auto", "openb", "philly", "csv"}))
       ->capture_default_str()
       ->type_name("auto|openb|philly|csv");
-  verb->add_option("--policy", flags->policies, "policies to compare")->type_name("A[,B...]");
+  verb->add_option("--policy", flags->policies,
+                   "policies to compare: names, or policy files (.yaml)")
+      ->type_name("A[,B...]");
   verb->add_option("--seed", flags->seed, "the same seed gives the same run")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

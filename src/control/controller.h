@@ -61,6 +61,10 @@ class Controller {
   /// When the core wants a Tick at the latest; nullopt: it waits for nothing.
   std::optional<Time> next_wakeup() const;
 
+  /// True if the last cycle ran out of work and another is due at once. A state taken meanwhile
+  /// continues with a new pass over the lines, not where the last one stopped.
+  bool has_leftover() const { return scheduler_.has_leftover(); }
+
   ControllerState state() const;
   Time now() const { return now_; }
   EventSeq last_event() const { return seq_; }
@@ -108,7 +112,9 @@ class Controller {
 
   CommandId emit(decltype(Command::body) body);
   void set_state(Job& job, JobState to, Termination cause);
-  void end(Job& job, JobState final_state, Termination cause);
+  /// `total`: the run time that the job took, if it ended by itself.
+  void end(Job& job, JobState final_state, Termination cause,
+           std::optional<Duration> total = std::nullopt);
   void forget_oldest();
   void queue(Job& job);
   void learn(const JobSpec& spec);
@@ -123,7 +129,8 @@ class Controller {
   void stop(Job& job, Termination cause);
   void end_task(Job& job, std::int32_t rank, const TaskExit& exit);
   void finish_attempt(Job& job);
-  void retry_or_fail(Job& job);
+  void book_run_time(Job& job);
+  void retry_or_fail(Job& job, Duration total);
   Result<void> adopt(const Job& saved);
   void order_finished();
 

@@ -111,7 +111,8 @@ Explanation Controller::explain(const Job& job) const {
   }
   answer = scheduler_.explain(job, partition_of(job), cluster_);
   const auto room = making_room_.find(job.id);
-  const bool blocked = answer.reason == WaitReason::WaitingForTurn ||
+  const bool blocked = answer.reason == WaitReason::WaitingForPreemption ||
+                       answer.reason == WaitReason::WaitingForTurn ||
                        answer.reason == WaitReason::FragmentationBlocked;
   if (room != making_room_.end() && blocked) {
     answer.reason = WaitReason::WaitingForPreemption;

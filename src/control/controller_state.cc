@@ -48,6 +48,7 @@ ControllerState Controller::state() const {
                         {},
                         {},
                         scheduler_.reservations(),
+                        scheduler_.run_times(),
                         demand_mix_};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
@@ -80,6 +81,9 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
     core.cluster_.set_silent(id, node.silent);
     if (!core.cluster_.node(id).open()) core.scheduler_.fleet_changed(id, false, core.scene());
   }
+  if (auto learned = core.scheduler_.restore_run_times(state.run_times); !learned) {
+    return tl::unexpected(learned.error());
+  }
   for (const Job& saved : state.jobs) {
     if (saved.id <= core.jobs_.last() || saved.id > state.last_job) {
       return fail(ErrorKind::Invalid, "job {} is out of order", saved.id.value);
@@ -94,7 +98,7 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
       return fail(ErrorKind::Invalid, "job {} has a reservation, but does not wait",
                   reservation.job.value);
     }
-    core.scheduler_.restore_reservation(reservation, core.partition_of(*job));
+    core.scheduler_.restore_reservation(reservation, *job, core.partition_of(*job), core.cluster_);
   }
   core.scheduler_.settle();
   return core;
@@ -117,8 +121,9 @@ Result<void> Controller::adopt(const Job& saved) {
   }
   if (job.preempted_for.value != 0) making_room_[job.preempted_for].insert(job.id);
   if (is_placed(job.state)) {
-    scheduler_.job_placed(job, *partition);
+    scheduler_.job_placed(job, *partition, now_);
   } else if (job.hold_until) {
+    scheduler_.job_held(job);
     timers_.emplace(*job.hold_until, job.id);
   } else if (!scheduler_.enqueue(job, *partition, scene())) {
     return fail(ErrorKind::Invalid, "job {} waits for what no node has", job.id.value);

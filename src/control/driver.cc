@@ -39,7 +39,7 @@ Result<void> run(Controller& core, World& world, Journal& journal, Observer& obs
     world.committed(last);
     observer.committed(last);
     for (const Command& command : commands) world.submit(command);
-    if (options.events_per_snapshot > 0 &&
+    if (options.events_per_snapshot > 0 && !core.has_leftover() &&
         last.value - last_snapshot.value >= options.events_per_snapshot) {
       if (auto done = journal.save(core.state()); !done) return done;
       last_snapshot = last;

@@ -9,6 +9,7 @@
 #include "domain/node.h"
 #include "domain/policy.h"
 #include "domain/reservation.h"
+#include "domain/run_time_history.h"
 
 namespace gyre {
 
@@ -32,7 +33,8 @@ struct ControllerState {
   std::vector<QueueSpec> queues;
   std::vector<NodeState> nodes;           // by id
   std::vector<Job> jobs;                  // by id, finished ones that are still kept included
-  std::vector<Reservation> reservations;  // at most one a partition, in partition order
+  std::vector<Reservation> reservations;  // by partition
+  RunTimeHistory run_times;
   DemandMix demand_mix;
 
   bool operator==(const ControllerState&) const = default;

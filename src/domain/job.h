@@ -104,7 +104,10 @@ struct Job {
   std::int32_t attempt = 0;              // 1 for the first start
   std::int32_t retries = 0;
   std::int32_t preemptions = 0;
-  JobId preempted_for;                     // while preempting: the job that it makes room for
+  Duration ran{0};      // in all attempts that are over
+  Duration kept{0};     // the part of `ran` that its checkpoints have saved
+  JobId batch;          // the first of the jobs that were submitted with it; see reason/queueing
+  JobId preempted_for;  // while preempting: the job that it makes room for
   std::vector<TaskPlacement> placement;    // by rank; empty unless placed
   std::vector<TaskState> tasks;            // by rank; empty unless placed
   Termination ending = Termination::None;  // why the current attempt is being stopped or has ended

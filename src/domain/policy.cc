@@ -11,11 +11,30 @@ namespace gyre {
 const std::vector<PolicySpec>& named_policies() {
   using Order = PolicySpec::Order;
   using Backfill = PolicySpec::Backfill;
+  constexpr auto kLearned = PolicySpec::Durations::Learned;
   static const std::vector<PolicySpec> kPolicies{
-      {.name = "fifo", .order = Order::Fifo},
+      {.name = "fifo", .order = Order::Fifo, .backfill = Backfill::None},
       {.name = "easy", .order = Order::Fifo, .backfill = Backfill::Easy},
-      {.name = "priority", .order = Order::Priority},
+      {.name = "conservative", .order = Order::Fifo, .backfill = Backfill::Conservative},
+      {.name = "priority", .order = Order::Priority, .backfill = Backfill::None},
       {.name = "priority-easy", .order = Order::Priority, .backfill = Backfill::Easy},
+      {.name = "sjf", .order = Order::Sjf, .backfill = Backfill::None},
+      {.name = "sjf-easy", .order = Order::Sjf, .backfill = Backfill::Easy},
+      {.name = "srtf", .order = Order::Srtf, .backfill = Backfill::Greedy, .preemption = true},
+      {.name = "qssf", .order = Order::Qssf, .backfill = Backfill::None, .durations = kLearned},
+      {.name = "tiresias",
+       .order = Order::Tiresias,
+       .backfill = Backfill::Greedy,
+       .preemption = true},
+      {.name = "gyre",
+       .order = Order::Gyre,
+       .backfill = Backfill::Greedy,
+       .preemption = true,
+       .durations = kLearned,
+       .run_min = seconds(60),
+       .preemptions_max = 100,
+       .restart_cost = seconds(30),
+       .gain_min_percent = 150},
       {.name = "preemptive",
        .order = Order::Priority,
        .backfill = Backfill::Easy,
@@ -29,6 +48,17 @@ std::string_view describe(const PolicySpec& policy) {
   if (policy.name == "easy") return "first come, first served, with EASY backfill";
   if (policy.name == "priority") return "strict priority order";
   if (policy.name == "priority-easy") return "priority order with EASY backfill";
+  if (policy.name == "conservative") {
+    return "first come, first served; what delays nobody before it may overtake";
+  }
+  if (policy.name == "sjf") return "shortest job first by declared run time";
+  if (policy.name == "sjf-easy") return "shortest job first, with EASY backfill";
+  if (policy.name == "srtf") return "shortest remaining time first, preempting what is longer";
+  if (policy.name == "qssf") return "least GPU time first, by run times learned from past jobs";
+  if (policy.name == "tiresias") return "two queues by GPU time had so far (Tiresias' 2D-LAS)";
+  if (policy.name == "gyre") {
+    return "least GPU time per expected end first, learned from past jobs; preempts for gain";
+  }
   return "priority order, EASY backfill, preemption of preemptible jobs of lower priority";
 }
 
@@ -78,6 +108,40 @@ Result<PolicySpec> policy_by_name(std::string_view name) {
     names.emplace_back(known.name);
   }
   return tl::unexpected(unknown("placement", wanted, names));
+}
+
+Result<void> validate(const PolicySpec& policy) {
+  using Order = PolicySpec::Order;
+  using Backfill = PolicySpec::Backfill;
+  const auto refuse = [](std::string_view why) { return fail(ErrorKind::Invalid, "{}", why); };
+  const bool learned = policy.durations == PolicySpec::Durations::Learned;
+  const bool learns = policy.order == Order::Gyre || policy.order == Order::Qssf;
+  const bool declared = policy.order == Order::Sjf || policy.order == Order::Srtf;
+  const bool plans = policy.backfill == Backfill::Easy || policy.backfill == Backfill::Conservative;
+  const bool stands_still =
+      policy.order == Order::Fifo || policy.order == Order::Sjf || policy.order == Order::Qssf;
+  if (learns && !learned) return refuse("this order needs 'durations: learned'");
+  if (declared && learned) return refuse("this order needs 'durations: declared'");
+  if (plans && learned) {
+    return refuse("this backfill plans with declared run times: say 'durations: declared'");
+  }
+  if (policy.preemption && stands_still) {
+    return refuse("this order never preempts: say 'preemption: false', or take another order");
+  }
+  const bool patient = policy.preemption || policy.starve_after.ns > 0;
+  if (policy.backfill == Backfill::Greedy && !patient) {
+    return refuse("greedy backfill lets large jobs starve: say 'starve_after', or preempt");
+  }
+  const Duration shortest = std::min({policy.run_min, policy.restart_cost, policy.starve_after});
+  if (shortest.ns < 0) return refuse("run_min, restart_cost and starve_after cannot be negative");
+  if (policy.preemptions_max < 0) return refuse("preemptions_max must be 0 or more");
+  if (policy.gain_min_percent < 100 || policy.gain_min_percent > 100'000) {
+    return refuse("gain_min_percent must be 100 to 100000");
+  }
+  if (policy.level_gpu_seconds < 1 || policy.level_gpu_seconds > 1'000'000'000) {
+    return refuse("level_gpu_seconds must be 1 to 1000000000");
+  }
+  return {};
 }
 
 }  // namespace gyre

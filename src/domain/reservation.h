@@ -8,7 +8,9 @@
 
 namespace gyre {
 
-/// Room kept for the first job of a partition's line: where it will start, and when at the latest.
+/// Room kept for a waiting job: where it will start, and when at the latest. For the first of its
+/// partition's line, at the expected end of others; or, `claimed`, where others are being stopped
+/// for it.
 struct Reservation {
   struct Spare {
     CpuMilli cpu{0};
@@ -20,6 +22,8 @@ struct Reservation {
   Time at;
   std::vector<TaskPlacement> placement;
   std::vector<Spare> free_then;  // per task: what its node has free at `at`, before it starts
+
+  bool claimed = false;
 
   bool operator==(const Reservation&) const = default;
 };

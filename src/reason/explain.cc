@@ -91,7 +91,7 @@ std::string free_text(const Free& free) {
 Explanation Scheduler::explain(const Job& job, PartitionId partition,
                                const Cluster& cluster) const {
   const Line& line = lines_[partition.value];
-  const OrderKey key = key_of(job);
+  const OrderKey key = key_of(job, line);
   Demand demand = DemandTable::make(partition, job.spec.tasks, cluster);
   assess(demand);
   Explanation answer;
@@ -107,17 +107,23 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition,
   if (line.reservation && line.reservation->job == job.id) {
     answer.expected_start = line.reservation->at;
   }
+  if (const auto claim = line.claims.find(job.id); claim != line.claims.end()) {
+    answer.reason = WaitReason::WaitingForPreemption;
+    answer.expected_start = claim->second.room.at;
+    return answer;
+  }
   const bool first = line.waiting.empty() || line.waiting.first().key == key;
   if (!first) answer.blocked_by = line.waiting.first().key.job;
+  const bool claims_first = !line.claims.empty() && (first || !line.reservation);
+  if (claims_first) answer.blocked_by = line.claims.begin()->first;
+  const bool pending = !answer.blocked_by || line.unfinished.has_value();
   std::int64_t work = 0;
   if (fits(cluster, demand, work)) {
-    answer.reason =
-        first || line.exhausted ? WaitReason::PendingEvaluation : WaitReason::ReservedForOther;
+    answer.reason = pending ? WaitReason::PendingEvaluation : WaitReason::ReservedForOther;
     answer.detail =
-        first || line.exhausted
-            ? "fits now; the next decision looks at it"
-            : fmt::format("needs {}, which is free, but kept for job {}, which is before it", need,
-                          answer.blocked_by->value);
+        pending ? "fits now; the next decision looks at it"
+                : fmt::format("needs {}, which is free, but kept for job {}, which goes before it",
+                              need, answer.blocked_by->value);
     return answer;
   }
   const Free free = free_for(demand, cluster);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "domain/reservation.h"
 #include "reason/queueing/waiting_list.h"
@@ -13,15 +15,33 @@ namespace gyre::reason {
 /// What must be looked at again in a partition.
 enum class Stale : std::uint8_t { Nothing, OneArrival, Everything };
 
+/// A job that others are being stopped for, and the room that they leave. It is in no list
+/// meanwhile.
+struct Claim {
+  Waiting entry;
+  Reservation room;
+};
+
+/// Where a pass over a line that ran out of work goes on in the next cycle.
+struct Unfinished {
+  bool way_made = false;          // evictions are decided: what may overtake is left
+  std::optional<OrderKey> after;  // the last job looked at
+};
+
 /// One partition's line and what runs ahead of it. Everything but the reservation follows from the
 /// jobs.
 struct Line {
-  WaitingList waiting;  // jobs that fit the nodes that are up, were they empty
-  WaitingList parked;   // jobs that do not
-  Running running;      // jobs that hold an allocation
+  WaitingList waiting;       // jobs that fit the nodes that are up, were they empty
+  WaitingList parked;        // jobs that do not
+  std::set<JobId> starving;  // waiting jobs that go before all others
+  std::set<std::pair<Time, JobId>> patience;  // the other waiting ones, by when they will
+  Running running;                            // jobs that hold an allocation
+  std::map<JobId, Claim> claims;
+  std::set<JobId> claims_ready;               // those whose victims are gone
+  std::map<JobId, std::int32_t> making_room;  // jobs that are being stopped, by for whom
   std::optional<Reservation> reservation;
   bool reservation_stale = false;  // freed resources came earlier or later than it assumed
-  bool exhausted = false;          // the last cycle ran out of work before it had seen all
+  std::optional<Unfinished> unfinished;
   Stale stale = Stale::Nothing;
   std::optional<Waiting> arrival;   // the one entry since the last cycle, where stale is OneArrival
   std::set<std::uint32_t> demands;  // those that someone in `waiting` has

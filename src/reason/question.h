@@ -17,7 +17,8 @@ struct Question {
   const JobTable& jobs;
   Placer& placer;
   Time now;
-  std::int64_t& work;  // node states looked at
+  std::int64_t& work;     // node states looked at
+  std::int64_t work_max;  // at which the answer so far must do
 };
 
 /// What one task of the job still holds, for every such task.

@@ -4,21 +4,21 @@
 
 namespace gyre::reason {
 
-void Running::insert(const Job& job) {
-  Entry entry{Kind::Open, job.attempt_started_at, job.spec.priority, job.spec.preemptible};
+void Running::insert(const Job& job, const Outlook& outlook) {
+  Entry entry{Kind::Open, job.attempt_started_at, outlook.standing};
   if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
     entry.kind = Kind::Leaving;
     entry.key = saturating_add(job.state_since, job.spec.checkpoint.grace);
-    entry.evictable = false;
-  } else if (job.spec.expected_duration) {
+    entry.standing.reset();
+  } else if (outlook.remaining) {
     entry.kind = Kind::Estimated;
-    entry.key = saturating_add(job.attempt_started_at, *job.spec.expected_duration);
+    entry.key = saturating_add(job.attempt_started_at, *outlook.remaining);
   }
   jobs_.emplace(job.id, entry);
   order(entry.kind).emplace(entry.key, job.id);
-  if (!entry.evictable) return;
-  evictable_.insert(job.id);
-  ++evictable_by_priority_[static_cast<std::size_t>(entry.priority)];
+  if (!entry.standing) return;
+  evictable_.emplace(entry.standing->rank, job.id);
+  if (entry.standing->until < Time::max()) reviews_.emplace(entry.standing->until, job.id);
 }
 
 void Running::erase(JobId id) {
@@ -26,16 +26,22 @@ void Running::erase(JobId id) {
   if (found == jobs_.end()) return;
   const Entry& entry = found->second;
   order(entry.kind).erase({entry.key, id});
-  if (entry.evictable) {
-    evictable_.erase(id);
-    --evictable_by_priority_[static_cast<std::size_t>(entry.priority)];
+  if (entry.standing) {
+    evictable_.erase({entry.standing->rank, id});
+    reviews_.erase({entry.standing->until, id});
   }
   jobs_.erase(found);
 }
 
-void Running::update(const Job& job) {
+void Running::update(const Job& job, const Outlook& outlook) {
   erase(job.id);
-  insert(job);
+  insert(job, outlook);
+}
+
+std::optional<Time> Running::expected_end(JobId id) const {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end() || found->second.kind == Kind::Open) return std::nullopt;
+  return found->second.key;
 }
 
 std::vector<JobId> Running::ids() const {
@@ -43,11 +49,6 @@ std::vector<JobId> Running::ids() const {
   ids.reserve(jobs_.size());
   for (const auto& [id, entry] : jobs_) ids.push_back(id);
   return ids;
-}
-
-bool Running::has_evictable(std::int32_t priority) const {
-  const auto end = evictable_by_priority_.begin() + priority;
-  return std::any_of(evictable_by_priority_.begin(), end, [](auto count) { return count > 0; });
 }
 
 std::vector<Ending> Running::overdue(Time now, const JobTable& jobs) const {

@@ -1,15 +1,18 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "domain/job.h"
 #include "domain/job_table.h"
+#include "reason/queueing/order.h"
 
 namespace gyre::reason {
 
@@ -25,17 +28,32 @@ struct Ending {
 /// endings are found without looking at all of them. Follows from the jobs and the time alone.
 class Running {
  public:
-  void insert(const Job& job);  // O(log n)
-  void erase(JobId id);         // O(log n)
-  /// The job's state or estimate changed.
-  void update(const Job& job);
+  /// What the policy says of one job.
+  struct Outlook {
+    std::optional<Duration> remaining;  // run time from its start; nullopt: unknown
+    std::optional<Standing> standing;   // nullopt: it is never stopped for another
+  };
+
+  void insert(const Job& job, const Outlook& outlook);  // O(log n)
+  void erase(JobId id);                                 // O(log n)
+  /// The job's state or outlook changed.
+  void update(const Job& job, const Outlook& outlook);
 
   bool contains(JobId id) const { return jobs_.contains(id); }
   std::vector<JobId> ids() const;
+  /// When it is expected to be gone, if its outlook or its grace says so.
+  std::optional<Time> expected_end(JobId id) const;
 
-  /// Preemptible jobs that are not being stopped yet, of priority below `priority`.
-  bool has_evictable(std::int32_t priority) const;
-  const std::set<JobId>& evictable() const { return evictable_; }
+  /// Jobs that may be stopped for others, by rank.
+  const std::set<std::pair<Rank, JobId>>& evictable() const { return evictable_; }
+  bool has_evictable(Rank bar) const {
+    return !evictable_.empty() && evictable_.rbegin()->first > bar;
+  }
+  /// When the standing of one of these changes first; Time::max() for never.
+  std::pair<Time, JobId> next_review() const {
+    return reviews_.empty() ? std::pair{Time::max(), JobId{}} : *reviews_.begin();
+  }
+
   /// Jobs that are being stopped.
   const std::set<std::pair<Time, JobId>>& leaving() const { return leaving_; }
 
@@ -50,23 +68,22 @@ class Running {
   struct Entry {
     Kind kind = Kind::Open;
     Time key;
-    std::int32_t priority = 0;
-    bool evictable = false;
+    std::optional<Standing> standing;
   };
-  using Order = std::set<std::pair<Time, JobId>>;
+  using ByTime = std::set<std::pair<Time, JobId>>;
 
-  Order& order(Kind kind) {
+  ByTime& order(Kind kind) {
     return kind == Kind::Estimated ? estimated_ : kind == Kind::Open ? open_ : leaving_;
   }
   /// Estimated jobs whose estimate has passed, with their new expected ends, ascending.
   std::vector<Ending> overdue(Time now, const JobTable& jobs) const;
 
   std::map<JobId, Entry> jobs_;
-  Order estimated_;  // by expected end
-  Order open_;       // by start: the later the start, the earlier the expected end
-  Order leaving_;    // by end of grace
-  std::set<JobId> evictable_;
-  std::array<std::int32_t, kPriorityMax + 1> evictable_by_priority_{};
+  ByTime estimated_;  // by expected end
+  ByTime open_;       // by start: the later the start, the earlier the expected end
+  ByTime leaving_;    // by end of grace
+  std::set<std::pair<Rank, JobId>> evictable_;
+  ByTime reviews_;
 };
 
 /// "As long again as it has run", for a job that started at `start`.

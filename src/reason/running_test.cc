@@ -39,7 +39,7 @@ RC_GTEST_PROP(Running, WalksInOrderOfExpectedEnd, (std::uint64_t seed)) {
       job.spec.expected_duration = seconds(static_cast<std::int64_t>(rng.below(2000)));
     }
     const Job& kept = jobs.add(job);
-    running.insert(kept);
+    running.insert(kept, {kept.spec.expected_duration, std::nullopt});
     if (rng.below(5) == 0) {
       running.erase({i});
     } else {
@@ -62,19 +62,20 @@ RC_GTEST_PROP(Running, WalksInOrderOfExpectedEnd, (std::uint64_t seed)) {
   RC_ASSERT(ids.size() == wanted.size());
 }
 
-TEST(Running, OnlyLowerPrioritiesCanBeEvicted) {
+TEST(Running, WhatIsBeingStoppedIsNotStoppedAgain) {
   Running running;
   Job job;
   job.id = {1};
   job.state = JobState::Running;
-  job.spec.priority = 3;
-  job.spec.preemptible = true;
-  running.insert(job);
-  EXPECT_TRUE(running.has_evictable(4));
-  EXPECT_FALSE(running.has_evictable(3));
+  const Running::Outlook outlook{std::nullopt, Standing{-3, Time{} + seconds(60)}};
+  running.insert(job, outlook);
+  EXPECT_TRUE(running.has_evictable(-4));
+  EXPECT_FALSE(running.has_evictable(-3));
+  EXPECT_EQ(running.next_review(), (std::pair{Time{} + seconds(60), JobId{1}}));
   job.state = JobState::Preempting;
-  running.update(job);
-  EXPECT_FALSE(running.has_evictable(10));
+  running.update(job, outlook);
+  EXPECT_FALSE(running.has_evictable(-10));
+  EXPECT_EQ(running.next_review().first, Time::max());
   EXPECT_EQ(running.leaving().size(), 1U);
 }
 

@@ -1,43 +1,54 @@
 #include "reason/scheduler.h"
 
 #include <algorithm>
-#include <queue>
+#include <limits>
 #include <utility>
 
 #include "base/assert.h"
-#include "reason/backfill/easy.h"
 #include "reason/placement/search.h"
-#include "reason/preemption/victims.h"
 
 namespace gyre::reason {
 namespace {
 
-/// The next entry of one demand that may overtake.
-struct Cursor {
-  Waiting entry;
-  bool only_short = false;  // entries that run past the reservation do not fit beside it
-
-  bool operator>(const Cursor& o) const { return entry.key > o.entry.key; }
-};
+/// Standings are reviewed no more often than this.
+constexpr Duration kReviewInterval = seconds(10);
+/// Before every rank that an order gives.
+constexpr Rank kStarving = std::numeric_limits<Rank>::min() + 1;
 
 }  // namespace
 
 void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
-  policy_ = policy;
-  placer_.use(policy.placement);
-  scene.cluster.tell_residents_apart(policy.placement == PolicySpec::Placement::GpuClustering);
-  for (Line& line : lines_) {
-    line.reservation.reset();
-    line.stale = Stale::Everything;
-    std::vector<Waiting> entries;
-    const auto collect = [&](const Waiting& entry) { entries.push_back(entry); };
+  std::vector<std::pair<std::uint32_t, Waiting>> entries;  // with their line
+  for (std::uint32_t i = 0; i < lines_.size(); ++i) {
+    Line& line = lines_[i];
+    drop_claims(line);
+    const auto collect = [&](const Waiting& entry) { entries.emplace_back(i, entry); };
     line.waiting.for_each(collect);
     line.parked.for_each(collect);
     line.waiting = {};
     line.parked = {};
+    line.starving.clear();
+    line.patience.clear();
+    line.unfinished.reset();
     line.demands.clear();
-    for (const Waiting& entry : entries) demands_.at(entry.demand).waiting = {};
-    for (const Waiting& entry : entries) enter(*scene.jobs.find(entry.key.job), entry.demand, line);
+    line.reservation.reset();
+    line.stale = Stale::Everything;
+  }
+  policy_ = policy;
+  placer_.use(policy.placement);
+  scene.cluster.tell_residents_apart(policy.placement == PolicySpec::Placement::GpuClustering);
+  if (!learns_run_times()) run_times_ = {};
+  for (const auto& [index, entry] : entries) demands_.at(entry.demand).waiting = {};
+  for (const auto& [index, entry] : entries) {
+    const Job& job = *scene.jobs.find(entry.key.job);
+    if (learns_run_times()) run_times_.join(job, job.kept);
+    line_up(job, entry.demand, lines_[index]);
+  }
+  for (Line& line : lines_) {
+    for (const JobId id : line.running.ids()) {
+      const Job& job = *scene.jobs.find(id);
+      line.running.update(job, outlook_of(job, scene.now));
+    }
   }
 }
 
@@ -73,6 +84,7 @@ void Scheduler::reassess(PartitionId partition, const Cluster& cluster) {
   ++fleet_version_;
   Line& changed = line(partition);
   changed.reservation_stale = true;
+  drop_claims(changed);
   changed.stale = Stale::Everything;
   demands_.for_each([&](std::uint32_t index, Demand& demand) {
     if (demand.partition != partition || demand.waiting.empty()) return;
@@ -94,9 +106,40 @@ void Scheduler::reassess(PartitionId partition, const Cluster& cluster) {
   });
 }
 
-OrderKey Scheduler::key_of(const Job& job) const {
-  const bool by_priority = policy_.order == PolicySpec::Order::Priority;
-  return {by_priority ? -job.spec.priority : 0, job.id};
+Time Scheduler::starves_at(const Job& job) const {
+  if (policy_.starve_after.ns <= 0) return Time::max();
+  return saturating_add(saturating_add(job.submitted_at, job.ran), policy_.starve_after);
+}
+
+OrderKey Scheduler::key_of(const Job& job, const Line& line) const {
+  if (line.starving.contains(job.id)) return {kStarving, job.id};
+  return {order_of(policy_.order).rank(job, view(Time{})), job.id};
+}
+
+Waiting Scheduler::entry_of(const Job& job, std::uint32_t demand, const Line& line) const {
+  const auto& declared = job.spec.expected_duration;
+  const bool known = declared && !learns_run_times();
+  return {key_of(job, line), known ? std::max(Duration{0}, *declared - job.kept) : Duration::max(),
+          demand};
+}
+
+Running::Outlook Scheduler::outlook_of(const Job& job, Time now) {
+  Running::Outlook outlook;
+  if (learns_run_times()) run_times_.join(job, progress(job, now));
+  const auto& declared = job.spec.expected_duration;
+  if (declared && !learns_run_times())
+    outlook.remaining = std::max(Duration{0}, *declared - job.kept);
+  const bool stays = job.state == JobState::Starting || job.state == JobState::Running;
+  if (!policy_.preemption || !job.spec.preemptible || !stays) return outlook;
+  if (job.preemptions >= policy_.preemptions_max) return outlook;
+  if (starves_at(job) <= job.attempt_started_at) return outlook;
+  const Time safe_until = saturating_add(job.attempt_started_at, policy_.run_min);
+  if (now < safe_until) {
+    outlook.standing = Standing{std::numeric_limits<Rank>::min(), safe_until};
+  } else {
+    outlook.standing = order_of(policy_.order).standing(job, view(now));
+  }
+  return outlook;
 }
 
 Line& Scheduler::line(PartitionId partition) {
@@ -113,13 +156,18 @@ void Scheduler::assess(Demand& demand) const {
   demand.feasible = demand.fits_ever && fits(empty_up_, demand, work);
 }
 
-void Scheduler::enter(const Job& job, std::uint32_t index, Line& line) {
-  Demand& demand = demands_.at(index);
-  const Waiting entry{key_of(job), job.spec.expected_duration.value_or(Duration::max()), index};
+void Scheduler::line_up(const Job& job, std::uint32_t demand, Line& line) {
+  const Time starves = starves_at(job);
+  if (starves < Time::max()) line.patience.emplace(starves, job.id);
+  enter(entry_of(job, demand, line), line);
+}
+
+void Scheduler::enter(const Waiting& entry, Line& line) {
+  Demand& demand = demands_.at(entry.demand);
   demand.waiting.insert(entry);
   if (!demand.feasible) return line.parked.insert(entry);
   line.waiting.insert(entry);
-  line.demands.insert(index);
+  line.demands.insert(entry.demand);
   if (line.stale == Stale::Nothing) {
     line.stale = Stale::OneArrival;
     line.arrival = entry;
@@ -136,170 +184,124 @@ bool Scheduler::leave(const OrderKey& key, std::uint32_t index, Line& line) {
   return line.waiting.erase(key);
 }
 
+JobId Scheduler::batch_for(const JobSpec& spec, JobId job, Time now) {
+  return learns_run_times() ? run_times_.batch_for(spec, job, now) : JobId{};
+}
+
 bool Scheduler::enqueue(const Job& job, PartitionId partition, Scene scene) {
   sync_partitions(scene.cluster);
   const std::uint32_t index = demands_.intern(partition, job.spec.tasks, scene.cluster);
   assess(demands_.at(index));
   if (!demands_.at(index).fits_ever) return false;
-  enter(job, index, line(partition));
+  if (learns_run_times()) run_times_.join(job, job.kept);
+  line_up(job, index, line(partition));
   return true;
 }
 
 void Scheduler::withdraw(const Job& job, PartitionId partition, Scene scene) {
   Line& target = line(partition);
-  const OrderKey key = key_of(job);
+  drop_claim(job.id, target);
+  const OrderKey key = key_of(job, target);
   const bool was_first = !target.waiting.empty() && target.waiting.first().key == key;
   leave(key, demands_.intern(partition, job.spec.tasks, scene.cluster), target);
+  no_longer_waits(job, target);
   if (was_first || target.stale != Stale::Nothing) target.stale = Stale::Everything;
 }
 
-void Scheduler::job_placed(const Job& job, PartitionId partition) {
-  line(partition).running.insert(job);
+void Scheduler::no_longer_waits(const Job& job, Line& line) const {
+  if (policy_.starve_after.ns <= 0) return;
+  line.patience.erase({starves_at(job), job.id});
+  line.starving.erase(job.id);
+}
+
+void Scheduler::job_placed(const Job& job, PartitionId partition, Time now) {
+  no_longer_waits(job, line(partition));
+  line(partition).running.insert(job, outlook_of(job, now));
+  if (job.preempted_for.value != 0) ++line(partition).making_room[job.preempted_for];
 }
 
 void Scheduler::job_released(const Job& job, PartitionId partition, bool gone, Time now) {
   Line& target = line(partition);
-  if (gone) target.running.erase(job.id);
-  const auto& expected = job.spec.expected_duration;
-  const bool on_time = expected && now == saturating_add(job.attempt_started_at, *expected);
-  if (!on_time) target.reservation_stale = true;
+  if (target.running.expected_end(job.id) != now) target.reservation_stale = true;
   target.stale = Stale::Everything;
+  if (!gone) return;
+  target.running.erase(job.id);
+  const auto room = target.making_room.find(job.preempted_for);
+  if (room == target.making_room.end() || --room->second > 0) return;
+  if (target.claims.contains(room->first)) target.claims_ready.insert(room->first);
+  target.making_room.erase(room);
 }
 
-void Scheduler::job_stopping(const Job& job, PartitionId partition) {
-  line(partition).running.update(job);
+void Scheduler::job_stopping(const Job& job, PartitionId partition, Time now) {
+  line(partition).running.update(job, outlook_of(job, now));
+  if (job.state == JobState::Preempting && job.preempted_for.value != 0) {
+    ++line(partition).making_room[job.preempted_for];
+  }
   line(partition).reservation_stale = true;
   line(partition).stale = Stale::Everything;
 }
 
-void Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
-  std::int64_t work = 0;
-  for (std::uint32_t i = 0; i < lines_.size(); ++i) {
-    Line& line = lines_[i];
-    if (line.stale == Stale::Nothing) continue;
-    Turn turn{{i}, line, scene, actions, work, work_max};
-    work_off(turn);
-    line.stale = Stale::Nothing;
-  }
+void Scheduler::job_held(const Job& job) {
+  if (learns_run_times()) run_times_.join(job, job.kept);
 }
 
-bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
-  const Waiting entry = waiting;  // the original goes away
-  Cluster& cluster = turn.scene.cluster;
-  auto placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
-  if (!placement) return false;
-  for (const TaskPlacement& task : *placement) cluster.allocate(task.node, task.allocation);
-  leave(entry.key, entry.demand, turn.line);
-  turn.actions.start(entry.key.job, std::move(*placement), rule);
-  return true;
+void Scheduler::job_over(const Job& job, PartitionId partition, std::optional<Duration> total,
+                         Scene scene) {
+  if (!learns_run_times()) return;
+  run_times_.leave(job);
+  if (total) learn_run_time(job, *total, partition, scene);
 }
 
-bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
-  const Waiting entry = waiting;
-  Cluster& cluster = turn.scene.cluster;
-  std::optional<std::vector<TaskPlacement>> placement;
-  {
-    Trial trial(cluster, turn.partition);
-    hold(trial, cluster, *turn.line.reservation);
-    placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
-  }
-  if (!placement) return false;
-  for (const TaskPlacement& task : *placement) cluster.allocate(task.node, task.allocation);
-  run_past(*turn.line.reservation, *placement);
-  leave(entry.key, entry.demand, turn.line);
-  turn.actions.start(entry.key.job, std::move(*placement), StartRule::Backfill);
-  return true;
-}
-
-void Scheduler::start_heads(Turn& turn) {
-  while (!turn.line.waiting.empty() && !turn.spent()) {
-    const Waiting& head = turn.line.waiting.first();
-    Demand& demand = demands_.at(head.demand);
-    const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
-    if (demand.failed_at == growth) return;
-    if (try_start(head, StartRule::HeadOfLine, turn)) {
-      turn.line.reservation.reset();
-      turn.line.stale = Stale::Everything;
-    } else {
-      demand.failed_at = growth;
-      return;
+/// Jobs whose belief changes stand elsewhere afterwards. All members of a batch are in one line.
+void Scheduler::learn_run_time(const Job& job, Duration total, PartitionId partition, Scene scene) {
+  Line& target = line(partition);
+  std::vector<std::pair<const Job*, std::uint32_t>> waiting;  // with their demand
+  std::vector<const Job*> running;
+  for (const JobId id : run_times_.observe(job, total)) {
+    const Job& member = *scene.jobs.find(id);
+    if (target.running.contains(id)) {
+      running.push_back(&member);
+    } else if (!target.claims.contains(id)) {
+      const std::uint32_t index = demands_.intern(partition, member.spec.tasks, scene.cluster);
+      // One that waits for its retry is in no list.
+      if (leave(key_of(member, target), index, target)) waiting.emplace_back(&member, index);
     }
   }
+  run_times_.refresh(job.batch);
+  for (const auto& [member, index] : waiting) enter(entry_of(*member, index, target), target);
+  for (const Job* member : running) target.running.update(*member, outlook_of(*member, scene.now));
+  for (auto& [id, claim] : target.claims) {
+    claim.entry = entry_of(*scene.jobs.find(id), claim.entry.demand, target);
+  }
+  target.stale = Stale::Everything;
 }
 
-void Scheduler::work_off(Turn& turn) {
-  Line& line = turn.line;
-  start_heads(turn);
-  line.exhausted = turn.spent() && !line.waiting.empty();
-  if (line.waiting.empty() || line.exhausted) line.reservation.reset();
-  if (line.waiting.empty() || line.exhausted) return;
-  const Waiting head = line.waiting.first();
-  const bool same_head = line.reservation && line.reservation->job == head.key.job;
-  const bool one_arrival = line.stale == Stale::OneArrival && line.arrival->key != head.key;
-  if (policy_.preemption && !one_arrival) evict_for(head, turn);
-  if (policy_.backfill == PolicySpec::Backfill::None) return;
-  const bool keep = same_head && turn.scene.now < line.reservation->at && !line.reservation_stale;
-  if (!keep) {
-    const Question question{turn.scene.cluster, turn.scene.jobs, placer_, turn.scene.now,
-                            turn.work};
-    line.reservation = reserve(question, head.key.job, demands_.at(head.demand), line.running);
-    line.reservation_stale = false;
-  }
-  if (!line.reservation) return;
-  if (keep && one_arrival) {
-    backfill_one(*line.arrival, turn);
-  } else {
-    backfill_all(turn);
-  }
+void Scheduler::drop_claim(JobId job, Line& line) {
+  const auto claim = line.claims.find(job);
+  if (claim == line.claims.end()) return;
+  const Waiting entry = claim->second.entry;
+  --demands_.at(entry.demand).claims;
+  line.claims.erase(claim);
+  line.claims_ready.erase(job);
+  // What was held for it is free for others.
+  for (const std::uint32_t index : line.demands) demands_.at(index).failed_at.reset();
+  enter(entry, line);
 }
 
-void Scheduler::evict_for(const Waiting& head, Turn& turn) {
-  const Question question{turn.scene.cluster, turn.scene.jobs, placer_, turn.scene.now, turn.work};
-  const Job& job = *turn.scene.jobs.find(head.key.job);
-  const auto victims = choose_victims(question, job, demands_.at(head.demand), turn.line.running);
-  for (const JobId victim : victims) turn.actions.evict(victim, job.id);
+void Scheduler::drop_claims(Line& line) {
+  while (!line.claims.empty()) drop_claim(line.claims.begin()->first, line);
 }
 
-void Scheduler::backfill_one(const Waiting& entry, Turn& turn) {
-  Demand& demand = demands_.at(entry.demand);
-  const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
-  if (demand.failed_at == growth) return;
-  if (entry.expected > turn.line.reservation->at - turn.scene.now) {
-    try_start_beside(entry, turn);
-  } else if (!try_start(entry, StartRule::Backfill, turn)) {
-    demand.failed_at = growth;
+std::optional<Time> Scheduler::next_wakeup(Time now) const {
+  if (has_leftover()) return now;
+  Time first = Time::max();
+  for (const Line& line : lines_) {
+    if (!line.patience.empty()) first = std::min(first, line.patience.begin()->first);
+    if (!line.waiting.empty()) first = std::min(first, line.running.next_review().first);
   }
-}
-
-void Scheduler::backfill_all(Turn& turn) {
-  const OrderKey head = turn.line.waiting.first().key;
-  const Duration slack = turn.line.reservation->at - turn.scene.now;
-  const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
-  std::priority_queue<Cursor, std::vector<Cursor>, std::greater<>> cursors;
-  const auto advance = [&](std::uint32_t index, const std::optional<OrderKey>& after,
-                           bool only_short) {
-    const Duration limit = only_short ? slack : Duration::max();
-    const WaitingList& list = demands_.at(index).waiting;
-    const Waiting* next = list.next(after, limit);
-    if (next != nullptr && next->key == head) next = list.next(head, limit);
-    if (next != nullptr) cursors.push({*next, only_short});
-  };
-  for (const std::uint32_t index : turn.line.demands) {
-    if (demands_.at(index).failed_at != growth) advance(index, std::nullopt, false);
-  }
-  while (!cursors.empty() && !turn.spent()) {
-    Cursor cursor = cursors.top();
-    cursors.pop();
-    const Waiting& entry = cursor.entry;
-    if (entry.expected > slack) {
-      cursor.only_short = !try_start_beside(entry, turn);
-    } else if (!try_start(entry, StartRule::Backfill, turn)) {
-      demands_.at(entry.demand).failed_at = growth;
-      continue;
-    }
-    advance(entry.demand, entry.key, cursor.only_short);
-  }
-  turn.line.exhausted = !cursors.empty();
+  if (first > Time::max() - kReviewInterval) return std::nullopt;
+  const std::int64_t step = kReviewInterval.ns;
+  return std::max(now, Time{(first.ns + step - 1) / step * step});
 }
 
 bool Scheduler::fits_ever(const std::vector<TaskGroup>& tasks, PartitionId partition) const {
@@ -313,12 +315,27 @@ std::vector<Reservation> Scheduler::reservations() const {
   std::vector<Reservation> all;
   for (const Line& line : lines_) {
     if (line.reservation) all.push_back(*line.reservation);
+    for (const auto& [job, claim] : line.claims) all.push_back(claim.room);
   }
   return all;
 }
 
-void Scheduler::restore_reservation(const Reservation& reservation, PartitionId partition) {
-  line(partition).reservation = reservation;
+void Scheduler::restore_reservation(const Reservation& reservation, const Job& job,
+                                    PartitionId partition, const Cluster& cluster) {
+  Line& target = line(partition);
+  if (!reservation.claimed) {
+    target.reservation = reservation;
+    return;
+  }
+  const std::uint32_t demand = demands_.intern(partition, job.spec.tasks, cluster);
+  claim(entry_of(job, demand, target), reservation, target);
+}
+
+void Scheduler::claim(const Waiting& entry, const Reservation& room, Line& line) {
+  leave(entry.key, entry.demand, line);
+  ++demands_.at(entry.demand).claims;
+  line.claims.emplace(entry.key.job, Claim{entry, room});
+  if (!line.making_room.contains(entry.key.job)) line.claims_ready.insert(entry.key.job);
 }
 
 }  // namespace gyre::reason

@@ -14,8 +14,13 @@
 #include "reason/line.h"
 #include "reason/placement/demand.h"
 #include "reason/placement/placer.h"
+#include "reason/question.h"
+#include "reason/queueing/order.h"
+#include "reason/queueing/run_times.h"
 
 namespace gyre::reason {
+
+class Merge;
 
 /// How the scheduler's decisions take effect, at once: what it decides next already counts on them.
 class Actions {
@@ -37,9 +42,11 @@ struct Scene {
 /// Decides which waiting jobs start, where, and which running ones make room. Holds the lines of
 /// all partitions; is told of every change by the controller. Pure and copyable.
 ///
-/// A partition is worked off from its first job: what fits starts, until a job does not. For that
-/// one, jobs may be evicted and room is reserved (EASY backfill: Lifka, JSSPP 1995, with the
-/// placement protected, not only a count); later jobs may overtake if they do not delay it.
+/// A partition is worked off from its first job: what fits starts, until a job does not. For what
+/// does not fit, jobs that stand behind it may be evicted; the room that they leave is claimed for
+/// it. Then room is reserved for the first job without a claim (EASY backfill: Lifka, JSSPP 1995,
+/// with the placement protected, not only a count), and later jobs may overtake if they do not
+/// delay it.
 class Scheduler {
  public:
   const PolicySpec& policy() const { return policy_; }
@@ -56,17 +63,29 @@ class Scheduler {
   /// Takes the lines as they are: no cycle is due. For a restored controller.
   void settle();
 
+  /// The batch of a job that is submitted now; 0 where the policy does not learn.
+  JobId batch_for(const JobSpec& spec, JobId job, Time now);
   /// False if the job could never run; it is not in line then.
   bool enqueue(const Job& job, PartitionId partition, Scene scene);
   void withdraw(const Job& job, PartitionId partition, Scene scene);
-  void job_placed(const Job& job, PartitionId partition);
+  void job_placed(const Job& job, PartitionId partition, Time now);
   /// Some or all of a job's resources were released. `gone`: it holds nothing any more.
   void job_released(const Job& job, PartitionId partition, bool gone, Time now);
   /// The job is on its way out: its end is now expected after its grace.
-  void job_stopping(const Job& job, PartitionId partition);
+  void job_stopping(const Job& job, PartitionId partition, Time now);
+  /// The job waits, but not in line.
+  void job_held(const Job& job);
+  /// The job is over for good. `total`: the run time that it took, if that is known by now.
+  void job_over(const Job& job, PartitionId partition, std::optional<Duration> total, Scene scene);
 
   /// Works off every partition with something stale. Looks at `work_max` node states at most.
   void cycle(Scene scene, std::int64_t work_max, Actions& actions);
+
+  /// When a cycle is due though nothing happens: at once where the last one ran out of work, else
+  /// when running jobs stand otherwise, or a waiting one has waited too long.
+  std::optional<Time> next_wakeup(Time now) const;
+  /// True if the last cycle ran out of work.
+  bool has_leftover() const;
 
   /// True if a job that asks for this could run on the fleet, were all nodes up and empty.
   bool fits_ever(const std::vector<TaskGroup>& tasks, PartitionId partition) const;
@@ -78,9 +97,14 @@ class Scheduler {
   Explanation explain(const Job& job, PartitionId partition, const Cluster& cluster) const;
 
   std::vector<Reservation> reservations() const;
-  void restore_reservation(const Reservation& reservation, PartitionId partition);
+  void restore_reservation(const Reservation& reservation, const Job& job, PartitionId partition,
+                           const Cluster& cluster);
+  RunTimeHistory run_times() const { return run_times_.state(); }
+  Result<void> restore_run_times(const RunTimeHistory& state) { return run_times_.restore(state); }
 
  private:
+  struct Eviction;
+
   /// One partition's turn within one cycle.
   struct Turn {
     PartitionId partition;
@@ -89,25 +113,50 @@ class Scheduler {
     Actions& actions;
     std::int64_t& work;
     std::int64_t work_max;
+    Question question(Placer& placer) const {
+      return {scene.cluster, scene.jobs, placer, scene.now, work, work_max};
+    }
     bool spent() const { return work >= work_max; }
   };
 
-  OrderKey key_of(const Job& job) const;
+  OrderView view(Time now) const { return {policy_, run_times_, now}; }
+  bool learns_run_times() const { return policy_.durations == PolicySpec::Durations::Learned; }
+  /// When the job has waited in all for as long as one may; Time::max() for never.
+  Time starves_at(const Job& job) const;
+  OrderKey key_of(const Job& job, const Line& line) const;
+  Waiting entry_of(const Job& job, std::uint32_t demand, const Line& line) const;
+  Running::Outlook outlook_of(const Job& job, Time now);
   Line& line(PartitionId partition);
   void sync_partitions(const Cluster& cluster);
+
   void assess(Demand& demand) const;
   void reassess(PartitionId partition, const Cluster& cluster);
-  void enter(const Job& job, std::uint32_t demand, Line& line);
+  /// The job joins the line, in the place that is its now.
+  void line_up(const Job& job, std::uint32_t demand, Line& line);
+  void enter(const Waiting& entry, Line& line);
   bool leave(const OrderKey& key, std::uint32_t demand, Line& line);
+  void no_longer_waits(const Job& job, Line& line) const;
+  void drop_claim(JobId job, Line& line);
+  void drop_claims(Line& line);
+  void claim(const Waiting& entry, const Reservation& room, Line& line);
+  void learn_run_time(const Job& job, Duration total, PartitionId partition, Scene scene);
+
   bool try_start(const Waiting& entry, StartRule rule, Turn& turn);
   bool try_start_beside(const Waiting& entry, Turn& turn);
+  void start_claimed(Turn& turn);
   void start_heads(Turn& turn);
+  void review(PartitionId partition, Scene scene);
   void work_off(Turn& turn);
-  void evict_for(const Waiting& head, Turn& turn);
+  void make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after);
+  std::vector<Eviction> choose_evictions(Turn& turn, Merge& merge, bool greedy);
+  void make_room_known(const Turn& turn, Trial& trial) const;
+  void backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after);
   void backfill_one(const Waiting& entry, Turn& turn);
-  void backfill_all(Turn& turn);
+  void backfill_all(Turn& turn, const std::optional<OrderKey>& after);
+  void backfill_by_plan(Turn& turn);
 
   PolicySpec policy_ = named_policies().back();
+  RunTimes run_times_;
   Placer placer_;
   DemandTable demands_;
   std::vector<Line> lines_;  // by PartitionId

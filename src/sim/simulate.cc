@@ -79,7 +79,7 @@ Result<PolicyResult> run_policy(const SimulateOptions& options, const Setting& s
   config.jobs_finished_kept_max = 1;  // the recorder keeps what a report needs
   control::Controller core(config);
   World world = setting.world(policy, options.execution);
-  Recorder recorder({policy.name, setting.workload, expected_events(setting),
+  Recorder recorder({policy.name, setting.workload, setting.trace, expected_events(setting),
                      setting.trace.jobs.back().submit, options.keep_jobs});
   std::optional<Checker> checker;
   if (options.check || kAlwaysCheck) checker.emplace();

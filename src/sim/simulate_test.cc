@@ -390,17 +390,19 @@ TEST(SimulateReal, PhillyOnItsVirtualClustersAndShared) {
 }
 
 /// The averages that two other simulators agree on (Helios' own and an event-driven one), for jobs
-/// of two months on a virtual cluster of its own: strict FIFO, consolidated placement.
-TEST(SimulateReal, PhillyFifoEqualsPublishedSimulators) {
+/// of two months on a virtual cluster of its own: strictly in order, consolidated placement.
+TEST(SimulateReal, PhillyFifoAndSjfEqualPublishedSimulators) {
   SHARED_DATA_OR_SKIP(data);
   struct Known {
     std::string cluster;
     std::string nodes;
+    std::string policy;
     double jct_s;
     double wait_s;
   };
-  for (const Known& known :
-       {Known{"103959", "8x8", 24783.52, 246.21}, Known{"11cb48", "16x8", 3110.67, 240.98}}) {
+  for (const Known& known : {Known{"103959", "8x8", "fifo", 24783.52, 246.21},
+                             Known{"11cb48", "16x8", "fifo", 3110.67, 240.98},
+                             Known{"11cb48", "16x8", "sjf", 3059.07, 189.39}}) {
     std::ifstream all(data + "/philly/philly_jobs.csv");
     std::string line;
     std::getline(all, line);
@@ -410,7 +412,7 @@ TEST(SimulateReal, PhillyFifoEqualsPublishedSimulators) {
       if (in_window && line.ends_with("," + known.cluster)) text += line + "\n";
     }
     const TraceFile trace(text);
-    const auto report = simulate(options_for(trace, known.nodes, {"fifo"}));
+    const auto report = simulate(options_for(trace, known.nodes, {known.policy}));
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_NEAR(report->results[0].jct.mean_s, known.jct_s, 0.005) << known.cluster;
     EXPECT_NEAR(report->results[0].wait.mean_s, known.wait_s, 0.005) << known.cluster;

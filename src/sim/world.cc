@@ -76,7 +76,7 @@ Event World::arrival() {
   spec.tenant = inputs_.trace.users[job.user];
   spec.queue = inputs_.trace.queues[job.queue];
   spec.priority = job.priority;
-  spec.preemptible = job.preemptible;
+  spec.preemptible = job.preemptible || inputs_.execution.all_preemptible;
   spec.tasks = inputs_.workload.gangs[inputs_.workload.gang_of[index]];
   if (job.duration < kEndless) spec.expected_duration = job.duration;
   const Duration interval = checkpoint_interval(job);
@@ -290,7 +290,12 @@ Duration World::checkpoint_interval(const TraceJob& job) const {
 }
 
 Duration World::overhead(const Gang& gang) const {
-  return gang.attempt > 1 ? inputs_.execution.restart_overhead : Duration{0};
+  if (gang.attempt <= 1) return Duration{0};
+  const Duration constant = inputs_.execution.restart_overhead;
+  if (!inputs_.execution.restart_by_size) return constant;
+  const std::int32_t gpus =
+      gpu_total(inputs_.workload.gangs[inputs_.workload.gang_of[gang.job.value - 1]]).value / 1000;
+  return constant + (gpus <= 1 ? seconds(7) : gpus <= 8 ? seconds(30) : seconds(60));
 }
 
 }  // namespace gyre::sim

@@ -21,6 +21,10 @@ struct ExecutionOptions {
   Duration restart_overhead{0};  // added to the work of every attempt but the first
   /// Of jobs whose trace gives none; nullopt: none.
   std::optional<Duration> checkpoint_interval = std::nullopt;
+  /// Adds to `restart_overhead` 7 s for a job of one GPU, 30 s up to eight, 60 s above (Hu et al.,
+  /// "Helios", SC 2021).
+  bool restart_by_size = false;
+  bool all_preemptible = false;  // whatever the trace says
 };
 
 /// A cluster that exists only in time: machines that fail, jobs that take as long as their trace

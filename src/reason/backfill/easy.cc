@@ -10,6 +10,7 @@ std::optional<Reservation> reserve(const Question& question, JobId head, const D
   std::optional<Reservation> reservation;
   Trial trial(question.cluster, demand.partition);
   running.walk(question.now, question.jobs, [&](const Ending& ending) {
+    if (question.work >= question.work_max) return false;
     release_all(*question.jobs.find(ending.job), trial);
     if (question.cluster.free_gpu_milli(demand.partition) < demand.gpu_milli) return true;
     auto placement = question.placer.find(question.cluster, demand, head.value, question.work);

@@ -47,7 +47,8 @@ void DemandTable::refresh(Demand& demand, const Cluster& cluster) {
 
 void DemandTable::forget_idle() {
   for (auto entry = index_.begin(); entry != index_.end();) {
-    if (demands_[entry->second].waiting.empty()) {
+    const Demand& demand = demands_[entry->second];
+    if (demand.waiting.empty() && demand.claims == 0) {
       demands_[entry->second] = {};
       unused_.push_back(entry->second);
       entry = index_.erase(entry);

@@ -1,18 +1,15 @@
 #include "reason/preemption/victims.h"
 
-#include <algorithm>
-#include <tuple>
+#include <utility>
 
 #include "reason/placement/search.h"
 
 namespace gyre::reason {
 namespace {
 
-struct Candidate {
+struct Taken {
   const Job* job;
-  double at_risk;
-
-  auto rank() const { return std::tuple(job->spec.priority, at_risk, job->id); }
+  Rank rank;
 };
 
 bool fits_now(const Question& question, const Demand& demand) {
@@ -20,17 +17,17 @@ bool fits_now(const Question& question, const Demand& demand) {
          fits(question.cluster, demand, question.work);
 }
 
-/// Takes victims back, dearest first, where the head fits without them gone.
-std::vector<JobId> spare(const Question& question, const Demand& demand, Trial& trial,
-                         const std::vector<Candidate>& victims) {
-  std::vector<JobId> needed;
-  for (auto victim = victims.rbegin(); victim != victims.rend(); ++victim) {
-    allocate_all(*victim->job, trial);
-    if (fits_now(question, demand)) continue;
-    release_all(*victim->job, trial);
-    needed.push_back(victim->job->id);
+/// Takes victims until the demand fits. False if it never does.
+bool take_enough(const Question& question, Trial& trial, const Beneficiary& who, Victims& victims,
+                 std::vector<Taken>& taken) {
+  while (question.work < question.work_max) {
+    const Job* job = victims.take(who.bar);
+    if (job == nullptr) return false;
+    release_all(*job, trial);
+    taken.push_back({job, victims.rank()});
+    if (fits_now(question, who.demand)) return true;
   }
-  return needed;
+  return false;
 }
 
 }  // namespace
@@ -42,27 +39,47 @@ double work_at_risk(const Job& job, Time now) {
   return static_cast<double>(gpu_total(job.spec.tasks).value) * static_cast<double>(unsaved.ns);
 }
 
-std::vector<JobId> choose_victims(const Question& question, const Job& head, const Demand& demand,
-                                  const Running& running) {
-  if (!running.has_evictable(head.spec.priority)) return {};
-  Trial trial(question.cluster, demand.partition);
-  for (const auto& [end, id] : running.leaving()) release_all(*question.jobs.find(id), trial);
-  if (!running.leaving().empty() && fits_now(question, demand)) return {};
-  std::vector<Candidate> candidates;
-  for (const JobId id : running.evictable()) {
-    const Job& job = *question.jobs.find(id);
-    if (job.spec.priority >= head.spec.priority) continue;
-    candidates.push_back({&job, work_at_risk(job, question.now)});
+const Job* Victims::take(Rank bar) {
+  if (ready_.empty()) refill();
+  if (ready_.empty()) return nullptr;
+  const auto [negated, at_risk, id] = *ready_.begin();
+  if (-negated <= bar) return nullptr;
+  rank_ = -negated;
+  ready_.erase(ready_.begin());
+  return jobs_.find(id);
+}
+
+void Victims::refill() {
+  if (next_ == end_) return;
+  const Rank rank = next_->first;
+  for (; next_ != end_ && next_->first == rank; ++next_) put_back(*jobs_.find(next_->second), rank);
+}
+
+std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
+                              Victims& victims) {
+  std::vector<Taken> taken;
+  const bool enough = take_enough(question, trial, who, victims, taken);
+  Room room;
+  // Gives back, dearest first, what is not needed. The last one taken is.
+  for (std::size_t i = taken.size(); i-- > 0;) {
+    const Job& job = *taken[i].job;
+    bool needed = enough && i + 1 == taken.size();
+    if (!needed) {
+      allocate_all(job, trial);
+      needed = enough && !fits_now(question, who.demand);
+      if (needed) release_all(job, trial);
+    }
+    if (needed) {
+      room.victims.push_back(job.id);
+    } else {
+      victims.put_back(job, taken[i].rank);
+    }
   }
-  std::sort(candidates.begin(), candidates.end(),
-            [](const Candidate& a, const Candidate& b) { return a.rank() < b.rank(); });
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    release_all(*candidates[i].job, trial);
-    if (!fits_now(question, demand)) continue;
-    candidates.resize(i + 1);
-    return spare(question, demand, trial, candidates);
-  }
-  return {};
+  if (!enough) return std::nullopt;
+  room.placement =
+      *question.placer.find(question.cluster, who.demand, who.job.value, question.work);
+  for (const TaskPlacement& task : room.placement) trial.allocate(task.node, task.allocation);
+  return room;
 }
 
 }  // namespace gyre::reason

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <set>
+#include <tuple>
 #include <vector>
 
 #include "reason/question.h"
@@ -11,11 +14,53 @@ namespace gyre::reason {
 /// checkpoint, in milli-GPU-nanoseconds; without checkpoints, since its start.
 double work_at_risk(const Job& job, Time now);
 
-/// Running preemptible jobs of lower priority than `head` whose end would let it start: lowest
-/// priority first, then least work at risk, and none that could be spared. Empty if jobs that are
-/// already being stopped make enough room, or if no set would. O(n log n + n * search) for n
-/// evictable jobs.
-std::vector<JobId> choose_victims(const Question& question, const Job& head, const Demand& demand,
-                                  const Running& running);
+/// The running jobs that may be stopped for others, the one with the worst rank first, of equal
+/// ones that with the least work at risk. For one pass over a line: what is taken stays taken.
+class Victims {
+ public:
+  Victims(const Running& running, const JobTable& jobs, Time now)
+      : jobs_(jobs),
+        now_(now),
+        next_(running.evictable().rbegin()),
+        end_(running.evictable().rend()) {}
+
+  /// The next one whose rank is beyond `bar`; nullptr if there is none.
+  const Job* take(Rank bar);
+  void put_back(const Job& job, Rank rank) {
+    ready_.insert({-rank, work_at_risk(job, now_), job.id});
+  }
+  /// Of the last one taken.
+  Rank rank() const { return rank_; }
+
+ private:
+  void refill();
+
+  using Next = std::set<std::pair<Rank, JobId>>::const_reverse_iterator;
+  const JobTable& jobs_;
+  Time now_;
+  Next next_;
+  Next end_;
+  std::set<std::tuple<Rank, double, JobId>> ready_;  // by negated rank
+  Rank rank_ = 0;
+};
+
+struct Room {
+  std::vector<JobId> victims;
+  std::vector<TaskPlacement> placement;
+};
+
+/// Who is to have room, and from whom: running jobs that stand beyond `bar`.
+struct Beneficiary {
+  JobId job;
+  const Demand& demand;
+  Rank bar = 0;
+};
+
+/// Running jobs beyond the bar whose end would let the beneficiary start, none that could be
+/// spared, and where it would start then. They are gone in `trial` afterwards, and the placement is
+/// taken. Not so if nullopt: no set of them makes enough room, or the work was spent before one was
+/// found. O(n * search) for n jobs that are tried.
+std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
+                              Victims& victims);
 
 }  // namespace gyre::reason

@@ -13,7 +13,7 @@ namespace gyre::reason {
 
 /// Place in a line: lower is earlier. Total, since job ids are unique.
 struct OrderKey {
-  std::int32_t rank = 0;
+  std::int64_t rank = 0;
   JobId job;
 
   auto operator<=>(const OrderKey&) const = default;

@@ -49,9 +49,10 @@ std::string result(const PolicyResult& r, bool with_measured) {
     json += measured("peak_rss_mib", r.peak_rss_mib);
   }
   return json + fmt::format(R"(,"failed":{},"waiting_at_end":{},"placed_at_end":{},)"
-                            R"("node_failures":{},"fragmented_gpus":{{"mean":{}}}}})",
+                            R"("node_failures":{},"fragmented_gpus":{{"mean":{}}},)"
+                            R"("bounded_slowdown":{{"mean":{}}}}})",
                             r.failed, r.waiting_at_end, r.placed_at_end, r.node_failures,
-                            number(r.fragmented_gpus_mean));
+                            number(r.fragmented_gpus_mean), number(r.bounded_slowdown_mean));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kSamples = 500;  // of a run, about
 constexpr std::uint64_t kSamplesMax = 2000;
+constexpr double kSlowdownBound = 10;  // seconds
 
 /// Divided, not multiplied by 1e-9: whole seconds stay whole.
 double to_seconds(Duration span) { return static_cast<double>(span.ns) / 1e9; }
@@ -169,6 +170,18 @@ void Recorder::count_ends(PolicyResult& result) const {
   }
 }
 
+double Recorder::bounded_slowdown() const {
+  double sum = 0;
+  std::uint64_t count = 0;
+  for (const JobOutcome& job : outcomes_) {
+    if (job.state != JobState::Succeeded) continue;
+    const double work = std::max(to_seconds(inputs_.trace.jobs[job.job].duration), kSlowdownBound);
+    sum += std::max(1.0, to_seconds(*job.ended_at - job.submitted_at) / work);
+    ++count;
+  }
+  return count == 0 ? 0 : sum / static_cast<double>(count);
+}
+
 PolicyResult Recorder::result() {
   PolicyResult result;
   result.policy = inputs_.policy;
@@ -183,6 +196,7 @@ PolicyResult Recorder::result() {
     if (job.started_at) waits.push_back(*job.started_at - job.submitted_at);
     if (job.state == JobState::Succeeded) completions.push_back(*job.ended_at - job.submitted_at);
   }
+  result.bounded_slowdown_mean = bounded_slowdown();
   result.wait = spread_of(waits);
   result.jct = spread_of(completions);
   const auto capacity = static_cast<double>(capacity_milli_);

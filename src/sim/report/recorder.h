@@ -23,6 +23,7 @@ class Recorder final : public control::Observer {
   struct Inputs {
     std::string policy;
     const Workload& workload;           // outlives the recorder
+    const Trace& trace;                 // the same
     std::uint64_t events_expected = 0;  // with the next, sets how often the cluster is sampled
     Time last_arrival;
     bool keep_jobs = false;
@@ -59,6 +60,7 @@ class Recorder final : public control::Observer {
   void end_task(JobId job, std::int32_t attempt, std::int32_t rank);
   void lose_node(NodeId node, const Cluster& cluster);
   void count_ends(PolicyResult& result) const;
+  double bounded_slowdown() const;
   void sample(const Cluster& cluster);
   bool sample_is_due() const;
   SeriesPoint point() const;

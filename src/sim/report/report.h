@@ -54,7 +54,10 @@ struct PolicyResult {
   double makespan_s = 0;            // first arrival to last end
   Spread wait;                      // submission to first start, of jobs that started
   Spread jct;                       // submission to end, of jobs that finished
-  double gpu_allocation_mean = 0;   // 0..1 of all GPUs; time-weighted over the makespan
+  /// Mean over jobs that finished of JCT over work, neither taken as less than 10 s (Feitelson
+  /// 2001).
+  double bounded_slowdown_mean = 0;
+  double gpu_allocation_mean = 0;  // 0..1 of all GPUs; time-weighted over the makespan
   double gpu_allocation_peak = 0;
   double fragmentation_mean = 0;    // 0..1 of the free GPUs (FGD's fragmentation ratio)
   double fragmented_gpus_mean = 0;  // the same as an amount, over the makespan

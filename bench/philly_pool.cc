@@ -1,0 +1,96 @@
+// Philly's jobs on one pooled cluster of too few nodes: average completion time and bounded
+// slowdown of each queueing policy. The setting is that of docs/benchmarks.md, "Queueing".
+//
+//   bench_philly_pool PHILLY_JOBS.csv [NODES[,NODES...] [FROM TO [POLICY,...]]]
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "sim/simulate.h"
+
+namespace gyre {
+namespace {
+
+double cpu_s() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto sum = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  return sum(usage.ru_utime) + sum(usage.ru_stime);
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts{""};
+  for (const char c : text) {
+    if (c == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+/// The rows of [from, to), in a file of their own.
+std::string cut(const std::string& path, const std::string& from, const std::string& to) {
+  const std::string out = "/tmp/bench_philly_pool.csv";
+  std::ifstream in(path);
+  std::ofstream cut(out);
+  std::string line;
+  std::getline(in, line);
+  cut << line << '\n';
+  while (std::getline(in, line)) {
+    if (line >= from && line < to) cut << line << '\n';
+  }
+  return out;
+}
+
+void print(const sim::PolicyResult& result, double seconds) {
+  fmt::print("{:<12} {:>10.0f} {:>10.0f} {:>9.2f} {:>8} {:>12.0f}\n", result.policy,
+             result.jct.mean_s, result.jct.p99_s, result.bounded_slowdown_mean, result.preemptions,
+             static_cast<double>(result.jobs) / seconds);
+}
+
+int run(int argc, char** argv) {
+  if (argc < 2) {
+    fmt::print(stderr, "usage: {} PHILLY_JOBS.csv [NODES,... [FROM TO [POLICY,...]]]\n", argv[0]);
+    return 2;
+  }
+  const std::string from = argc > 4 ? argv[3] : "2017-10-01";
+  const std::string to = argc > 4 ? argv[4] : "2017-12-01";
+  const std::string names = argc > 5 ? argv[5] : "fifo,easy,sjf,sjf-easy,srtf,qssf,tiresias,gyre";
+  const std::string trace = cut(argv[1], from, to);
+  for (const std::string& nodes : split(argc > 2 ? argv[2] : "21,19,17")) {
+    fmt::print("\n{} nodes of 8 GPUs, jobs of {} to {}\n", nodes, from, to);
+    fmt::print("{:<12} {:>10} {:>10} {:>9} {:>8} {:>12}\n", "policy", "avg JCT s", "p99 JCT s",
+               "slowdown", "preempt", "jobs/CPU s");
+    for (const std::string& name : split(names)) {
+      sim::SimulateOptions options;
+      options.trace_path = trace;
+      options.nodes = nodes + "x8";
+      options.policies = {*policy_by_name(name)};
+      options.execution.checkpoint_interval = seconds(600);
+      options.execution.restart_by_size = true;
+      options.execution.all_preemptible = true;
+      const double began = cpu_s();
+      const auto report = sim::simulate(options);
+      if (!report) {
+        fmt::print(stderr, "{}\n", report.error().message);
+        return 1;
+      }
+      print(report->results.front(), cpu_s() - began);
+      std::fflush(stdout);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace gyre
+
+int main(int argc, char** argv) { return gyre::run(argc, argv); }

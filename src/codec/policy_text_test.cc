@@ -1,0 +1,74 @@
+#include "codec/policy_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gyre::codec {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(PolicyText, SaysWhatDiffersFromItsBase) {
+  const auto policy = read_policy(
+      "name: patient\nversion: 1\nrun_min: 10m\nbase: gyre\nstarve_after: 2d\n"
+      "gain_min_percent: 300\nplacement: lookahead\n");
+  ASSERT_TRUE(policy) << policy.error().message;
+  PolicySpec expected = *policy_by_name("gyre");
+  expected.name = "patient";
+  expected.run_min = seconds(600);
+  expected.starve_after = seconds(2 * 86'400);
+  expected.gain_min_percent = 300;
+  expected.placement = PolicySpec::Placement::Lookahead;
+  EXPECT_EQ(*policy, expected);
+}
+
+TEST(PolicyText, WithoutABaseTheDefaultsHold) {
+  const auto policy = read_policy("{\"version\": 1, \"name\": \"mine\", \"backfill\": \"easy\"}");
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_EQ(policy->order, PolicySpec::Order::Fifo);
+  EXPECT_EQ(policy->backfill, PolicySpec::Backfill::Easy);
+}
+
+TEST(PolicyText, EveryMistakeIsNamedWithItsPlace) {
+  const struct {
+    const char* text;
+    const char* message;
+  } cases[] = {
+      {"", "expected a map"},
+      {"- a", "expected a map"},
+      {"name: x", "'version' is missing"},
+      {"version: 1", "'name' is missing"},
+      {"version: 2\nname: x", "line 1, column 10: version: this Gyre reads version 1"},
+      {"version: 1\nname: x\nordr: fifo", "did you mean 'order'?"},
+      {"version: 1\nname: x\norder: lifo", "line 3, column 8: order: expected one of fifo"},
+      {"version: 1\nname: x\nbase: gyr", "did you mean 'gyre'?"},
+      {"version: 1\nname: ''", "name: expected letters"},
+      {"version: 1\nname: x\npreemption: maybe", "preemption: expected true or false"},
+      {"version: 1\nname: x\nrun_min: 5", "run_min"},
+      {"version: 1\nname: x\nrun_min: -5s", "run_min"},
+      {"version: 1\nname: x\nbase: gyre\ngain_min_percent: .nan", "expected a whole number"},
+      {"version: 1\nname: x\nbase: gyre\ngain_min_percent: 1e400", "expected a whole number"},
+      {"version: 1\nname: x\nbase: gyre\ngain_min_percent: 99", "gain_min_percent"},
+      {"version: 1\nname: x\nbase: gyre\npreemptions_max: -1", "preemptions_max"},
+      {"version: 1\nname: x\nbase: tiresias\nlevel_gpu_seconds: 0", "level_gpu_seconds"},
+      {"version: 1\nname: x\norder: gyre", "needs 'durations: learned'"},
+      {"version: 1\nname: x\nbase: gyre\nbackfill: easy", "plans with declared run times"},
+      {"version: 1\nname: x\npreemption: true", "never preempts"},
+      {"version: 1\nname: x\nbackfill: greedy", "starve"},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto policy = read_policy(text);
+    ASSERT_FALSE(policy) << text;
+    EXPECT_THAT(policy.error().message, HasSubstr(message)) << text;
+  }
+}
+
+TEST(PolicyText, EveryNamedPolicyIsValid) {
+  for (const PolicySpec& policy : named_policies()) {
+    EXPECT_TRUE(validate(policy)) << policy.name << ": " << validate(policy).error().message;
+    EXPECT_TRUE(read_policy("version: 1\nname: copy\nbase: " + policy.name)) << policy.name;
+  }
+}
+
+}  // namespace
+}  // namespace gyre::codec

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "domain/reservation.h"
+#include "reason/question.h"
+#include "reason/running.h"
+
+namespace gyre::reason {
+
+/// A plan of when and where waiting jobs start if all run as long as expected, made in line order,
+/// so that none delays one before it (conservative backfill: Mu'alem and Feitelson, TPDS 2001).
+/// Made anew when anything changes, which compresses it. For one partition, for one moment.
+class Schedule {
+ public:
+  Schedule(const Question& question, PartitionId partition, const Running& running);
+
+  /// Plans one more job at the earliest time that delays none of those planned before. nullopt if
+  /// there is no such time, or the work is spent. O(endings * (planned + search)).
+  std::optional<Reservation> plan(JobId job, const Demand& demand, Duration expected);
+  /// The job planned last has started: the cluster holds its room now.
+  void started();
+
+ private:
+  struct Planned {
+    Reservation room;
+    Time end;
+    bool started = false;  // the cluster holds it; it gives it back at its end
+  };
+
+  std::optional<Reservation> plan_at(Time at, JobId job, const Demand& demand, Duration expected);
+
+  Question question_;
+  PartitionId partition_;
+  std::vector<Ending> endings_;  // of what runs, ascending
+  std::vector<Planned> planned_;
+};
+
+}  // namespace gyre::reason

@@ -1,0 +1,348 @@
+// One cycle over the lines: what starts, what is stopped for it, what may overtake.
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <utility>
+
+#include "reason/backfill/conservative.h"
+#include "reason/backfill/easy.h"
+#include "reason/preemption/victims.h"
+#include "reason/queueing/merge.h"
+#include "reason/scheduler.h"
+
+namespace gyre::reason {
+namespace {
+
+/// True if exactly this is free now.
+bool is_free(const Cluster& cluster, const TaskPlacement& task) {
+  const Node& node = cluster.node(task.node);
+  const Allocation& part = task.allocation;
+  if (!node.open() || node.free.cpu < part.cpu || node.free.memory < part.memory) return false;
+  for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
+    const auto device = static_cast<std::size_t>(std::countr_zero(bits));
+    if (node.free.gpu[device] < part.gpu_milli.value) return false;
+  }
+  return true;
+}
+
+/// Takes away what is kept for claims while it lives.
+class Held {
+ public:
+  Held(Cluster& cluster, PartitionId partition, const Line& line) {
+    if (line.claims.empty()) return;
+    trial_.emplace(cluster, partition);
+    for (const auto& [job, claim] : line.claims) hold(*trial_, cluster, claim.room);
+  }
+
+ private:
+  std::optional<Trial> trial_;
+};
+
+/// Jobs that a plan looks ahead; those behind them wait until it comes to them.
+constexpr int kPlannedMax = 64;
+
+}  // namespace
+
+void Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
+  std::int64_t work = 0;
+  for (std::uint32_t i = 0; i < lines_.size(); ++i) {
+    review({i}, scene);
+    Line& line = lines_[i];
+    if (line.stale == Stale::Nothing && !line.unfinished) continue;
+    Turn turn{{i}, line, scene, actions, work, work_max};
+    // What changed while a pass is unfinished is for the next pass.
+    const bool goes_on = line.unfinished.has_value();
+    const bool changed = goes_on && line.stale != Stale::Nothing;
+    work_off(turn);
+    line.stale = changed ? Stale::Everything : Stale::Nothing;
+  }
+}
+
+bool Scheduler::has_leftover() const {
+  return std::any_of(lines_.begin(), lines_.end(), [](const Line& line) {
+    return line.unfinished || line.stale != Stale::Nothing;
+  });
+}
+
+/// Brings the standings of running jobs up to date, if anybody waits for them to change, and puts
+/// those first that have waited too long.
+void Scheduler::review(PartitionId partition, Scene scene) {
+  Line& target = line(partition);
+  while (!target.patience.empty() && target.patience.begin()->first <= scene.now) {
+    const Job& job = *scene.jobs.find(target.patience.begin()->second);
+    const std::uint32_t index = demands_.intern(partition, job.spec.tasks, scene.cluster);
+    drop_claim(job.id, target);
+    leave(key_of(job, target), index, target);
+    target.starving.insert(job.id);
+    enter(entry_of(job, index, target), target);
+    target.stale = Stale::Everything;
+  }
+  if (target.waiting.empty()) return;
+  while (true) {
+    const auto [at, id] = target.running.next_review();
+    if (at > scene.now) return;
+    const Job& job = *scene.jobs.find(id);
+    target.running.update(job, outlook_of(job, scene.now));
+    target.stale = Stale::Everything;
+  }
+}
+
+bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
+  const Waiting entry = waiting;  // the original goes away
+  Cluster& cluster = turn.scene.cluster;
+  auto placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
+  if (!placement) return false;
+  for (const TaskPlacement& task : *placement) cluster.allocate(task.node, task.allocation);
+  leave(entry.key, entry.demand, turn.line);
+  turn.actions.start(entry.key.job, std::move(*placement), rule);
+  return true;
+}
+
+bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
+  const Waiting entry = waiting;
+  Cluster& cluster = turn.scene.cluster;
+  std::optional<std::vector<TaskPlacement>> placement;
+  {
+    Trial trial(cluster, turn.partition);
+    hold(trial, cluster, *turn.line.reservation);
+    placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
+  }
+  if (!placement) return false;
+  for (const TaskPlacement& task : *placement) cluster.allocate(task.node, task.allocation);
+  run_past(*turn.line.reservation, *placement);
+  leave(entry.key, entry.demand, turn.line);
+  turn.actions.start(entry.key.job, std::move(*placement), StartRule::Backfill);
+  return true;
+}
+
+/// Starts the jobs whose victims are gone. One that cannot have its room after all is in line
+/// again.
+void Scheduler::start_claimed(Turn& turn) {
+  Line& line = turn.line;
+  Cluster& cluster = turn.scene.cluster;
+  while (!line.claims_ready.empty()) {
+    const JobId job = *line.claims_ready.begin();
+    std::vector<TaskPlacement> placement = line.claims.at(job).room.placement;
+    drop_claim(job, line);
+    if (!std::all_of(placement.begin(), placement.end(),
+                     [&](const TaskPlacement& task) { return is_free(cluster, task); })) {
+      continue;
+    }
+    for (const TaskPlacement& task : placement) cluster.allocate(task.node, task.allocation);
+    const Job& starting = *turn.scene.jobs.find(job);
+    leave(key_of(starting, line), demands_.intern(turn.partition, starting.spec.tasks, cluster),
+          line);
+    turn.actions.start(job, std::move(placement), StartRule::HeadOfLine);
+  }
+}
+
+void Scheduler::start_heads(Turn& turn) {
+  const Held held(turn.scene.cluster, turn.partition, turn.line);
+  while (!turn.line.waiting.empty() && !turn.spent()) {
+    const Waiting& head = turn.line.waiting.first();
+    Demand& demand = demands_.at(head.demand);
+    const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
+    if (demand.failed_at == growth) return;
+    if (try_start(head, StartRule::HeadOfLine, turn)) {
+      turn.line.reservation.reset();
+      turn.line.stale = Stale::Everything;
+    } else {
+      demand.failed_at = growth;
+      return;
+    }
+  }
+}
+
+void Scheduler::work_off(Turn& turn) {
+  Line& line = turn.line;
+  const bool goes_on = line.unfinished.has_value();
+  const Unfinished from = std::exchange(line.unfinished, std::nullopt).value_or(Unfinished{});
+  start_claimed(turn);
+  start_heads(turn);
+  if (line.waiting.empty()) return line.reservation.reset();
+  if (turn.spent()) {
+    line.unfinished = from;
+    return;
+  }
+  const bool one_arrival =
+      !goes_on && line.stale == Stale::OneArrival && line.arrival->key != line.waiting.first().key;
+  if (policy_.preemption && !from.way_made) {
+    make_way(turn, one_arrival ? &*line.arrival : nullptr, from.after);
+    if (line.unfinished) return;
+  }
+  if (line.waiting.empty()) return line.reservation.reset();
+  if (policy_.backfill == PolicySpec::Backfill::None) return;
+  const Held held(turn.scene.cluster, turn.partition, line);
+  backfill(turn, one_arrival, from.way_made ? from.after : std::nullopt);
+}
+
+void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after) {
+  Line& line = turn.line;
+  if (policy_.backfill == PolicySpec::Backfill::Greedy) {
+    if (!one_arrival) return backfill_all(turn, after);
+    if (!line.claims.contains(line.arrival->key.job)) backfill_one(*line.arrival, turn);
+    return;
+  }
+  if (policy_.backfill == PolicySpec::Backfill::Conservative) return backfill_by_plan(turn);
+  const Waiting head = line.waiting.first();
+  const bool same_head = line.reservation && line.reservation->job == head.key.job;
+  const bool keep = same_head && turn.scene.now < line.reservation->at && !line.reservation_stale;
+  if (!keep) {
+    line.reservation =
+        reserve(turn.question(placer_), head.key.job, demands_.at(head.demand), line.running);
+    line.reservation_stale = false;
+  }
+  if (!line.reservation) return;
+  if (keep && one_arrival) {
+    backfill_one(*line.arrival, turn);
+  } else {
+    backfill_all(turn, after);
+  }
+}
+
+/// What a pass decides for one job, carried out once the cluster is as it was.
+struct Scheduler::Eviction {
+  Waiting entry;
+  Room room;
+  Reservation claim;
+};
+
+/// Evicts jobs for those in line that stand before them, first come first. Where nothing may
+/// overtake, ends at the first job that gets no room.
+void Scheduler::make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after) {
+  const bool greedy = policy_.backfill == PolicySpec::Backfill::Greedy;
+  if (only != nullptr && !greedy) return;
+  Line& line = turn.line;
+  const Rank first = only != nullptr ? only->key.rank : line.waiting.first().key.rank;
+  const Rank bar = order_of(policy_.order).bar(first, 0, view(turn.scene.now));
+  if (!line.running.has_evictable(bar)) return;
+  const auto all = [](const Demand&) { return true; };
+  Merge merge =
+      only != nullptr ? Merge(demands_, *only) : Merge(demands_, line.demands, after, all);
+  const std::vector<Eviction> evictions = choose_evictions(turn, merge, greedy);
+  for (const Eviction& eviction : evictions) {
+    const JobId job = eviction.entry.key.job;
+    for (const JobId victim : eviction.room.victims) turn.actions.evict(victim, job);
+    claim(eviction.entry, eviction.claim, line);
+  }
+}
+
+std::vector<Scheduler::Eviction> Scheduler::choose_evictions(Turn& turn, Merge& merge,
+                                                             bool greedy) {
+  const Order& order = order_of(policy_.order);
+  const OrderView view_now = view(turn.scene.now);
+  Line& line = turn.line;
+  Cluster& cluster = turn.scene.cluster;
+  Trial trial(cluster, turn.partition);
+  make_room_known(turn, trial);
+  Victims victims(line.running, turn.scene.jobs, turn.scene.now);
+  std::vector<Eviction> evictions;
+  std::optional<OrderKey> last;
+  while (!merge.done() && !turn.spent()) {
+    const Waiting entry = merge.top();
+    const Demand& demand = demands_.at(entry.demand);
+    if (!line.running.has_evictable(order.bar(entry.key.rank, 0, view_now))) return evictions;
+    last = entry.key;
+    if (auto placement = placer_.find(cluster, demand, entry.key.job.value, turn.work)) {
+      // Room is there, or will be; it is not for those behind.
+      for (const TaskPlacement& task : *placement) trial.allocate(task.node, task.allocation);
+      merge.advance();
+      continue;
+    }
+    const Rank bar = order.bar(entry.key.rank, demand.gpu_milli, view_now);
+    auto room = make_room(turn.question(placer_), trial, {entry.key.job, demand, bar}, victims);
+    if (!room && !greedy) return evictions;
+    if (!room) {
+      merge.drop();
+      continue;
+    }
+    Reservation claim{entry.key.job, turn.scene.now, room->placement, {}, true};
+    for (const JobId victim : room->victims) {
+      const Duration grace = turn.scene.jobs.find(victim)->spec.checkpoint.grace;
+      claim.at = std::max(claim.at, saturating_add(turn.scene.now, grace));
+    }
+    for (const TaskPlacement& task : room->placement) {
+      const Capacity& left = cluster.node(task.node).free;
+      claim.free_then.push_back(
+          {left.cpu + task.allocation.cpu, left.memory + task.allocation.memory});
+    }
+    evictions.push_back({entry, std::move(*room), std::move(claim)});
+    merge.advance();
+  }
+  if (!merge.done()) line.unfinished = Unfinished{false, last};
+  return evictions;
+}
+
+/// What is being stopped is gone, and what is claimed is taken.
+void Scheduler::make_room_known(const Turn& turn, Trial& trial) const {
+  for (const auto& [end, id] : turn.line.running.leaving()) {
+    release_all(*turn.scene.jobs.find(id), trial);
+  }
+  for (const auto& [job, claim] : turn.line.claims) {
+    for (const TaskPlacement& task : claim.room.placement) {
+      if (is_free(turn.scene.cluster, task)) trial.allocate(task.node, task.allocation);
+    }
+  }
+}
+
+void Scheduler::backfill_one(const Waiting& entry, Turn& turn) {
+  Demand& demand = demands_.at(entry.demand);
+  const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
+  if (demand.failed_at == growth) return;
+  const auto& reservation = turn.line.reservation;
+  if (reservation && entry.expected > reservation->at - turn.scene.now) {
+    try_start_beside(entry, turn);
+  } else if (!try_start(entry, StartRule::Backfill, turn)) {
+    demand.failed_at = growth;
+  }
+}
+
+void Scheduler::backfill_all(Turn& turn, const std::optional<OrderKey>& after) {
+  const auto& reservation = turn.line.reservation;
+  const std::optional<JobId> head = reservation ? std::optional(reservation->job) : std::nullopt;
+  const Duration slack = reservation ? reservation->at - turn.scene.now : Duration::max();
+  const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
+  std::optional<OrderKey> last = after;
+  Merge merge(demands_, turn.line.demands, after,
+              [growth](const Demand& demand) { return demand.failed_at != growth; });
+  while (!merge.done() && !turn.spent()) {
+    const Waiting entry = merge.top();
+    last = entry.key;
+    if (entry.key.job == head) {
+      merge.advance();
+    } else if (entry.expected > slack) {
+      if (!try_start_beside(entry, turn)) merge.limit(slack);
+      merge.advance();
+    } else if (try_start(entry, StartRule::Backfill, turn)) {
+      merge.advance();
+    } else {
+      demands_.at(entry.demand).failed_at = growth;
+      merge.drop();
+    }
+  }
+  if (!merge.done()) turn.line.unfinished = Unfinished{true, last};
+}
+
+void Scheduler::backfill_by_plan(Turn& turn) {
+  Line& line = turn.line;
+  line.reservation.reset();
+  Schedule schedule(turn.question(placer_), turn.partition, line.running);
+  Merge merge(demands_, line.demands, std::nullopt, [](const Demand&) { return true; });
+  for (int i = 0; i < kPlannedMax && !merge.done() && !turn.spent(); ++i, merge.advance()) {
+    const Waiting entry = merge.top();
+    auto room = schedule.plan(entry.key.job, demands_.at(entry.demand), entry.expected);
+    if (!room) continue;
+    if (room->at > turn.scene.now) {
+      if (!line.reservation) line.reservation = std::move(*room);
+      continue;
+    }
+    for (const TaskPlacement& task : room->placement) {
+      turn.scene.cluster.allocate(task.node, task.allocation);
+    }
+    schedule.started();
+    leave(entry.key, entry.demand, line);
+    turn.actions.start(entry.key.job, std::move(room->placement), StartRule::Backfill);
+  }
+}
+
+}  // namespace gyre::reason

@@ -1,0 +1,37 @@
+#include "reason/queueing/gyre.h"
+
+#include <algorithm>
+
+namespace gyre::reason {
+namespace {
+
+/// GPU seconds, with a floor for jobs without GPUs.
+double gpu_seconds(double seconds, std::int64_t gpu_milli) {
+  return seconds * static_cast<double>(std::max<std::int64_t>(gpu_milli, 100)) / 1000;
+}
+
+Rank rank_at(const Job& job, Duration age, const OrderView& view) {
+  const double seconds = view.run_times.belief(job, age).gittins_s;
+  return log_step(gpu_seconds(seconds, gpu_total(job.spec.tasks).value));
+}
+
+}  // namespace
+
+Rank Gyre::rank(const Job& job, const OrderView& view) const {
+  return rank_at(job, job.kept, view);
+}
+
+Standing Gyre::standing(const Job& job, const OrderView& view) const {
+  const Duration age = progress(job, view.now);
+  const Duration change = RunTimes::next_change(age);
+  const Time until = change == Duration::max() ? Time::max() : view.now + (change - age);
+  return {rank_at(job, age, view), until};
+}
+
+Rank Gyre::bar(Rank rank, std::int64_t gpu_milli, const OrderView& view) const {
+  const double cost = gpu_seconds(view.policy.restart_cost.seconds(), gpu_milli);
+  const double worth = log_step_begin(rank) + cost;
+  return std::max(rank, log_step(worth * view.policy.gain_min_percent / 100));
+}
+
+}  // namespace gyre::reason

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+
+#include "domain/job.h"
+#include "domain/policy.h"
+#include "reason/queueing/run_times.h"
+
+namespace gyre::reason {
+
+/// A job's place, in line or among those that run: lower is earlier.
+using Rank = std::int64_t;
+
+/// What an order may look at beside the job.
+struct OrderView {
+  const PolicySpec& policy;
+  const RunTimes& run_times;
+  Time now;
+};
+
+/// How a running job stands against waiting ones, until when.
+struct Standing {
+  Rank rank = 0;
+  Time until = Time::max();
+};
+
+/// Which job is next: the seam of a policy's order. One file pair per order; stateless, shared.
+/// Equal ranks go by submission.
+class Order {
+ public:
+  virtual ~Order() = default;
+
+  /// Of a waiting job. Changes only when a belief about its batch does.
+  virtual Rank rank(const Job& job, const OrderView& view) const = 0;
+
+  /// Of a running job. Where running jobs are not preempted by this order it does not matter.
+  virtual Standing standing(const Job& job, const OrderView& view) const {
+    return {rank(job, view), Time::max()};
+  }
+
+  /// Running jobs that stand beyond this may be stopped for a waiting one of `rank` with
+  /// `gpu_milli`. Grows with the rank.
+  virtual Rank bar(Rank rank, std::int64_t /*gpu_milli*/, const OrderView& /*view*/) const {
+    return rank;
+  }
+};
+
+const Order& order_of(PolicySpec::Order order);
+
+/// Run time so far, of the attempt that goes on included.
+inline Duration attained(const Job& job, Time now) {
+  return job.ran + (is_placed(job.state) ? now - job.attempt_started_at : Duration{0});
+}
+/// The part of it that a stop now would not lose. Requires: the job checkpoints when it is asked
+/// to.
+inline Duration progress(const Job& job, Time now) {
+  return job.kept + (is_placed(job.state) ? now - job.attempt_started_at : Duration{0});
+}
+
+}  // namespace gyre::reason

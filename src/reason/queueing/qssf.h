@@ -1,0 +1,14 @@
+#pragma once
+
+#include "reason/queueing/order.h"
+
+namespace gyre::reason {
+
+/// Quasi-shortest service first (Hu et al., "Helios", SC 2021): least predicted GPU time first, by
+/// the median that past runs taught. Never preempts.
+class Qssf final : public Order {
+ public:
+  Rank rank(const Job& job, const OrderView& view) const override;
+};
+
+}  // namespace gyre::reason

@@ -1,0 +1,21 @@
+#include "reason/queueing/srtf.h"
+
+#include <algorithm>
+
+namespace gyre::reason {
+
+Rank Srtf::rank(const Job& job, const OrderView& /*view*/) const {
+  if (!job.spec.expected_duration) return Duration::max().ns;
+  return std::max<Rank>(0, (*job.spec.expected_duration - job.kept).ns);
+}
+
+/// While a job runs, what remains shrinks as the clock goes on: its end stands still.
+Standing Srtf::standing(const Job& job, const OrderView& view) const {
+  return {saturating_add(job.attempt_started_at, Duration{rank(job, view)}).ns, Time::max()};
+}
+
+Rank Srtf::bar(Rank rank, std::int64_t /*gpu_milli*/, const OrderView& view) const {
+  return saturating_add(view.now + view.policy.restart_cost, Duration{rank}).ns;
+}
+
+}  // namespace gyre::reason
