@@ -226,14 +226,14 @@ TEST_P(ControllerProperty, ASmallBudgetPutsDecisionsOffButLosesNone) {
   }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Policies, ControllerProperty, ::testing::ValuesIn(policies()),
-                         [](const auto& info) {
-                           std::string name = info.param.name;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char c) { return c == '-' || c == '+'; }, '_');
-                           return name;
-                         });
+std::string name_of(const ::testing::TestParamInfo<PolicySpec>& policy) {
+  std::string name = policy.param.name;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == '+'; }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, ControllerProperty, ::testing::ValuesIn(policies()), name_of);
 
 }  // namespace
 }  // namespace gyre::control

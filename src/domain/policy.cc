@@ -34,7 +34,7 @@ const std::vector<PolicySpec>& named_policies() {
        .run_min = seconds(60),
        .preemptions_max = 100,
        .restart_cost = seconds(30),
-       .gain_min_percent = 150},
+       .gain_min_percent = 200},
       {.name = "preemptive",
        .order = Order::Priority,
        .backfill = Backfill::Easy,

@@ -70,6 +70,7 @@ void Scheduler::review(PartitionId partition, Scene scene) {
   Line& target = line(partition);
   while (!target.patience.empty() && target.patience.begin()->first <= scene.now) {
     const Job& job = *scene.jobs.find(target.patience.begin()->second);
+    target.patience.erase(target.patience.begin());
     const std::uint32_t index = demands_.intern(partition, job.spec.tasks, scene.cluster);
     drop_claim(job.id, target);
     leave(key_of(job, target), index, target);
@@ -179,6 +180,8 @@ void Scheduler::work_off(Turn& turn) {
 void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after) {
   Line& line = turn.line;
   if (policy_.backfill == PolicySpec::Backfill::Greedy) {
+    // Nobody passes a job that has waited too long.
+    if (line.waiting.first().key.rank == kStarving) return;
     if (!one_arrival) return backfill_all(turn, after);
     if (!line.claims.contains(line.arrival->key.job)) backfill_one(*line.arrival, turn);
     return;
@@ -238,7 +241,8 @@ std::vector<Scheduler::Eviction> Scheduler::choose_evictions(Turn& turn, Merge& 
   Victims victims(line.running, turn.scene.jobs, turn.scene.now);
   std::vector<Eviction> evictions;
   std::optional<OrderKey> last;
-  while (!merge.done() && !turn.spent()) {
+  // At least one job is looked at, so that the next cycle starts further on.
+  while (!merge.done() && (!last || !turn.spent())) {
     const Waiting entry = merge.top();
     const Demand& demand = demands_.at(entry.demand);
     if (!line.running.has_evictable(order.bar(entry.key.rank, 0, view_now))) return evictions;
@@ -302,10 +306,10 @@ void Scheduler::backfill_all(Turn& turn, const std::optional<OrderKey>& after) {
   const std::optional<JobId> head = reservation ? std::optional(reservation->job) : std::nullopt;
   const Duration slack = reservation ? reservation->at - turn.scene.now : Duration::max();
   const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
-  std::optional<OrderKey> last = after;
+  std::optional<OrderKey> last;
   Merge merge(demands_, turn.line.demands, after,
               [growth](const Demand& demand) { return demand.failed_at != growth; });
-  while (!merge.done() && !turn.spent()) {
+  while (!merge.done() && (!last || !turn.spent())) {
     const Waiting entry = merge.top();
     last = entry.key;
     if (entry.key.job == head) {

@@ -4,7 +4,7 @@
 
 namespace gyre::reason {
 
-void Running::insert(const Job& job, const Outlook& outlook) {
+Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) {
   Entry entry{Kind::Open, job.attempt_started_at, outlook.standing};
   if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
     entry.kind = Kind::Leaving;
@@ -14,6 +14,11 @@ void Running::insert(const Job& job, const Outlook& outlook) {
     entry.kind = Kind::Estimated;
     entry.key = saturating_add(job.attempt_started_at, *outlook.remaining);
   }
+  return entry;
+}
+
+void Running::insert(const Job& job, const Outlook& outlook) {
+  const Entry entry = entry_of(job, outlook);
   jobs_.emplace(job.id, entry);
   order(entry.kind).emplace(entry.key, job.id);
   if (!entry.standing) return;
@@ -34,8 +39,25 @@ void Running::erase(JobId id) {
 }
 
 void Running::update(const Job& job, const Outlook& outlook) {
-  erase(job.id);
-  insert(job, outlook);
+  const auto found = jobs_.find(job.id);
+  const Entry entry = entry_of(job, outlook);
+  const bool moves = found == jobs_.end() || found->second.kind != entry.kind ||
+                     found->second.key != entry.key || !found->second.standing || !entry.standing;
+  if (moves) {
+    erase(job.id);
+    return insert(job, outlook);
+  }
+  // Most often only the next review is another.
+  Standing& standing = *found->second.standing;
+  if (standing.rank != entry.standing->rank) {
+    evictable_.erase({standing.rank, job.id});
+    evictable_.emplace(entry.standing->rank, job.id);
+  }
+  if (standing.until != entry.standing->until) {
+    reviews_.erase({standing.until, job.id});
+    if (entry.standing->until < Time::max()) reviews_.emplace(entry.standing->until, job.id);
+  }
+  standing = *entry.standing;
 }
 
 std::optional<Time> Running::expected_end(JobId id) const {

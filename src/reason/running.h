@@ -72,6 +72,7 @@ class Running {
   };
   using ByTime = std::set<std::pair<Time, JobId>>;
 
+  static Entry entry_of(const Job& job, const Outlook& outlook);
   ByTime& order(Kind kind) {
     return kind == Kind::Estimated ? estimated_ : kind == Kind::Open ? open_ : leaving_;
   }

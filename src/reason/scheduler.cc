@@ -12,8 +12,6 @@ namespace {
 
 /// Standings are reviewed no more often than this.
 constexpr Duration kReviewInterval = seconds(10);
-/// Before every rank that an order gives.
-constexpr Rank kStarving = std::numeric_limits<Rank>::min() + 1;
 
 }  // namespace
 
@@ -283,9 +281,9 @@ void Scheduler::drop_claim(JobId job, Line& line) {
   --demands_.at(entry.demand).claims;
   line.claims.erase(claim);
   line.claims_ready.erase(job);
+  enter(entry, line);
   // What was held for it is free for others.
   for (const std::uint32_t index : line.demands) demands_.at(index).failed_at.reset();
-  enter(entry, line);
 }
 
 void Scheduler::drop_claims(Line& line) {

@@ -16,17 +16,38 @@ Schedule::Schedule(const Question& question, PartitionId partition, const Runnin
   });
 }
 
-std::optional<Reservation> Schedule::plan(JobId job, const Demand& demand, Duration expected) {
+std::vector<Time> Schedule::times() const {
   std::vector<Time> times{question_.now};
   for (const Ending& ending : endings_) times.push_back(ending.at);
   for (const Planned& planned : planned_) times.push_back(planned.end);
   std::sort(times.begin(), times.end());
   times.erase(std::unique(times.begin(), times.end()), times.end());
-  for (const Time at : times) {
+  return times;
+}
+
+std::optional<Reservation> Schedule::plan(JobId job, const Demand& demand, Duration expected) {
+  Trial gone(question_.cluster, partition_);
+  auto ending = endings_.begin();
+  std::vector<const Planned*> started;
+  for (const Planned& planned : planned_) {
+    if (planned.started) started.push_back(&planned);
+  }
+  for (const Time at : times()) {
     if (at == Time::max() || question_.work >= question_.work_max) break;
-    auto room = plan_at(at, job, demand, expected);
+    for (; ending != endings_.end() && ending->at <= at; ++ending) {
+      release_all(*question_.jobs.find(ending->job), gone);
+    }
+    std::erase_if(started, [&](const Planned* planned) {
+      if (planned->end > at) return false;
+      for (const TaskPlacement& task : planned->room.placement) {
+        gone.release(task.node, task.allocation);
+      }
+      return true;
+    });
+    if (!enough_in_sum(at, demand)) continue;
+    auto room = room_at(at, job, demand, expected);
     if (!room) continue;
-    planned_.push_back({*room, saturating_add(at, expected)});
+    planned_.push_back({*room, saturating_add(at, expected), demand.gpu_milli});
     return room;
   }
   return std::nullopt;
@@ -34,27 +55,28 @@ std::optional<Reservation> Schedule::plan(JobId job, const Demand& demand, Durat
 
 void Schedule::started() { planned_.back().started = true; }
 
-/// The room that is there from `at` on for as long as the job runs.
-std::optional<Reservation> Schedule::plan_at(Time at, JobId job, const Demand& demand,
+/// False if too little is free at `at` even in sum.
+bool Schedule::enough_in_sum(Time at, const Demand& demand) const {
+  std::int64_t free = question_.cluster.free_gpu_milli(partition_);
+  for (const Planned& planned : planned_) {
+    const bool runs_then = !planned.started && planned.room.at <= at && at < planned.end;
+    if (runs_then) free -= planned.gpu_milli;
+  }
+  return free >= demand.gpu_milli;
+}
+
+/// The room that is there from `at` on for as long as the job runs. Requires: what has ended by
+/// then is gone.
+std::optional<Reservation> Schedule::room_at(Time at, JobId job, const Demand& demand,
                                              Duration expected) {
   Cluster& cluster = question_.cluster;
   Trial trial(cluster, partition_);
-  for (const Ending& ending : endings_) {
-    if (ending.at > at) break;
-    release_all(*question_.jobs.find(ending.job), trial);
-  }
-  for (const Planned& planned : planned_) {
-    if (!planned.started || planned.end > at) continue;
-    for (const TaskPlacement& task : planned.room.placement) {
-      trial.release(task.node, task.allocation);
-    }
-  }
-  if (cluster.free_gpu_milli(partition_) < demand.gpu_milli) return std::nullopt;
   const Time until = saturating_add(at, expected);
   for (const Planned& planned : planned_) {
     ++question_.work;
-    if (planned.started) continue;
-    if (planned.end > at && planned.room.at < until) hold(trial, cluster, planned.room);
+    if (!planned.started && planned.end > at && planned.room.at < until) {
+      hold(trial, cluster, planned.room);
+    }
   }
   auto placement = question_.placer.find(cluster, demand, job.value, question_.work);
   if (!placement) return std::nullopt;

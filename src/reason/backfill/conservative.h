@@ -26,10 +26,13 @@ class Schedule {
   struct Planned {
     Reservation room;
     Time end;
+    std::int64_t gpu_milli = 0;
     bool started = false;  // the cluster holds it; it gives it back at its end
   };
 
-  std::optional<Reservation> plan_at(Time at, JobId job, const Demand& demand, Duration expected);
+  std::vector<Time> times() const;
+  bool enough_in_sum(Time at, const Demand& demand) const;
+  std::optional<Reservation> room_at(Time at, JobId job, const Demand& demand, Duration expected);
 
   Question question_;
   PartitionId partition_;

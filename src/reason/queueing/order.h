@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "domain/job.h"
 #include "domain/policy.h"
@@ -10,6 +11,9 @@ namespace gyre::reason {
 
 /// A job's place, in line or among those that run: lower is earlier.
 using Rank = std::int64_t;
+
+/// Of a waiting job that has waited too long: before every rank that an order gives.
+inline constexpr Rank kStarving = std::numeric_limits<Rank>::min() + 1;
 
 /// What an order may look at beside the job.
 struct OrderView {
