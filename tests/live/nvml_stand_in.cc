@@ -179,7 +179,7 @@ int enter(unsigned index) {
     {
       const std::lock_guard lock(mutex);
       refresh();
-      if (!running) return 1;                         // NVML_ERROR_UNINITIALIZED
+      if (users == 0) return 1;                       // NVML_ERROR_UNINITIALIZED
       if (index >= machine.devices.size()) return 2;  // NVML_ERROR_INVALID_ARGUMENT
       const auto fails = machine.fails.find(index);
       if (machine.hangs.count(index) == 0) {
