@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from test_run import log, submit
+from container_jobs import log, submit
 
 
 @pytest.fixture

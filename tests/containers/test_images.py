@@ -13,7 +13,7 @@ import pytest
 
 import images
 from cloud import PATIENCE_S
-from test_run import log, submit
+from container_jobs import log, submit
 
 
 def refused(cloud, image):

@@ -9,8 +9,8 @@ import signal
 import time
 
 from cloud import PATIENCE_S
-from conftest import groups_of, instance_of
-from test_run import submit
+from container_jobs import submit
+from leftovers import groups_of, instance_of
 
 STARTS = int(os.environ.get("GYRE_LEAK_STARTS", "120"))
 AT_A_TIME = 20

@@ -4,21 +4,12 @@ import os
 import signal
 
 import images
+from container_jobs import log, submit
 
 
 def output(cloud, *command, code=0, options=(), image):
     result = cloud.cli("run", "--image", image, *options, "--", *command, code=code)
     return result.stdout
-
-
-def submit(cloud, image, command, **spec):
-    status, _, answer = cloud.http("POST", "/v1/jobs", {"image": image, "command": command, **spec})
-    assert status == 201, answer
-    return answer["id"]
-
-
-def log(cloud, job):
-    return cloud.cli("logs", job).stdout
 
 
 def test_a_command_runs_in_the_image_and_its_code_comes_back(cloud, image):
