@@ -76,12 +76,13 @@ void Probe::Impl::leave_behind(int about) {
   behind.push_back(std::exchange(current, {}));
 }
 
-/// Joins threads that have come back after all; true if any has.
+/// Joins threads that have come back; true if one of them gives a device back that was skipped.
 bool Probe::Impl::take_back() {
   const auto back = std::partition(behind.begin(), behind.end(), [](const Runner& runner) {
     return !runner.session->has_ended();
   });
-  const bool any = back != behind.end();
+  const bool any =
+      std::any_of(back, behind.end(), [](const Runner& runner) { return runner.stuck_about >= 0; });
   for (auto runner = back; runner != behind.end(); ++runner) runner->thread.join();
   behind.erase(back, behind.end());
   return any;

@@ -145,10 +145,13 @@ TEST(Probe, AHungCallMakesItsDeviceUnknownUntilItReturns) {
     return gpus[1].sample.health == GpuHealth::Unknown && gpus[0].sample.health == GpuHealth::Ok &&
            gpus[2].sample[GpuMetric::Utilisation] == 55;
   })) << "the others are looked at by another thread";
-  machine.become("set 1 util 66\n");
-  ASSERT_TRUE(reports.become([](const auto& gpus) {
-    return all_ok(gpus) && gpus[1].sample[GpuMetric::Utilisation] == 66;
-  })) << "and it again, once the call has returned";
+  machine.become("set 1 util 66\nset 0 gpm 1\nset 0 sm_ppm 777\n");
+  int steady = 0;  // SM activity takes two looks, so a thread that is new has none
+  ASSERT_TRUE(reports.become([&](const auto& gpus) {
+    const bool back = all_ok(gpus) && gpus[1].sample[GpuMetric::Utilisation] == 66;
+    steady = back && gpus[0].sample[GpuMetric::SmActive] == 777 ? steady + 1 : 0;
+    return steady == 20;
+  })) << "and it again, once the call has returned, by one thread that stays";
 }
 
 TEST(Probe, EndsWhileADeviceHangs) {
