@@ -26,6 +26,7 @@ constexpr std::uint64_t kFilesToken = 1;
 constexpr int kTickMs = 20;
 constexpr int kEagerRounds = 50;  // of fencing; later only each kLazyEvery-th tick tries again
 constexpr int kLazyEvery = 50;
+constexpr int kRemoveRounds = 2'000;  // until a group that cannot be removed is left
 
 bool wait_on(const Fd& epoll, const Fd& what, std::uint64_t token) {
   epoll_event event{};
@@ -222,7 +223,8 @@ void TaskLoop::settle(Task& task) {
     if (state->supervisor) seek(task, *state->supervisor);
     return;
   }
-  if (state->started) {
+  // It may have been killed before the command was marked as run: what it had made is left, too.
+  if (state->started || !state->groups.folders.empty()) {
     task.groups = state->groups;
     task.phase = Phase::Fencing;
     return fence(task);
@@ -302,8 +304,11 @@ void TaskLoop::fence(Task& task) {
   const std::vector<pid_t> left = marked(mark_of(task.key));
   for (const pid_t pid : left) ::kill(pid, SIGKILL);
   if (!groups_empty || !left.empty()) return;
-  remove(task.groups);
-  record_and_end(task, lost());
+  if (!remove(task.groups) && round < kRemoveRounds) return;  // a process is not quite gone yet
+  if (exists(task.folder, kStartedFile)) return record_and_end(task, lost());
+  ::unlinkat(task.folder.get(), kSupervisorFile, 0);
+  task.phase = Phase::Seeking;
+  settle(task);
 }
 
 void TaskLoop::tell_started(Task& task) {
