@@ -39,7 +39,7 @@ class Held {
 };
 
 /// Jobs that a plan looks ahead; those behind them wait until it comes to them.
-constexpr int kPlannedMax = 64;
+constexpr int kPlannedMax = 16;
 
 }  // namespace
 
