@@ -72,7 +72,7 @@ def test_a_time_shows_the_same_world_whichever_way_it_was_reached(play):
 
 
 def test_the_end_can_be_turned_back_from(play):
-    assert play.arrive(90_000)[0]["succeeded"] == 100
+    assert play.arrive(100_000)[0]["succeeded"] == 100
     play.turn(paused=False, speed=1_000_000)
     deadline = time.monotonic() + PATIENCE_S
     while not play.http("GET", "/v1/clock")[1]["simulation"]["over"]:

@@ -12,8 +12,8 @@ def test_a_view_of_jobs(cloud):
     assert page["total"] == 2 and page["next_cursor"] is None
     assert cloud.http("GET", "/v1/jobs")[2]["total"] is None
     assert [job["id"] for job in cloud.http("GET", "/v1/jobs?offset=1&limit=1")[2]["jobs"]] == [2]
-    status, _, problem = cloud.http("GET", "/v1/jobs?sort=nmae")
-    assert status == 400 and problem["errors"][0]["suggestion"] == "name"
+    status, _, problem = cloud.http("GET", "/v1/jobs?sort=prioritty")
+    assert status == 400 and problem["errors"][0]["suggestion"] == "priority"
 
 
 def test_a_spec_makes_the_same_job_again(cloud):

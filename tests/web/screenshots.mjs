@@ -21,7 +21,7 @@ try {
   for (let i = 0; i < 5; ++i) await cloud.wait(await cloud.run('--name', `evaluate-${i}`, '--', 'true'), 'succeeded');
   await shoot(cloud.url, [
     ['jobs', '/jobs', (page) => page.getByText('waiting for turn').first().waitFor()],
-    ['job', `/jobs/${live.train}`, (page) => page.locator('.line', {hasText: 'step 60 '}).waitFor()],
+    ['job', `/jobs/${live.train}`, (page) => page.locator('.line', {hasText: 'loss'}).last().waitFor()],
     ['waiting', `/jobs/${live.waits}`, (page) => page.getByText('needs 4 GPUs').waitFor()],
     ['submit', '/submit', async (page) => {
       await page.getByLabel('Name').fill('train');

@@ -1,6 +1,7 @@
 import {lazy, Suspense, useEffect, useRef, useState} from 'react';
 import {NavLink, Route, Routes, useLocation, useNavigate} from 'react-router';
 
+import {Boundary} from './components/Boundary';
 import {LinkBanner, LinkState} from './components/LinkState';
 import {PlayBar} from './components/PlayBar';
 import {Loading} from './components/States';
@@ -87,6 +88,7 @@ function ThemeChoice() {
 export function App() {
   useGoKeys();
   const main = useArrival();
+  const {pathname} = useLocation();
   return (
     <>
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>
@@ -113,7 +115,7 @@ export function App() {
       <LinkBanner />
       <PlayBar />
       <main id="main" ref={main} tabIndex={-1}>
-        <Suspense fallback={<Loading what="the page" />}>
+        <Boundary key={pathname}><Suspense fallback={<Loading what="the page" />}>
           <Routes>
             <Route path="/" element={<OverviewPage />} />
             <Route path="/jobs" element={<JobsPage />} />
@@ -125,7 +127,7 @@ export function App() {
             <Route path="/decisions" element={<DecisionsPage />} />
             <Route path="*" element={<Nowhere />} />
           </Routes>
-        </Suspense>
+        </Suspense></Boundary>
       </main>
     </>
   );

@@ -186,7 +186,9 @@ function Table({view, change, chosen, choose}: {
     if (known != null) setTotal(known);
   }, [known]);
   const key = JSON.stringify(view);
-  useEffect(() => scroll.current?.scrollTo(0, 0), [key]);
+  useEffect(() => {
+    scroll.current?.scrollTo(0, 0); // returns a promise in new browsers: not an effect's clean-up
+  }, [key]);
   const scrollTo = useCallback((index: number) => virtual.scrollToIndex(index), [virtual]);
   const box = useRowKeys(scrollTo, total);
 
@@ -205,19 +207,21 @@ function Table({view, change, chosen, choose}: {
     choose(next);
   };
   return (
-    <div className="grid-table jobs" role="table" aria-label="Jobs" aria-rowcount={total + 1} ref={box}>
-      <div role="rowgroup">
-        <div role="row" className="row head" aria-rowindex={1}>
-          <span role="columnheader"><span className="hidden">Choose</span></span>
-          {COLUMNS.map((column) => <Head key={column.label} column={column} view={view} change={change} />)}
+    <div className="grid-table jobs">
+      <div className="grid-body" role="table" aria-label="Jobs" aria-rowcount={total + 1} ref={box}>
+        <div role="rowgroup">
+          <div role="row" className="row head" aria-rowindex={1}>
+            <span role="columnheader"><span className="hidden">Choose</span></span>
+            {COLUMNS.map((column) => <Head key={column.label} column={column} view={view} change={change} />)}
+          </div>
         </div>
-      </div>
-      <div className="scroll" ref={scroll} role="rowgroup" tabIndex={-1}>
-        <div style={{height: virtual.getTotalSize(), position: 'relative'}} role="presentation">
-          {items.map((item) => (
-            <Row key={item.key} index={item.index} top={item.start} job={row(item.index)}
-              chosen={chosen} toggle={toggle} />
-          ))}
+        <div className="scroll" ref={scroll} role="rowgroup" tabIndex={-1}>
+          <div style={{height: virtual.getTotalSize(), position: 'relative'}} role="presentation">
+            {items.map((item) => (
+              <Row key={item.key} index={item.index} top={item.start} job={row(item.index)}
+                chosen={chosen} toggle={toggle} />
+            ))}
+          </div>
         </div>
       </div>
       <p className="foot" role="status">{count(total, 'job')}</p>
