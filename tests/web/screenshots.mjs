@@ -2,7 +2,7 @@
 import {mkdirSync} from 'node:fs';
 
 import {openBrowser} from './browser.mjs';
-import {Cloud, Simulation} from './cloud.mjs';
+import {Cloud} from './cloud.mjs';
 
 const FOLDER = new URL('../../docs/guide/dashboard/', import.meta.url).pathname;
 mkdirSync(FOLDER, {recursive: true});
@@ -27,43 +27,20 @@ try {
       await page.getByLabel('Name').fill('train');
       await page.getByLabel('Command, run by /bin/sh').fill('python3 train.py --epochs 3');
       await page.getByLabel('GPUs of each task').fill('H100:80GB:1');
-      await page.getByText('Starts at once').waitFor();
+      await page.getByText('A plan is not a promise').waitFor();
     }],
     ['node', '/nodes', async (page) => {
       await page.getByRole('table', {name: 'Nodes'}).getByRole('link').click();
       await page.getByRole('link', {name: 'finetune-7b'}).waitFor();
     }],
+    ['overview', '/', (page) => page.locator('.decision').first().waitFor()],
+    ['queues', '/queues', (page) => page.locator('.chart').first().waitFor()],
+    ['nodes', '/nodes', (page) => page.locator('.card').first().waitFor()],
+    ['decisions', '/decisions', (page) => page.locator('.decision').first().waitFor()],
   ]);
+  await shoot(cloud.url, [['overview', '/', (page) => page.locator('.chart').first().waitFor()]], 'dark');
 } finally {
   await cloud.close();
-}
-
-// A day of a made-up cluster of 1,200 nodes, which fail now and then.
-const random = (() => {
-  let state = 7;
-  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
-})();
-const rows = Array.from({length: 9000}, (_, i) => {
-  const gpus = [1, 1, 1, 2, 4, 8, 8, 16, 64][Math.floor(random() * 9)];
-  const queue = ['research', 'product', 'batch'][Math.floor(random() * 3)];
-  return `${['train', 'sweep', 'eval', 'finetune'][i % 4]}-${i},${Math.floor((i * 86_400) / 9000)},${
-    Math.floor(600 + 50_000 * random() ** 2)},${gpus},${queue},${Math.floor(random() * 10)},${random() < 0.5}`;
-});
-const simulation = await new Simulation().up(['id,submit,duration,gpus,queue,priority,preemptible', ...rows].join('\n'),
-  '1200x8:H100', '--mtbf', '20d', '--mttr', '4h', '--speed', '600');
-try {
-  await fetch(`${simulation.url}/v1/simulation`, {method: 'POST', headers: {'Content-Type': 'application/json'},
-    body: JSON.stringify({seek_s: 64_000})});
-  const pages = [
-    ['overview', '/', (page) => page.locator('.decision').first().waitFor()],
-    ['queues', '/queues', (page) => page.getByText('research').first().waitFor()],
-    ['nodes', '/nodes', (page) => page.getByRole('application').waitFor()],
-    ['decisions', '/decisions', (page) => page.locator('.decision').first().waitFor()],
-  ];
-  await shoot(simulation.url, pages);
-  await shoot(simulation.url, [pages[0]], 'dark');
-} finally {
-  await simulation.close();
 }
 
 async function shoot(url, pages, scheme = 'light') {
