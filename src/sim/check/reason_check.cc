@@ -103,7 +103,7 @@ std::string judge(WaitReason reason, const Books& books, const std::string& part
       if (now) return "it fits now";
       return enough_in_sum(books, partition, tasks) ? "" : "too little is free in sum";
     case WaitReason::WaitingForPreemption:
-      if (now) return "it fits now";
+      // Room may have come free elsewhere meanwhile: the job keeps what is being made for it.
       return books.preempting() > 0 ? "" : "no job is being preempted";
     default:
       return "it is not on hold and its queue exists";
