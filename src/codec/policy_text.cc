@@ -115,6 +115,9 @@ class PolicyReader {
   }
 
   void span(const SpecNode& node, Duration& out) {
+    if (node.kind != Kind::String) {
+      return problem(node, path_, "expected a time with a unit (ms, s, m, h, d, w), as in 90s");
+    }
     const auto value = parse_duration(printable(node.text));
     if (!value) return problem(node, path_, value.error().message);
     if (*value > kSpecDurationMax) return problem(node, path_, "longer than ten years");
@@ -167,6 +170,10 @@ class PolicyReader {
 }  // namespace
 
 tl::expected<PolicySpec, std::vector<SpecProblem>> parse_policy(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return tl::unexpected(
+        std::vector<SpecProblem>{{ErrorKind::Invalid, "", 0, 0, "the policy file is empty", ""}});
+  }
   const auto root = parse_spec_tree(text, SpecFormat::Auto);
   if (!root) return tl::unexpected(std::vector{root.error()});
   return PolicyReader().read(*root);

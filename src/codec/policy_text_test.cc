@@ -34,7 +34,7 @@ TEST(PolicyText, EveryMistakeIsNamedWithItsPlace) {
     const char* text;
     const char* message;
   } cases[] = {
-      {"", "expected a map"},
+      {"", "the policy file is empty"},
       {"- a", "expected a map"},
       {"name: x", "'version' is missing"},
       {"version: 1", "'name' is missing"},
