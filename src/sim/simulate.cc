@@ -127,6 +127,15 @@ void describe_fleet(const Fleet& fleet, FleetSummary& summary) {
   summary.partitions = partitions.size();
 }
 
+/// What the trace gives as estimates is the truth: an oracle for policies that go by it.
+bool uses_true_durations(const PolicySpec& policy) {
+  using Order = PolicySpec::Order;
+  using Backfill = PolicySpec::Backfill;
+  if (policy.durations == PolicySpec::Durations::Learned) return false;
+  return policy.backfill == Backfill::Easy || policy.backfill == Backfill::Conservative ||
+         policy.order == Order::Sjf || policy.order == Order::Srtf;
+}
+
 }  // namespace
 
 Result<void> validate(const SimulateOptions& options) {
@@ -179,13 +188,10 @@ Result<SimulationReport> simulate(const SimulateOptions& options) {
   report.seed = options.seed;
   describe_fleet(setting->fleet, report.fleet);
   if (options.keep_jobs) describe_jobs(trace, report);
-  const bool backfills = std::any_of(
-      options.policies.begin(), options.policies.end(),
-      [](const PolicySpec& policy) { return policy.backfill != PolicySpec::Backfill::None; });
-  if (backfills) {
+  if (std::any_of(options.policies.begin(), options.policies.end(), uses_true_durations)) {
     report.notes.push_back(
-        "backfill plans with the exact durations of the trace, which a live "
-        "cluster does not know");
+        "backfill, sjf and srtf plan with the exact durations of the trace, which a live cluster "
+        "does not know");
   }
   for (std::size_t i = 0; i < options.policies.size(); ++i) {
     auto result = run_policy(options, *setting, i);
