@@ -47,7 +47,9 @@ std::optional<Reservation> Schedule::plan(JobId job, const Demand& demand, Durat
     if (!enough_in_sum(at, demand)) continue;
     auto room = room_at(at, job, demand, expected);
     if (!room) continue;
-    planned_.push_back({*room, saturating_add(at, expected), demand.gpu_milli});
+    // What starts and is expected to end at one moment still holds what it has.
+    const Time end = saturating_add(at, std::max(expected, nanoseconds(1)));
+    planned_.push_back({*room, end, demand.gpu_milli});
     return room;
   }
   return std::nullopt;
