@@ -148,11 +148,12 @@ function(gyre_app)
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
 endfunction()
 
-# gyre_helper(NAME gyre-x SOURCES files... LIBS ...): a small program beside the main one, which starts at once. One that uses
-# none of the tree's code is linked statically, without sanitizers, so that it runs in any container.
+# gyre_helper(NAME gyre-x SOURCES files... LIBS ...): a small program beside the main one, which starts at once, and is built
+# with it. One that uses none of the tree's code is linked statically, without sanitizers, so that it runs in any container.
 function(gyre_helper)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;LIBS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
+  add_dependencies(gyre ${ARG_NAME})
   target_include_directories(${ARG_NAME} PRIVATE "${GYRE_SOURCE_ROOT}")
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBS})
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")

@@ -109,6 +109,7 @@ def tree(tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(list_file, folder)
     made = Tree(tmp_path)
+    made.write("src/apps/CMakeLists.txt", "gyre_app(NAME gyre LIBS CLI11::CLI11)\n")
     made.replace("tools/tidy.py", "\nALLOW = {", "\nALLOW = {} and {")  # the real tree's, not ours
     for path, text in CLEAN.items():
         made.write(path, text)
