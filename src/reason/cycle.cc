@@ -88,14 +88,23 @@ void Scheduler::review(PartitionId partition, Scene scene) {
   }
 }
 
+/// Starts a job that is not the one that room is kept for.
+void Scheduler::start(const Waiting& entry, std::vector<TaskPlacement> placement, StartRule rule,
+                      Turn& turn) {
+  for (const TaskPlacement& task : placement) {
+    turn.scene.cluster.allocate(task.node, task.allocation);
+  }
+  for (auto& [job, claim] : turn.line.claims) run_past(claim.room, placement);
+  leave(entry.key, entry.demand, turn.line);
+  turn.actions.start(entry.key.job, std::move(placement), rule);
+}
+
 bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
   const Waiting entry = waiting;  // the original goes away
   Cluster& cluster = turn.scene.cluster;
   auto placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
   if (!placement) return false;
-  for (const TaskPlacement& task : *placement) cluster.allocate(task.node, task.allocation);
-  leave(entry.key, entry.demand, turn.line);
-  turn.actions.start(entry.key.job, std::move(*placement), rule);
+  start(entry, std::move(*placement), rule, turn);
   return true;
 }
 
@@ -109,10 +118,8 @@ bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
     placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
   }
   if (!placement) return false;
-  for (const TaskPlacement& task : *placement) cluster.allocate(task.node, task.allocation);
   run_past(*turn.line.reservation, *placement);
-  leave(entry.key, entry.demand, turn.line);
-  turn.actions.start(entry.key.job, std::move(*placement), StartRule::Backfill);
+  start(entry, std::move(*placement), StartRule::Backfill, turn);
   return true;
 }
 
@@ -340,12 +347,8 @@ void Scheduler::backfill_by_plan(Turn& turn) {
       if (!line.reservation) line.reservation = std::move(*room);
       continue;
     }
-    for (const TaskPlacement& task : room->placement) {
-      turn.scene.cluster.allocate(task.node, task.allocation);
-    }
     schedule.started();
-    leave(entry.key, entry.demand, line);
-    turn.actions.start(entry.key.job, std::move(room->placement), StartRule::Backfill);
+    start(entry, std::move(room->placement), StartRule::Backfill, turn);
   }
 }
 

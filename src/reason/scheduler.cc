@@ -40,7 +40,7 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
   for (const auto& [index, entry] : entries) {
     const Job& job = *scene.jobs.find(entry.key.job);
     if (learns_run_times()) run_times_.join(job, job.kept);
-    line_up(job, entry.demand, lines_[index]);
+    line_up(job, entry.demand, scene.now, lines_[index]);
   }
   for (Line& line : lines_) {
     for (const JobId id : line.running.ids()) {
@@ -154,9 +154,13 @@ void Scheduler::assess(Demand& demand) const {
   demand.feasible = demand.fits_ever && fits(empty_up_, demand, work);
 }
 
-void Scheduler::line_up(const Job& job, std::uint32_t demand, Line& line) {
+void Scheduler::line_up(const Job& job, std::uint32_t demand, Time now, Line& line) {
   const Time starves = starves_at(job);
-  if (starves < Time::max()) line.patience.emplace(starves, job.id);
+  if (starves <= now) {
+    line.starving.insert(job.id);
+  } else if (starves < Time::max()) {
+    line.patience.emplace(starves, job.id);
+  }
   enter(entry_of(job, demand, line), line);
 }
 
@@ -192,7 +196,7 @@ bool Scheduler::enqueue(const Job& job, PartitionId partition, Scene scene) {
   assess(demands_.at(index));
   if (!demands_.at(index).fits_ever) return false;
   if (learns_run_times()) run_times_.join(job, job.kept);
-  line_up(job, index, line(partition));
+  line_up(job, index, scene.now, line(partition));
   return true;
 }
 

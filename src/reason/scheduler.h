@@ -132,7 +132,7 @@ class Scheduler {
   void assess(Demand& demand) const;
   void reassess(PartitionId partition, const Cluster& cluster);
   /// The job joins the line, in the place that is its now.
-  void line_up(const Job& job, std::uint32_t demand, Line& line);
+  void line_up(const Job& job, std::uint32_t demand, Time now, Line& line);
   void enter(const Waiting& entry, Line& line);
   bool leave(const OrderKey& key, std::uint32_t demand, Line& line);
   void no_longer_waits(const Job& job, Line& line) const;
@@ -141,6 +141,8 @@ class Scheduler {
   void claim(const Waiting& entry, const Reservation& room, Line& line);
   void learn_run_time(const Job& job, Duration total, PartitionId partition, Scene scene);
 
+  void start(const Waiting& entry, std::vector<TaskPlacement> placement, StartRule rule,
+             Turn& turn);
   bool try_start(const Waiting& entry, StartRule rule, Turn& turn);
   bool try_start_beside(const Waiting& entry, Turn& turn);
   void start_claimed(Turn& turn);
