@@ -80,8 +80,8 @@ class Cloud:
     def job(self, job_id):
         return self.http("GET", f"/v1/jobs/{job_id}")[2]
 
-    def wait(self, job_id, *states):
-        deadline = time.monotonic() + PATIENCE_S
+    def wait(self, job_id, *states, patience_s=PATIENCE_S):
+        deadline = time.monotonic() + patience_s
         while True:
             job = self.job(job_id)
             if job["state"] in (states or ("succeeded", "failed", "cancelled")):

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from cloud import PATIENCE_S
 from container_jobs import log, submit
 
 
@@ -23,7 +24,7 @@ def limited(cloud, image, command, **spec):
     """How a job with limits and without retries ends."""
     job = submit(cloud, image, command, retry={"max": 0},
                  resources={"cpu": 0.5, "memory": "64MB"}, **spec)
-    return cloud.wait(job)
+    return cloud.wait(job, patience_s=5 * PATIENCE_S)  # what it does to itself takes its time
 
 
 def test_a_fork_bomb(cloud, image, neighbour):
