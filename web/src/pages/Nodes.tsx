@@ -11,6 +11,8 @@ import {useRowKeys} from '../lib/rows';
 import {useTitle} from '../lib/title';
 
 const ROW_PX = 40;
+// One for all comparisons: localeCompare with options makes its own at each call, which took 20 times as long.
+const BY_NAME = new Intl.Collator('en', {numeric: true});
 type Key = 'name' | 'state' | 'gpu_model' | 'gpus' | 'gpus_free' | 'cpu_milli_free' | 'memory_mib_free';
 const COLUMNS: {key: Key; label: string; number?: boolean}[] = [
   {key: 'name', label: 'Name'},
@@ -54,7 +56,7 @@ function Fleet({nodes}: {nodes: readonly Node[]}) {
     return list.sort((a, b) => {
       const [x, y] = [a[sort.key], b[sort.key]];
       const order = typeof x === 'number' && typeof y === 'number' ? x - y
-        : String(x).localeCompare(String(y), 'en', {numeric: true});
+        : BY_NAME.compare(String(x), String(y));
       return order === 0 ? a.id - b.id : way * order;
     });
   }, [nodes, search, only, sort]);
