@@ -36,6 +36,10 @@ std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, const std::str
 class Both final : public control::Observer {
  public:
   Both(control::Observer& first, control::Observer& second) : first_(first), second_(second) {}
+  void before(const Event& event) override {
+    first_.before(event);
+    second_.before(event);
+  }
   void after(const Event& event, const control::Decisions& made,
              const control::Controller& core) override {
     first_.after(event, made, core);

@@ -10,6 +10,7 @@ bool take_batch(Controller& core, World& world, Journal& journal, Observer& obse
     if (taken > 0 && !world.has_pending()) return true;
     const std::optional<Event> event = world.next(core.next_wakeup());
     if (!event) return false;
+    observer.before(*event);
     journal.append(*event);
     const Decisions& decisions = core.step(*event);
     for (const Command& command : decisions.commands) {

@@ -13,6 +13,8 @@ namespace gyre::control {
 class Observer {
  public:
   virtual ~Observer() = default;
+  /// The core will be told of `event` next.
+  virtual void before(const Event& event) { static_cast<void>(event); }
   virtual void after(const Event& event, const Decisions& decisions, const Controller& core) = 0;
   /// Everything up to and including `seq` is durable: others may be told.
   virtual void committed(EventSeq seq) { static_cast<void>(seq); }

@@ -1,8 +1,31 @@
 #include "server/api/gpu_watch.h"
 
+#include <utility>
+
 namespace gyre::server {
 
 using observe::GpuMetric;
+
+namespace {
+
+/// Two readings further apart than this say nothing about the time between them.
+constexpr Duration kGapMax = seconds(10);
+
+}  // namespace
+
+void GpuWatch::note_usage(Device& device, const observe::GpuSample& sample) {
+  const auto before = std::exchange(device.seen_at, sample.at);
+  const auto& sm = sample[GpuMetric::SmActive];
+  const auto& percent = sample[GpuMetric::Utilisation];
+  if (!sm && !percent) return;
+  const std::int64_t ppm = sm ? *sm : *percent * 10'000;
+  device.usage.by_sm = sm.has_value();
+  if (ppm > kIdlePpm) device.usage.busy_at = sample.at;
+  if (!before || sample.at <= *before || sample.at - *before > kGapMax) return;
+  const double passed = (sample.at - *before).seconds();
+  device.usage.seen_seconds += passed;
+  device.usage.busy_seconds += passed * static_cast<double>(ppm) / 1e6;
+}
 
 void GpuWatch::report(const std::string& node, const std::vector<observe::GpuReading>& readings) {
   const std::lock_guard lock(mutex_);
@@ -14,6 +37,7 @@ void GpuWatch::report(const std::string& node, const std::vector<observe::GpuRea
     if (!reading.fresh) continue;
     if (reading.sample.health == observe::GpuHealth::Ok) {
       devices[i].history.add(reading.sample);
+      note_usage(devices[i], reading.sample);
     } else {
       devices[i].history.mark(reading.sample.at, reading.sample.health);
     }
@@ -26,7 +50,7 @@ std::vector<GpuWatch::Gpu> GpuWatch::read(const std::string& node) const {
   const auto known = nodes_.find(node);
   if (known == nodes_.end()) return gpus;
   for (const Device& device : known->second) {
-    Gpu gpu{device.facts, device.history.latest(), {}};
+    Gpu gpu{device.facts, device.history.latest(), device.usage, {}};
     for (std::size_t i = 0; i < observe::kGpuMetricCount; ++i) {
       gpu.minute[i] = device.history.window(static_cast<GpuMetric>(i), seconds(60));
     }
@@ -40,7 +64,8 @@ std::vector<GpuWatch::Latest> GpuWatch::read_all() const {
   std::vector<Latest> all;
   for (const auto& [node, devices] : nodes_) {
     for (std::size_t i = 0; i < devices.size(); ++i) {
-      all.push_back({node, static_cast<int>(i), devices[i].facts, devices[i].history.latest()});
+      all.push_back({node, static_cast<int>(i), devices[i].facts, devices[i].history.latest(),
+                     devices[i].usage});
     }
   }
   return all;

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +23,19 @@ class GpuWatch {
   /// offers them, then those that it leaves out.
   void report(const std::string& node, const std::vector<observe::GpuReading>& readings);
 
+  /// What a device has done since its probe began.
+  struct Usage {
+    double seen_seconds = 0;      // for which readings tell how busy it was
+    double busy_seconds = 0;      // its activity over that time: half busy for 2 s is 1 s
+    bool by_sm = false;           // by the activity of its SMs, else by its driver's "utilisation"
+    std::optional<Time> busy_at;  // when it was last seen busier than kIdlePpm
+  };
+  static constexpr std::int64_t kIdlePpm = 10'000;  // 1 %
+
   struct Gpu {
     observe::GpuFacts facts;
     observe::GpuSample latest;
+    Usage usage;
     /// Over the last minute, by GpuMetric; absent where nothing was read.
     std::array<std::optional<observe::GpuHistory::Window>, observe::kGpuMetricCount> minute;
   };
@@ -34,6 +46,7 @@ class GpuWatch {
     int device = 0;  // as allocations count them
     observe::GpuFacts facts;
     observe::GpuSample sample;
+    Usage usage;
   };
   std::vector<Latest> read_all() const;  // by node, then device
 
@@ -41,7 +54,11 @@ class GpuWatch {
   struct Device {
     observe::GpuFacts facts;
     observe::GpuHistory history{kSamplesMax};
+    Usage usage;
+    std::optional<Time> seen_at;
   };
+  static void note_usage(Device& device, const observe::GpuSample& sample);
+
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<Device>> nodes_;
 };

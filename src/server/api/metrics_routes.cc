@@ -78,7 +78,7 @@ CoreNumbers look(const control::Controller& core) {
   return out;
 }
 
-void write_core(MetricsText& out, const CoreNumbers& numbers, const CoreCounts::Read& counts) {
+void write_state(MetricsText& out, const CoreNumbers& numbers, const CoreCounts::Read& counts) {
   out.family("gyre_build_info", "gauge", "1, with the version of the server.");
   out.sample({{"version", GYRE_VERSION}}, 1);
   out.family("gyre_jobs", "gauge", "Jobs that are kept, by state.");
@@ -104,8 +104,22 @@ void write_core(MetricsText& out, const CoreNumbers& numbers, const CoreCounts::
     out.family("gyre_gpu_fragmentation_ratio", "gauge", "The same as a share of the free GPUs.");
     out.sample({}, *numbers.fragmentation.ratio);
   }
-  out.family("gyre_gpu_seconds_allocated_total", "counter", "GPU time that jobs have held.");
-  out.sample({}, counts.gpu_seconds);
+}
+
+void write_gpu_time(MetricsText& out, const CoreCounts::GpuSeconds& times,
+                    const std::vector<GpuWatch::Latest>& gpus) {
+  double active = 0;
+  for (const GpuWatch::Latest& gpu : gpus) active += gpu.usage.busy_seconds;
+  out.family("gyre_gpu_seconds_total", "counter",
+             "GPU time: allocated, idle and broken make up the fleet; active is the part in which "
+             "SMs worked.");
+  out.sample({{"state", "allocated"}}, times.allocated);
+  out.sample({{"state", "active"}}, active);
+  out.sample({{"state", "idle"}}, times.idle);
+  out.sample({{"state", "broken"}}, times.broken);
+}
+
+void write_work(MetricsText& out, const CoreCounts::Read& counts) {
   out.family("gyre_events_total", "counter", "Events that the core has been told.");
   out.sample({}, static_cast<double>(counts.events));
   out.family("gyre_decisions_total", "counter", "Commands of the core, by kind.");
@@ -119,22 +133,46 @@ void write_core(MetricsText& out, const CoreNumbers& numbers, const CoreCounts::
   }
 }
 
+void write_histogram(MetricsText& out, MetricsText::Labels labels, const Histogram& histogram) {
+  out.histogram(std::move(labels), histogram.bounds(), histogram.buckets(), histogram.sum());
+}
+
+void write_times(MetricsText& out, const CoreCounts::Read& counts) {
+  out.family("gyre_decision_duration_seconds", "histogram",
+             "Time from an event's arrival to the core's answer.");
+  write_histogram(out, {}, counts.decisions);
+  out.family("gyre_cycle_budget_hits_total", "counter",
+             "Decision cycles that ran out of work and went on later.");
+  out.sample({}, static_cast<double>(counts.budget_hits));
+  out.family("gyre_journal_lag_seconds", "histogram",
+             "Time from an event's arrival to its being durable.");
+  write_histogram(out, {}, counts.journal_lag);
+  out.family("gyre_journal_lag_events", "gauge", "Events answered that are not durable yet.");
+  out.sample({}, static_cast<double>(counts.events_not_durable));
+  out.family("gyre_job_wait_seconds", "histogram",
+             "Time from submission to the first start, by queue and by the job's GPUs.");
+  for (const auto& [of, times] : counts.waits) {
+    write_histogram(out, {{"queue", of.queue}, {"gpus", std::string(of.gpus)}}, times);
+  }
+  out.family("gyre_task_start_seconds", "histogram",
+             "Where a node spent the time of a task's start; the stages follow each other.");
+  for (const auto& [of, times] : counts.start_stages) {
+    write_histogram(out, {{"stage", std::string(of.stage)}, {"warm", of.warm ? "true" : "false"}},
+                    times);
+  }
+}
+
 void write_http(MetricsText& out, const HttpTimes& times) {
+  std::array<double, HttpTimes::kBoundsUs.size()> bounds{};
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    bounds[i] = static_cast<double>(HttpTimes::kBoundsUs[i]) / 1e6;
+  }
   out.family("gyre_http_request_duration_seconds", "histogram",
              "Time from the whole request to its answer.");
   for (std::size_t method = 0; method < HttpTimes::kMethods.size(); ++method) {
-    const HttpTimes::Histogram histogram = times.read(method);
-    const std::string name(HttpTimes::kMethods[method]);
-    std::uint64_t so_far = 0;
-    for (std::size_t i = 0; i < histogram.buckets.size(); ++i) {
-      so_far += histogram.buckets[i];
-      const bool last = i == HttpTimes::kBoundsUs.size();
-      const std::string bound =
-          last ? "+Inf" : fmt::format("{}", static_cast<double>(HttpTimes::kBoundsUs[i]) / 1e6);
-      out.sample({{"method", name}, {"le", bound}}, static_cast<double>(so_far), "_bucket");
-    }
-    out.sample({{"method", name}}, static_cast<double>(histogram.sum_us) / 1e6, "_sum");
-    out.sample({{"method", name}}, static_cast<double>(so_far), "_count");
+    const HttpTimes::Read read = times.read(method);
+    out.histogram({{"method", std::string(HttpTimes::kMethods[method])}}, bounds, read.buckets,
+                  static_cast<double>(read.sum_us) / 1e6);
   }
 }
 
@@ -191,9 +229,14 @@ void Api::show_metrics(const Call& call) const {
       call, [](const auto& core) { return look(core); },
       [&telemetry](const CoreNumbers& numbers) {
         MetricsText out;
-        write_core(out, numbers, telemetry.core.read(wall_clock()));
+        const CoreCounts::Read counts = telemetry.core.read(wall_clock());
+        const std::vector<GpuWatch::Latest> gpus = telemetry.gpus.read_all();
+        write_state(out, numbers, counts);
+        write_gpu_time(out, counts.gpu_seconds, gpus);
+        write_work(out, counts);
+        write_times(out, counts);
         write_http(out, telemetry.http);
-        write_gpus(out, telemetry.gpus.read_all(), numbers);
+        write_gpus(out, gpus, numbers);
         http::Response response;
         response.content_type = "text/plain; version=0.0.4; charset=utf-8";
         response.body = out.take();

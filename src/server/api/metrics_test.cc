@@ -42,7 +42,7 @@ TEST(HttpTimes, CountsTheFirstAnswerOfEachRequest) {
 
 class Counted {
  public:
-  Counted() : counts(core) {
+  explicit Counted(const control::Config& config = {}) : core(config), counts(core) {
     tell(PolicySet{named_policies().front()});
     tell(QueueSet{{"default", ""}});
     NodeSpec node;
@@ -54,10 +54,11 @@ class Counted {
   }
   void tell(Event::Body body) {
     const Event event{now, EventSeq{++seq}, std::move(body)};
+    counts.before(event);
     counts.after(event, core.step(event), core);
   }
 
-  control::Controller core{control::Config{}};
+  control::Controller core;
   CoreCounts counts;
   Time now{seconds(100).ns};
   std::uint64_t seq = 0;
@@ -73,11 +74,12 @@ TEST(CoreCounts, GpuTimeIsWhatJobsHoldTimesHowLong) {
   EXPECT_EQ(it.counts.read(it.now).gpu_milli, 2000);
   it.now = it.now + seconds(10);
   it.tell(TaskStarted{JobId{1}, 1, 0, {}});
-  EXPECT_DOUBLE_EQ(it.counts.read(it.now + seconds(5)).gpu_seconds, 30);
+  EXPECT_DOUBLE_EQ(it.counts.read(it.now + seconds(5)).gpu_seconds.allocated, 30);
+  EXPECT_DOUBLE_EQ(it.counts.read(it.now + seconds(5)).gpu_seconds.idle, 30);
   it.now = it.now + seconds(5);
   it.tell(TaskEnded{JobId{1}, 1, 0, {}});
   const auto read = it.counts.read(it.now + seconds(1000));
-  EXPECT_DOUBLE_EQ(read.gpu_seconds, 30) << "it holds nothing any more";
+  EXPECT_DOUBLE_EQ(read.gpu_seconds.allocated, 30) << "it holds nothing any more";
   EXPECT_EQ(read.gpu_milli, 0);
   EXPECT_EQ(read.starts, 1U);
   EXPECT_EQ(read.events, 6U);
@@ -92,6 +94,137 @@ TEST(CoreCounts, TakesUpWithWhatIsHeldAlready) {
   spec.launch.command = {"x"};
   it.tell(JobSubmitted{JobId{1}, spec, {}});
   EXPECT_EQ(CoreCounts(it.core).read(it.now).gpu_milli, 3000);
+}
+
+JobSpec two_gpus() {
+  JobSpec spec;
+  spec.tasks.resize(1);
+  spec.tasks[0].request.gpus = 2;
+  spec.launch.command = {"x"};
+  spec.queue = "default";
+  return spec;
+}
+
+std::uint64_t sum_of(const Histogram& histogram) {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : histogram.buckets()) sum += count;
+  return sum;
+}
+
+TEST(CoreCounts, LostNodesAreBrokenAndNotIdle) {
+  Counted it;
+  it.now = it.now + seconds(10);
+  it.tell(NodeLost{NodeId{0}, "gone"});
+  it.tell(NodeLost{NodeId{0}, "told again"});
+  it.tell(NodeLost{NodeId{7}, "of a node that never was"});
+  const auto read = it.counts.read(it.now + seconds(5));
+  EXPECT_DOUBLE_EQ(read.gpu_seconds.idle, 40);
+  EXPECT_DOUBLE_EQ(read.gpu_seconds.broken, 20);
+  it.tell(NodeReturned{NodeId{0}});
+  EXPECT_EQ(it.counts.read(it.now).gpu_milli_up, 4000);
+  EXPECT_EQ(it.counts.read(it.now).gpu_milli_down, 0);
+  EXPECT_EQ(CoreCounts(it.core).read(it.now).gpu_milli_up, 4000);
+}
+
+TEST(CoreCounts, WaitsAreCountedOnceByQueueAndSize) {
+  Counted it;
+  it.tell(JobSubmitted{JobId{1}, two_gpus(), {}});
+  it.tell(JobSubmitted{JobId{2}, two_gpus(), {}});
+  it.tell(JobSubmitted{JobId{3}, two_gpus(), {}});
+  it.now = it.now + seconds(40);
+  it.tell(TaskEnded{JobId{1}, 1, 0, {}});
+  const auto read = it.counts.read(it.now);
+  ASSERT_EQ(read.waits.size(), 1U);
+  const auto& [key, waits] = *read.waits.begin();
+  EXPECT_EQ(key.queue, "default");
+  EXPECT_EQ(key.gpus, "2-8");
+  EXPECT_EQ(sum_of(waits), 3U);
+  EXPECT_DOUBLE_EQ(waits.sum(), 40);
+}
+
+TEST(CoreCounts, StartsAreCountedByStageAndOnlyThoseThatTheNodeTold) {
+  Counted it;
+  StartStages stages;
+  stages.received = Time{1};
+  stages.image = seconds(2);
+  stages.warm = true;
+  it.tell(JobSubmitted{JobId{1}, two_gpus(), {}});
+  it.tell(TaskStarted{JobId{1}, 9, 0, stages});
+  it.tell(TaskStarted{JobId{1}, 1, 0, {}});
+  EXPECT_TRUE(it.counts.read(it.now).start_stages.empty());
+  it.tell(TaskStarted{JobId{1}, 1, 0, stages});
+  const auto read = it.counts.read(it.now);
+  EXPECT_EQ(read.start_stages.size(), 5U);
+  EXPECT_DOUBLE_EQ(read.start_stages.at({"image", true}).sum(), 2);
+}
+
+TEST(CoreCounts, AnEventIsBehindUntilItIsDurable) {
+  Counted it;
+  EXPECT_EQ(it.counts.read(it.now).events_not_durable, 3U);
+  it.counts.committed(EventSeq{2});
+  EXPECT_EQ(it.counts.read(it.now).events_not_durable, 1U);
+  it.counts.committed(EventSeq{3});
+  const auto read = it.counts.read(it.now);
+  EXPECT_EQ(sum_of(read.journal_lag), 3U);
+  EXPECT_EQ(sum_of(read.decisions), 3U);
+  EXPECT_EQ(read.budget_hits, 0U);
+}
+
+TEST(CoreCounts, ACycleThatRunsOutOfWorkIsCounted) {
+  Counted it({.cycle_work_max = 1});
+  std::uint64_t hits = 0;
+  const auto tell = [&](Event::Body body) {
+    it.tell(std::move(body));
+    hits += it.core.has_leftover() ? 1 : 0;
+  };
+  for (std::uint64_t id = 1; id <= 8; ++id) tell(JobSubmitted{JobId{id}, two_gpus(), {}});
+  for (std::uint64_t id = 1; id <= 2; ++id) tell(TaskEnded{JobId{id}, 1, 0, {}});
+  EXPECT_GT(hits, 0U);
+  EXPECT_EQ(it.counts.read(it.now).budget_hits, hits);
+}
+
+TEST(MetricsText, AHistogramIsCumulative) {
+  MetricsText out;
+  out.family("gyre_x_seconds", "histogram", "X.");
+  constexpr std::array kBounds{0.5, 2.0};
+  Histogram times(kBounds);
+  times.add(milliseconds(500));
+  times.add(seconds(1));
+  times.add(seconds(3));
+  times.add(seconds(-1));
+  out.histogram({{"a", "b"}}, times.bounds(), times.buckets(), times.sum());
+  EXPECT_EQ(out.take(),
+            "# HELP gyre_x_seconds X.\n# TYPE gyre_x_seconds histogram\n"
+            "gyre_x_seconds_bucket{a=\"b\",le=\"0.5\"} 2\n"
+            "gyre_x_seconds_bucket{a=\"b\",le=\"2\"} 3\n"
+            "gyre_x_seconds_bucket{a=\"b\",le=\"+Inf\"} 4\n"
+            "gyre_x_seconds_sum{a=\"b\"} 4.5\ngyre_x_seconds_count{a=\"b\"} 4\n");
+}
+
+TEST(GpuWatch, BusyTimeIsByTheSmsWhereTheyTell) {
+  GpuWatch watch;
+  observe::GpuReading reading;
+  reading.fresh = true;
+  const auto report = [&](std::int64_t at, std::int64_t percent) {
+    reading.sample.at = Time{seconds(at).ns};
+    reading.sample[GpuMetric::Utilisation] = percent;
+    watch.report("a", {reading});
+  };
+  report(1, 100);  // how long it was so is not known
+  report(3, 50);
+  report(4, 0);
+  auto usage = watch.read_all()[0].usage;
+  EXPECT_DOUBLE_EQ(usage.seen_seconds, 3);
+  EXPECT_DOUBLE_EQ(usage.busy_seconds, 1);
+  EXPECT_EQ(usage.busy_at, Time{seconds(3).ns});
+  EXPECT_FALSE(usage.by_sm);
+  reading.sample[GpuMetric::SmActive] = 250'000;
+  report(8, 100);
+  report(100, 100);  // too long a gap
+  usage = watch.read_all()[0].usage;
+  EXPECT_TRUE(usage.by_sm);
+  EXPECT_DOUBLE_EQ(usage.seen_seconds, 7);
+  EXPECT_DOUBLE_EQ(usage.busy_seconds, 2);
 }
 
 TEST(GpuWatch, KeepsTheLatestOfEachDevice) {

@@ -46,4 +46,18 @@ void MetricsText::sample(const Labels& labels, double value, std::string_view su
   fmt::format_to(std::back_inserter(text_), " {}\n", value);
 }
 
+void MetricsText::histogram(Labels labels, std::span<const double> bounds,
+                            std::span<const std::uint64_t> buckets, double sum) {
+  std::uint64_t so_far = 0;
+  labels.emplace_back("le", "");
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    so_far += buckets[i];
+    labels.back().second = i == bounds.size() ? "+Inf" : fmt::format("{}", bounds[i]);
+    sample(labels, static_cast<double>(so_far), "_bucket");
+  }
+  labels.pop_back();
+  sample(labels, sum, "_sum");
+  sample(labels, static_cast<double>(so_far), "_count");
+}
+
 }  // namespace gyre::server

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +19,11 @@ class MetricsText {
   void family(std::string_view name, std::string_view type, std::string_view help);
   /// `suffix` is what a histogram's samples add to the family's name.
   void sample(const Labels& labels, double value, std::string_view suffix = "");
+
+  /// One histogram of the family, which is of type "histogram". `buckets` are not cumulative, and
+  /// one more than `bounds`. Requires: no label "le".
+  void histogram(Labels labels, std::span<const double> bounds,
+                 std::span<const std::uint64_t> buckets, double sum);
 
   std::string take() { return std::move(text_); }
 

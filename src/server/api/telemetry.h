@@ -3,12 +3,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <map>
-#include <mutex>
-#include <utility>
 
-#include "control/driver.h"
-#include "domain/job.h"
+#include "server/api/core_counts.h"
 #include "server/api/gpu_watch.h"
 #include "server/http/message.h"
 
@@ -26,11 +22,11 @@ class HttpTimes {
   /// A reply that notes when it is first called, and calls `reply`.
   http::Reply timed(const http::Request& request, http::Reply reply);
 
-  struct Histogram {
+  struct Read {
     std::array<std::uint64_t, kBoundsUs.size() + 1> buckets{};  // not cumulative
     std::uint64_t sum_us = 0;
   };
-  Histogram read(std::size_t method) const;  // index into kMethods
+  Read read(std::size_t method) const;  // index into kMethods
 
  private:
   struct Counts {
@@ -40,32 +36,6 @@ class HttpTimes {
   void add(std::size_t method, std::int64_t us);
 
   std::array<Counts, kMethods.size()> counts_;
-};
-
-/// What the core has done since the server began. Told by the driver's thread, read by any.
-class CoreCounts final : public control::Observer {
- public:
-  explicit CoreCounts(const control::Controller& core);
-
-  void after(const Event& event, const control::Decisions& decisions,
-             const control::Controller& core) override;
-
-  struct Read {
-    std::uint64_t events = 0;
-    std::uint64_t starts = 0;                                               // StartGang commands
-    std::uint64_t stops = 0;                                                // StopGang commands
-    std::map<std::pair<JobState, Termination>, std::uint64_t> transitions;  // to a state, by cause
-    std::int64_t gpu_milli = 0;                                             // held by jobs now
-    double gpu_seconds = 0;                                                 // held, up to `now`
-  };
-  Read read(Time now) const;
-
- private:
-  void advance(Time now);  // requires the mutex
-
-  mutable std::mutex mutex_;
-  Read read_;
-  Time last_;
 };
 
 /// All that is measured beside the core's own state. Thread-safe.
