@@ -9,12 +9,14 @@
 namespace gyre::sim {
 namespace {
 
-constexpr std::array<std::string_view, 13> kNames{
+constexpr std::array<std::string_view, 19> kNames{
     "gpu-overcommit",   "cpu-overcommit",      "memory-overcommit",
     "gang-whole",       "gang-distinct-nodes", "request-honoured",
     "legal-transition", "runs-once",           "node-up",
     "all-released",     "jobs-conserved",      "true-reason",
-    "books-agree"};
+    "books-agree",      "task-once",           "device-shared",
+    "true-outcome",     "recovers-alike",      "no-leak",
+    "converges"};
 
 }  // namespace
 

@@ -24,6 +24,13 @@ enum class Invariant : std::uint8_t {
   JobsConserved,      // each submitted job waits, is placed or has ended; none is lost or made up
   TrueReason,         // the reason given for waiting is true
   BooksAgree,         // the core's picture of the cluster is what follows from events and commands
+  // Of a world with faults, where truth and belief may differ.
+  TaskOnce,       // no task really runs twice at once
+  DeviceShared,   // no device really runs more than it has
+  TrueOutcome,    // what is called succeeded was
+  RecoversAlike,  // a core from the journal is the one that was lost
+  NoLeak,         // at the end nothing runs or is kept that the core does not know of
+  Converges,      // once the faults have stopped, all jobs end and all nodes take tasks
 };
 
 /// The name in messages and tests: "gpu-overcommit", ...

@@ -1,0 +1,219 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/units.h"
+#include "cli/progress_bar.h"
+#include "cli/verbs.h"
+#include "codec/chaos_text.h"
+#include "sim/chaos/run.h"
+
+namespace gyre::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kFailuresMax = 10;  // then a swarm stops
+
+struct ChaosFlags {
+  std::string scenario;
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;
+  unsigned threads = 0;  // 0: as many as the machine has
+};
+
+/// What many seeds came to.
+struct Swarm {
+  std::uint64_t done = 0;
+  std::uint64_t events = 0;
+  std::uint64_t recoveries = 0;
+  std::uint64_t jobs = 0;
+  std::uint64_t faults = 0;
+  double wall_s = 0;
+  std::vector<sim::ChaosReport> failures;  // by seed
+};
+
+std::uint64_t sum(const std::vector<std::uint64_t>& counts) {
+  std::uint64_t total = 0;
+  for (const std::uint64_t count : counts) total += count;
+  return total;
+}
+
+/// Runs seeds on several threads; each run is a world of its own.
+class SwarmRunner {
+ public:
+  SwarmRunner(const ChaosSpec& spec, const ChaosFlags& flags) : spec_(spec), flags_(flags) {}
+
+  Swarm run() {
+    const auto began = std::chrono::steady_clock::now();
+    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+    const std::uint64_t wanted = flags_.threads == 0 ? cores : flags_.threads;
+    std::vector<std::thread> threads;
+    for (std::uint64_t i = 0; i < std::min(wanted, flags_.seeds); ++i) {
+      threads.emplace_back([this] { work(); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    swarm_.wall_s = took.count();
+    std::sort(swarm_.failures.begin(), swarm_.failures.end(),
+              [](const auto& a, const auto& b) { return a.seed < b.seed; });
+    return std::move(swarm_);
+  }
+
+ private:
+  void work() {
+    for (std::uint64_t i = next_++; i < flags_.seeds; i = next_++) {
+      sim::ChaosReport report = sim::run_chaos(spec_, flags_.seed + i);
+      const std::lock_guard lock(mutex_);
+      add(std::move(report));
+      if (swarm_.failures.size() >= kFailuresMax) return;
+    }
+  }
+  void add(sim::ChaosReport report) {
+    ++swarm_.done;
+    swarm_.events += report.events;
+    swarm_.recoveries += report.recoveries;
+    swarm_.jobs += report.jobs;
+    swarm_.faults += sum(report.faults);
+    if (!report.violations.empty()) swarm_.failures.push_back(std::move(report));
+    bar_.show(static_cast<double>(swarm_.done) / static_cast<double>(flags_.seeds),
+              fmt::format("{} of {} seeds, {} failed", swarm_.done, flags_.seeds,
+                          swarm_.failures.size()));
+  }
+
+  const ChaosSpec& spec_;
+  const ChaosFlags& flags_;
+  std::atomic<std::uint64_t> next_{0};
+  std::mutex mutex_;
+  Swarm swarm_;
+  ProgressBar bar_;
+};
+
+std::string replay_command(const ChaosFlags& flags, std::uint64_t seed) {
+  return fmt::format("gyre chaos {} --seed {}", flags.scenario, seed);
+}
+
+Json to_json(const sim::ChaosReport& report, const ChaosFlags& flags) {
+  Json faults = Json::object();
+  for (std::size_t i = 0; i < report.faults.size(); ++i) {
+    faults[std::string(chaos_fault_names()[i])] = report.faults[i];
+  }
+  Json violations = Json::array();
+  for (const sim::Violation& violation : report.violations) {
+    violations.push_back({{"invariant", sim::to_string(violation.invariant)},
+                          {"at_s", (violation.at - Time{}).seconds()},
+                          {"detail", violation.detail}});
+  }
+  return {{"seed", report.seed},
+          {"nodes", report.nodes},
+          {"policy", report.policy},
+          {"faults", faults},
+          {"recoveries", report.recoveries},
+          {"events", report.events},
+          {"commands", report.commands},
+          {"jobs",
+           {{"submitted", report.jobs},
+            {"succeeded", report.succeeded},
+            {"failed", report.failed},
+            {"cancelled", report.cancelled}}},
+          {"ended_at_s", (report.ended_at - Time{}).seconds()},
+          {"digest", fmt::format("{:016x}", report.digest)},
+          {"violations", violations},
+          {"replay", replay_command(flags, report.seed)}};
+}
+
+void print_violations(const sim::ChaosReport& report, const ChaosFlags& flags) {
+  const sim::Violation& first = report.violations.front();
+  fmt::print(stderr, "seed {} broke '{}' after {}: {}\n  again: {}\n", report.seed,
+             sim::to_string(first.invariant), format_duration(first.at - Time{}), first.detail,
+             replay_command(flags, report.seed));
+}
+
+int print_one(const Session& session, const sim::ChaosReport& report, const ChaosFlags& flags) {
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document(to_json(report, flags), format);
+  } else {
+    Table table({"FAULT", "TIMES"});
+    for (std::size_t i = 0; i < report.faults.size(); ++i) {
+      if (report.faults[i] == 0) continue;
+      table.add({std::string(chaos_fault_names()[i]), std::to_string(report.faults[i])});
+    }
+    table.print();
+    fmt::print("\n{} nodes, policy {}, seed {}; at rest after {}\n", report.nodes, report.policy,
+               report.seed, format_duration(report.ended_at - Time{}));
+    fmt::print("{} jobs: {} succeeded, {} failed, {} cancelled\n", report.jobs, report.succeeded,
+               report.failed, report.cancelled);
+    fmt::print("{} events, {} commands, {} recoveries from the journal; digest {:016x}\n",
+               report.events, report.commands, report.recoveries, report.digest);
+  }
+  if (report.violations.empty()) return kOk;
+  print_violations(report, flags);
+  return kError;
+}
+
+int print_swarm(const Session& session, const Swarm& swarm, const ChaosFlags& flags) {
+  const Format format = session.format();
+  const double rate = static_cast<double>(swarm.done) / std::max(swarm.wall_s, 1e-9);
+  if (format == Format::Json || format == Format::Yaml) {
+    Json failures = Json::array();
+    for (const sim::ChaosReport& report : swarm.failures) {
+      failures.push_back(to_json(report, flags));
+    }
+    print_document({{"first_seed", flags.seed},
+                    {"seeds", swarm.done},
+                    {"failed", swarm.failures.size()},
+                    {"jobs", swarm.jobs},
+                    {"faults", swarm.faults},
+                    {"recoveries", swarm.recoveries},
+                    {"events", swarm.events},
+                    {"wall_s", swarm.wall_s},
+                    {"seeds_per_s", rate},
+                    {"failures", failures}},
+                   format);
+  } else {
+    fmt::print("{} seeds from {} on, {} failed; {} jobs, {} faults, {} recoveries, {} events\n",
+               swarm.done, flags.seed, swarm.failures.size(), swarm.jobs, swarm.faults,
+               swarm.recoveries, swarm.events);
+    fmt::print(stderr, "{:.1f} s, {:.2f} seeds a second\n", swarm.wall_s, rate);
+  }
+  for (const sim::ChaosReport& report : swarm.failures) print_violations(report, flags);
+  return swarm.failures.empty() ? kOk : kError;
+}
+
+Outcome<int> chaos(const Session& session, const ChaosFlags& flags) {
+  const auto text = read_input(flags.scenario);
+  if (!text) return tl::unexpected(text.error());
+  const auto spec = codec::read_chaos(*text);
+  if (!spec) return give_up(kUsage, "{}: {}", flags.scenario, spec.error().message);
+  if (flags.seeds == 1) return print_one(session, sim::run_chaos(*spec, flags.seed), flags);
+  return print_swarm(session, SwarmRunner(*spec, flags).run(), flags);
+}
+
+}  // namespace
+
+void add_chaos_verb(CLI::App& app, Session& session) {
+  auto* verb = add_verb(app, "chaos", "Break a simulated fleet, and check that nothing is lost",
+                        "  gyre chaos data/chaos/day.yaml\n"
+                        "  gyre chaos data/chaos/day.yaml --seeds 1000\n"
+                        "  gyre chaos scenario.yaml --seed 17 -o json");
+  auto flags = std::make_shared<ChaosFlags>();
+  verb->add_option("SCENARIO", flags->scenario, "a file; '-' for stdin")->required();
+  verb->add_option("--seed", flags->seed, "the same seed gives the same run")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_option("--seeds", flags->seeds, "so many seeds, from --seed on")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))
+      ->capture_default_str();
+  verb->add_option("--threads", flags->threads, "at once; else one a core")
+      ->check(CLI::Range(1U, 1024U));
+  add_output_flag(*verb, session);
+  on_verb(verb, session, [&session, flags] { return chaos(session, *flags); });
+}
+
+}  // namespace gyre::cli

@@ -1,0 +1,236 @@
+#include "codec/chaos_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/units.h"
+#include "codec/printable.h"
+#include "codec/spec_tree.h"
+
+namespace gyre::codec {
+namespace {
+
+using Kind = SpecNode::Kind;
+
+class ChaosReader {
+ public:
+  Result<ChaosSpec> read(const SpecNode& root) {
+    ChaosSpec spec;
+    require(root, "version");
+    require(root, "name");
+    table<ChaosSpec>(root, spec,
+                     {{"version", &ChaosReader::version},
+                      {"name", &ChaosReader::name},
+                      {"lasts", [](auto& r, auto& n, auto& s) { r.span(n, s.lasts); }},
+                      {"settles", [](auto& r, auto& n, auto& s) { r.span(n, s.settles); }},
+                      {"policy", [](auto& r, auto& n, auto& s) { r.text(n, s.policy); }},
+                      {"fleet", [](auto& r, auto& n, auto& s) { r.fleet(n, s.fleet); }},
+                      {"jobs", [](auto& r, auto& n, auto& s) { r.jobs(n, s.jobs); }},
+                      {"network", [](auto& r, auto& n, auto& s) { r.network(n, s.network); }},
+                      {"faults", [](auto& r, auto& n, auto& s) { r.faults(n, s.faults); }},
+                      {"plant", [](auto& r, auto& n, auto& s) { r.plant(n, s.plant); }}});
+    if (problems_.empty()) {
+      if (auto good = validate(spec); !good) return tl::unexpected(good.error());
+      return spec;
+    }
+    return fail(ErrorKind::Invalid, "{}", fmt::join(problems_, "; "));
+  }
+
+ private:
+  template <class T>
+  struct Known {
+    std::string_view name;
+    void (*read)(ChaosReader&, const SpecNode&, T&);
+  };
+
+  /// Reads each key of a map by the row that has its name.
+  template <class T>
+  void table(const SpecNode& map, T& out, std::initializer_list<Known<T>> known) {
+    if (map.kind != Kind::Map) return problem(map, "expected a map");
+    for (std::size_t i = 0; i < map.keys.size(); ++i) {
+      const SpecNode::Key& key = map.keys[i];
+      const auto row = std::find_if(known.begin(), known.end(),
+                                    [&](const Known<T>& one) { return one.name == key.name; });
+      if (row == known.end()) {
+        unknown(key, known);
+        continue;
+      }
+      const std::size_t length = path_.size();
+      path_ += path_.empty() ? key.name : "." + key.name;
+      row->read(*this, map.items[i], out);
+      path_.resize(length);
+    }
+  }
+
+  template <class T>
+  void unknown(const SpecNode::Key& key, std::initializer_list<Known<T>> known) {
+    std::vector<std::string> names;
+    for (const Known<T>& one : known) names.emplace_back(one.name);
+    const std::string near = key.name.size() > kNameBytesMax ? "" : nearest(key.name, names);
+    add(key.line, key.column,
+        near.empty()
+            ? fmt::format("no such setting '{}'; there are {}", printable(key.name),
+                          fmt::join(names, ", "))
+            : fmt::format("no such setting '{}'; did you mean '{}'?", printable(key.name), near));
+  }
+
+  static void version(ChaosReader& reader, const SpecNode& node, ChaosSpec&) {
+    if (node.text != "1") reader.problem(node, "this Gyre reads version 1 of scenarios");
+  }
+  static void name(ChaosReader& reader, const SpecNode& node, ChaosSpec& spec) {
+    if (node.kind != Kind::String || !is_valid_name(node.text)) {
+      return reader.problem(node,
+                            "expected letters, digits, '.', '_' and '-', a letter or digit "
+                            "first");
+    }
+    spec.name = node.text;
+  }
+
+  void fleet(const SpecNode& node, ChaosSpec::Fleet& out) {
+    table<ChaosSpec::Fleet>(node, out,
+                            {{"nodes", [](auto& r, auto& n, auto& f) { r.count(n, f.nodes); }},
+                             {"gpus", [](auto& r, auto& n, auto& f) { r.count(n, f.gpus); }},
+                             {"lease", [](auto& r, auto& n, auto& f) { r.span(n, f.lease); }}});
+  }
+  void jobs(const SpecNode& node, ChaosSpec::Jobs& out) {
+    table<ChaosSpec::Jobs>(
+        node, out,
+        {{"count", [](auto& r, auto& n, auto& j) { r.count(n, j.count); }},
+         {"nodes", [](auto& r, auto& n, auto& j) { r.count(n, j.nodes); }},
+         {"gpus", [](auto& r, auto& n, auto& j) { r.count(n, j.gpus); }},
+         {"length", [](auto& r, auto& n, auto& j) { r.span(n, j.length); }},
+         {"checkpoint", [](auto& r, auto& n, auto& j) { r.span(n, j.checkpoint); }},
+         {"preemptible", [](auto& r, auto& n, auto& j) { r.percent(n, j.preemptible_percent); }},
+         {"fail", [](auto& r, auto& n, auto& j) { r.percent(n, j.fail_percent); }},
+         {"stop", [](auto& r, auto& n, auto& j) { r.percent(n, j.stop_percent); }}});
+  }
+  void network(const SpecNode& node, ChaosSpec::Network& out) {
+    table<ChaosSpec::Network>(
+        node, out,
+        {{"delay", [](auto& r, auto& n, auto& w) { r.span(n, w.delay); }},
+         {"late", [](auto& r, auto& n, auto& w) { r.percent(n, w.late_percent); }},
+         {"late_by", [](auto& r, auto& n, auto& w) { r.span(n, w.late_by); }},
+         {"twice", [](auto& r, auto& n, auto& w) { r.percent(n, w.twice_percent); }}});
+  }
+  void faults(const SpecNode& node, std::vector<ChaosFault>& out) {
+    if (node.kind != Kind::List) return problem(node, "expected a list of faults");
+    const std::string path = path_;
+    for (std::size_t i = 0; i < node.items.size() && i <= kChaosFaultsMax; ++i) {
+      path_ = fmt::format("{}[{}]", path, i);
+      fault(node.items[i], out.emplace_back());
+    }
+    path_ = path;
+  }
+  void fault(const SpecNode& node, ChaosFault& out) {
+    require(node, "do");
+    table<ChaosFault>(
+        node, out,
+        {{"do", [](auto& r, auto& n, auto& f) { r.word(n, chaos_fault_names(), f.kind); }},
+         {"at", [](auto& r, auto& n, auto& f) { r.span(n, f.at.emplace()); }},
+         {"every", [](auto& r, auto& n, auto& f) { r.span(n, f.every.emplace()); }},
+         {"for", [](auto& r, auto& n, auto& f) { r.span(n, f.lasts); }},
+         {"node", [](auto& r, auto& n, auto& f) { r.node(n, f.node); }},
+         {"way",
+          [](auto& r, auto& n, auto& f) {
+            r.word(n, {"both", "to-server", "to-node"}, f.way);
+          }},
+         {"by", [](auto& r, auto& n, auto& f) { r.span(n, f.by); }}});
+  }
+  void node(const SpecNode& node, std::optional<std::int32_t>& out) {
+    std::int64_t value = -1;
+    whole(node, node.text, value);
+    out = static_cast<std::int32_t>(std::clamp<std::int64_t>(value, -1, kChaosNodesMax));
+  }
+  void plant(const SpecNode& node, ChaosPlant& out) { word(node, chaos_plant_names(), out); }
+
+  void text(const SpecNode& node, std::string& out) {
+    if (node.kind != Kind::String) return problem(node, "expected a word");
+    out = printable(node.text);
+  }
+  template <class Enum>
+  void word(const SpecNode& node, const std::vector<std::string_view>& words, Enum& out) {
+    const auto at = std::find(words.begin(), words.end(), node.text);
+    if (at != words.end()) {
+      out = static_cast<Enum>(at - words.begin());
+      return;
+    }
+    problem(node, fmt::format("expected one of {}", fmt::join(words, ", ")));
+  }
+  void percent(const SpecNode& node, std::int32_t& out) {
+    std::int64_t value = 0;
+    if (!node.text.ends_with('%')) return problem(node, "expected a share, as in 5%");
+    whole(node, std::string_view(node.text).substr(0, node.text.size() - 1), value);
+    out = static_cast<std::int32_t>(std::clamp<std::int64_t>(value, -1, 101));
+  }
+  void whole(const SpecNode& node, std::string_view text, std::int64_t& out) {
+    const char* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, out);
+    if (text.empty() || error != std::errc{} || at != end) problem(node, "expected a whole number");
+  }
+  void count(const SpecNode& node, CountRange& out) {
+    const auto [low, high] = ends(node);
+    whole(node, low, out.min);
+    whole(node, high, out.max);
+  }
+  void span(const SpecNode& node, SpanRange& out) {
+    const auto [low, high] = ends(node);
+    span(node, low, out.min);
+    span(node, high, out.max);
+  }
+  void span(const SpecNode& node, Duration& out) { span(node, node.text, out); }
+  void span(const SpecNode& node, std::string_view text, Duration& out) {
+    const bool negative = text.starts_with('-');
+    if (negative) text.remove_prefix(1);
+    const bool unit = !text.empty() && text.back() >= 'a' && text.back() <= 'z';
+    const auto value = parse_duration(printable(text));
+    if (!unit || !value) {
+      return problem(node,
+                     "expected a time with a unit (ms, s, m, h, d, w) or a range of them, "
+                     "as in 30s or 1m..2h");
+    }
+    out = negative ? Duration{-value->ns} : *value;
+  }
+  /// "A..B" as (A, B), any other text twice.
+  static std::pair<std::string_view, std::string_view> ends(const SpecNode& node) {
+    const std::string_view text = node.text;
+    const std::size_t dots = text.find("..");
+    if (dots == std::string_view::npos) return {text, text};
+    return {text.substr(0, dots), text.substr(dots + 2)};
+  }
+
+  void require(const SpecNode& map, std::string_view name) {
+    const bool there = std::any_of(map.keys.begin(), map.keys.end(),
+                                   [&](const SpecNode::Key& key) { return key.name == name; });
+    if (!there) problem(map, fmt::format("'{}' is missing", name));
+  }
+  void problem(const SpecNode& node, std::string_view message) {
+    add(node.line, node.column,
+        path_.empty() ? std::string(message) : fmt::format("{}: {}", path_, message));
+  }
+  void add(int line, int column, std::string message) {
+    if (problems_.size() >= kSpecProblemsMax) return;
+    problems_.push_back(fmt::format("line {}, column {}: {}", line, column, message));
+  }
+
+  std::string path_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+Result<ChaosSpec> read_chaos(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return fail(ErrorKind::Invalid, "the scenario is empty");
+  }
+  const auto root = parse_spec_tree(text, SpecFormat::Auto);
+  if (!root) return fail(ErrorKind::Invalid, "{}", describe(root.error()));
+  return ChaosReader().read(*root);
+}
+
+}  // namespace gyre::codec

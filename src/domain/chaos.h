@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace gyre {
+
+/// Bounds of an even draw, both included. Equal: the value itself.
+struct CountRange {
+  std::int64_t min = 0;
+  std::int64_t max = 0;
+  bool operator==(const CountRange&) const = default;
+};
+struct SpanRange {
+  Duration min{0};
+  Duration max{0};
+  bool operator==(const SpanRange&) const = default;
+};
+
+/// One kind of fault of a scenario, and when it happens.
+struct ChaosFault {
+  enum class Kind : std::uint8_t {
+    KillNode,      // power off; its tasks and its agent's memory are gone
+    CutNode,       // its network is cut
+    PauseAgent,    // SIGSTOP: its tasks go on
+    RestartAgent,  // killed and started again: its tasks go on
+    KillTask,      // SIGKILL to one task
+    BreakGpu,      // what runs on one device fails, and what starts there
+    DrainNode,     // an operator drains it
+    KillServer,    // it comes back from its journal
+    PauseServer,   // it remembers, but was away
+    StepClock,     // the server's clock jumps
+  };
+  enum class Way : std::uint8_t { Both, ToServer, ToNode };
+
+  Kind kind = Kind::KillNode;
+  std::optional<Duration> at;        // once, so long after the beginning
+  std::optional<SpanRange> every;    // again and again: exponential times of a mean drawn from this
+  SpanRange lasts;                   // until it is mended
+  std::optional<std::int32_t> node;  // nullopt: any
+  Way way = Way::Both;               // of CutNode
+  SpanRange by;                      // of StepClock; may be negative
+
+  bool operator==(const ChaosFault&) const = default;
+};
+
+/// A known mistake that is made on purpose, to see that it is found.
+enum class ChaosPlant : std::uint8_t {
+  None,
+  LeaseIgnored,       // tasks go on when their node's lease is over
+  StartRepeated,      // an order that comes twice is carried out twice
+  MissingUnnoticed,   // a node that comes back without a task is not asked about it
+  OrphanKept,         // what the server never recorded is left running
+  DeviceZero,         // every task gets its node's first devices, whatever was decided
+  JournalTailIgnored  // a restart leaves out what was recorded last
+};
+
+/// A life of a cluster with faults: docs/guide/chaos.md. What is a range is drawn from the seed,
+/// of the fleet once a run, of jobs and faults once each.
+struct ChaosSpec {
+  struct Fleet {
+    CountRange nodes{8, 8};
+    CountRange gpus{8, 8};  // of each node
+    SpanRange lease{seconds(300), seconds(300)};
+    bool operator==(const Fleet&) const = default;
+  };
+  struct Jobs {
+    CountRange count{100, 100};
+    CountRange nodes{1, 1};
+    CountRange gpus{1, 8};  // on each of its nodes
+    SpanRange length{seconds(60), seconds(3600)};
+    SpanRange checkpoint{seconds(600), seconds(600)};
+    std::int32_t preemptible_percent = 50;
+    std::int32_t fail_percent = 0;  // of attempts that end with another code than 0
+    std::int32_t stop_percent = 0;  // of jobs that their owner stops
+    bool operator==(const Jobs&) const = default;
+  };
+  struct Network {
+    SpanRange delay{milliseconds(1), milliseconds(1)};
+    std::int32_t late_percent = 0;  // of messages, by `late_by` more
+    SpanRange late_by{seconds(1), seconds(10)};
+    std::int32_t twice_percent = 0;  // of messages that come again
+    bool operator==(const Network&) const = default;
+  };
+
+  std::string name;
+  Duration lasts = seconds(86'400);           // jobs come and faults happen
+  Duration settles = seconds(30LL * 86'400);  // afterwards all jobs must end within this
+  std::string policy = "any";                 // a named policy; "any": one by chance
+  Fleet fleet;
+  Jobs jobs;
+  Network network;
+  std::vector<ChaosFault> faults;
+  ChaosPlant plant = ChaosPlant::None;
+
+  bool operator==(const ChaosSpec&) const = default;
+};
+
+inline constexpr std::size_t kChaosFaultsMax = 100;
+inline constexpr std::int64_t kChaosNodesMax = 10'000;
+inline constexpr std::int64_t kChaosJobsMax = 1'000'000;
+
+/// "kill-node", ...; by value.
+const std::vector<std::string_view>& chaos_fault_names();
+const std::vector<std::string_view>& chaos_plant_names();
+
+/// Errors: a range upside down or out of bounds, a fault without a time, a policy or a node that
+/// does not exist; says which.
+Result<void> validate(const ChaosSpec& spec);
+
+}  // namespace gyre

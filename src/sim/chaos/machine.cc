@@ -1,0 +1,161 @@
+#include "sim/chaos/machine.h"
+
+#include <algorithm>
+#include <csignal>
+
+namespace gyre::sim {
+namespace {
+
+constexpr SpanRange kStartTakes{milliseconds(20), seconds(20)};
+constexpr SpanRange kStopTakes{milliseconds(1), seconds(20)};
+constexpr Duration kDiesOnBrokenGpu = seconds(1);
+
+TaskExit killed_by(int signal) { return {TaskExit::Kind::Signaled, signal, false, ""}; }
+
+}  // namespace
+
+void Machine::obey(const Order& order, Time now) {
+  const auto found = tasks_.find(order.key);
+  switch (order.kind) {
+    case Order::Kind::Start:
+      if (found == tasks_.end()) return start(order, now);
+      if (plant_ == ChaosPlant::StartRepeated && found->second.phase != Phase::Ended) {
+        truth_.begin(order.key, id_, order, now);  // nobody will ever look after the second one
+      }
+      return;
+    case Order::Kind::Stop:
+      if (found != tasks_.end()) stop(order.key, found->second, now);
+      return;
+    case Order::Kind::Release:
+      if (found != tasks_.end() && found->second.phase == Phase::Ended) tasks_.erase(found);
+      return;
+    case Order::Kind::Discard:
+      if (found == tasks_.end() || plant_ == ChaosPlant::OrphanKept) return;
+      if (found->second.phase != Phase::Ended) {
+        end(order.key, found->second, killed_by(SIGKILL), now);
+        news_.pop_back();
+      }
+      tasks_.erase(found);
+  }
+}
+
+void Machine::start(const Order& order, Time now) {
+  Task& task = tasks_[order.key];
+  task.order = order;
+  set_due(order.key, task, now + draw(kStartTakes, rng_));
+}
+
+void Machine::stop(const TaskKey& key, Task& task, Time now) {
+  if (task.phase == Phase::Ended || task.phase == Phase::Stopping) return;
+  const Time ends_at = now + draw(kStopTakes, rng_);
+  if (task.phase == Phase::Running && task.due <= ends_at) {
+    task.exit.stopped = true;  // it is done before that
+  } else {
+    task.exit = task.ran ? killed_by(SIGTERM) : TaskExit{TaskExit::Kind::StartFailed, 0, false, ""};
+    task.exit.stopped = true;
+    set_due(key, task, ends_at);
+  }
+  task.phase = Phase::Stopping;
+}
+
+void Machine::wake(Time now) {
+  if (plant_ == ChaosPlant::LeaseIgnored) lease_until_ = Time::max();
+  if (lease_until_ <= now) {
+    while (!timers_.empty()) {
+      const TaskKey key = timers_.begin()->second;
+      TaskExit exit{TaskExit::Kind::Lost, 0, false, "the node's lease is over"};
+      end(key, tasks_.at(key), exit, std::min(now, lease_until_));
+    }
+  }
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    const TaskKey key = timers_.begin()->second;
+    advance(key, now);
+  }
+}
+
+std::optional<Time> Machine::next() const {
+  if (timers_.empty()) return std::nullopt;
+  return std::min(timers_.begin()->first, lease_until_);
+}
+
+void Machine::advance(const TaskKey& key, Time now) {
+  Task& task = tasks_.at(key);
+  if (task.phase != Phase::Starting) return end(key, task, task.exit, now);
+  task.phase = Phase::Running;
+  task.ran = true;
+  task.began = now;
+  task.plan = truth_.plan(key.job);
+  task.exit = task.plan.exit;
+  truth_.begin(key, id_, task.order, now);
+  news_.push_back({key, true, std::nullopt});
+  if (on_broken_gpu(task, now)) {
+    task.exit = killed_by(SIGABRT);
+    return set_due(key, task, now + kDiesOnBrokenGpu);
+  }
+  set_due(key, task, saturating_add(now, task.plan.left));
+}
+
+void Machine::end(const TaskKey& key, Task& task, const TaskExit& exit, Time now) {
+  timers_.erase({task.due, key});
+  if (task.ran) {
+    const Duration worked = std::min(now - task.began, task.plan.left);
+    truth_.end(key, id_, task.order, exit, worked, now);
+  }
+  task.phase = Phase::Ended;
+  task.exit = exit;
+  news_.push_back({key, task.ran, exit});
+}
+
+void Machine::set_due(const TaskKey& key, Task& task, Time due) {
+  timers_.erase({task.due, key});
+  task.due = due;
+  timers_.emplace(due, key);
+}
+
+std::vector<Report> Machine::take_news() { return std::exchange(news_, {}); }
+
+std::vector<Report> Machine::hello() const {
+  std::vector<Report> all;
+  for (const auto& [key, task] : tasks_) {
+    const bool ended = task.phase == Phase::Ended;
+    all.push_back({key, task.ran, ended ? std::optional(task.exit) : std::nullopt});
+  }
+  return all;
+}
+
+void Machine::power_off(Time now) {
+  while (!timers_.empty()) {
+    const TaskKey key = timers_.begin()->second;
+    end(key, tasks_.at(key), killed_by(SIGKILL), now);
+  }
+  tasks_.clear();
+  news_.clear();
+}
+
+void Machine::kill_some_task(std::uint64_t which, Time now) {
+  std::vector<TaskKey> running;
+  for (const auto& [at, key] : timers_) {
+    if (tasks_.at(key).ran) running.push_back(key);
+  }
+  if (running.empty()) return;
+  const TaskKey key = running[which % running.size()];
+  end(key, tasks_.at(key), killed_by(SIGKILL), now);
+}
+
+void Machine::break_gpu(std::uint64_t which, std::int64_t gpus, Time until, Time now) {
+  if (gpus == 0) return;
+  broken_ = static_cast<std::uint16_t>(1U << (which % static_cast<std::uint64_t>(gpus)));
+  broken_until_ = until;
+  std::vector<TaskKey> hit;
+  for (const auto& [at, key] : timers_) {
+    const Task& task = tasks_.at(key);
+    if (task.ran && on_broken_gpu(task, now)) hit.push_back(key);
+  }
+  for (const TaskKey& key : hit) end(key, tasks_.at(key), killed_by(SIGABRT), now);
+}
+
+bool Machine::on_broken_gpu(const Task& task, Time now) const {
+  return now < broken_until_ && (task.order.devices & broken_) != 0;
+}
+
+}  // namespace gyre::sim

@@ -1,0 +1,151 @@
+#include "sim/chaos/run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/rng.h"
+#include "control/driver.h"
+#include "sim/chaos/memory_journal.h"
+#include "sim/chaos/world.h"
+#include "sim/check/checker.h"
+
+namespace gyre::sim {
+namespace {
+
+/// FNV-1a over integers.
+class Digest {
+ public:
+  void add(std::uint64_t value) {
+    hash_ ^= value;
+    hash_ *= 0x100000001b3U;
+  }
+  std::uint64_t value() const { return hash_; }
+
+ private:
+  std::uint64_t hash_ = 0xcbf29ce484222325U;
+};
+
+/// Checks and counts what is durable.
+class Witness final : public control::Observer {
+ public:
+  Witness(ChaosWorld& world, ChaosReport& report, Checker& checker)
+      : world_(world), report_(report), checker_(checker) {}
+
+  void after(const Event& event, const control::Decisions& decisions,
+             const control::Controller& core) override {
+    if (world_.doomed()) return;
+    checker_.after(event, decisions, core);
+    ++report_.events;
+    report_.commands += decisions.commands.size();
+    digest_.add(static_cast<std::uint64_t>(event.at.ns));
+    digest_.add(event.body.index());
+    for (const Command& command : decisions.commands) add(command);
+    for (const Transition& transition : decisions.transitions) count(transition, core);
+  }
+
+  std::uint64_t digest() const { return digest_.value(); }
+
+ private:
+  void add(const Command& command) {
+    digest_.add(command.id.value);
+    if (const auto* stop = std::get_if<StopGang>(&command.body))
+      return digest_.add(stop->job.value);
+    const auto& start = std::get<StartGang>(command.body);
+    digest_.add(start.job.value);
+    for (const TaskPlacement& task : start.placement) {
+      digest_.add(task.node.value);
+      digest_.add(task.allocation.devices);
+    }
+  }
+
+  void count(const Transition& transition, const control::Controller& core) {
+    if (!is_final(transition.to)) return;
+    const Job* job = core.jobs().find(transition.job);
+    const std::size_t tasks =
+        job == nullptr ? 0 : static_cast<std::size_t>(task_count(job->spec.tasks));
+    world_.job_over(transition, tasks);
+    if (transition.to == JobState::Succeeded) ++report_.succeeded;
+    if (transition.to == JobState::Failed) ++report_.failed;
+    if (transition.to == JobState::Cancelled) ++report_.cancelled;
+  }
+
+  ChaosWorld& world_;
+  ChaosReport& report_;
+  Checker& checker_;
+  Digest digest_;
+};
+
+ChaosSetting draw_setting(const ChaosSpec& spec, Rng rng) {
+  ChaosSetting setting;
+  setting.nodes = static_cast<std::uint32_t>(draw(spec.fleet.nodes, rng));
+  setting.gpus = static_cast<std::int32_t>(draw(spec.fleet.gpus, rng));
+  setting.lease = draw(spec.fleet.lease, rng);
+  const auto& policies = named_policies();
+  const std::uint64_t any = rng.below(policies.size());
+  setting.policy = spec.policy == "any" ? policies[any] : *policy_by_name(spec.policy);
+  return setting;
+}
+
+/// The server's next life. `before`: the core that died, if it had seen all that is durable.
+control::Controller recover(const MemoryJournal& journal, const control::Config& config,
+                            const control::Controller& before, const ChaosSpec& spec,
+                            ChaosWorld& world) {
+  const std::size_t left_out = spec.plant == ChaosPlant::JournalTailIgnored ? 3 : 0;
+  auto recovery = journal.recover(config, left_out);
+  if (!recovery) {
+    world.truth().report(Invariant::RecoversAlike, world.now(), recovery.error().message);
+    return before;
+  }
+  const bool same = before.last_event() == journal.last_event();
+  if (recovery->difference.empty() && same && recovery->core.state() != before.state()) {
+    recovery->difference = "the recovered state is another one";
+  }
+  if (!recovery->difference.empty()) {
+    world.truth().report(Invariant::RecoversAlike, world.now(), recovery->difference);
+    return before;
+  }
+  return std::move(recovery->core);
+}
+
+}  // namespace
+
+ChaosReport run_chaos(const ChaosSpec& spec, std::uint64_t seed) {
+  const Rng rng(seed);
+  Rng sizes = rng.stream("sizes");
+  const ChaosSetting setting = draw_setting(spec, rng.stream("setting"));
+  MemoryJournal journal;
+  control::Config config;
+  config.jobs_finished_kept_max = static_cast<std::size_t>(spec.jobs.count.max) + 1;
+  control::Controller core(config);
+  ChaosWorld world(spec, setting, core, journal, rng);
+  Checker checker;
+  ChaosReport report;
+  Witness witness(world, report, checker);
+  control::DriverOptions options;
+  options.events_per_commit_max = 1 + sizes.below(200);
+  options.events_per_snapshot = 1 + sizes.below(5000);
+  for (;;) {
+    const auto done = control::run(core, world, journal, witness, options);
+    if (!world.server_killed()) break;
+    ++report.recoveries;
+    world.rest();
+    core = recover(journal, config, core, spec, world);
+    world.return_to_life();
+    if (!world.truth().violations().empty()) break;
+  }
+  if (world.truth().violations().empty()) world.finish();
+  checker.finish(core);
+  report.seed = seed;
+  report.nodes = setting.nodes;
+  report.policy = setting.policy.name;
+  report.faults = world.faults_done();
+  report.ended_at = world.now();
+  report.digest = witness.digest();
+  report.jobs = core.jobs().last().value;
+  report.violations = world.truth().violations();
+  const auto& seen = checker.violations();
+  report.violations.insert(report.violations.end(), seen.begin(), seen.end());
+  return report;
+}
+
+}  // namespace gyre::sim

@@ -1,0 +1,152 @@
+// A server and a fleet under faults: nothing is lost or doubled, and what is planted is found.
+#include "sim/chaos/run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace gyre::sim {
+namespace {
+
+using ::testing::IsEmpty;
+
+using Kind = ChaosFault::Kind;
+
+ChaosFault every(Kind kind, Duration mean, SpanRange lasts) {
+  ChaosFault fault;
+  fault.kind = kind;
+  fault.every = SpanRange{mean, mean};
+  fault.lasts = lasts;
+  return fault;
+}
+
+/// Six hours of eight nodes in which everything breaks.
+ChaosSpec rough_day() {
+  ChaosSpec spec;
+  spec.name = "rough-day";
+  spec.lasts = seconds(6 * 3600);
+  spec.fleet = {{3, 8}, {1, 8}, {seconds(30), seconds(600)}};
+  spec.jobs.count = {40, 120};
+  spec.jobs.nodes = {1, 3};
+  spec.jobs.checkpoint = {seconds(0), seconds(900)};
+  spec.jobs.fail_percent = 5;
+  spec.jobs.stop_percent = 5;
+  spec.network = {{milliseconds(1), milliseconds(50)}, 2, {seconds(1), seconds(120)}, 5};
+  const SpanRange while_away{seconds(1), seconds(1800)};
+  spec.faults = {every(Kind::KillNode, seconds(3600), while_away),
+                 every(Kind::CutNode, seconds(1800), while_away),
+                 every(Kind::CutNode, seconds(1800), while_away),
+                 every(Kind::PauseAgent, seconds(3600), while_away),
+                 every(Kind::RestartAgent, seconds(3600), while_away),
+                 every(Kind::KillTask, seconds(1200), {}),
+                 every(Kind::BreakGpu, seconds(3600), while_away),
+                 every(Kind::DrainNode, seconds(7200), while_away),
+                 every(Kind::KillServer, seconds(1800), {seconds(0), seconds(600)}),
+                 every(Kind::PauseServer, seconds(7200), {seconds(1), seconds(600)}),
+                 every(Kind::StepClock, seconds(3600), {})};
+  spec.faults[2].way = ChaosFault::Way::ToNode;
+  spec.faults.back().by = {seconds(-600), seconds(600)};
+  return spec;
+}
+
+std::string told(const ChaosReport& report) {
+  std::string all = "seed " + std::to_string(report.seed);
+  for (const Violation& violation : report.violations) all += "\n" + describe(violation);
+  return all;
+}
+
+TEST(ChaosTest, NothingIsLostOrDoubledWhateverBreaks) {
+  const ChaosSpec spec = rough_day();
+  ChaosReport all;
+  all.faults.resize(chaos_fault_names().size());
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    const ChaosReport report = run_chaos(spec, seed);
+    ASSERT_THAT(report.violations, IsEmpty()) << told(report);
+    EXPECT_EQ(report.jobs, report.succeeded + report.failed + report.cancelled);
+    all.recoveries += report.recoveries;
+    all.succeeded += report.succeeded;
+    for (std::size_t i = 0; i < all.faults.size(); ++i) all.faults[i] += report.faults[i];
+  }
+  EXPECT_GT(all.recoveries, 300U);
+  EXPECT_GT(all.succeeded, 2000U);
+  for (std::size_t i = 0; i < all.faults.size(); ++i) {
+    EXPECT_GT(all.faults[i], 40U) << chaos_fault_names()[i];
+  }
+}
+
+TEST(ChaosDeterminismTest, TheSameSeedIsTheSameLife) {
+  const ChaosSpec spec = rough_day();
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const ChaosReport once = run_chaos(spec, seed);
+    const ChaosReport again = run_chaos(spec, seed);
+    EXPECT_EQ(once.digest, again.digest);
+    EXPECT_EQ(once.events, again.events);
+    EXPECT_EQ(once.ended_at, again.ended_at);
+    EXPECT_NE(once.digest, run_chaos(spec, seed + 100).digest);
+  }
+}
+
+TEST(ChaosTest, AFaultHappensWhenItsScenarioSays) {
+  ChaosSpec spec;
+  spec.jobs.count = {0, 0};
+  ChaosFault kill;
+  kill.at = seconds(600);
+  kill.node = 2;
+  kill.lasts = {seconds(60), seconds(60)};
+  spec.faults = {kill};
+  const ChaosReport report = run_chaos(spec, 1);
+  EXPECT_THAT(report.violations, IsEmpty()) << told(report);
+  EXPECT_EQ(report.faults[static_cast<std::size_t>(Kind::KillNode)], 1U);
+  EXPECT_EQ(report.nodes, 8U);
+  // 1 policy, 1 queue, 8 nodes, and node 2 is silent and is heard again: no lease ran out.
+  EXPECT_EQ(report.events, 12U);
+}
+
+TEST(ChaosTest, ANodeThatStaysAwayIsGivenUpAndComesBackEmpty) {
+  ChaosSpec spec;
+  spec.jobs.count = {0, 0};
+  ChaosFault cut;
+  cut.kind = Kind::CutNode;
+  cut.at = seconds(600);
+  cut.lasts = {seconds(3600), seconds(3600)};
+  spec.faults = {cut};
+  EXPECT_EQ(run_chaos(spec, 1).events, 13U);  // silent, lost, returned
+}
+
+struct Planted {
+  ChaosPlant plant;
+  std::vector<Invariant> found_by;
+};
+class ChaosPlantTest : public ::testing::TestWithParam<Planted> {};
+
+TEST_P(ChaosPlantTest, IsFoundByTheInvariantThatItBreaks) {
+  ChaosSpec spec = rough_day();
+  spec.plant = GetParam().plant;
+  const auto& found_by = GetParam().found_by;
+  std::optional<Violation> found;
+  for (std::uint64_t seed = 1; seed <= 40 && !found; ++seed) {
+    const ChaosReport report = run_chaos(spec, seed);
+    if (!report.violations.empty()) found = report.violations.front();
+  }
+  ASSERT_TRUE(found) << "no seed found it";
+  EXPECT_THAT(found_by, ::testing::Contains(found->invariant)) << describe(*found);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Chaos, ChaosPlantTest,
+    ::testing::Values(Planted{ChaosPlant::LeaseIgnored, {Invariant::TaskOnce}},
+                      Planted{ChaosPlant::StartRepeated, {Invariant::TaskOnce}},
+                      Planted{ChaosPlant::MissingUnnoticed, {Invariant::Converges}},
+                      Planted{ChaosPlant::OrphanKept, {Invariant::NoLeak}},
+                      Planted{ChaosPlant::DeviceZero, {Invariant::DeviceShared}},
+                      Planted{ChaosPlant::JournalTailIgnored, {Invariant::RecoversAlike}}),
+    [](const auto& planted) {
+      std::string name(chaos_plant_names()[static_cast<std::size_t>(planted.param.plant)]);
+      name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+      return name;
+    });
+
+}  // namespace
+}  // namespace gyre::sim

@@ -1,0 +1,186 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "control/world.h"
+#include "domain/chaos.h"
+#include "domain/policy.h"
+#include "sim/chaos/agenda.h"
+#include "sim/chaos/dispatcher.h"
+#include "sim/chaos/fault_plan.h"
+#include "sim/chaos/links.h"
+#include "sim/chaos/machine.h"
+#include "sim/chaos/memory_journal.h"
+#include "sim/chaos/truth.h"
+
+namespace gyre::sim {
+
+/// What a scenario's ranges came to for one seed.
+struct ChaosSetting {
+  std::uint32_t nodes = 1;
+  std::int32_t gpus = 8;  // of each
+  Duration lease{0};
+  PolicySpec policy;
+};
+
+/// A fleet as it really is, and a server that may be killed: docs/guide/chaos.md. Everything is
+/// decided by the scenario and the seed. Two clocks: the true one, and the server's, which jumps.
+///
+/// control::run() returns when the server is killed or the story is over; after a kill rest() and
+/// return_to_life() must be called before it is run again.
+class ChaosWorld final : public control::World {
+ public:
+  /// `core` is the server's, in each of its lives.
+  ChaosWorld(const ChaosSpec& spec, const ChaosSetting& setting, const control::Controller& core,
+             MemoryJournal& journal, const Rng& rng);
+
+  std::optional<Event> next(std::optional<Time> deadline) override;
+  bool has_pending() const override { return server_up_ && !pending_.empty(); }
+  void committed(EventSeq seq) override;
+  void submit(const Command& command) override;
+
+  bool server_killed() const { return killed_; }
+  /// The world without its server, until it is started again.
+  void rest();
+  /// The server is back, and its core is what its journal gave it.
+  void return_to_life();
+
+  /// The core says that a job is over.
+  void job_over(const Transition& transition, std::size_t tasks);
+  /// After the end: what must hold then.
+  void finish();
+
+  /// Whether the batch that is open will be lost: nothing of it counts.
+  bool doomed() const { return journal_.crash() == MemoryJournal::Crash::Before; }
+  Truth& truth() { return truth_; }
+  Time now() const { return now_; }
+  const std::vector<std::uint64_t>& faults_done() const { return faults_done_; }
+
+ private:
+  struct WakeMachine {
+    std::uint32_t node;
+  };
+  struct OrderArrives {
+    std::uint32_t node;
+    std::uint64_t number;
+    Order order;
+  };
+  struct ReportArrives {
+    std::uint32_t node;
+    std::uint64_t number;
+    Report report;
+  };
+  struct HelloArrives {
+    std::uint32_t node;
+    std::uint64_t number;
+  };
+  struct Missed {
+    std::uint32_t node;
+    std::uint64_t number;
+    bool lost;
+  };  // else silent
+  struct Arrives {
+    std::size_t job;
+  };
+  struct StopAsked {
+    std::size_t job;
+  };
+  struct FaultBegins {
+    std::size_t fault;
+  };
+  struct FaultEnds {
+    std::size_t fault;
+  };
+  using Item = std::variant<WakeMachine, OrderArrives, ReportArrives, HelloArrives, Missed, Arrives,
+                            StopAsked, FaultBegins, FaultEnds>;
+  /// An event of the server's inbox; not yet stamped.
+  struct Pending {
+    Event::Body body;
+    std::optional<std::size_t> submission;  // of a JobSubmitted
+    std::optional<std::size_t> stop;        // of a JobStopRequested
+  };
+  struct Client {
+    bool posted = false;     // the server was asked, in its present life
+    bool submitted = false;  // durable: the client was told
+    bool stop_asked = false;
+    bool stop_heard = false;
+    JobId job;
+  };
+
+  void on(const WakeMachine& item);
+  void on(const OrderArrives& item);
+  void on(const ReportArrives& item);
+  void on(const HelloArrives& item);
+  void on(const Missed& item);
+  void on(const Arrives& item);
+  void on(const StopAsked& item);
+  void on(const FaultBegins& item);
+  void on(const FaultEnds& item);
+
+  bool dies_now() const;
+  void open_batch();
+  void happen();  // the agenda's next
+  Event stamp(Pending pending);
+  void introduce();
+  void post(Event::Body body) { pending_.push_back({std::move(body), {}, {}}); }
+  void collect();                   // what the dispatcher has to say
+  void settle(std::uint32_t node);  // what the machine has to say
+  void send(std::uint32_t node, const Order& order);
+  void refresh(std::uint32_t node);
+  void refresh_all();
+  void expect_word_of(std::uint32_t node);
+  void take_up_clients();
+  void ask_again();
+  void try_stop(std::size_t job);
+  void change_drains(std::uint32_t node, int by);
+  NodeDuty duty_wanted(std::uint32_t node) const;
+  std::uint32_t busy_machine(std::uint32_t first) const;
+  Duration delay();
+  Time server_time() const { return std::max(last_stamp_, now_ + clock_offset_); }
+  bool over_time() const { return now_ > Time{} + spec_.lasts + spec_.settles; }
+
+  const ChaosSpec& spec_;
+  const ChaosSetting setting_;
+  const control::Controller& core_;
+  MemoryJournal& journal_;
+  std::vector<ChaosJob> jobs_;
+  Truth truth_;
+  std::vector<PlannedFault> faults_;
+  std::vector<std::uint64_t> faults_done_;  // by kind
+  Links links_;
+  std::vector<Machine> machines_;
+  std::vector<Time> wakes_;  // by machine: when it is next woken
+  std::vector<int> drains_;  // by node: operators who want it drained
+  Dispatcher dispatcher_;
+  Agenda<Item> agenda_;
+  std::vector<Client> clients_;
+  Rng network_;
+
+  Time now_;
+  Duration clock_offset_{0};
+  Time last_stamp_;
+  std::uint64_t seq_ = 0;
+  std::uint64_t next_job_ = 1;
+  bool server_up_ = true;
+  bool paused_ = false;
+  bool killed_ = false;
+  bool batch_open_ = false;
+  std::optional<PlannedFault> kill_;  // due at the next batch
+  std::deque<Pending> pending_;
+  struct Uncommitted {
+    EventSeq seq;
+    std::optional<TaskKey> ended;
+    std::optional<std::size_t> submission, stop;
+    JobId job;
+  };
+  std::deque<Uncommitted> uncommitted_;
+};
+
+}  // namespace gyre::sim

@@ -1,0 +1,164 @@
+// What breaks in a ChaosWorld, and how it is mended.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/chaos/world.h"
+
+namespace gyre::sim {
+namespace {
+
+using Kind = ChaosFault::Kind;
+
+constexpr Duration kClockOffsetMax = seconds(86'400);
+// How long beats may still be heard of an agent that hears no answers.
+constexpr std::uint64_t kHeardLongerMsMax = 20'000;
+
+}  // namespace
+
+void ChaosWorld::on(const FaultBegins& item) {
+  const PlannedFault& fault = faults_[item.fault];
+  ++faults_done_[static_cast<std::size_t>(fault.kind)];
+  Machine& machine = machines_[fault.node];
+  switch (fault.kind) {
+    case Kind::KillNode:
+      machine.power_off(now_);
+      [[fallthrough]];
+    case Kind::CutNode:
+    case Kind::PauseAgent:
+    case Kind::RestartAgent:
+      if (fault.way == ChaosFault::Way::ToNode) {
+        const auto ms = static_cast<std::int64_t>(fault.which % kHeardLongerMsMax);
+        links_.at(fault.node).heard_longer = milliseconds(ms);
+      }
+      ++links_.at(fault.node).cuts;
+      refresh(fault.node);
+      break;
+    case Kind::KillTask: {
+      const std::uint32_t node = busy_machine(fault.node);
+      machines_[node].kill_some_task(fault.which, now_);
+      return settle(node);
+    }
+    case Kind::BreakGpu:
+      machine.break_gpu(fault.which, setting_.gpus, now_ + fault.lasts, now_);
+      return settle(fault.node);
+    case Kind::DrainNode:
+      change_drains(fault.node, 1);
+      break;
+    case Kind::KillServer:
+      kill_ = fault;
+      return;
+    case Kind::PauseServer:
+      if (!server_up_) return;
+      server_up_ = false;
+      paused_ = true;
+      refresh_all();
+      break;
+    case Kind::StepClock:
+      clock_offset_ =
+          std::clamp(clock_offset_ + fault.by, Duration{-kClockOffsetMax.ns}, kClockOffsetMax);
+      return;
+  }
+  agenda_.add(now_ + fault.lasts, FaultEnds{item.fault});
+}
+
+void ChaosWorld::on(const FaultEnds& item) {
+  const PlannedFault& fault = faults_[item.fault];
+  if (fault.kind == Kind::DrainNode) return change_drains(fault.node, -1);
+  if (fault.kind != Kind::PauseServer) {
+    --links_.at(fault.node).cuts;
+    return refresh(fault.node);
+  }
+  if (!paused_) return;  // it was killed meanwhile
+  paused_ = false;
+  server_up_ = true;
+  refresh_all();
+  // It knows that it was away, and gives everybody time to come back.
+  for (std::uint32_t node = 0; node < links_.count(); ++node) expect_word_of(node);
+}
+
+/// The first machine from `first` on that has something to kill.
+std::uint32_t ChaosWorld::busy_machine(std::uint32_t first) const {
+  for (std::uint32_t i = 0; i < setting_.nodes; ++i) {
+    const std::uint32_t node = (first + i) % setting_.nodes;
+    if (machines_[node].running() > 0) return node;
+  }
+  return first;
+}
+
+NodeDuty ChaosWorld::duty_wanted(std::uint32_t node) const {
+  return drains_[node] > 0 ? NodeDuty::Draining : NodeDuty::Open;
+}
+
+void ChaosWorld::change_drains(std::uint32_t node, int by) {
+  const NodeDuty before = duty_wanted(node);
+  drains_[node] += by;
+  if (duty_wanted(node) != before) post(NodeDutySet{NodeId{node}, duty_wanted(node)});
+}
+
+void ChaosWorld::rest() {
+  const Duration outage = kill_ ? kill_->lasts : Duration{0};
+  server_up_ = false;
+  paused_ = false;
+  refresh_all();
+  const Time back_at = now_ + outage;
+  while (agenda_.next() <= back_at) happen();
+  now_ = back_at;
+}
+
+void ChaosWorld::return_to_life() {
+  pending_.clear();
+  uncommitted_.clear();
+  kill_.reset();
+  killed_ = false;
+  batch_open_ = false;
+  seq_ = core_.last_event().value;
+  last_stamp_ = core_.now();
+  next_job_ = core_.jobs().last().value + 1;
+  dispatcher_.recover();
+  introduce();
+  take_up_clients();
+  ask_again();
+  for (const Node& node : core_.cluster().nodes()) {
+    const auto index = static_cast<std::uint32_t>(&node - core_.cluster().nodes().data());
+    if (node.duty != duty_wanted(index)) post(NodeDutySet{NodeId{index}, duty_wanted(index)});
+  }
+  server_up_ = true;
+  refresh_all();
+  for (std::uint32_t node = 0; node < links_.count(); ++node) expect_word_of(node);
+}
+
+void ChaosWorld::job_over(const Transition& transition, std::size_t tasks) {
+  if (transition.to == JobState::Succeeded) {
+    truth_.succeeded(transition.job, transition.attempt, tasks, now_);
+  }
+}
+
+void ChaosWorld::finish() {
+  for (std::uint32_t node = 0; node < setting_.nodes; ++node) {
+    const Machine& machine = machines_[node];
+    if (machine.running() > 0 || machine.known() > 0) {
+      truth_.report(Invariant::NoLeak, now_,
+                    fmt::format("{} tasks run on node {} at the end, {} are kept there",
+                                machine.running(), node, machine.known()));
+    }
+    if (node < core_.cluster().nodes().size() && core_.cluster().node(NodeId{node}).open())
+      continue;
+    truth_.report(Invariant::Converges, now_, fmt::format("node {} takes no tasks", node));
+  }
+  for (std::size_t i = 0; i < clients_.size(); ++i) {
+    const Client& client = clients_[i];
+    const Job* job = client.submitted ? core_.jobs().find(client.job) : nullptr;
+    if (job == nullptr) {
+      truth_.report(client.submitted ? Invariant::JobsConserved : Invariant::Converges, now_,
+                    fmt::format("{} was {}", jobs_[i].spec.name,
+                                client.submitted ? "accepted and is lost" : "never accepted"));
+    } else if (!is_final(job->state)) {
+      truth_.report(
+          Invariant::Converges, now_,
+          fmt::format("job {} is still {} at the end", job->id.value, to_string(job->state)));
+    }
+  }
+}
+
+}  // namespace gyre::sim
