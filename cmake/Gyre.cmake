@@ -11,9 +11,9 @@ if(GYRE_TESTS)
   endif()
 endif()
 
-# Groups of programs: the unit tests of the pure layers, of the layers with threads, of all, the fuzzers, the benches.
-set(GYRE_PURE base domain observe reason act evaluate codec control sim)
-foreach(group check_unit check_pure check_threads fuzzers benches)
+# Groups of programs: the unit tests of all layers, of the layers with threads, the fuzzers, the benches.
+set(GYRE_ONE_THREAD base domain observe reason act evaluate codec control sim cli adapter_sqlite)
+foreach(group check_unit check_threads fuzzers benches)
   add_custom_target(${group})
 endforeach()
 
@@ -109,9 +109,7 @@ function(gyre_tests NAME TESTS LIBS)
   add_executable(gyre_${NAME}_test ${TESTS})
   add_dependencies(check_unit gyre_${NAME}_test)
   set(label unit.${NAME})
-  if(NAME IN_LIST GYRE_PURE)
-    add_dependencies(check_pure gyre_${NAME}_test)
-  else()
+  if(NOT NAME IN_LIST GYRE_ONE_THREAD)
     add_dependencies(check_threads gyre_${NAME}_test)
     string(APPEND label .tsan)
   endif()

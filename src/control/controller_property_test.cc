@@ -4,9 +4,14 @@
 
 #include <algorithm>
 #include <deque>
+#include <ostream>
 
 #include "base/rng.h"
 #include "control/controller.h"
+
+namespace gyre {
+void PrintTo(const PolicySpec& policy, std::ostream* out) { *out << policy.name; }
+}  // namespace gyre
 
 namespace gyre::control {
 namespace {

@@ -141,7 +141,7 @@ std::optional<Duration> slurm_time(std::string_view text) {
   constexpr std::array<std::int64_t, 3> kUnits{3600, 60, 1};
   const std::size_t first = dash != std::string_view::npos || parts.size() == 3 ? 0 : 1;
   for (std::size_t i = 0; i < parts.size(); ++i) total_s += parts[i] * kUnits.at(first + i);
-  if (seconds(1) * total_s > kSpecDurationMax) return std::nullopt;
+  if (total_s > kSpecDurationMax.ns / seconds(1).ns) return std::nullopt;
   return seconds(total_s);
 }
 

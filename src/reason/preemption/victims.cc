@@ -42,9 +42,9 @@ double work_at_risk(const Job& job, Time now) {
 const Job* Victims::take(Rank bar) {
   if (ready_.empty()) refill();
   if (ready_.empty()) return nullptr;
-  const auto [negated, at_risk, id] = *ready_.begin();
-  if (-negated <= bar) return nullptr;
-  rank_ = -negated;
+  const auto [inverse, at_risk, id] = *ready_.begin();
+  if (~inverse <= bar) return nullptr;
+  rank_ = ~inverse;
   ready_.erase(ready_.begin());
   return jobs_.find(id);
 }

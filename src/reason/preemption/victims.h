@@ -27,7 +27,7 @@ class Victims {
   /// The next one whose rank is beyond `bar`; nullptr if there is none.
   const Job* take(Rank bar);
   void put_back(const Job& job, Rank rank) {
-    ready_.insert({-rank, work_at_risk(job, now_), job.id});
+    ready_.insert({~rank, work_at_risk(job, now_), job.id});
   }
   /// Of the last one taken.
   Rank rank() const { return rank_; }
@@ -40,7 +40,7 @@ class Victims {
   Time now_;
   Next next_;
   Next end_;
-  std::set<std::tuple<Rank, double, JobId>> ready_;  // by negated rank
+  std::set<std::tuple<Rank, double, JobId>> ready_;  // by ~rank: -rank may overflow
   Rank rank_ = 0;
 };
 
