@@ -15,7 +15,7 @@ set(GYRE_LAYERS
   "live: control codec observe reason act evaluate domain base"
   "server: live control codec observe reason act evaluate domain base"
   "agent: act codec domain base"
-  "adapter: live control codec observe reason act domain base"
+  "adapter: live agent control codec observe reason act domain base"
   "cli: server live agent sim control codec observe reason act evaluate domain base"
   "apps: cli server live agent sim control codec observe reason act evaluate domain base adapter"
 )

@@ -29,6 +29,34 @@ gyre_library(KEY curl     PACKAGE CURL          TARGETS CURL::libcurl           
 gyre_library(KEY boost    PACKAGE Boost         TARGETS Boost::headers                DEBIAN libboost-dev)
 gyre_library(KEY boost    PACKAGE OpenSSL       TARGETS OpenSSL::SSL OpenSSL::Crypto  DEBIAN libssl-dev)
 
+# gRPC and protobuf are linked whole: their sixty shared libraries would cost every start of the program, and so every
+# start of a task, 12 ms of a processor. The target gRPC::gyre is there when all of it is: archives, headers, and both compilers.
+find_package(PkgConfig QUIET)
+find_program(GYRE_PROTOC protoc)
+find_program(GYRE_GRPC_PLUGIN grpc_cpp_plugin)
+set_property(GLOBAL PROPERTY GYRE_LIBRARY_OF_gRPC::gyre grpc)
+set_property(GLOBAL PROPERTY GYRE_DEBIAN_OF_gRPC::gyre "libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev")
+if(PKG_CONFIG_FOUND AND GYRE_PROTOC AND GYRE_GRPC_PLUGIN)
+  pkg_check_modules(GYRE_GRPC QUIET grpc++ protobuf)
+endif()
+if(GYRE_GRPC_FOUND)
+  set(archives "")
+  foreach(name IN LISTS GYRE_GRPC_STATIC_LIBRARIES)
+    if(name MATCHES "^(absl_.*|grpc.*|gpr|upb|address_sorting|re2|cares|protobuf)$")
+      find_library(GYRE_ARCHIVE_${name} "lib${name}.a")
+      if(GYRE_ARCHIVE_${name})
+        list(APPEND archives "${GYRE_ARCHIVE_${name}}")
+      endif()
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES archives)
+  if(archives MATCHES "libgrpc\\+\\+\\.a" AND archives MATCHES "libprotobuf\\.a" AND TARGET OpenSSL::SSL)
+    add_library(gRPC::gyre INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(gRPC::gyre INTERFACE -Wl,--start-group ${archives} -Wl,--end-group
+                          OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
+  endif()
+endif()
+
 # Sets OUT to "" when every target in LIBS exists, else to a sentence that names what is missing and what brings it.
 function(gyre_missing_libraries LIBS OUT)
   set(missing "")

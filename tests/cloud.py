@@ -45,6 +45,16 @@ class Cloud:
         watchdog.cancel()
         return self
 
+    def hears(self, words):
+        """Waits until it says that."""
+        watchdog = threading.Timer(PATIENCE_S, self.process.kill)
+        watchdog.start()
+        while words not in self.said:
+            line = self.process.stderr.readline()
+            assert line, f"it never said '{words}': {self.said}"
+            self.said += line
+        watchdog.cancel()
+
     def end(self, how=signal.SIGTERM):
         if self.process is None:
             return

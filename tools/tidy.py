@@ -38,6 +38,7 @@ THIRD_PARTY = [
     (r"sqlite3\.h", ["adapter/sqlite.cc"]),
     (r"archive(_entry)?\.h", ["adapter/oci.cc"]),
     (r"curl/", ["adapter/registry.cc"]),
+    (r"(grpc/|grpcpp/|google/protobuf/|gyre(\.grpc)?\.pb\.h)", ["adapter/grpc.cc"]),
     (r"(gtest/|gmock/|rapidcheck)", ["test"]),
     (r"benchmark/", ["bench"]),
 ]

@@ -57,6 +57,8 @@ struct StopOptions {
 struct FoundTask {
   TaskKey key;
   bool ended = false;
+
+  bool operator==(const FoundTask&) const = default;
 };
 
 /// Is told what became of tasks, on a thread of the executor's. Must return quickly and not call

@@ -20,7 +20,7 @@ std::vector<std::string> devices_of(const Allocation& allocation,
 }
 
 /// What the share comes to on one device, rounded down to what is held: MIG's own sizes, else MiB.
-MemoryMib memory_of(const Allocation& allocation, const GangPlace& place) {
+MemoryMib memory_of(const Allocation& allocation, const TaskPlace& place) {
   if (allocation.sharing == Sharing::Mig) {
     const auto* profile = mig_profile(place.gpu_model, place.gpu_memory, allocation.gpu_milli);
     return profile == nullptr ? MemoryMib{0} : profile->memory_mib;
@@ -28,7 +28,7 @@ MemoryMib memory_of(const Allocation& allocation, const GangPlace& place) {
   return MemoryMib{place.gpu_memory.value * allocation.gpu_milli.value / kWholeGpu.value};
 }
 
-void add_devices(Env& env, const Allocation& allocation, const GangPlace& place) {
+void add_devices(Env& env, const Allocation& allocation, const TaskPlace& place) {
   // An empty list hides every device; without the variable CUDA would show them all.
   env.emplace_back("CUDA_VISIBLE_DEVICES",
                    fmt::format("{}", fmt::join(devices_of(allocation, place.devices), ",")));
@@ -45,7 +45,7 @@ void add_devices(Env& env, const Allocation& allocation, const GangPlace& place)
   if (place.virtual_gpus) env.emplace_back("GYRE_VIRTUAL_GPUS", "1");
 }
 
-void add_rank(Env& env, const StartGang& gang, std::int32_t rank, const GangPlace& place) {
+void add_rank(Env& env, const StartGang& gang, std::int32_t rank, const TaskPlace& place) {
   const std::string rank_text = std::to_string(rank);
   const std::string size_text = std::to_string(gang.placement.size());
   env.emplace_back("GYRE_NODE_RANK", rank_text);
@@ -66,31 +66,27 @@ int leader_port(JobId job, std::int32_t attempt) {
   return static_cast<int>(kFirst + (job.value * 7 + static_cast<std::uint64_t>(attempt)) % kCount);
 }
 
-std::vector<TaskStart> task_starts(const StartGang& gang, const Job& job, const GangPlace& place) {
-  std::vector<TaskStart> starts;
-  starts.reserve(gang.placement.size());
-  for (const TaskPlacement& task : gang.placement) {
-    TaskStart start{.key = {gang.job, gang.attempt, task.rank},
-                    .command = job.spec.launch.command,
-                    .env = job.spec.launch.env,
-                    .working_directory = job.spec.launch.working_directory,
-                    .cpu = task.allocation.cpu,
-                    .memory = task.allocation.memory,
-                    .container = job.spec.launch.container};
-    if (!place.virtual_gpus) {
-      start.gpu_devices = devices_of(task.allocation, place.devices);
-      start.gpu_sharing = task.allocation.sharing;
-      start.gpu_milli = task.allocation.gpu_milli;
-      start.gpu_memory = memory_of(task.allocation, place);
-    }
-    start.env.emplace_back("GYRE_JOB_ID", std::to_string(gang.job.value));
-    start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
-    start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang.attempt));
-    add_rank(start.env, gang, task.rank, place);
-    add_devices(start.env, task.allocation, place);
-    starts.push_back(std::move(start));
+TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement& task,
+                     const TaskPlace& place) {
+  TaskStart start{.key = {gang.job, gang.attempt, task.rank},
+                  .command = job.spec.launch.command,
+                  .env = job.spec.launch.env,
+                  .working_directory = job.spec.launch.working_directory,
+                  .cpu = task.allocation.cpu,
+                  .memory = task.allocation.memory,
+                  .container = job.spec.launch.container};
+  if (!place.virtual_gpus) {
+    start.gpu_devices = devices_of(task.allocation, place.devices);
+    start.gpu_sharing = task.allocation.sharing;
+    start.gpu_milli = task.allocation.gpu_milli;
+    start.gpu_memory = memory_of(task.allocation, place);
   }
-  return starts;
+  start.env.emplace_back("GYRE_JOB_ID", std::to_string(gang.job.value));
+  start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
+  start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang.attempt));
+  add_rank(start.env, gang, task.rank, place);
+  add_devices(start.env, task.allocation, place);
+  return start;
 }
 
 }  // namespace gyre::act

@@ -9,8 +9,8 @@
 
 namespace gyre::act {
 
-/// What a gang's tasks are told about where they run.
-struct GangPlace {
+/// What a task is told about where it runs.
+struct TaskPlace {
   std::string leader_address = "127.0.0.1";  // where task 0 can be reached by the others
   std::vector<std::string> devices;          // CUDA's name of each device; empty: its index
   bool virtual_gpus = false;
@@ -18,9 +18,10 @@ struct GangPlace {
   MemoryMib gpu_memory{0};  // of each device; 0: unknown
 };
 
-/// The starts of every task of a gang: the job's own command and environment, and on top of it the
+/// The start of one task of a gang: the job's own command and environment, and on top of it the
 /// task's place in Gyre's names (GYRE_*), CUDA's and torchrun's.
-std::vector<TaskStart> task_starts(const StartGang& gang, const Job& job, const GangPlace& place);
+TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement& task,
+                     const TaskPlace& place);
 
 /// The port on which a job's task 0 may listen for the others (MASTER_PORT): below the ports that
 /// Linux gives away by itself, and different for jobs and attempts near each other.

@@ -32,9 +32,17 @@ StartGang gang_of(const Job& job) {
   return {.job = job.id, .attempt = job.attempt, .placement = job.placement};
 }
 
+std::vector<TaskStart> all_starts(const Job& job, const TaskPlace& place) {
+  std::vector<TaskStart> starts;
+  for (const TaskPlacement& task : job.placement) {
+    starts.push_back(task_start(gang_of(job), job, task, place));
+  }
+  return starts;
+}
+
 TEST(GangStart, GivesEachTaskItsShareAndItsPlace) {
   const Job job = job_of_two();
-  const auto starts = task_starts(gang_of(job), job, {});
+  const auto starts = all_starts(job, {});
   ASSERT_EQ(starts.size(), 2U);
   EXPECT_EQ(starts[1].key, (TaskKey{job.id, 3, 1}));
   EXPECT_EQ(starts[0].command, job.spec.launch.command);
@@ -55,16 +63,16 @@ TEST(GangStart, GivesEachTaskItsShareAndItsPlace) {
 
 TEST(GangStart, ShowsATaskItsDevicesAndNoOthers) {
   const Job job = job_of_two();
-  auto starts = task_starts(gang_of(job), job, {});
+  auto starts = all_starts(job, {});
   EXPECT_THAT(starts[0].env, Contains(Pair("CUDA_VISIBLE_DEVICES", "0,2")));
   EXPECT_THAT(starts[1].env, Contains(Pair("CUDA_VISIBLE_DEVICES", "")));
   EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_MILLI", "1000")));
   EXPECT_THAT(starts[0].env, Not(Contains(Key("GYRE_VIRTUAL_GPUS"))));
 
-  GangPlace place;
+  TaskPlace place;
   place.devices = {"GPU-a", "GPU-b", "GPU-c"};
   place.virtual_gpus = true;
-  starts = task_starts(gang_of(job), job, place);
+  starts = all_starts(job, place);
   EXPECT_THAT(starts[0].env, Contains(Pair("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-c")));
   EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_VIRTUAL_GPUS", "1")));
 }
@@ -74,11 +82,11 @@ TEST(GangStart, TellsATaskItsShare) {
   job.placement[0].allocation.devices = 0b10;
   job.placement[0].allocation.gpu_milli = GpuMilli{430};
   job.placement[0].allocation.sharing = Sharing::Mps;
-  GangPlace place;
+  TaskPlace place;
   place.gpu_model = "H100";
   place.gpu_memory = MemoryMib{81'920};
   place.devices = {"GPU-a", "GPU-b"};
-  auto starts = task_starts(gang_of(job), job, place);
+  auto starts = all_starts(job, place);
   EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_FRACTION", "0.43")));
   EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_SHARING", "mps")));
   EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_MEMORY_MIB", "35225")));
@@ -88,7 +96,7 @@ TEST(GangStart, TellsATaskItsShare) {
   EXPECT_THAT(starts[1].env, Not(Contains(Key("GYRE_GPU_FRACTION")))) << "it has no device";
 
   job.placement[0].allocation.sharing = Sharing::Mig;
-  starts = task_starts(gang_of(job), job, place);
+  starts = all_starts(job, place);
   EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_MEMORY_MIB", "40960"))) << "3g.40gb";
 }
 

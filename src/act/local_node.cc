@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <map>
 
 #include "base/units.h"
 #include "domain/request.h"
@@ -35,6 +36,24 @@ bool is_model_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
   });
+}
+
+/// Which of `gpus` are linked, by their places in it. A link to a device that is not offered is
+/// counted with those to switches: it leads out of the set.
+std::vector<GpuLink> links_between(const std::vector<const Gpu*>& gpus) {
+  std::vector<GpuLink> links;
+  for (std::size_t i = 0; i < gpus.size(); ++i) {
+    std::map<std::int32_t, std::int32_t> count;  // by peer
+    for (const std::string& end : gpus[i]->links) {
+      const auto peer = std::find_if(gpus.begin(), gpus.end(),
+                                     [&](const Gpu* gpu) { return gpu->bus_id == end; });
+      ++count[peer == gpus.end() ? -1 : static_cast<std::int32_t>(peer - gpus.begin())];
+    }
+    for (const auto& [peer, number] : count) {
+      links.push_back({static_cast<std::int32_t>(i), peer, number});
+    }
+  }
+  return links;
 }
 
 }  // namespace
@@ -81,6 +100,8 @@ GpuSet offer(const std::vector<Gpu>& found, bool mps_can_run) {
   set.model = chosen->model;
   const bool mps = mps_can_run && chosen->compute_capability >= kVolta;
   set.sharing = chosen->mig_mode ? Sharing::Mig : mps ? Sharing::Mps : Sharing::Timeslice;
+  set.driver = chosen->driver;
+  std::vector<const Gpu*> offered;
   for (const Gpu& gpu : found) {
     const bool other = !alike(gpu, *chosen);
     if (other || set.devices.size() == kGpusPerNodeMax) {
@@ -91,7 +112,9 @@ GpuSet offer(const std::vector<Gpu>& found, bool mps_can_run) {
     }
     set.memory = set.devices.empty() ? gpu.memory : std::min(set.memory, gpu.memory);
     set.devices.push_back(gpu.id);
+    offered.push_back(&gpu);
   }
+  set.links = links_between(offered);
   return set;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,14 @@
 
 namespace gyre::act {
 
+/// NVLinks between two GPUs of a machine, or from one to its switches.
+struct GpuLink {
+  std::int32_t gpu = 0;   // by index among those that are offered
+  std::int32_t peer = 0;  // -1: a switch
+  std::int32_t links = 0;
+  bool operator==(const GpuLink&) const = default;
+};
+
 /// One GPU that was found on a machine.
 struct Gpu {
   std::string model;  // as people say it: "A100"
@@ -17,6 +26,9 @@ struct Gpu {
   std::string id;  // what CUDA_VISIBLE_DEVICES calls it
   bool mig_mode = false;
   int compute_capability = 0;  // CUDA's major version; 0: unknown
+  std::string driver = {};
+  std::string bus_id = {};
+  std::vector<std::string> links = {};  // for each NVLink that is up, who is at its other end
 };
 
 /// The GPUs that a machine offers: all of one model.
@@ -27,6 +39,8 @@ struct GpuSet {
   bool is_virtual = false;
   Sharing sharing = Sharing::Timeslice;  // how fractions of them are held to their shares
   std::vector<std::string> left_out;     // what is not offered and why, one line each
+  std::string driver = {};               // empty: none
+  std::vector<GpuLink> links = {};
 
   bool operator==(const GpuSet&) const = default;
 };

@@ -85,6 +85,19 @@ TEST(GpuSet, OffersTheMostFrequentModelAndSaysWhatItLeavesOut) {
   EXPECT_EQ(offer({}, true), GpuSet{});
 }
 
+TEST(GpuSet, TellsWhichOfItsGpusAreLinked) {
+  std::vector<Gpu> found{gpu("T4", 16'384, "t"), gpu("A100", 81'920, "a"),
+                         gpu("A100", 81'920, "b")};
+  found[1].bus_id = "1B";
+  found[2].bus_id = "1C";
+  found[1].links = {"1C", "1C", "switch", "switch", "switch"};
+  found[2].links = {"1B", "1B"};
+  for (Gpu& one : found) one.driver = "535.1";
+  const GpuSet set = offer(found, true);
+  EXPECT_EQ(set.driver, "535.1");
+  EXPECT_EQ(set.links, (std::vector<GpuLink>{{0, -1, 3}, {0, 1, 2}, {1, 0, 2}}));
+}
+
 TEST(GpuSet, SharesInTheWayThatEnforcesMost) {
   std::vector<Gpu> found = {gpu("A100", 81'920, "0"), gpu("A100", 81'920, "1")};
   EXPECT_EQ(offer(found, true).sharing, Sharing::Mps);

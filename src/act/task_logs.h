@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "act/executor.h"
 #include "base/result.h"
@@ -20,6 +21,8 @@ struct LogQuery {
   LogStream stream = LogStream::Stdout;
   std::uint64_t offset = 0;  // bytes from the log's beginning
   std::size_t bytes_max = 65'536;
+
+  bool operator==(const LogQuery&) const = default;
 };
 
 struct LogChunk {
@@ -28,6 +31,8 @@ struct LogChunk {
   std::uint64_t next_offset = 0;  // ask from here for what follows
   std::uint64_t size = 0;         // of the log when it was read
   bool over = false;              // the task has ended: with next_offset == size, nothing follows
+
+  bool operator==(const LogChunk&) const = default;
 };
 
 /// What tasks wrote. Thread-safe; reads files and never waits: who follows a log asks again from
@@ -39,6 +44,9 @@ class TaskLogs {
   /// Errors: NotFound (no task of that name ran here, or its log is no longer kept); Invalid (an
   /// offset beyond the end); Internal (the disk).
   virtual Result<LogChunk> read(const LogQuery& query) const = 0;
+
+  /// The tasks whose logs are kept, in no order.
+  virtual std::vector<TaskKey> kept() const = 0;
 };
 
 }  // namespace gyre::act

@@ -209,6 +209,13 @@ Result<Event> decode_event(std::string_view text) { return decoded<Event>(text, 
 Result<Command> decode_command(std::string_view text) { return decoded<Command>(text, "command"); }
 Result<Job> decode_job(std::string_view text) { return decoded<Job>(text, "job"); }
 
+Result<NodeSpec> decode_node(std::string_view text) { return decoded<NodeSpec>(text, "node"); }
+Result<Launch> decode_launch(std::string_view text) { return decoded<Launch>(text, "launch"); }
+Result<TaskExit> decode_exit(std::string_view text) { return decoded<TaskExit>(text, "exit"); }
+Result<StartStages> decode_stages(std::string_view text) {
+  return decoded<StartStages>(text, "stages");
+}
+
 Result<ControllerState> decode_state(std::span<const std::string> parts) {
   if (parts.empty()) return fail(ErrorKind::Invalid, "a snapshot without parts");
   auto state = decoded<ControllerState>(parts.front(), "snapshot");

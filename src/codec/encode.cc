@@ -184,6 +184,10 @@ std::string encode(const Event& event) { return encoded(event); }
 std::string encode(const Command& command) { return encoded(command); }
 std::string encode(const Job& job) { return encoded(job); }
 std::string encode(const Transition& transition) { return encoded(transition); }
+std::string encode(const NodeSpec& node) { return encoded(node); }
+std::string encode(const Launch& launch) { return encoded(launch); }
+std::string encode(const TaskExit& exit) { return encoded(exit); }
+std::string encode(const StartStages& stages) { return encoded(stages); }
 
 std::vector<std::string> encode(const ControllerState& state) {
   std::vector<std::string> parts{encoded(state)};

@@ -29,6 +29,16 @@ Result<Event> decode_event(std::string_view text);
 Result<Command> decode_command(std::string_view text);
 Result<Job> decode_job(std::string_view text);
 
+/// Values that travel to nodes and back in the same form.
+std::string encode(const NodeSpec& node);
+std::string encode(const Launch& launch);
+std::string encode(const TaskExit& exit);
+std::string encode(const StartStages& stages);
+Result<NodeSpec> decode_node(std::string_view text);
+Result<Launch> decode_launch(std::string_view text);
+Result<TaskExit> decode_exit(std::string_view text);
+Result<StartStages> decode_stages(std::string_view text);
+
 /// A state in parts of bounded size: all but its jobs first, then the jobs, some thousand a part.
 std::vector<std::string> encode(const ControllerState& state);
 Result<ControllerState> decode_state(std::span<const std::string> parts);

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/ids.h"
 #include "base/quantity.h"
+#include "base/result.h"
 #include "domain/request.h"
 
 namespace gyre {
@@ -26,6 +29,11 @@ struct NodeSpec {
 
   bool operator==(const NodeSpec&) const = default;
 };
+
+inline constexpr std::size_t kNodeNameMax = 253;  // as of a name in the DNS (RFC 1035)
+
+/// Letters, digits, '.', '-' and '_'. Errors: Invalid.
+Result<void> check_node_name(std::string_view name);
 
 /// Whether a person lets new tasks onto a node.
 enum class NodeDuty : std::uint8_t {

@@ -5,6 +5,9 @@
 namespace gyre::live {
 namespace {
 
+constexpr CpuMilli kCpuMax{1'000'000'000};
+constexpr MemoryMib kMemoryMax{1'000'000'000};
+
 Result<void> check_text(std::string_view what, std::string_view text) {
   if (text.find('\0') == std::string_view::npos) return {};
   return fail(ErrorKind::Invalid, "{} holds a NUL byte, which no process can be given", what);
@@ -20,6 +23,28 @@ Result<void> check_stop(JobId id, const control::Controller& core) {
   if (job == nullptr) return fail(ErrorKind::NotFound, "there is no job {}", id.value);
   if (!is_final(job->state)) return {};
   return fail(ErrorKind::Conflict, "job {} is over: it has {}", id.value, to_string(job->state));
+}
+
+/// What a node tells of itself is kept for as long as it is connected, so it is bounded.
+Result<void> check_facts(const act::Hello& hello) {
+  constexpr std::size_t kListMax = 64;
+  constexpr std::size_t kTextMax = 4'096;
+  const act::MachineFacts& facts = hello.facts;
+  std::size_t text =
+      facts.address.size() + facts.kernel.size() + facts.gpu_driver.size() + facts.version.size();
+  for (const std::string& address : facts.addresses) text += address.size();
+  for (const auto& [name, value] : facts.labels) text += name.size() + value.size();
+  for (const std::string& device : hello.devices) text += device.size();
+  const bool small = hello.devices.size() <= kGpusPerNodeMax && facts.labels.size() <= kListMax &&
+                     facts.addresses.size() <= kListMax &&
+                     facts.gpu_links.size() <= kGpusPerNodeMax * (kGpusPerNodeMax + 1) &&
+                     text <= kTextMax;
+  if (small) return {};
+  return fail(
+      ErrorKind::Invalid,
+      "node '{}' tells more than is kept of a machine: {} labels and addresses, {} bytes of "
+      "text at most",
+      hello.node.name, kListMax, kTextMax);
 }
 
 }  // namespace
@@ -40,6 +65,28 @@ Result<void> check_launch(const Launch& launch) {
     if (auto ok = check_text("the environment", value); !ok) return ok;
   }
   return check_text("the working directory", launch.working_directory);
+}
+
+Result<void> check_hello(const act::Hello& hello) {
+  if (hello.protocol_newest < act::kProtocolOldest ||
+      hello.protocol_oldest > act::kProtocolNewest) {
+    return fail(
+        ErrorKind::Unsupported,
+        "the agent speaks versions {} to {} of the protocol, the server {} to {}; bring the "
+        "older of the two up to date",
+        hello.protocol_oldest, hello.protocol_newest, act::kProtocolOldest, act::kProtocolNewest);
+  }
+  const NodeSpec& node = hello.node;
+  if (auto named = check_node_name(node.name); !named) return named;
+  const bool sane = node.gpus >= 0 && node.gpus <= kGpusPerNodeMax && node.gpu_memory.value >= 0 &&
+                    node.cpu.value >= 0 && node.cpu.value <= kCpuMax.value &&
+                    node.memory.value >= 0 && node.memory.value <= kMemoryMax.value &&
+                    node.gpu_memory.value <= kMemoryMax.value &&
+                    node.gpu_model.size() <= kNodeNameMax && node.partition.size() <= kNodeNameMax;
+  if (sane) return check_facts(hello);
+  return fail(ErrorKind::Invalid,
+              "node '{}' offers what no machine has: {} GPUs, {} milli-CPUs, {} MiB", node.name,
+              node.gpus, node.cpu.value, node.memory.value);
 }
 
 Result<void> check_event(const Event::Body& body, const control::Controller& core) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "act/agent_protocol.h"
 #include "base/result.h"
 #include "control/controller.h"
 #include "domain/event.h"
@@ -15,5 +16,9 @@ Result<void> check_launch(const Launch& launch);
 /// stop, Conflict for a node that is not the next one, Invalid for a kind that only the world may
 /// make.
 Result<void> check_event(const Event::Body& body, const control::Controller& core);
+
+/// Whether an agent that says this can be spoken to. Errors: Unsupported, no common version of the
+/// protocol; Invalid, a node that there cannot be.
+Result<void> check_hello(const act::Hello& hello);
 
 }  // namespace gyre::live

@@ -16,6 +16,11 @@ Error full(const char* what, std::size_t limit) {
       fmt::format("the server is busy: {} {} wait already; try again in a moment", limit, what)};
 }
 
+bool is_unbounded(const Inbox::Request& request) {
+  return std::holds_alternative<Inbox::TaskReport>(request) ||
+         std::holds_alternative<Inbox::Arrival>(request);
+}
+
 }  // namespace
 
 /// None if there is room for one more; else tells it.
@@ -26,7 +31,7 @@ bool Inbox::refuses(const Done<T>& done) {
     const std::lock_guard guard(mutex_);
     if (shut_) {
       refusal = shutting_down();
-    } else if (requests_.size() - reports_ >= limits_.requests_max) {
+    } else if (requests_.size() - unbounded_ >= limits_.requests_max) {
       refusal = full("requests", limits_.requests_max);
     }
   }
@@ -37,7 +42,7 @@ bool Inbox::refuses(const Done<T>& done) {
 void Inbox::put(Request request) {
   {
     const std::lock_guard guard(mutex_);
-    if (std::holds_alternative<TaskReport>(request)) ++reports_;
+    if (is_unbounded(request)) ++unbounded_;
     requests_.push_back(std::move(request));
   }
   changed_.notify_one();
@@ -52,12 +57,6 @@ void Inbox::post(Event::Body body, Done<EventSeq> done) {
   if (refuses(done)) return;
   put(Posting{std::move(body), std::move(done)});
 }
-
-void Inbox::started(const act::TaskKey& key, const StartStages& stages) {
-  put(TaskReport{key, std::nullopt, stages});
-}
-
-void Inbox::ended(const act::TaskKey& key, const TaskExit& exit) { put(TaskReport{key, exit, {}}); }
 
 Result<void> Inbox::ask(Query query) {
   {
@@ -85,7 +84,7 @@ std::optional<Inbox::Request> Inbox::take() {
   if (requests_.empty()) return std::nullopt;
   std::optional<Request> request(std::move(requests_.front()));
   requests_.pop_front();
-  if (std::holds_alternative<TaskReport>(*request)) --reports_;
+  if (is_unbounded(*request)) --unbounded_;
   return request;
 }
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <variant>
 
-#include "act/executor.h"
+#include "act/agent_protocol.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -33,8 +33,8 @@ struct InboxLimits {
 };
 
 /// Where everything from outside enters a live world. Thread-safe; never waits for the world.
-/// Requests are stamped in the order in which they came. Outlives the world and the executor.
-class Inbox final : public act::TaskListener {
+/// Requests are stamped in the order in which they came. Outlives the world and the fleet.
+class Inbox final {
  public:
   explicit Inbox(const InboxLimits& limits = {}) : limits_(limits) {}
 
@@ -56,9 +56,21 @@ class Inbox final : public act::TaskListener {
   /// Refuses new requests; the world ends when what is here has been worked off. Idempotent.
   void shutdown();
 
-  // What became of tasks: outside the bounds, since the tasks that run bound it.
-  void started(const act::TaskKey& key, const StartStages& stages) override;
-  void ended(const act::TaskKey& key, const TaskExit& exit) override;
+  /// What a node says of a task.
+  struct TaskReport {
+    NodeId node;
+    act::TaskKey key;
+    std::optional<TaskExit> exit;  // none: it has started
+    StartStages stages;            // where it has
+  };
+  /// An agent has connected.
+  struct Arrival {
+    std::uint64_t session = 0;
+    act::Hello hello;
+  };
+  // Outside the bounds: the tasks that run and the nodes that there are bound them.
+  void put_report(TaskReport report) { put(std::move(report)); }
+  void put_arrival(Arrival arrival) { put(std::move(arrival)); }
 
   // For the world alone, on the driver's thread.
 
@@ -71,12 +83,7 @@ class Inbox final : public act::TaskListener {
     Event::Body body;
     Done<EventSeq> done;
   };
-  struct TaskReport {
-    act::TaskKey key;
-    std::optional<TaskExit> exit;  // none: it has started
-    StartStages stages;            // where it has
-  };
-  using Request = std::variant<Submission, Posting, TaskReport>;
+  using Request = std::variant<Submission, Posting, TaskReport, Arrival>;
 
   std::optional<Request> take();
   std::deque<Query> take_queries();
@@ -97,7 +104,7 @@ class Inbox final : public act::TaskListener {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Request> requests_;
-  std::size_t reports_ = 0;  // of them, outside the bound
+  std::size_t unbounded_ = 0;  // of them, outside the bound
   std::deque<Query> queries_;
   bool shut_ = false;
 };

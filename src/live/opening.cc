@@ -3,28 +3,25 @@
 #include <algorithm>
 
 namespace gyre::live {
-namespace {
-
-void bring_node(const control::Controller& core, const NodeSpec& wanted,
-                std::vector<Event::Body>& events) {
+NodeArrival node_arrival(const control::Controller& core, const NodeSpec& spec) {
   const auto nodes = core.cluster().nodes();
+  NodeArrival arrival{NodeId{static_cast<std::uint32_t>(nodes.size())}, {}, false};
   bool there = false;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const NodeId id{static_cast<std::uint32_t>(i)};
-    const bool same = nodes[i].spec == wanted;
-    if (same && !there) {
+    if (nodes[i].spec == spec && !there) {
       there = true;
-      if (!nodes[i].up) events.emplace_back(NodeReturned{id});
-    } else if (nodes[i].spec.name == wanted.name && nodes[i].up) {
-      events.emplace_back(
-          NodeLost{id, "the server was started with other resources for this node"});
+      arrival.node = id;
+      if (!nodes[i].up) arrival.events.emplace_back(NodeReturned{id});
+      if (nodes[i].silent) arrival.events.emplace_back(NodeContact{id, false});
+    } else if (nodes[i].spec.name == spec.name && nodes[i].up) {
+      arrival.changed = true;
+      arrival.events.emplace_back(NodeLost{id, "the node has come back with other resources"});
     }
   }
-  if (!there)
-    events.emplace_back(NodeJoined{NodeId{static_cast<std::uint32_t>(nodes.size())}, wanted});
+  if (!there) arrival.events.emplace_back(NodeJoined{arrival.node, spec});
+  return arrival;
 }
-
-}  // namespace
 
 std::vector<Event::Body> opening_events(const control::Controller& core, const Opening& opening) {
   std::vector<Event::Body> events;
@@ -35,7 +32,6 @@ std::vector<Event::Body> opening_events(const control::Controller& core, const O
     return queue.name == opening.queue.name;
   });
   if (!known) events.emplace_back(QueueSet{opening.queue});
-  bring_node(core, opening.node, events);
   return events;
 }
 

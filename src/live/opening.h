@@ -13,12 +13,20 @@ namespace gyre::live {
 struct Opening {
   PolicySpec policy;
   QueueSpec queue;
-  NodeSpec node;
 };
 
-/// The events that bring `core` to what the server was started with; none if it is there already. A
-/// node is known by its name. One that has changed since (other GPUs, more memory) is lost with
-/// what runs on it, and joins anew.
+/// The events that bring `core` to what the server was started with; none if it is there already.
 std::vector<Event::Body> opening_events(const control::Controller& core, const Opening& opening);
+
+/// What the core must learn when an agent has come, and which node it is then.
+struct NodeArrival {
+  NodeId node;
+  std::vector<Event::Body> events;  // none: the node is known, up and heard
+  bool changed = false;             // its name was another node's until now
+};
+
+/// A node is known by its name. One that has changed since it was last here (other GPUs, more
+/// memory) is lost with what runs on it, and joins anew.
+NodeArrival node_arrival(const control::Controller& core, const NodeSpec& spec);
 
 }  // namespace gyre::live

@@ -13,11 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "act/executor.h"
+#include "act/agent_protocol.h"
 #include "base/assert.h"
 #include "control/controller.h"
 #include "control/driver.h"
 #include "control/journal.h"
+#include "live/fleet.h"
 #include "live/inbox.h"
 #include "live/opening.h"
 #include "live/world.h"
@@ -27,29 +28,33 @@ namespace gyre::live::test {
 /// How long a test waits for what must come; only a failure takes that long.
 inline constexpr std::chrono::seconds kPatience{60};
 
-/// Keeps what it was told to do. With `obedient` tasks start and end (with code 0, or when they are
-/// stopped) at once.
-class ScriptedExecutor final : public act::Executor {
+/// The agent of one node: keeps what it was told to do. With `obedient` tasks start and end (with
+/// code 0, or when they are stopped) at once.
+class ScriptedAgent final : public act::OrderSink {
  public:
-  void listen(act::TaskListener& listener) override { listener_ = &listener; }
-  void start(const act::TaskStart& task) override {
-    note("start " + act::to_string(task.key));
-    if (!obedient) return;
-    listener_->started(task.key, {});
-    if (short_lived) listener_->ended(task.key, {});
+  void join(Fleet& fleet, NodeSpec node, bool with_lease = false) {
+    leased = with_lease;
+    act::Hello hello;
+    hello.protocol_newest = newest;
+    hello.life = 1;
+    hello.node = std::move(node);
+    hello.facts.address = "127.0.0.1";
+    hello.tasks = left_behind;
+    auto opened = fleet.open(std::move(hello), *this, leased);
+    GYRE_ASSERT(opened);
+    session = std::move(*opened);
   }
-  void adopt(const act::TaskKey& key) override { note("adopt " + act::to_string(key)); }
-  void stop(const act::TaskKey& key, const act::StopOptions& options) override {
-    note("stop " + act::to_string(key) + " " + std::to_string(options.grace.ns / 1'000'000) +
-         "ms " + std::to_string(options.checkpoint_signal));
-    if (obedient) {
-      listener_->ended(
-          key, {.kind = TaskExit::Kind::Signaled, .code = 15, .stopped = true, .message = {}});
-    }
+  void leave() { session.reset(); }
+
+  void started(const act::TaskKey& key) { session->report(act::TaskBegun{key, {}}); }
+  void ended(const act::TaskKey& key, const TaskExit& exit) {
+    session->report(act::TaskOver{key, exit});
   }
-  void release(const act::TaskKey& key) override { note("release " + act::to_string(key)); }
-  std::vector<act::FoundTask> found() const override { return left_behind; }
-  void discard(const act::TaskKey& key) override { note("discard " + act::to_string(key)); }
+
+  void give(const act::Order& order) override {
+    std::visit([this](const auto& one) { take(one); }, order);
+  }
+  void end(const Error& why) override { note("end " + why.message); }
 
   /// What it was told since the last call.
   std::vector<std::string> orders() {
@@ -57,17 +62,47 @@ class ScriptedExecutor final : public act::Executor {
     return std::exchange(orders_, {});
   }
 
+  std::unique_ptr<Fleet::Session> session;
+  std::uint32_t newest = act::kProtocolNewest;  // that it speaks
+  std::uint32_t protocol = 0;                   // as agreed
+  bool leased = false;
   bool obedient = false;
   bool short_lived = false;
   std::vector<act::FoundTask> left_behind;
 
  private:
+  void take(const act::TaskStart& task) {
+    note("start " + act::to_string(task.key));
+    if (!obedient) return;
+    started(task.key);
+    if (short_lived) ended(task.key, {});
+  }
+  void take(const act::AdoptTask& order) { note("adopt " + act::to_string(order.key)); }
+  void take(const act::StopTask& order) {
+    note("stop " + act::to_string(order.key) + " " +
+         std::to_string(order.options.grace.ns / 1'000'000) + "ms " +
+         std::to_string(order.options.checkpoint_signal));
+    if (obedient) {
+      ended(order.key,
+            {.kind = TaskExit::Kind::Signaled, .code = 15, .stopped = true, .message = {}});
+    }
+  }
+  void take(const act::ReleaseTask& order) { note("release " + act::to_string(order.key)); }
+  void take(const act::DiscardTask& order) { note("discard " + act::to_string(order.key)); }
+  void take(const act::ReadLog& order) {
+    note("read " + std::to_string(order.query.job.value));
+    session->report(act::LogRead{order.id, act::LogChunk{"hello\n", 1, 6, 6, true}});
+  }
+  void take(const act::GrantLease& lease) {
+    if (lease.beat == 0) protocol = lease.protocol;
+    if (leased || lease.beat > 0) note("lease " + std::to_string(lease.beat));
+  }
+
   void note(std::string order) {
     const std::lock_guard guard(mutex_);
     orders_.push_back(std::move(order));
   }
 
-  act::TaskListener* listener_ = nullptr;
   std::mutex mutex_;
   std::vector<std::string> orders_;
 };
@@ -97,19 +132,19 @@ class NobodyLooks final : public control::Observer {
   void after(const Event&, const control::Decisions&, const control::Controller&) override {}
 };
 
-inline Opening two_gpu_machine() {
-  Opening opening;
-  opening.policy = named_policies().back();
-  opening.queue = {.name = "default", .partition = "main"};
-  opening.node = {.name = "here",
-                  .partition = "main",
-                  .gpu_model = "H100",
-                  .gpus = 2,
-                  .gpu_memory = {81'920},
-                  .cpu = {8'000},
-                  .memory = {32'768},
-                  .virtual_gpus = true};
-  return opening;
+inline Opening opening() {
+  return {.policy = named_policies().back(), .queue = {.name = "default", .partition = "main"}};
+}
+
+inline NodeSpec two_gpu_machine(std::string name = "here") {
+  return {.name = std::move(name),
+          .partition = "main",
+          .gpu_model = "H100",
+          .gpus = 2,
+          .gpu_memory = {81'920},
+          .cpu = {8'000},
+          .memory = {32'768},
+          .virtual_gpus = true};
 }
 
 inline JobSpec gpu_job(std::string name, std::int32_t gpus = 1) {
@@ -133,16 +168,27 @@ class Server {
 
   void start(WorldOptions options = {}) {
     options.notice = [this](const std::string& line) { notices.push_back(line); };
-    world_ = std::make_unique<World>(core_, inbox, executor, std::move(options));
-    world_->recover();
-    for (Event::Body& body : opening_events(core_, two_gpu_machine())) {
+    world_ = std::make_unique<World>(core_, inbox, fleet, std::move(options));
+    for (Event::Body& body : opening_events(core_, opening())) {
       inbox.post(std::move(body), nullptr);
     }
+    agent.join(fleet, two_gpu_machine());
+    // Started once its node is there: what is submitted then is started once.
+    const bool known = !core_.cluster().nodes().empty();
     thread_ = std::thread([this] {
       NobodyLooks nobody;
       outcome = control::run(core_, *world_, journal, nobody);
       world_.reset();
     });
+    std::atomic<bool> joined = known;
+    while (!joined) {
+      std::promise<void> looked;
+      GYRE_ASSERT(inbox.ask([&](const control::Controller& core) {
+        joined = !core.cluster().nodes().empty();
+        looked.set_value();
+      }));
+      looked.get_future().wait();
+    }
   }
 
   /// Lets it end what it has begun.
@@ -191,7 +237,9 @@ class Server {
   const control::Controller& core() const { return core_; }
 
   Inbox inbox;
-  ScriptedExecutor executor;
+  std::atomic<std::int64_t> clock_ns{1};  // the fleet's
+  Fleet fleet{inbox, FleetOptions{}, [this] { return Duration{clock_ns.load()}; }};
+  ScriptedAgent agent;
   MemoryJournal journal;
   std::vector<std::string> notices;
   Result<void> outcome;

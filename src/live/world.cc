@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "act/gang_start.h"
 #include "base/assert.h"
 #include "base/units.h"
 #include "live/admission.h"
+#include "live/opening.h"
 
 namespace gyre::live {
 namespace {
@@ -19,11 +21,10 @@ act::TaskKey key_of(const Job& job, std::size_t index) {
 
 }  // namespace
 
-World::World(const control::Controller& core, Inbox& inbox, act::Executor& executor,
-             WorldOptions options)
+World::World(const control::Controller& core, Inbox& inbox, Fleet& fleet, WorldOptions options)
     : core_(core),
       inbox_(inbox),
-      executor_(executor),
+      fleet_(fleet),
       options_(std::move(options)),
       clock_(options_.clock, core.now()),
       last_(core.now()),
@@ -32,7 +33,11 @@ World::World(const control::Controller& core, Inbox& inbox, act::Executor& execu
   core.jobs().for_each([this](const Job& job) {
     if (!job.submission_key.empty()) jobs_by_key_.emplace(job.submission_key, job.id);
   });
-  executor.listen(inbox);
+  std::uint32_t id = 0;
+  for (const Node& node : core.cluster().nodes()) {
+    if (node.up) fleet.expect(NodeId{id}, node.spec.name, node.silent);
+    ++id;
+  }
 }
 
 World::~World() {
@@ -41,7 +46,7 @@ World::~World() {
     done(fail(ErrorKind::Unavailable,
               "the server ended before this was durable; ask again when it is back"));
   };
-  if (admitted_) refuse(admitted_->durable);
+  for (const Admitted& admitted : admitted_) refuse(admitted.durable);
   for (const Waiting& waiting : waiting_) refuse(waiting.durable);
   inbox_.shutdown();
   while (auto request = inbox_.take()) {
@@ -58,8 +63,8 @@ std::optional<Event> World::next(std::optional<Time> deadline) {
       for (const Query& query : inbox_.take_queries()) query(core_);
     }
     if (admit_next()) {
-      Admitted ready = std::move(*admitted_);
-      admitted_.reset();
+      Admitted ready = std::move(admitted_.front());
+      admitted_.pop_front();
       const Event event = stamp(std::move(ready.body), now());
       waiting_.push_back({seq_, std::move(ready.durable)});
       return event;
@@ -69,6 +74,9 @@ std::optional<Event> World::next(std::optional<Time> deadline) {
     if (inbox_.is_over()) return std::nullopt;
     std::optional<Duration> wait_max;
     if (deadline) wait_max = std::min(*deadline - time, kClockLookMax);
+    if (const auto pause = fleet_.watch_pause()) {
+      wait_max = std::min(wait_max.value_or(*pause), *pause);
+    }
     inbox_.wait(wait_max);
   }
 }
@@ -105,12 +113,24 @@ void World::committed(EventSeq seq) {
 
 /// True if something is ready to be stamped. What is refused is told so on the way.
 bool World::admit_next() const {
-  while (!admitted_) {
+  while (admitted_.empty()) {
+    if (look_at_fleet()) return true;
     auto request = inbox_.take();
     if (!request) return false;
     std::visit([this](auto& one) { admit(one); }, *request);
   }
   return true;
+}
+
+bool World::look_at_fleet() const {
+  for (Event::Body& body : fleet_.watch()) {
+    if (const auto* lost = std::get_if<NodeLost>(&body)) {
+      notice(fmt::format("node {} is lost: {}", core_.cluster().node(lost->node).spec.name,
+                         lost->cause));
+    }
+    admitted_.push_back({std::move(body), nullptr});
+  }
+  return !admitted_.empty();
 }
 
 bool World::admit(Inbox::Submission& submission) const {
@@ -121,11 +141,11 @@ bool World::admit(Inbox::Submission& submission) const {
   }
   // Still the next id when it is stamped: the core takes no step between.
   const JobId job{core_.jobs().last().value + 1};
-  admitted_ =
-      Admitted{JobSubmitted{job, std::move(submission.spec), std::move(submission.submission_key)},
-               [job, done = std::move(submission.done)](const Result<EventSeq>& seq) {
-                 done(seq.map([job](EventSeq) { return job; }));
-               }};
+  admitted_.push_back(
+      {JobSubmitted{job, std::move(submission.spec), std::move(submission.submission_key)},
+       [job, done = std::move(submission.done)](const Result<EventSeq>& seq) {
+         done(seq.map([job](EventSeq) { return job; }));
+       }});
   return true;
 }
 
@@ -163,27 +183,68 @@ bool World::admit(Inbox::Posting& posting) const {
     if (posting.done) posting.done(tl::unexpected(allowed.error()));
     return false;
   }
-  admitted_ = Admitted{std::move(posting.body), std::move(posting.done)};
+  admitted_.push_back({std::move(posting.body), std::move(posting.done)});
   return true;
 }
 
 /// What the core cannot use, as of an attempt that it has given up, is not journalled.
 bool World::admit(Inbox::TaskReport& report) const {
   const act::TaskKey key = report.key;
-  const auto release = [this, key](const Result<EventSeq>& seq) {
-    if (seq) executor_.release(key);
+  const auto release = [this, key, node = report.node](const Result<EventSeq>& seq) {
+    if (seq) fleet_.send(node, act::ReleaseTask{key});
   };
-  if (!is_open(key)) {
+  if (!is_open_on(key, report.node)) {
     if (report.exit) release(seq_);
     return false;
   }
   if (report.exit) {
-    admitted_ =
-        Admitted{TaskEnded{key.job, key.attempt, key.rank, std::move(*report.exit)}, release};
+    admitted_.push_back(
+        {TaskEnded{key.job, key.attempt, key.rank, std::move(*report.exit)}, release});
   } else {
-    admitted_ = Admitted{TaskStarted{key.job, key.attempt, key.rank, report.stages}, nullptr};
+    admitted_.push_back({TaskStarted{key.job, key.attempt, key.rank, report.stages}, nullptr});
   }
   return true;
+}
+
+bool World::admit(Inbox::Arrival& arrival) const {
+  NodeArrival node = node_arrival(core_, arrival.hello.node);
+  const bool known = node.node.value < core_.cluster().nodes().size();
+  if (auto may =
+          fleet_.check_arrival(arrival.session, known ? std::optional(node.node) : std::nullopt);
+      !may) {
+    fleet_.refuse(arrival.session, may.error());
+    return false;
+  }
+  if (node.changed && end_all_of(arrival)) return false;
+  // What is submitted from now on may be given the name of a task that another store left.
+  const auto durable = [this, session = arrival.session, id = node.node, last = core_.jobs().last(),
+                        hello = std::move(arrival.hello)](const Result<EventSeq>& seq) {
+    if (seq) take_in(session, id, hello, last);
+  };
+  if (node.events.empty()) {
+    tell_when_durable(durable);
+    return false;
+  }
+  for (Event::Body& body : node.events) admitted_.push_back({std::move(body), nullptr});
+  admitted_.back().durable = durable;
+  return true;
+}
+
+/// A node whose resources have changed is given up with all its tasks: none may go on beside its
+/// successor. True while some do.
+bool World::end_all_of(const Inbox::Arrival& arrival) const {
+  bool any = false;
+  for (const act::FoundTask& found : arrival.hello.tasks) {
+    if (found.ended) continue;
+    any = true;
+    fleet_.order(arrival.session, act::StopTask{found.key, {}});
+  }
+  if (any) {
+    fleet_.refuse(arrival.session,
+                  {ErrorKind::Unavailable,
+                   "the node's resources have changed, so its tasks are being ended first"});
+  }
+  return any;
 }
 
 void World::tell_when_durable(Durable durable) const {
@@ -219,25 +280,39 @@ bool World::is_open(const act::TaskKey& key) const {
   return rank < job->tasks.size() && job->tasks[rank] != TaskState::Ended;
 }
 
-void World::carry_out(const StartGang& gang) {
+bool World::is_open_on(const act::TaskKey& key, NodeId node) const {
+  return is_open(key) &&
+         placed(key.job, key.attempt)->placement[static_cast<std::size_t>(key.rank)].node == node;
+}
+
+/// What cannot be sent now is sent when the node that it waits for has come: see take_in().
+void World::carry_out(const StartGang& gang) const {
   const Job* job = placed(gang.job, gang.attempt);
   if (job == nullptr) return;  // overtaken within its own batch
-  act::GangPlace place = options_.place;
-  place.virtual_gpus = core_.cluster().node(gang.placement.front().node).spec.virtual_gpus;
-  for (const act::TaskStart& task : act::task_starts(gang, *job, place)) {
-    if (job->tasks[static_cast<std::size_t>(task.key.rank)] == TaskState::Starting) {
-      executor_.start(task);
-    }
+  const auto leader = fleet_.place(gang.placement.front().node);
+  if (!leader) return;
+  for (const TaskPlacement& task : gang.placement) {
+    if (job->tasks[static_cast<std::size_t>(task.rank)] != TaskState::Starting) continue;
+    auto place = fleet_.place(task.node);
+    if (!place) continue;
+    const NodeSpec& node = core_.cluster().node(task.node).spec;
+    fleet_.send(task.node, act::task_start(gang, *job, task,
+                                           {.leader_address = leader->address,
+                                            .devices = std::move(place->devices),
+                                            .virtual_gpus = node.virtual_gpus,
+                                            .gpu_model = node.gpu_model,
+                                            .gpu_memory = node.gpu_memory}));
   }
 }
 
-void World::carry_out(const StopGang& gang) {
+void World::carry_out(const StopGang& gang) const {
   const Job* job = placed(gang.job, gang.attempt);
   if (job == nullptr) return;
   act::StopOptions options{.checkpoint_signal = 0, .grace = gang.grace};
   if (gang.cause == Termination::Preempted) options.checkpoint_signal = job->spec.checkpoint.signal;
   for (std::size_t i = 0; i < job->placement.size(); ++i) {
-    if (is_open(key_of(*job, i))) executor_.stop(key_of(*job, i), options);
+    if (!is_open(key_of(*job, i))) continue;
+    fleet_.send(job->placement[i].node, act::StopTask{key_of(*job, i), options});
   }
 }
 
@@ -247,44 +322,55 @@ void World::fence_tasks(NodeId node) {
     for (std::size_t i = 0; i < job.placement.size(); ++i) {
       const act::TaskKey key = key_of(job, i);
       if (job.placement[i].node != node || !is_open(key)) continue;
-      waiting_.push_back({{seq_.value + 1}, [this, key](const Result<EventSeq>& seq) {
-                            if (seq) executor_.stop(key, {});
+      waiting_.push_back({{seq_.value + 1}, [this, key, node](const Result<EventSeq>& seq) {
+                            if (seq) fleet_.send(node, act::StopTask{key, {}});
                           }});
     }
   });
 }
 
-// --- recovery ------------------------------------------------------------------------------------
+// --- nodes that come -----------------------------------------------------------------------------
 
-void World::recover() {
-  for (const act::FoundTask& found : executor_.found()) take_up(found);
-  core_.jobs().for_each([this](const Job& job) {
+/// Takes up where the connection before this one, or an earlier life, stopped: adopts tasks that
+/// run, learns of those that ended meanwhile, starts those that never did, and ends those that the
+/// core knows nothing of. `last`: the last job when it came.
+void World::take_in(std::uint64_t session, NodeId node, const act::Hello& hello, JobId last) const {
+  if (!fleet_.bind(session, node, hello)) return;
+  for (const act::FoundTask& found : hello.tasks) take_up(found, node, last);
+  core_.jobs().for_each([&](const Job& job) {
     const bool being_stopped = job.state == JobState::Preempting || job.state == JobState::Stopping;
     for (std::size_t i = 0; i < job.placement.size(); ++i) {
+      const act::TaskKey key = key_of(job, i);
       const bool may_run = being_stopped || job.tasks[i] == TaskState::Running;
-      if (is_open(key_of(job, i)) && may_run) executor_.adopt(key_of(job, i));
+      if (may_run && is_open_on(key, node)) fleet_.send(node, act::AdoptTask{key});
     }
   });
-  for (const Command& command : core_.outstanding()) submit(command);
+  for (const Command& command : core_.outstanding()) {
+    const JobId id = std::visit([](const auto& body) { return body.job; }, command.body);
+    const Job* job = core_.jobs().find(id);
+    const bool here = job != nullptr &&
+                      std::any_of(job->placement.begin(), job->placement.end(),
+                                  [node](const TaskPlacement& task) { return task.node == node; });
+    if (here) std::visit([this](const auto& body) { carry_out(body); }, command.body);
+  }
 }
 
-/// Deals with a task that an earlier life left, unless the core waits for its end.
-void World::take_up(const act::FoundTask& found) {
+/// Deals with a task that was there before, unless the core waits for its end on that node.
+void World::take_up(const act::FoundTask& found, NodeId node, JobId last) const {
   const act::TaskKey key = found.key;
-  if (is_open(key)) return;
   const Job* job = core_.jobs().find(key.job);
-  const bool ours =
-      key.job <= core_.jobs().last() && (job == nullptr || key.attempt <= job->attempt);
+  const bool ours = key.job <= last && (job == nullptr || key.attempt <= job->attempt);
+  if (ours && is_open_on(key, node)) return;
   if (!ours) {
     notice(fmt::format("task {} is of a job that was never recorded here; it was ended and removed",
                        act::to_string(key)));
-    executor_.discard(key);
+    fleet_.send(node, act::DiscardTask{key});
   } else if (found.ended) {
-    executor_.release(key);
+    fleet_.send(node, act::ReleaseTask{key});
   } else {
     notice(fmt::format("task {} belongs to an attempt that is over; it is being ended",
                        act::to_string(key)));
-    executor_.stop(key, {});
+    fleet_.send(node, act::StopTask{key, {}});
   }
 }
 

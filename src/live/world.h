@@ -10,41 +10,34 @@
 #include <vector>
 
 #include "act/executor.h"
-#include "act/gang_start.h"
 #include "control/controller.h"
 #include "control/world.h"
 #include "live/clock.h"
+#include "live/fleet.h"
 #include "live/inbox.h"
 
 namespace gyre::live {
 
 struct WorldOptions {
   std::size_t jobs_max = 1'010'000;  // in the core, ended ones that are kept included
-  act::GangPlace place;
   ClockSource clock = system_clock_source();
   std::function<void(const std::string&)> notice;  // one line for a person; may be empty
 };
 
-/// The world of real time and real processes. Driven by one thread; others use the inbox.
+/// The world of real time and real machines. Driven by one thread; others use the inbox.
 ///
 /// Time is the machine's; when that is set back the world's goes on at half speed until they meet,
 /// so it never stands still (see Clock).
 class World final : public control::World {
  public:
   /// Requires: `core` is the controller that will be driven with this world, restored where there
-  /// was one; the others outlive the world. Has the executor tell the inbox.
-  World(const control::Controller& core, Inbox& inbox, act::Executor& executor,
-        WorldOptions options = {});
+  /// was one; the others outlive the world. Nodes that are up have one lease to come back.
+  World(const control::Controller& core, Inbox& inbox, Fleet& fleet, WorldOptions options = {});
 
   /// Refuses whatever still waits to become durable.
   ~World() override;
   World(const World&) = delete;
   World& operator=(const World&) = delete;
-
-  /// Takes up where an earlier life stopped: adopts tasks that run, learns of those that ended
-  /// meanwhile, starts those that never did, and ends those that the core knows nothing of.
-  /// Requires: called once, before the first next().
-  void recover();
 
   std::optional<Event> next(std::optional<Time> deadline) override;
   bool has_pending() const override { return admit_next(); }
@@ -68,6 +61,9 @@ class World final : public control::World {
   bool admit(Inbox::Submission& submission) const;
   bool admit(Inbox::Posting& posting) const;
   bool admit(Inbox::TaskReport& report) const;
+  bool admit(Inbox::Arrival& arrival) const;
+  bool end_all_of(const Inbox::Arrival& arrival) const;
+  bool look_at_fleet() const;
   bool admit_repeated(const Inbox::Submission& submission) const;
   Result<void> check(const Inbox::Submission& submission) const;
   void tell_when_durable(Durable durable) const;
@@ -78,16 +74,18 @@ class World final : public control::World {
   void remember_key(const JobSubmitted& submitted);
   void fence_tasks(NodeId node);
 
-  void carry_out(const StartGang& gang);
-  void carry_out(const StopGang& gang);
+  void carry_out(const StartGang& gang) const;
+  void carry_out(const StopGang& gang) const;
   const Job* placed(JobId id, std::int32_t attempt) const;
   bool is_open(const act::TaskKey& key) const;
-  void take_up(const act::FoundTask& found);
+  bool is_open_on(const act::TaskKey& key, NodeId node) const;
+  void take_in(std::uint64_t session, NodeId node, const act::Hello& hello, JobId last) const;
+  void take_up(const act::FoundTask& found, NodeId node, JobId last) const;
   void notice(const std::string& line) const;
 
   const control::Controller& core_;
   Inbox& inbox_;
-  act::Executor& executor_;
+  Fleet& fleet_;
   const WorldOptions options_;
   Clock clock_;
   std::uint64_t clock_steps_seen_ = 0;
@@ -97,7 +95,7 @@ class World final : public control::World {
   std::unordered_map<std::string, JobId> jobs_by_key_;
 
   // What has_pending() looks at it must take out of the inbox, since it may be refused.
-  mutable std::optional<Admitted> admitted_;
+  mutable std::deque<Admitted> admitted_;
   mutable std::deque<Waiting> waiting_;  // by seq
 };
 

@@ -25,18 +25,18 @@ TEST(World, GivesJobsDenseIdsAndStartsThem) {
   EXPECT_EQ(server.submit(gpu_job("c")).get(), JobId{3});
   EXPECT_EQ(server.state_of({3}), JobState::Queued);
   server.stop();
-  EXPECT_THAT(server.executor.orders(), ElementsAre("start 1.1.0", "start 2.1.0"));
+  EXPECT_THAT(server.agent.orders(), ElementsAre("start 1.1.0", "start 2.1.0"));
 }
 
 TEST(World, RunsAJobToItsEndAndReleasesItsTaskOnceThatIsDurable) {
   Server server;
-  server.executor.obedient = true;
-  server.executor.short_lived = true;
+  server.agent.obedient = true;
+  server.agent.short_lived = true;
   server.start();
   const JobId id = *server.submit(gpu_job("a")).get();
   EXPECT_TRUE(server.reaches(id, JobState::Succeeded));
   server.stop();
-  EXPECT_THAT(server.executor.orders(), ElementsAre("start 1.1.0", "release 1.1.0"));
+  EXPECT_THAT(server.agent.orders(), ElementsAre("start 1.1.0", "release 1.1.0"));
 }
 
 TEST(World, TellsWhatIsDurableAndNothingElse) {
@@ -116,7 +116,7 @@ TEST(World, RefusesMoreJobsThanItMayHold) {
 
 TEST(World, StopsAJobThatIsThereAndNotOver) {
   Server server;
-  server.executor.obedient = true;
+  server.agent.obedient = true;
   server.start();
   const JobId id = *server.submit(gpu_job("a")).get();
   ASSERT_TRUE(server.reaches(id, JobState::Running));
@@ -125,12 +125,12 @@ TEST(World, StopsAJobThatIsThereAndNotOver) {
   EXPECT_EQ(server.post(JobStopRequested{id}).get().error().kind, ErrorKind::Conflict);
   EXPECT_EQ(server.post(JobStopRequested{{99}}).get().error().kind, ErrorKind::NotFound);
   server.stop();
-  EXPECT_THAT(server.executor.orders(), Contains("stop 1.1.0 30000ms 0"));
+  EXPECT_THAT(server.agent.orders(), Contains("stop 1.1.0 30000ms 0"));
 }
 
 TEST(World, SendsTheCheckpointSignalOnlyWhenItPreempts) {
   Server server;
-  server.executor.obedient = true;
+  server.agent.obedient = true;
   server.start();
   PolicySpec policy = named_policies().back();
   policy.order = PolicySpec::Order::Priority;
@@ -147,12 +147,12 @@ TEST(World, SendsTheCheckpointSignalOnlyWhenItPreempts) {
   const JobId winner = *server.submit(high).get();
   EXPECT_TRUE(server.reaches(winner, JobState::Running));
   server.stop();
-  EXPECT_THAT(server.executor.orders(), Contains("stop 1.1.0 7000ms " + std::to_string(SIGUSR1)));
+  EXPECT_THAT(server.agent.orders(), Contains("stop 1.1.0 7000ms " + std::to_string(SIGUSR1)));
 }
 
 TEST(World, EndsAJobAtItsDeadline) {
   Server server;
-  server.executor.obedient = true;
+  server.agent.obedient = true;
   server.start();
   JobSpec spec = gpu_job("a");
   spec.deadline = milliseconds(30);
@@ -166,11 +166,11 @@ TEST(World, DropsReportsThatTheCoreDoesNotWaitFor) {
   Server server;
   server.start();
   ASSERT_TRUE(server.submit(gpu_job("a")).get());
-  server.inbox.started({{1}, 2, 0}, {});  // no such attempt
-  server.inbox.ended({{7}, 1, 0}, {});    // no such job
-  server.inbox.ended({{1}, 1, 5}, {});    // no such rank
-  server.inbox.ended({{1}, 1, 0}, {});
-  server.inbox.ended({{1}, 1, 0}, {});  // told twice
+  server.agent.started({{1}, 2, 0});    // no such attempt
+  server.agent.ended({{7}, 1, 0}, {});  // no such job
+  server.agent.ended({{1}, 1, 5}, {});  // no such rank
+  server.agent.ended({{1}, 1, 0}, {});
+  server.agent.ended({{1}, 1, 0}, {});  // told twice
   EXPECT_TRUE(server.reaches({1}, JobState::Succeeded));
   server.stop();
   int task_events = 0;
@@ -182,7 +182,7 @@ TEST(World, DropsReportsThatTheCoreDoesNotWaitFor) {
     }
   }
   EXPECT_EQ(task_events, 1);
-  EXPECT_THAT(server.executor.orders(), Contains("release 7.1.0"));
+  EXPECT_THAT(server.agent.orders(), Contains("release 7.1.0"));
 }
 
 TEST(World, StampsEventsInOrderThoughTheClockIsSetBack) {
@@ -219,26 +219,26 @@ TEST(World, StartsNothingThatTheJournalCouldNotTake) {
   Server server;
   server.start();
   ASSERT_TRUE(server.submit(gpu_job("a")).get());
-  server.executor.orders();
+  server.agent.orders();
   server.journal.broken = true;
   const auto answer = server.submit(gpu_job("b")).get();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, ErrorKind::Unavailable);
   server.stop();
   EXPECT_FALSE(server.outcome);
-  EXPECT_THAT(server.executor.orders(), Not(Contains("start 2.1.0")));
+  EXPECT_THAT(server.agent.orders(), Not(Contains("start 2.1.0")));
 }
 
 TEST(World, FencesTheTasksOfALostNode) {
   Server server;
   server.start();
   const JobId id = *server.submit(gpu_job("a")).get();
-  server.inbox.started({id, 1, 0}, {});
+  server.agent.started({id, 1, 0});
   ASSERT_TRUE(server.reaches(id, JobState::Running));
   EXPECT_TRUE(server.post(NodeLost{NodeId{0}, "test"}).get());
   EXPECT_EQ(server.state_of(id), JobState::Queued);
   server.stop();
-  EXPECT_THAT(server.executor.orders(), ElementsAre("start 1.1.0", "stop 1.1.0 0ms 0"));
+  EXPECT_THAT(server.agent.orders(), ElementsAre("start 1.1.0", "stop 1.1.0 0ms 0"));
 }
 
 // --- recovery ------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ control::Controller core_with_history() {
   half.tasks[0].request.gpu_milli = {500};
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(server.submit(half).get());
   EXPECT_TRUE(server.submit(gpu_job("d", 2)).get());
-  server.inbox.started({{1}, 1, 0}, {});
+  server.agent.started({{1}, 1, 0});
   EXPECT_TRUE(server.reaches({1}, JobState::Running));
   EXPECT_TRUE(server.post(JobStopRequested{{3}}).get());
   server.stop();
@@ -262,22 +262,21 @@ TEST(Recovery, AdoptsStartsAndStopsWhatTheCoreWaitsFor) {
   Server server(core_with_history());
   server.start();
   server.stop();
-  EXPECT_THAT(
-      server.executor.orders(),
-      UnorderedElementsAre("adopt 1.1.0", "start 2.1.0", "adopt 3.1.0", "stop 3.1.0 30000ms 0"));
+  EXPECT_THAT(server.agent.orders(), UnorderedElementsAre("adopt 1.1.0", "start 2.1.0",
+                                                          "adopt 3.1.0", "stop 3.1.0 30000ms 0"));
 }
 
 TEST(Recovery, EndsStrangersAndLateAttemptsAndKeepsFinishedOnes) {
   Server server(core_with_history());
-  server.executor.left_behind = {{.key = {{1}, 1, 0}, .ended = false},
-                                 {.key = {{1}, 2, 0}, .ended = false},  // from a longer journal
-                                 {.key = {{2}, 0, 0}, .ended = false},  // an attempt that is over
-                                 {.key = {{4}, 0, 0}, .ended = true},
-                                 {.key = {{50}, 1, 0}, .ended = true}};  // from another journal
+  server.agent.left_behind = {{.key = {{1}, 1, 0}, .ended = false},
+                              {.key = {{1}, 2, 0}, .ended = false},  // from a longer journal
+                              {.key = {{2}, 0, 0}, .ended = false},  // an attempt that is over
+                              {.key = {{4}, 0, 0}, .ended = true},
+                              {.key = {{50}, 1, 0}, .ended = true}};  // from another journal
   server.start();
   server.stop();
   EXPECT_THAT(
-      server.executor.orders(),
+      server.agent.orders(),
       UnorderedElementsAre("discard 1.2.0", "stop 2.0.0 0ms 0", "release 4.0.0", "discard 50.1.0",
                            "adopt 1.1.0", "start 2.1.0", "adopt 3.1.0", "stop 3.1.0 30000ms 0"));
   EXPECT_EQ(server.notices.size(), 3U);
@@ -291,7 +290,7 @@ TEST(Inbox, RefusesAtOnceWhenItIsFull) {
   const auto count = [&](const Result<JobId>& id) { refused += id ? 0 : 1; };
   for (int i = 0; i < 5; ++i) inbox.submit(gpu_job("a"), "", count);
   EXPECT_EQ(refused, 3);
-  for (int i = 0; i < 5; ++i) inbox.started({{1}, 1, 0}, {});  // never refused
+  for (int i = 0; i < 5; ++i) inbox.put_report({NodeId{0}, {{1}, 1, 0}, {}, {}});  // never refused
   EXPECT_TRUE(inbox.ask([](const control::Controller&) {}));
   const auto second = inbox.ask([](const control::Controller&) {});
   ASSERT_FALSE(second);
@@ -318,30 +317,37 @@ TEST(Inbox, RefusesEverythingWhenItIsShutDownButWorksOffTheRest) {
 
 TEST(Opening, BringsANewCoreUpAndAnOldOneUpToDate) {
   control::Controller core{control::Config{}};
-  Opening opening = test::two_gpu_machine();
-  auto events = opening_events(core, opening);
-  ASSERT_EQ(events.size(), 3U);
-  EXPECT_TRUE(std::holds_alternative<PolicySet>(events[0]));
+  Opening opening = test::opening();
+  NodeSpec node = test::two_gpu_machine();
+  std::vector<Event::Body> events;
   std::uint64_t seq = 0;
+  const auto look = [&] {
+    events = opening_events(core, opening);
+    for (Event::Body& body : node_arrival(core, node).events) events.push_back(std::move(body));
+  };
   const auto apply = [&] {
     for (Event::Body& body : events) core.step({Time{}, EventSeq{++seq}, std::move(body)});
-    events = opening_events(core, opening);
+    look();
   };
+  look();
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_TRUE(std::holds_alternative<PolicySet>(events[0]));
   apply();
   EXPECT_THAT(events, IsEmpty());
 
-  opening.node.gpus = 4;
+  node.gpus = 4;
   opening.policy = named_policies().front();
-  events = opening_events(core, opening);
+  look();
   ASSERT_EQ(events.size(), 3U);
   EXPECT_TRUE(std::holds_alternative<PolicySet>(events[0]));
   EXPECT_TRUE(std::holds_alternative<NodeLost>(events[1]));
   EXPECT_EQ(std::get<NodeJoined>(events[2]).node, NodeId{1});
+  EXPECT_TRUE(node_arrival(core, node).changed);
   apply();
   EXPECT_THAT(events, IsEmpty());
 
-  opening.node.gpus = 2;  // back to what it was
-  events = opening_events(core, opening);
+  node.gpus = 2;  // back to what it was
+  look();
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(std::get<NodeReturned>(events[0]).node, NodeId{0});
   apply();

@@ -15,31 +15,45 @@ namespace {
 using namespace gyre;
 using server::http::RequestParser;
 
-/// Two short logs of job 1.
-class FuzzLogs final : public act::TaskLogs {
+/// The node, which keeps two short logs of job 1.
+class FuzzNode final : public act::OrderSink {
  public:
-  Result<act::LogChunk> read(const act::LogQuery& query) const override {
+  explicit FuzzNode(live::Fleet& fleet) {
+    act::Hello hello;
+    hello.node = {"node", "", "H100", 2, MemoryMib{81920}, CpuMilli{8000}, MemoryMib{16384}, true};
+    hello.logs = {{JobId{1}, 1, 0}, {JobId{1}, 2, 0}};
+    session_ = std::move(*fleet.open(hello, *this, false));
+    GYRE_ASSERT(fleet.bind(1, NodeId{0}, hello));
+  }
+  void give(const act::Order& order) override {
+    const auto* read = std::get_if<act::ReadLog>(&order);
+    if (read != nullptr) session_->report(act::LogRead{read->id, this->read(read->query)});
+  }
+  void end(const Error&) override {}
+
+ private:
+  static Result<act::LogChunk> read(const act::LogQuery& query) {
     static const std::string kText = "out\xc3\xa9\xff\n";
-    if (query.job != JobId{1} || query.attempt.value_or(1) > 2) {
-      return fail(ErrorKind::NotFound, "no such log");
-    }
     if (query.offset > kText.size()) return fail(ErrorKind::Invalid, "beyond the end");
     act::LogChunk chunk;
     chunk.data = kText.substr(query.offset, query.bytes_max);
-    chunk.attempt = query.attempt.value_or(1);
+    chunk.attempt = query.attempt.value_or(2);
     chunk.next_offset = query.offset + chunk.data.size();
     chunk.size = kText.size();
     chunk.over = true;
     return chunk;
   }
+
+  std::unique_ptr<live::Fleet::Session> session_;
 };
 
 struct Edge {
   control::Controller core{control::Config{}};
   live::Inbox inbox;
-  FuzzLogs logs;
+  live::Fleet fleet{inbox, {}, [] { return Duration{}; }};
+  FuzzNode node{fleet};
   server::Watch watch{4, core, Time{}};
-  server::Api api{inbox, logs, watch};
+  server::Api api{inbox, fleet, watch};
   std::uint64_t seq = 0;
 
   Edge() {

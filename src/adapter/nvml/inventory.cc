@@ -33,6 +33,11 @@ Result<act::Gpu> read(const Library& nvml, unsigned index) {
   int major = 0;
   int minor = 0;
   if (nvml.compute_capability(device, &major, &minor) == kSuccess) gpu.compute_capability = major;
+  std::array<char, kTextBytes> driver{};
+  if (nvml.driver_version(driver.data(), kTextBytes - 1) == kSuccess) gpu.driver = driver.data();
+  NvmlPci pci{};
+  if (nvml.pci(device, &pci) == kSuccess) gpu.bus_id = pci.id;
+  for (auto& [link, remote] : read_links(nvml, device)) gpu.links.push_back(std::move(remote));
   return gpu;
 }
 

@@ -23,6 +23,16 @@ TEST(Inventory, FindsEveryDevice) {
   EXPECT_EQ((*gpus)[2].memory, MemoryMib{16'384});
 }
 
+TEST(Inventory, TellsTheDriverAndWhoIsLinkedWithWhom) {
+  const MadeUpMachine machine("link 0 3 00000000:1C:00.0\nlink 0 5 00000000:07:00.0\n");
+  const auto gpus = find_gpus(stand_in());
+  ASSERT_TRUE(gpus) << gpus.error().message;
+  EXPECT_EQ((*gpus)[0].driver, "550.54.15");
+  EXPECT_EQ((*gpus)[0].links, (std::vector<std::string>{"00000000:1C:00.0", "00000000:07:00.0"}));
+  EXPECT_FALSE((*gpus)[0].bus_id.empty());
+  EXPECT_TRUE((*gpus)[1].links.empty());
+}
+
 TEST(Inventory, SeesMigMode) {
   const MadeUpMachine machine("set 1 mig 1\n");
   const auto gpus = find_gpus(stand_in());

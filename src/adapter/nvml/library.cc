@@ -75,4 +75,17 @@ tl::unexpected<Error> Library::failed(const std::string& doing, int code) const 
               words == nullptr ? "unknown" : words, code);
 }
 
+std::vector<std::pair<unsigned, std::string>> read_links(const Library& nvml, NvmlDevice* device) {
+  constexpr unsigned kLinksMax = 18;  // NVML_NVLINK_MAX_LINKS
+  std::vector<std::pair<unsigned, std::string>> links;
+  for (unsigned link = 0; link < kLinksMax; ++link) {
+    int active = 0;
+    NvmlPci remote{};
+    if (nvml.link_state(device, link, &active) != kSuccess || active == 0) continue;
+    if (nvml.link_remote(device, link, &remote) != kSuccess) continue;
+    links.emplace_back(link, remote.id);
+  }
+  return links;
+}
+
 }  // namespace gyre::nvml

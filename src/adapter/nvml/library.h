@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -123,5 +125,8 @@ class Library {
   std::unique_ptr<void, Unload> handle_;
   std::string missing_;  // the first function that it lacks
 };
+
+/// The NVLinks of a device that are up: each one's number, and the bus id at its other end.
+std::vector<std::pair<unsigned, std::string>> read_links(const Library& nvml, NvmlDevice* device);
 
 }  // namespace gyre::nvml

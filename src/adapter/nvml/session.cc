@@ -13,7 +13,6 @@ namespace {
 using observe::GpuHealth;
 using observe::GpuMetric;
 
-constexpr unsigned kLinksMax = 18;  // NVML_NVLINK_MAX_LINKS
 constexpr unsigned kProcessesMax = 256;
 constexpr unsigned kSmUtilisation = 2;          // NVML_GPM_METRIC_SM_UTIL
 constexpr std::int64_t kSliceNs = 100'000'000;  // how late an end is noticed
@@ -104,12 +103,8 @@ observe::GpuFacts Session::describe(unsigned index, NvmlDevice* device) {
   if (nvml_.driver_version(text.data(), kTextBytes - 1) == kSuccess) facts.driver = text.data();
   NvmlPci pci{};
   if (nvml_.pci(device, &pci) == kSuccess) facts.bus_id = pci.id;
-  for (unsigned link = 0; link < kLinksMax; ++link) {
-    int active = 0;
-    NvmlPci remote{};
-    if (nvml_.link_state(device, link, &active) != kSuccess || active == 0) continue;
-    if (nvml_.link_remote(device, link, &remote) != kSuccess) continue;
-    facts.links.push_back({static_cast<std::int32_t>(link), remote.id});
+  for (const auto& [link, remote] : read_links(nvml_, device)) {
+    facts.links.push_back({static_cast<std::int32_t>(link), remote});
   }
   return facts;
 }

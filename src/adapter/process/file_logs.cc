@@ -38,6 +38,17 @@ Result<act::TaskKey> FileLogs::find(const act::LogQuery& query) const {
   return *latest;
 }
 
+std::vector<act::TaskKey> FileLogs::kept() const {
+  std::vector<act::TaskKey> keys;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
+    if (const auto key = act::parse_task_key(entry.path().filename().string())) {
+      keys.push_back(*key);
+    }
+  }
+  return keys;
+}
+
 Result<act::LogChunk> FileLogs::read(const act::LogQuery& query) const {
   const auto key = find(query);
   if (!key) return tl::unexpected(key.error());

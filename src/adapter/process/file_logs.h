@@ -12,6 +12,7 @@ class FileLogs final : public act::TaskLogs {
  public:
   explicit FileLogs(std::string folder) : folder_(std::move(folder)) {}
   Result<act::LogChunk> read(const act::LogQuery& query) const override;
+  std::vector<act::TaskKey> kept() const override;
 
  private:
   Result<act::TaskKey> find(const act::LogQuery& query) const;

@@ -47,6 +47,7 @@ struct SupervisorSpec {
   MemoryMib memory{0};   // for messages; the groups keep it
   StartStages stages{};  // those that were over when the supervisor was asked for
   Time asked_at{};       // when that was, by the machine's monotonic clock
+  std::string lease{};   // its file; empty: the task needs none
   TaskGroups groups;
   std::string container = {};  // a ContainerPlan as text; empty: a process of the node
 

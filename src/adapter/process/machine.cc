@@ -1,10 +1,17 @@
 #include "adapter/process/machine.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <sstream>
@@ -64,7 +71,76 @@ std::int64_t memory_limit_bytes() {
   return std::min(v1, v2);
 }
 
+/// Every address of an interface that is up, the loopback's left out.
+std::vector<std::string> read_addresses() {
+  std::vector<std::string> addresses;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return addresses;
+  constexpr std::size_t kAddressesMax = 32;  // enough to reach it by
+  for (const ifaddrs* at = list; at != nullptr && addresses.size() < kAddressesMax;
+       at = at->ifa_next) {
+    const bool shown = (at->ifa_flags & IFF_UP) != 0 && (at->ifa_flags & IFF_LOOPBACK) == 0;
+    if (!shown || at->ifa_addr == nullptr) continue;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const void* bytes = nullptr;
+    if (at->ifa_addr->sa_family == AF_INET) {
+      bytes = &reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr;
+    } else if (at->ifa_addr->sa_family == AF_INET6) {
+      bytes = &reinterpret_cast<const sockaddr_in6*>(at->ifa_addr)->sin6_addr;
+    }
+    if (bytes == nullptr) continue;
+    if (::inet_ntop(at->ifa_addr->sa_family, bytes, text.data(), text.size()) != nullptr) {
+      addresses.emplace_back(text.data());
+    }
+  }
+  ::freeifaddrs(list);
+  return addresses;
+}
+
+std::int32_t count_numa_nodes() {
+  std::int32_t count = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/sys/devices/system/node", error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("node") && name.size() > 4 && name[4] >= '0' && name[4] <= '9') ++count;
+  }
+  return count;
+}
+
 }  // namespace
+
+std::string address_towards(const std::string& server) {
+  constexpr const char* kNone = "127.0.0.1";
+  const std::size_t colon = server.rfind(':');
+  std::string host = server.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  const std::string port = colon == std::string::npos ? "1" : server.substr(colon + 1);
+  if (::getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return kNone;
+  std::array<char, NI_MAXHOST> text{};
+  sockaddr_storage own{};
+  socklen_t size = sizeof own;
+  // Nothing is sent: connecting a datagram socket only asks for the route.
+  const Fd socket(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const bool known = socket && ::connect(socket.get(), found->ai_addr, found->ai_addrlen) == 0 &&
+                     ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0 &&
+                     ::getnameinfo(reinterpret_cast<const sockaddr*>(&own), size, text.data(),
+                                   text.size(), nullptr, 0, NI_NUMERICHOST) == 0;
+  ::freeaddrinfo(found);
+  return known ? text.data() : kNone;
+}
+
+act::MachineFacts read_facts() {
+  act::MachineFacts facts;
+  utsname system{};
+  if (::uname(&system) == 0) facts.kernel = system.release;
+  facts.numa_nodes = count_numa_nodes();
+  facts.addresses = read_addresses();
+  facts.version = GYRE_VERSION;
+  return facts;
+}
 
 act::Machine read_machine() {
   act::Machine machine;

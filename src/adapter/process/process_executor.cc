@@ -126,7 +126,8 @@ ProcessExecutor::ProcessExecutor(ExecutorOptions options, Fd lock, std::string i
              .supervisor = options_.supervisor,
              .base_env = base_environment(),
              .instance = instance_,
-             .warm = options_.containers.warm},
+             .warm = options_.containers.warm,
+             .lease = options_.lease},
             cgroups_, janitor_),
       preparer_(options_.images, containers_,
                 [this](Preparer::Outcome outcome) { hand_on(std::move(outcome)); }) {}

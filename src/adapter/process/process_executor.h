@@ -22,6 +22,8 @@ struct ExecutorOptions {
   Retention retention;
   ContainerOptions containers = {};
   act::ImageStore* images = nullptr;  // outlives the executor; without one there are no containers
+  std::string lease =
+      {};  // tasks end when that file's time is over; empty: they need none (lease.h)
 };
 
 /// Runs tasks as processes of this machine, in containers where they name an image, each under a

@@ -19,6 +19,7 @@
 #include "adapter/process/container/warm_line.h"
 #include "adapter/process/files.h"
 #include "adapter/process/folder.h"
+#include "adapter/process/lease.h"
 #include "adapter/process/process_tree.h"
 
 namespace gyre::process {
@@ -28,6 +29,7 @@ constexpr std::size_t kExitFileBytes = 4096;
 constexpr Duration kDefaultGrace = seconds(10);  // for a bare SIGTERM, as when the machine halts
 constexpr Duration kSweepPause = milliseconds(5);
 constexpr Duration kSweepMax = seconds(60);
+constexpr Duration kLeaseLookMax = seconds(5);  // the clocks differ where a machine sleeps
 
 /// When what is sent to end the task.
 struct StopPlan {
@@ -61,6 +63,8 @@ class Supervisor {
   void on_signal(int signal);
   void stop(const act::StopOptions& options);
   void escalate();
+  bool lease_is_over();
+  std::optional<Time> next_look() const;
   bool sweep();
   void explain(TaskExit& exit, bool swept) const;
 
@@ -71,6 +75,8 @@ class Supervisor {
   std::optional<int> status_;  // of the command, once it has ended
   std::optional<StopPlan> stop_;
   bool killed_ = false;  // SIGKILL was sent since it outlived its grace
+  bool fenced_ = false;  // its node's lease was over
+  Time lease_;           // as last read, by the boot clock
 };
 
 /// Marks the command as run, for good: after this no other supervisor will run it.
@@ -107,6 +113,9 @@ SupervisorCode Supervisor::run() {
   }
   if (exists(folder_, kStopFile)) {
     return leave(folder_, never_ran());
+  }
+  if (lease_is_over()) {
+    return leave(folder_, {TaskExit::Kind::Lost, 0, false, "the node's lease was over"});
   }
   std::optional<TaskExit> exit;
   SupervisorCode latched = SupervisorCode::Done;
@@ -208,9 +217,11 @@ TaskExit Supervisor::wait_for_command() {
   // A stop that was asked for before the command ran.
   if (exists(folder_, kStopFile)) on_signal(SIGUSR1);
   for (reap(); !status_; reap()) {
-    std::optional<Time> deadline;
-    if (stop_) deadline = std::min(stop_->term_at.value_or(stop_->kill_at), stop_->kill_at);
-    on_signal(wait_for_signal(deadline));
+    on_signal(wait_for_signal(next_look()));
+    if (!fenced_ && lease_is_over()) {
+      fenced_ = true;
+      stop({.checkpoint_signal = 0, .grace = {}});
+    }
     if (stop_) escalate();
   }
   TaskExit exit;
@@ -227,6 +238,21 @@ void Supervisor::reap() {
        pid = ::waitpid(-1, &status, WNOHANG)) {
     if (pid == command_) status_ = container_ ? container_->status_of_command(status) : status;
   }
+}
+
+bool Supervisor::lease_is_over() {
+  if (spec_.lease.empty() || boot_now() < lease_) return false;
+  lease_ = read_lease(spec_.lease);
+  return boot_now() >= lease_;
+}
+
+/// When something is to be done without a signal.
+std::optional<Time> Supervisor::next_look() const {
+  std::optional<Time> look;
+  if (stop_) look = std::min(stop_->term_at.value_or(stop_->kill_at), stop_->kill_at);
+  if (spec_.lease.empty() || fenced_) return look;
+  const Duration left = std::clamp(lease_ - boot_now(), Duration{}, kLeaseLookMax);
+  return std::min(look.value_or(Time::max()), monotonic_now() + left);
 }
 
 /// The signal that came, 0 at the deadline.
@@ -292,7 +318,10 @@ bool Supervisor::sweep() {
 }
 
 void Supervisor::explain(TaskExit& exit, bool swept) const {
-  if (memory_kills(spec_.groups) > 0 && !exit.ok()) {
+  if (fenced_) {
+    exit = {TaskExit::Kind::Lost, 0, true,
+            "the node did not reach the server until its lease had run out"};
+  } else if (memory_kills(spec_.groups) > 0 && !exit.ok()) {
     exit.message = fmt::format("out of memory: it used more than its {} MiB; ask for more memory",
                                spec_.memory.value);
   } else if (killed_) {

@@ -29,6 +29,7 @@ struct LoopOptions {
   std::vector<std::string> base_env;    // "NAME=value" for every task
   std::string instance;                 // no other executor of this machine has it
   std::size_t warm = 0;                 // see ContainerOptions
+  std::string lease;                    // the file of the node's; empty: tasks need none
 };
 
 /// Looks after all tasks of this machine on one thread: run() is that thread, post() may be called

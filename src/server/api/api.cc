@@ -13,8 +13,8 @@ namespace gyre::server {
 
 Time machine_time() { return live::system_clock_source()().real; }
 
-Api::Api(live::Inbox& inbox, const act::TaskLogs& logs, Watch& watch, ApiOptions options)
-    : inbox_(inbox), logs_(logs), watch_(watch), feed_(watch.feed), options_(std::move(options)) {
+Api::Api(live::Inbox& inbox, live::Fleet& fleet, Watch& watch, ApiOptions options)
+    : inbox_(inbox), fleet_(fleet), watch_(watch), feed_(watch.feed), options_(std::move(options)) {
   add_job_routes();
   add_cluster_routes();
   add_event_routes();
@@ -34,7 +34,7 @@ void Api::handle(http::Request request, http::Reply reply) const {
 void Api::add_cluster_routes() {
   router_.add("GET", "/v1/nodes", {}, [this](const Call& call) {
     ask<std::vector<NodeView>>(
-        call, [](const auto& core) { return view_nodes(core); },
+        call, [this](const auto& core) { return view_nodes(core, fleet_.facts()); },
         [](const auto& nodes) {
           JsonText out;
           out.open('{').key("nodes").open('[');
@@ -45,6 +45,7 @@ void Api::add_cluster_routes() {
   });
   router_.add("POST", "/v1/nodes/{id}/actions", {},
               [this](const Call& call) { act_on_node(call); });
+  router_.add("POST", "/v1/join-tokens", {}, [this](const Call& call) { make_join_token(call); });
   router_.add("GET", "/v1/queues", {}, [this](const Call& call) {
     ask<std::vector<QueueView>>(
         call, [](const auto& core) { return view_queues(core); },

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "act/task_logs.h"
+#include "live/fleet.h"
+#include "live/gatekeeper.h"
 #include "live/inbox.h"
 #include "live/playback.h"
 #include "server/api/router.h"
@@ -31,6 +33,7 @@ struct ApiOptions {
   std::size_t page_max = 1000;                 // entries of one list page
   std::function<Time()> clock = machine_time;  // of the world that is shown; the driver's thread
   std::optional<Simulation> simulation = std::nullopt;
+  live::Gatekeeper* keeper = nullptr;  // outlives the last reply; null: no agents come in
   Telemetry* telemetry = nullptr;  // outlives the last reply; none: no /metrics, no GPU readings
 };
 
@@ -39,7 +42,7 @@ struct ApiOptions {
 class Api {
  public:
   /// All three outlive the last reply.
-  Api(live::Inbox& inbox, const act::TaskLogs& logs, Watch& watch, ApiOptions options = {});
+  Api(live::Inbox& inbox, live::Fleet& fleet, Watch& watch, ApiOptions options = {});
 
   void handle(http::Request request, http::Reply reply) const;
 
@@ -61,6 +64,7 @@ class Api {
   void act_on_node(const Call& call) const;
   void show_gpus(const Call& call) const;
   void show_metrics(const Call& call) const;
+  void make_join_token(const Call& call) const;
   void explain_job(const Call& call) const;
   void plan_job(const Call& call) const;
   void list_decisions(const Call& call) const;
@@ -86,7 +90,7 @@ class Api {
   }
 
   live::Inbox& inbox_;
-  const act::TaskLogs& logs_;
+  live::Fleet& fleet_;
   Watch& watch_;
   EventFeed& feed_;
   const ApiOptions options_;

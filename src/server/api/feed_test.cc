@@ -69,9 +69,9 @@ TEST(FeedPositionTest, ReadsWhatItWrites) {
 }
 
 /// The logs of one job, by attempt.
-struct Attempts final : act::TaskLogs {
+struct Attempts {
   std::map<std::int32_t, std::pair<std::string, bool>> attempts;  // text, over
-  Result<act::LogChunk> read(const act::LogQuery& query) const override {
+  Result<act::LogChunk> read(const act::LogQuery& query) const {
     if (attempts.empty()) return fail(ErrorKind::NotFound, "no log");
     const auto found = attempts.find(query.attempt.value_or(attempts.rbegin()->first));
     if (found == attempts.end()) return fail(ErrorKind::NotFound, "no log");
@@ -97,7 +97,10 @@ struct LogStreamTest : FeedTest {
     query.job = JobId{1};
     if (attempt > 0) query.attempt = attempt;
     query.offset = offset;
-    return LogStream(logs, query, feed, feed.last(), over);
+    const auto read = [this](const act::LogQuery& part, const live::Done<act::LogChunk>& done) {
+      done(logs.read(part));
+    };
+    return LogStream(read, query, feed, feed.last(), over);
   }
 
   /// Reads until there is nothing more for now.

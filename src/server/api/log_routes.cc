@@ -66,9 +66,12 @@ void Api::read_log(const Call& call) const {
   if (follow) return follow_log(call, query);
   // The log of a job that the core has forgotten may still be there; one of a job that waits is
   // not.
-  auto chunk = logs_.read(query);
-  if (!chunk) return call.fail(http::problem_of(chunk.error()));
-  call.answer(log_response(std::move(*chunk)));
+  fleet_.read_log(query, [reply = call.reply](Result<act::LogChunk> chunk) {
+    reply([chunk = std::move(chunk)]() mutable {
+      if (!chunk) return http::respond(http::problem_of(chunk.error()));
+      return log_response(std::move(*chunk));
+    });
+  });
 }
 
 void Api::follow_log(const Call& call, const act::LogQuery& query) const {
@@ -82,7 +85,11 @@ void Api::follow_log(const Call& call, const act::LogQuery& query) const {
         http::Response response;
         response.content_type = "text/event-stream";
         response.headers.emplace_back("Cache-Control", "no-store");
-        response.stream = std::make_unique<LogStream>(logs_, query, feed_, after, over);
+        response.stream = std::make_unique<LogStream>(
+            [this](const act::LogQuery& part, live::Done<act::LogChunk> done) {
+              fleet_.read_log(part, std::move(done));
+            },
+            query, feed_, after, over);
         return response;
       });
 }

@@ -46,11 +46,14 @@ std::optional<LogPosition> parse_log_position(std::string_view text) {
   return position;
 }
 
-LogStream::LogStream(const act::TaskLogs& logs, const act::LogQuery& query, EventFeed& feed,
+LogStream::LogStream(LogReader read_log, const act::LogQuery& query, EventFeed& feed,
                      FeedPosition after, bool over)
-    : logs_(logs), query_(query), feed_(feed), after_(after), over_(over) {}
+    : read_log_(std::move(read_log)), query_(query), feed_(feed), after_(after), over_(over) {}
 
-void LogStream::open(std::function<void()> wake) { subscription_.emplace(feed_, std::move(wake)); }
+void LogStream::open(std::function<void()> wake) {
+  wake_ = wake;
+  subscription_.emplace(feed_, std::move(wake));
+}
 
 void LogStream::look_for_the_end() {
   constexpr std::size_t kEventsPerLook = 1000;
@@ -62,19 +65,42 @@ void LogStream::look_for_the_end() {
   }
 }
 
+/// The answer, once it is there; asks where nothing is asked yet.
+std::optional<Result<act::LogChunk>> LogStream::answer_to(const act::LogQuery& query) {
+  if (!question_) {
+    question_ = std::make_shared<Question>();
+    read_log_(query, [question = question_](Result<act::LogChunk> chunk) {
+      std::function<void()> wake;
+      {
+        const std::lock_guard guard(question->mutex);
+        question->answer = std::move(chunk);
+        wake = std::move(question->wake);
+      }
+      if (wake) wake();
+    });
+  }
+  std::optional<Result<act::LogChunk>> answer;
+  {
+    const std::lock_guard guard(question_->mutex);
+    answer = std::move(question_->answer);
+    if (!answer) question_->wake = wake_;
+  }
+  if (answer) question_.reset();
+  return answer;
+}
+
 /// True if there was something.
-bool LogStream::read_piece(std::string& out) {
-  const auto chunk = logs_.read(query_);
-  if (!chunk || chunk->data.empty()) return false;
-  const bool more_comes = !(chunk->over || over_) || chunk->next_offset < chunk->size;
-  std::string_view data = chunk->data;
+bool LogStream::write_piece(const act::LogChunk& chunk, std::string& out) {
+  if (chunk.data.empty()) return false;
+  const bool more_comes = !(chunk.over || over_) || chunk.next_offset < chunk.size;
+  std::string_view data = chunk.data;
   if (more_comes) data.remove_suffix(begun_character(data));
   if (data.empty()) return false;
-  const std::uint64_t begin = chunk->next_offset - chunk->data.size();
-  query_.attempt = chunk->attempt;
+  const std::uint64_t begin = chunk.next_offset - chunk.data.size();
+  query_.attempt = chunk.attempt;
   query_.offset = begin + data.size();
   JsonText text;
-  text.open('{').member("attempt", chunk->attempt).member("offset", begin);
+  text.open('{').member("attempt", chunk.attempt).member("offset", begin);
   if (valid_utf8_prefix(data) == data.size()) {
     text.member("text", data);
   } else {
@@ -82,23 +108,38 @@ bool LogStream::read_piece(std::string& out) {
   }
   text.close('}');
   fmt::format_to(std::back_inserter(out), "id: {}\nevent: log\ndata: {}\n\n",
-                 to_string(LogPosition{chunk->attempt, query_.offset}), text.take());
+                 to_string(LogPosition{chunk.attempt, query_.offset}), text.take());
   return true;
+}
+
+act::LogQuery LogStream::next_attempt() const {
+  act::LogQuery next = query_;
+  next.attempt = *query_.attempt + 1;
+  next.offset = 0;
+  return next;
+}
+
+http::Stream::State LogStream::read_next_attempt(const Result<act::LogChunk>& chunk) {
+  seeks_next_ = false;
+  if (!chunk) return State::Poll;
+  query_ = next_attempt();
+  return State::More;
 }
 
 http::Stream::State LogStream::read(std::string& out) {
   if (std::exchange(first_, false)) out += ":\n";  // the client sees that the stream is open
   // First the end, then the log: what was written before the end is in the log by then.
-  look_for_the_end();
-  if (read_piece(out)) return State::More;
-  if (query_.attempt) {
-    act::LogQuery next = query_;
-    next.attempt = *query_.attempt + 1;
-    next.offset = 0;
-    if (logs_.read(next)) {
-      query_ = next;
-      return State::More;
-    }
+  if (!question_) look_for_the_end();
+  if (!seeks_next_) {
+    const auto chunk = answer_to(query_);
+    if (!chunk) return State::Idle;
+    if (*chunk && write_piece(**chunk, out)) return State::More;
+    seeks_next_ = query_.attempt.has_value();
+  }
+  if (seeks_next_) {
+    const auto chunk = answer_to(next_attempt());
+    if (!chunk) return State::Idle;
+    if (read_next_attempt(*chunk) == State::More) return State::More;
   }
   if (!over_) return State::Poll;
   out += "event: end\ndata: {}\n\n";

@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "act/task_logs.h"
+#include "live/inbox.h"
 #include "server/api/event_feed.h"
 #include "server/http/message.h"
 
@@ -22,23 +25,40 @@ struct LogPosition {
 std::string to_string(LogPosition position);  // "1.4096"
 std::optional<LogPosition> parse_log_position(std::string_view text);
 
+/// Reads a piece of a log wherever it is kept; the answer may come later, on any thread.
+using LogReader = std::function<void(const act::LogQuery&, live::Done<act::LogChunk>)>;
+
 /// Follows one task's log through the job's attempts to the job's end. Each piece is an event "log"
 /// with {"attempt","offset","text"}, or "base64" in the place of "text" where the bytes are no
 /// UTF-8; its id is the position after it. The last event is "end".
 class LogStream final : public http::Stream {
  public:
   /// `after`: events of the job from there on are news. `over`: the job had ended by then.
-  LogStream(const act::TaskLogs& logs, const act::LogQuery& query, EventFeed& feed,
-            FeedPosition after, bool over);
+  LogStream(LogReader read_log, const act::LogQuery& query, EventFeed& feed, FeedPosition after,
+            bool over);
 
   void open(std::function<void()> wake) override;
   State read(std::string& out) override;
 
  private:
-  void look_for_the_end();
-  bool read_piece(std::string& out);
+  /// One question to the node, and its answer when that has come. Outlives the stream where the
+  /// client is gone before that.
+  struct Question {
+    std::mutex mutex;
+    std::optional<Result<act::LogChunk>> answer;
+    std::function<void()> wake;  // set while somebody waits for it
+  };
 
-  const act::TaskLogs& logs_;
+  void look_for_the_end();
+  std::optional<Result<act::LogChunk>> answer_to(const act::LogQuery& query);
+  bool write_piece(const act::LogChunk& chunk, std::string& out);
+  State read_next_attempt(const Result<act::LogChunk>& chunk);
+  act::LogQuery next_attempt() const;
+
+  LogReader read_log_;
+  std::function<void()> wake_;
+  std::shared_ptr<Question> question_;  // while one is open
+  bool seeks_next_ = false;             // it is about the next attempt's log
   act::LogQuery query_;
   EventFeed& feed_;
   FeedPosition after_;

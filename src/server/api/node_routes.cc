@@ -37,6 +37,37 @@ Result<NodeId> find_node(const control::Controller& core, const std::string& tex
   return fail(ErrorKind::NotFound, "there is no node '{}'; 'gyre nodes' lists all", text);
 }
 
+void Api::make_join_token(const Call& call) const {
+  constexpr std::int64_t kLifetimeMaxS = 7 * 86'400;
+  const auto body = nlohmann::json::parse(call.request.body, nullptr, false);
+  const auto node = body.is_object() ? body.value("node", nlohmann::json("")) : body;
+  const auto lifetime = body.is_object() ? body.value("lifetime_s", nlohmann::json(3600)) : body;
+  const bool good = body.is_object() && node.is_string() && lifetime.is_number_integer() &&
+                    lifetime >= 1 && lifetime <= kLifetimeMaxS;
+  if (!good) {
+    return call.fail({422,
+                      "invalid-token-request",
+                      "The request for a token is not valid",
+                      R"(the body must be an object; "node" is a name, "lifetime_s" 1 to 604800)",
+                      {},
+                      {}});
+  }
+  if (options_.keeper == nullptr) {
+    return call.fail(http::problem_of(
+        {ErrorKind::Conflict,
+         "this server takes no agents in: start it with --agents HOST:PORT, or as 'gyre server'"}));
+  }
+  const std::int64_t lifetime_s = lifetime;
+  const auto token = options_.keeper->make_token(node, seconds(lifetime_s));
+  if (!token) return call.fail(http::problem_of(token.error()));
+  JsonText out;
+  out.open('{').member("token", *token).member("lifetime_s", lifetime_s).close('}');
+  http::Response response = json_response(std::move(out));
+  response.status = 201;
+  response.headers.emplace_back("Cache-Control", "no-store");
+  call.answer(std::move(response));
+}
+
 void Api::act_on_node(const Call& call) const {
   const auto body = nlohmann::json::parse(call.request.body, nullptr, false);
   if (!body.is_object() || body.size() != 1 || !body.contains("action") ||

@@ -198,13 +198,40 @@ static std::string state_of(const Node& node) {
   return node.duty == NodeDuty::Cordoned ? "cordoned" : "up";
 }
 
-std::vector<NodeView> view_nodes(const control::Controller& core) {
+std::vector<NodeView> view_nodes(const control::Controller& core,
+                                 const std::map<NodeId, act::MachineFacts>& facts) {
   std::vector<NodeView> views;
   std::uint32_t id = 0;
   for (const Node& node : core.cluster().nodes()) {
-    views.push_back({node.spec, NodeId{id++}, state_of(node), node.free});
+    const auto known = facts.find(NodeId{id});
+    views.push_back({node.spec, NodeId{id++}, state_of(node), node.free,
+                     known == facts.end() ? std::nullopt : std::optional(known->second)});
   }
   return views;
+}
+
+static void write_facts(JsonText& out, const act::MachineFacts& facts) {
+  out.open('{').member("address", facts.address).key("addresses").open('[');
+  for (const std::string& address : facts.addresses) out.value(address);
+  out.close(']')
+      .member("kernel", facts.kernel)
+      .member("gpu_driver", facts.gpu_driver)
+      .member("numa_nodes", facts.numa_nodes)
+      .member("agent_version", facts.version)
+      .key("labels")
+      .open('{');
+  for (const auto& [name, value] : facts.labels) out.member(name, value);
+  out.close('}').key("gpu_links").open('[');
+  for (const act::GpuLink& one : facts.gpu_links) {
+    out.open('{').member("gpu", one.gpu).key("peer");
+    if (one.peer < 0) {
+      out.null();
+    } else {
+      out.value(one.peer);
+    }
+    out.member("links", one.links).close('}');
+  }
+  out.close(']').close('}');
 }
 
 void write_node(JsonText& out, const NodeView& node) {
@@ -232,7 +259,13 @@ void write_node(JsonText& out, const NodeView& node) {
       .member("cpu_milli_free", node.free.cpu.value)
       .member("memory_mib", spec.memory.value)
       .member("memory_mib_free", node.free.memory.value)
-      .close('}');
+      .key("machine");
+  if (node.facts) {
+    write_facts(out, *node.facts);
+  } else {
+    out.null();
+  }
+  out.close('}');
 }
 
 std::vector<QueueView> view_queues(const control::Controller& core) {

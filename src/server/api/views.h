@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "act/agent_protocol.h"
 #include "control/controller.h"
 #include "domain/job.h"
 #include "domain/node.h"
@@ -53,8 +55,10 @@ struct NodeView {
   NodeId id;
   std::string state;  // "up", "cordoned", "draining", "silent" or "down"
   Capacity free;
+  std::optional<act::MachineFacts> facts;  // while its agent is connected
 };
-std::vector<NodeView> view_nodes(const control::Controller& core);
+std::vector<NodeView> view_nodes(const control::Controller& core,
+                                 const std::map<NodeId, act::MachineFacts>& facts);
 void write_node(JsonText& out, const NodeView& node);
 
 struct QueueView {

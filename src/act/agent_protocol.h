@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "act/executor.h"
+#include "act/local_node.h"
+#include "act/task_logs.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "domain/node.h"
+
+namespace gyre::act {
+
+/// What a server and the agent of a node say to each other, whatever carries it. Every order may be
+/// given twice: a task's key is its idempotency key. What was lost on the way is not sent again as
+/// such: after each Hello the server asks anew for all that it still waits for.
+
+/// Versions of the protocol that this program speaks. Two sides use the newest that both do. A
+/// release raises the newest by one at most, and goes on to speak the one before.
+inline constexpr std::uint32_t kProtocolNewest = 1;
+inline constexpr std::uint32_t kProtocolOldest = 1;
+
+// --- from the server -----------------------------------------------------------------------------
+
+struct AdoptTask {
+  TaskKey key;
+  bool operator==(const AdoptTask&) const = default;
+};
+struct StopTask {
+  TaskKey key;
+  StopOptions options;
+  bool operator==(const StopTask&) const = default;
+};
+struct ReleaseTask {
+  TaskKey key;
+  bool operator==(const ReleaseTask&) const = default;
+};
+struct DiscardTask {
+  TaskKey key;
+  bool operator==(const DiscardTask&) const = default;
+};
+struct ReadLog {
+  std::uint64_t id = 0;
+  LogQuery query;
+  bool operator==(const ReadLog&) const = default;
+};
+/// Tasks may run until `lease` after the beat of that number was sent; 0 is the Hello, whose answer
+/// this is: from then on both sides say nothing that `protocol` does not have.
+struct GrantLease {
+  std::uint64_t beat = 0;
+  Duration lease;
+  std::uint32_t protocol = 0;  // as agreed
+  bool operator==(const GrantLease&) const = default;
+};
+using Order =
+    std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog, GrantLease>;
+
+// --- from the agent ------------------------------------------------------------------------------
+
+/// What is worth knowing about a machine, and is not decided upon.
+struct MachineFacts {
+  std::string address;  // where its tasks can be reached by those of other nodes
+  std::vector<std::string> addresses;
+  std::string kernel;
+  std::string gpu_driver;  // empty: none
+  std::int32_t numa_nodes = 0;
+  std::vector<std::pair<std::string, std::string>> labels;  // "region" and "zone" among them
+  std::string version;                                      // of the agent
+  std::vector<GpuLink> gpu_links = {};
+
+  bool operator==(const MachineFacts&) const = default;
+};
+
+/// The first thing an agent says on a new connection.
+struct Hello {
+  std::uint32_t protocol_newest = kProtocolNewest;
+  std::uint32_t protocol_oldest = kProtocolOldest;
+  std::uint64_t life = 0;  // differs from one start of an agent to the next
+  NodeSpec node;
+  std::vector<std::string> devices;  // CUDA's name of each GPU
+  MachineFacts facts;
+  std::vector<FoundTask> tasks;  // that it knows of and has not been told to release
+  std::vector<TaskKey> logs;     // that it keeps
+
+  bool operator==(const Hello&) const = default;
+};
+
+struct TaskBegun {
+  TaskKey key;
+  StartStages stages;
+  bool operator==(const TaskBegun&) const = default;
+};
+struct TaskOver {
+  TaskKey key;
+  TaskExit exit;
+  bool operator==(const TaskOver&) const = default;
+};
+/// The answer to ReadLog.
+struct LogRead {
+  std::uint64_t id = 0;
+  Result<LogChunk> chunk;
+};
+/// A sign of life; numbers count up from 1 on each connection.
+struct Beat {
+  std::uint64_t number = 0;
+  bool operator==(const Beat&) const = default;
+};
+using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat>;
+
+// --- both ends of a connection -------------------------------------------------------------------
+
+/// Where the server puts what an agent is to do. Called under a lock: returns at once.
+class OrderSink {
+ public:
+  virtual ~OrderSink() = default;
+  virtual void give(const Order& order) = 0;
+  /// The connection is of no use any more. Nothing is given after it.
+  virtual void end(const Error& why) = 0;
+};
+
+/// Where an agent puts what it has to say. Thread-safe; returns at once.
+class ReportSink {
+ public:
+  virtual ~ReportSink() = default;
+  virtual void say(Report report) = 0;
+};
+
+}  // namespace gyre::act

@@ -1,0 +1,105 @@
+#include "agent/agent.h"
+
+#include <utility>
+#include <variant>
+
+namespace gyre::agent {
+
+Agent::Agent(act::Executor& executor, const act::TaskLogs& logs)
+    : executor_(executor), logs_(logs) {
+  for (const act::FoundTask& found : executor_.found()) left_.emplace(found.key, found.ended);
+  executor_.listen(*this);
+}
+
+void Agent::report_to(act::ReportSink* sink) {
+  const std::lock_guard guard(sink_mutex_);
+  sink_ = sink;
+}
+
+std::vector<act::FoundTask> Agent::tasks() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<act::FoundTask> tasks;
+  for (const auto& [key, ended] : left_) tasks.push_back({key, ended});
+  for (const auto& [key, known] : known_) tasks.push_back({key, known.exit.has_value()});
+  return tasks;
+}
+
+void Agent::obey(const act::Order& order) {
+  std::visit([this](const auto& one) { carry_out(one); }, order);
+}
+
+/// Says again what became of a task that this life looks after; false if it does not yet.
+bool Agent::repeat(const act::TaskKey& key) {
+  Known known;
+  {
+    const std::lock_guard guard(mutex_);
+    left_.erase(key);
+    const auto [found, is_new] = known_.try_emplace(key);
+    if (is_new) return false;
+    known = found->second;
+  }
+  if (known.started) say(act::TaskBegun{key, *known.started});
+  if (known.exit) say(act::TaskOver{key, *known.exit});
+  return true;
+}
+
+void Agent::carry_out(const act::TaskStart& task) {
+  if (!repeat(task.key)) executor_.start(task);
+}
+
+void Agent::carry_out(const act::AdoptTask& order) {
+  if (!repeat(order.key)) executor_.adopt(order.key);
+}
+
+void Agent::carry_out(const act::StopTask& order) {
+  repeat(order.key);
+  executor_.stop(order.key, order.options);
+}
+
+void Agent::carry_out(const act::ReleaseTask& order) {
+  {
+    const std::lock_guard guard(mutex_);
+    left_.erase(order.key);
+    known_.erase(order.key);
+  }
+  executor_.release(order.key);
+}
+
+void Agent::carry_out(const act::DiscardTask& order) {
+  bool left = false;
+  {
+    const std::lock_guard guard(mutex_);
+    left = left_.erase(order.key) != 0;
+  }
+  if (left) return executor_.discard(order.key);
+  executor_.stop(order.key, {});  // an executor forgets only what an earlier life left
+}
+
+void Agent::carry_out(const act::ReadLog& order) {
+  say(act::LogRead{order.id, logs_.read(order.query)});
+}
+
+void Agent::started(const act::TaskKey& key, const StartStages& stages) {
+  {
+    const std::lock_guard guard(mutex_);
+    const auto known = known_.find(key);
+    if (known != known_.end()) known->second.started = stages;
+  }
+  say(act::TaskBegun{key, stages});
+}
+
+void Agent::ended(const act::TaskKey& key, const TaskExit& exit) {
+  {
+    const std::lock_guard guard(mutex_);
+    const auto known = known_.find(key);
+    if (known != known_.end()) known->second.exit = exit;
+  }
+  say(act::TaskOver{key, exit});
+}
+
+void Agent::say(act::Report report) {
+  const std::lock_guard guard(sink_mutex_);
+  if (sink_ != nullptr) sink_->say(std::move(report));
+}
+
+}  // namespace gyre::agent

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "act/agent_protocol.h"
+#include "act/executor.h"
+#include "act/task_logs.h"
+
+namespace gyre::agent {
+
+/// What looks after a node's tasks for a server: does as it is told and reports what becomes of
+/// them, whatever carries the words. Keeps each outcome until the server releases the task, so that
+/// none is lost with a connection. Thread-safe.
+class Agent final : public act::TaskListener {
+ public:
+  /// `logs` are those of the executor's tasks, and outlive the agent. The executor ends first: it
+  /// tells the agent what it must know to its own end.
+  Agent(act::Executor& executor, const act::TaskLogs& logs);
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  /// From now on reports go to `sink`; nullptr: nowhere. When it returns the former one is not used
+  /// any more.
+  void report_to(act::ReportSink* sink);
+
+  /// The tasks and the logs of a Hello.
+  std::vector<act::FoundTask> tasks() const;
+  std::vector<act::TaskKey> logs() const { return logs_.kept(); }
+
+  /// Carries one order out; GrantLease is for others. Waits only to discard, some seconds at most.
+  void obey(const act::Order& order);
+
+  void started(const act::TaskKey& key, const StartStages& stages) override;
+  void ended(const act::TaskKey& key, const TaskExit& exit) override;
+
+ private:
+  struct Known {
+    std::optional<StartStages> started;
+    std::optional<TaskExit> exit;
+  };
+
+  void carry_out(const act::TaskStart& task);
+  void carry_out(const act::AdoptTask& order);
+  void carry_out(const act::StopTask& order);
+  void carry_out(const act::ReleaseTask& order);
+  void carry_out(const act::DiscardTask& order);
+  void carry_out(const act::ReadLog& order);
+  void carry_out(const act::GrantLease&) {}
+  bool repeat(const act::TaskKey& key);
+  void say(act::Report report);
+
+  act::Executor& executor_;
+  const act::TaskLogs& logs_;
+  mutable std::mutex mutex_;
+  std::map<act::TaskKey, Known> known_;  // started or adopted in this life, not released
+  std::map<act::TaskKey, bool> left_;    // by an earlier life, not taken up; true: it has ended
+  std::mutex sink_mutex_;
+  act::ReportSink* sink_ = nullptr;
+};
+
+}  // namespace gyre::agent

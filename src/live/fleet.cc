@@ -1,0 +1,318 @@
+#include "live/fleet.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "live/admission.h"
+
+namespace gyre::live {
+namespace {
+
+constexpr Duration kLookPause = milliseconds(100);
+
+}  // namespace
+
+Fleet::Session::~Session() { fleet_.close(*this); }
+
+void Fleet::Session::report(act::Report report) {
+  if (auto* read = std::get_if<act::LogRead>(&report)) {
+    return fleet_.on_log(id_, std::move(*read));
+  }
+  if (const auto* beat = std::get_if<act::Beat>(&report)) {
+    return fleet_.on_beat(*this, beat->number);
+  }
+  // What comes before the arrival is durable is asked for again after it.
+  const std::int64_t node = node_.load();
+  if (node < 0) return;
+  const NodeId from{static_cast<std::uint32_t>(node)};
+  if (const auto* begun = std::get_if<act::TaskBegun>(&report)) {
+    fleet_.inbox_.put_report({from, begun->key, std::nullopt, begun->stages});
+  } else if (auto* over = std::get_if<act::TaskOver>(&report)) {
+    fleet_.inbox_.put_report({from, over->key, std::move(over->exit), {}});
+  }
+}
+
+Fleet::Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()> now)
+    : inbox_(inbox), options_(options), now_(std::move(now)) {}
+
+// --- connections ---------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Fleet::Session>> Fleet::open(act::Hello hello, act::OrderSink& sink,
+                                                    bool leased) {
+  if (auto fine = check_hello(hello); !fine) return tl::unexpected(fine.error());
+  std::unique_ptr<Session> session;
+  std::uint64_t id = 0;
+  {
+    const std::lock_guard guard(mutex_);
+    id = ++last_session_;
+    session.reset(new Session(*this, id, sink, hello, leased));
+    sessions_.emplace(id, session.get());
+  }
+  inbox_.put_arrival({id, std::move(hello)});
+  return session;
+}
+
+void Fleet::close(Session& session) {
+  {
+    const std::lock_guard guard(mutex_);
+    sessions_.erase(session.id_);
+    for (auto& [node, peer] : peers_) {
+      if (peer.session == &session) peer.session = nullptr;
+    }
+  }
+  fail_logs(session.id_);
+}
+
+/// The peer has no session any more; the one that it had is told.
+void Fleet::unbind(Peer& peer) {
+  Session* session = std::exchange(peer.session, nullptr);
+  if (session == nullptr) return;
+  session->node_ = -1;
+  session->sink_.end({ErrorKind::Conflict, "another connection speaks for this node now"});
+}
+
+void Fleet::on_beat(Session& session, std::uint64_t number) {
+  const std::lock_guard guard(mutex_);
+  const std::int64_t node = session.node_.load();
+  if (node < 0) return;
+  const auto peer = peers_.find(NodeId{static_cast<std::uint32_t>(node)});
+  if (peer == peers_.end() || peer->second.session != &session) return;
+  peer->second.heard = now_();
+  session.sink_.give(act::GrantLease{number, options_.lease, session.protocol_});
+}
+
+// --- the world's side ----------------------------------------------------------------------------
+
+bool Fleet::holds(const std::string& name) const {
+  const std::lock_guard guard(mutex_);
+  return std::any_of(peers_.begin(), peers_.end(),
+                     [&](const auto& peer) { return peer.second.name == name; });
+}
+
+void Fleet::expect(NodeId node, const std::string& name, bool silent) {
+  const std::lock_guard guard(mutex_);
+  Peer& peer = peers_[node];
+  peer.heard = now_();
+  peer.name = name;
+  peer.silent = silent;
+  peer.lease = std::max(options_.lease, options_.lease_before);
+  ++leases_;
+}
+
+Result<void> Fleet::check_arrival(std::uint64_t session, std::optional<NodeId> node) const {
+  const std::lock_guard guard(mutex_);
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return fail(ErrorKind::Unavailable, "the connection is gone");
+  if (!node) return {};
+  const auto peer = peers_.find(*node);
+  if (peer == peers_.end() || peer->second.session == nullptr) return {};
+  const bool alive = now_() - peer->second.heard < options_.silence;
+  if (!alive || peer->second.session->life_ == found->second->life_) return {};
+  return fail(ErrorKind::Conflict, "another agent speaks for this node; end one of the two");
+}
+
+bool Fleet::bind(std::uint64_t session, NodeId node, const act::Hello& hello) {
+  const std::lock_guard guard(mutex_);
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return false;
+  const auto [at, is_new] = peers_.try_emplace(node);
+  Peer& peer = at->second;
+  if (peer.session != found->second) unbind(peer);
+  if (!is_new && peer.leased) --leases_;
+  peer.session = found->second;
+  peer.leased = peer.session->leased_;
+  if (peer.leased) ++leases_;
+  peer.heard = now_();
+  peer.silent = false;
+  peer.name = hello.node.name;
+  peer.lease = options_.lease;
+  peer.facts = hello.facts;
+  peer.devices = hello.devices;
+  peer.session->node_ = node.value;
+  forget_namesakes(node, hello.node.name);
+  for (const act::TaskKey& key : hello.logs) remember_log(key, node);
+  peer.session->sink_.give(act::GrantLease{0, options_.lease, peer.session->protocol_});
+  return true;
+}
+
+/// What a node was before its resources changed is no peer any more.
+void Fleet::forget_namesakes(NodeId node, const std::string& name) {
+  for (auto at = peers_.begin(); at != peers_.end();) {
+    if (at->first == node || at->second.name != name) {
+      ++at;
+      continue;
+    }
+    unbind(at->second);
+    if (at->second.leased) --leases_;
+    at = peers_.erase(at);
+  }
+}
+
+void Fleet::refuse(std::uint64_t session, const Error& why) {
+  const std::lock_guard guard(mutex_);
+  const auto found = sessions_.find(session);
+  if (found != sessions_.end()) found->second->sink_.end(why);
+}
+
+void Fleet::order(std::uint64_t session, const act::Order& order) {
+  const std::lock_guard guard(mutex_);
+  const auto found = sessions_.find(session);
+  if (found != sessions_.end()) found->second->sink_.give(order);
+}
+
+void Fleet::send(NodeId node, const act::Order& order) {
+  const std::lock_guard guard(mutex_);
+  const auto peer = peers_.find(node);
+  if (peer == peers_.end() || peer->second.session == nullptr) return;
+  if (const auto* start = std::get_if<act::TaskStart>(&order)) remember_log(start->key, node);
+  peer->second.session->sink_.give(order);
+}
+
+std::optional<Fleet::Place> Fleet::place(NodeId node) const {
+  const std::lock_guard guard(mutex_);
+  const auto peer = peers_.find(node);
+  if (peer == peers_.end() || peer->second.session == nullptr) return std::nullopt;
+  return Place{peer->second.facts.address, peer->second.devices};
+}
+
+std::map<NodeId, act::MachineFacts> Fleet::facts() const {
+  const std::lock_guard guard(mutex_);
+  std::map<NodeId, act::MachineFacts> facts;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.session != nullptr) facts.emplace(node, peer.facts);
+  }
+  return facts;
+}
+
+std::optional<Duration> Fleet::watch_pause() const {
+  const std::lock_guard guard(mutex_);
+  return leases_ > 0 ? std::optional(kLookPause) : std::nullopt;
+}
+
+std::vector<Event::Body> Fleet::watch() {
+  std::vector<Event::Body> news;
+  const std::lock_guard guard(mutex_);
+  const Duration now = now_();
+  if (leases_ == 0 || now - looked_ < kLookPause) return news;
+  looked_ = now;
+  for (auto at = peers_.begin(); at != peers_.end();) {
+    auto& [node, peer] = *at;
+    const Duration unheard = now - peer.heard;
+    if (peer.leased && unheard > peer.lease + options_.margin) {
+      news.emplace_back(NodeLost{node, "it was not heard of until its lease had run out"});
+      unbind(peer);
+      at = peers_.erase(at);
+      --leases_;
+      continue;
+    }
+    if (peer.leased && peer.silent != (unheard > options_.silence)) {
+      peer.silent = !peer.silent;
+      news.emplace_back(NodeContact{node, peer.silent});
+    }
+    ++at;
+  }
+  return news;
+}
+
+// --- logs ----------------------------------------------------------------------------------------
+
+void Fleet::remember_log(const act::TaskKey& key, NodeId node) {
+  logs_[{key.job, key.rank, key.attempt}] = node;
+  if (logs_.size() > options_.logs_max) logs_.erase(logs_.begin());
+}
+
+/// Where that log is kept, without an attempt the latest's.
+std::optional<NodeId> Fleet::log_place(const act::LogQuery& query) const {
+  constexpr std::int32_t kLatest = std::numeric_limits<std::int32_t>::max();
+  const LogKey wanted{query.job, query.rank, query.attempt.value_or(kLatest)};
+  auto at = logs_.upper_bound(wanted);
+  if (at == logs_.begin()) return std::nullopt;
+  --at;
+  const bool same = at->first.job == query.job && at->first.rank == query.rank &&
+                    (!query.attempt || at->first.attempt == *query.attempt);
+  return same ? std::optional(at->second) : std::nullopt;
+}
+
+/// Requires: the lock. The session of the node that keeps the log. Errors: NotFound; Unavailable,
+/// that node is not connected, or one that is not may keep it.
+Result<Fleet::Session*> Fleet::log_keeper(const act::LogQuery& query) const {
+  const auto node = log_place(query);
+  if (node) {
+    const auto peer = peers_.find(*node);
+    if (peer != peers_.end() && peer->second.session != nullptr) return peer->second.session;
+    return fail(ErrorKind::Unavailable,
+                "node {} keeps the log and is not connected; ask again later",
+                peer == peers_.end() ? std::to_string(node->value) : peer->second.name);
+  }
+  for (const auto& [id, peer] : peers_) {
+    if (peer.session != nullptr) continue;
+    return fail(ErrorKind::Unavailable,
+                "node {}, which may keep the log of job {}, has not connected yet; ask again later",
+                peer.name, query.job.value);
+  }
+  return fail(ErrorKind::NotFound,
+              "job {} has no log of task {}: it has not started, or its log is no longer kept",
+              query.job.value, query.rank);
+}
+
+void Fleet::read_log(const act::LogQuery& query, Done<act::LogChunk> done) {
+  std::uint64_t id = 0;
+  {
+    const std::lock_guard guard(log_mutex_);
+    id = ++last_log_request_;
+    log_requests_.emplace(id, LogRequest{0, std::move(done)});
+  }
+  std::optional<Error> error;
+  {
+    const std::lock_guard guard(mutex_);
+    if (const auto keeper = log_keeper(query)) {
+      {
+        const std::lock_guard logs(log_mutex_);
+        log_requests_[id].session = (*keeper)->id_;
+      }
+      (*keeper)->sink_.give(act::ReadLog{id, query});
+    } else {
+      error = keeper.error();
+    }
+  }
+  if (error) answer_log(id, tl::unexpected(*error));
+}
+
+/// An agent answers for itself alone.
+void Fleet::on_log(std::uint64_t session, act::LogRead read) {
+  {
+    const std::lock_guard guard(log_mutex_);
+    const auto found = log_requests_.find(read.id);
+    if (found == log_requests_.end() || found->second.session != session) return;
+  }
+  answer_log(read.id, std::move(read.chunk));
+}
+
+void Fleet::answer_log(std::uint64_t id, Result<act::LogChunk> chunk) {
+  Done<act::LogChunk> done;
+  {
+    const std::lock_guard guard(log_mutex_);
+    const auto found = log_requests_.find(id);
+    if (found == log_requests_.end()) return;
+    done = std::move(found->second.done);
+    log_requests_.erase(found);
+  }
+  done(std::move(chunk));
+}
+
+void Fleet::fail_logs(std::uint64_t session) {
+  std::vector<std::uint64_t> broken;
+  {
+    const std::lock_guard guard(log_mutex_);
+    for (const auto& [id, request] : log_requests_) {
+      if (request.session == session) broken.push_back(id);
+    }
+  }
+  for (const std::uint64_t id : broken) {
+    answer_log(id, fail(ErrorKind::Unavailable,
+                        "the node that keeps the log is gone; ask again when it is back"));
+  }
+}
+
+}  // namespace gyre::live

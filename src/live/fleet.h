@@ -1,0 +1,161 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "act/agent_protocol.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "domain/event.h"
+#include "live/inbox.h"
+
+namespace gyre::live {
+
+struct FleetOptions {
+  Duration lease = seconds(300);       // how long tasks run on without a word from the server
+  Duration margin = seconds(5);        // for the ends of fenced tasks, and for clocks that differ
+  Duration silence = seconds(5);       // after which a node gets nothing new
+  Duration lease_before = seconds(0);  // the longest that an earlier life of the server granted
+  std::size_t logs_max = 1'000'000;    // whose places are remembered
+};
+
+/// The agents of all nodes: who is connected, whose lease runs, where orders go. A node's tasks are
+/// given up only `lease` + `margin` after its last beat, when they are sure to have been ended on
+/// the node itself (Gray and Cheriton, "Leases", SOSP 1989). Thread-safe; uses the inbox.
+class Fleet {
+ public:
+  /// The connection of one agent; belongs to what carries it, and ends the connection's part in the
+  /// fleet when it goes. Then its sink is not used any more.
+  class Session {
+   public:
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    void report(act::Report report);
+
+   private:
+    friend class Fleet;
+    Session(Fleet& fleet, std::uint64_t id, act::OrderSink& sink, const act::Hello& hello,
+            bool leased)
+        : fleet_(fleet),
+          id_(id),
+          sink_(sink),
+          life_(hello.life),
+          protocol_(std::min(hello.protocol_newest, act::kProtocolNewest)),
+          leased_(leased) {}
+
+    Fleet& fleet_;
+    const std::uint64_t id_;
+    act::OrderSink& sink_;
+    const std::uint64_t life_;
+    const std::uint32_t protocol_;  // as agreed
+    const bool leased_;
+    std::atomic<std::int64_t> node_{-1};  // -1: not admitted, or not any more
+  };
+
+  /// `now`: a clock that is never set and counts a machine's sleep.
+  Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()> now);
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+
+  /// An agent has said hello; whoever calls has made sure that it is that node's. `leased`: its
+  /// tasks end when its lease does; one inside the server's own process needs none. Orders come
+  /// once the node's arrival is durable. Errors: Invalid, no common protocol or an impossible node.
+  Result<std::unique_ptr<Session>> open(act::Hello hello, act::OrderSink& sink, bool leased);
+
+  /// Reads a task's log where it is kept; `done` is called once, on any thread. Errors: TaskLogs',
+  /// and Unavailable where that node is not connected.
+  void read_log(const act::LogQuery& query, Done<act::LogChunk> done);
+
+  /// What the connected nodes have told of themselves.
+  std::map<NodeId, act::MachineFacts> facts() const;
+
+  /// Whether tasks of a node of that name may still run.
+  bool holds(const std::string& name) const;
+
+  // For the world alone, on the driver's thread.
+
+  /// A node is up, by the journal: it has one lease from now to come back.
+  void expect(NodeId node, const std::string& name, bool silent);
+
+  /// Errors: Conflict, another agent speaks for that node; or the session is over.
+  Result<void> check_arrival(std::uint64_t session, std::optional<NodeId> node) const;
+  /// The session now speaks for that node. False if it is over.
+  bool bind(std::uint64_t session, NodeId node, const act::Hello& hello);
+  void refuse(std::uint64_t session, const Error& why);
+  void order(std::uint64_t session, const act::Order& order);
+
+  /// Lost where the node is not connected: its next arrival brings up again what is still wanted.
+  void send(NodeId node, const act::Order& order);
+
+  /// Its address and devices, while it is connected.
+  struct Place {
+    std::string address;
+    std::vector<std::string> devices;
+  };
+  std::optional<Place> place(NodeId node) const;
+
+  /// NodeLost and NodeContact for what has changed. Looks every 100 ms at most.
+  std::vector<Event::Body> watch();
+  /// When to call watch() again at the latest; none while no lease runs.
+  std::optional<Duration> watch_pause() const;
+
+ private:
+  struct Peer {
+    Session* session = nullptr;
+    std::string name;
+    bool leased = true;
+    bool silent = false;
+    Duration lease;  // the longest that its tasks may have
+    Duration heard;  // when it was last
+    act::MachineFacts facts;
+    std::vector<std::string> devices;
+  };
+  struct LogKey {
+    JobId job;
+    std::int32_t rank = 0;
+    std::int32_t attempt = 0;
+    auto operator<=>(const LogKey&) const = default;
+  };
+  struct LogRequest {
+    std::uint64_t session = 0;
+    Done<act::LogChunk> done;
+  };
+
+  void close(Session& session);
+  void on_beat(Session& session, std::uint64_t number);
+  void on_log(std::uint64_t session, act::LogRead read);
+  void answer_log(std::uint64_t id, Result<act::LogChunk> chunk);
+  void remember_log(const act::TaskKey& key, NodeId node);
+  std::optional<NodeId> log_place(const act::LogQuery& query) const;
+  Result<Session*> log_keeper(const act::LogQuery& query) const;
+  void fail_logs(std::uint64_t session);
+  void unbind(Peer& peer);
+  void forget_namesakes(NodeId node, const std::string& name);
+
+  Inbox& inbox_;
+  const FleetOptions options_;
+  const std::function<Duration()> now_;
+  mutable std::mutex mutex_;
+  std::map<NodeId, Peer> peers_;  // all that are up
+  std::map<std::uint64_t, Session*> sessions_;
+  std::uint64_t last_session_ = 0;
+  std::map<LogKey, NodeId> logs_;
+  Duration looked_;
+  std::size_t leases_ = 0;
+
+  std::mutex log_mutex_;
+  std::map<std::uint64_t, LogRequest> log_requests_;
+  std::uint64_t last_log_request_ = 0;
+};
+
+}  // namespace gyre::live

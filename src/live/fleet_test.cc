@@ -1,0 +1,212 @@
+#include "live/fleet.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "live/admission.h"
+#include "live/test_kit.h"
+
+namespace gyre::live {
+namespace {
+
+using test::gpu_job;
+using test::ScriptedAgent;
+using test::Server;
+using test::two_gpu_machine;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+/// A fleet and a clock that only the test moves.
+struct FleetTest : ::testing::Test {
+  void pass(Duration time) { now = now + time; }
+  /// What a world would do: the agent speaks for that node from now on.
+  void admit(std::uint64_t session, NodeId node) {
+    ASSERT_TRUE(fleet.bind(session, node, hello_of(node)));
+  }
+  static act::Hello hello_of(NodeId node) {
+    act::Hello hello;
+    hello.node = two_gpu_machine("n" + std::to_string(node.value));
+    return hello;
+  }
+
+  static act::LogQuery log_of(std::uint64_t job) {
+    act::LogQuery query;
+    query.job = JobId{job};
+    return query;
+  }
+
+  Duration now = seconds(1'000);
+  Inbox inbox;
+  Fleet fleet{inbox, {.lease = seconds(60), .margin = seconds(5), .silence = seconds(5)}, [this] {
+                return now;
+              }};
+  ScriptedAgent agent;
+};
+
+TEST_F(FleetTest, ANodeIsSilentSoonButLostOnlyWhenItsLeaseIsOver) {
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  EXPECT_THAT(agent.orders(), Contains("lease 0"));
+  pass(seconds(6));
+  EXPECT_THAT(fleet.watch(), testing::ElementsAre(Event::Body(NodeContact{NodeId{0}, true})));
+  pass(seconds(59));
+  EXPECT_TRUE(fleet.watch().empty()) << "its tasks may still run";
+  pass(seconds(1));
+  const auto news = fleet.watch();
+  ASSERT_EQ(news.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<NodeLost>(news[0]));
+  EXPECT_THAT(agent.orders(), Contains(HasSubstr("end ")));
+  agent.session->report(act::Beat{7});
+  EXPECT_THAT(agent.orders(), Not(Contains("lease 7"))) << "a lost node gets no lease";
+}
+
+TEST_F(FleetTest, ABeatRenewsTheLeaseAndEndsTheSilence) {
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  pass(seconds(6));
+  EXPECT_EQ(fleet.watch().size(), 1U);
+  agent.session->report(act::Beat{1});
+  EXPECT_THAT(agent.orders(), Contains("lease 1"));
+  pass(milliseconds(200));
+  EXPECT_THAT(fleet.watch(), testing::ElementsAre(Event::Body(NodeContact{NodeId{0}, false})));
+}
+
+TEST_F(FleetTest, ANodeKnownFromTheJournalHasTheLongestLeaseThatItWasEverGiven) {
+  Fleet restarted(inbox,
+                  {.lease = seconds(10),
+                   .margin = seconds(5),
+                   .silence = seconds(5),
+                   .lease_before = seconds(300)},
+                  [this] { return now; });
+  restarted.expect(NodeId{0}, "n0", false);
+  EXPECT_TRUE(restarted.holds("n0"));
+  pass(seconds(304));
+  for (const Event::Body& body : restarted.watch()) {
+    EXPECT_FALSE(std::holds_alternative<NodeLost>(body));
+  }
+  pass(seconds(2));
+  ASSERT_EQ(restarted.watch().size(), 1U);
+  EXPECT_FALSE(restarted.holds("n0"));
+}
+
+TEST_F(FleetTest, ASecondAgentIsNotHeardWhileTheFirstLives) {
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  ScriptedAgent twin;
+  act::Hello hello = hello_of(NodeId{0});
+  hello.life = 2;
+  auto session = fleet.open(hello, twin, true);
+  ASSERT_TRUE(session);
+  EXPECT_FALSE(fleet.check_arrival(2, NodeId{0}));
+  pass(seconds(6));
+  EXPECT_TRUE(fleet.check_arrival(2, NodeId{0})) << "the first one is not there any more";
+}
+
+TEST_F(FleetTest, AnAgentAnswersForItsOwnLogsAlone) {
+  agent.join(fleet, two_gpu_machine(), true);
+  ScriptedAgent other;
+  other.join(fleet, two_gpu_machine("other"), true);
+  admit(1, NodeId{0});
+  admit(2, NodeId{1});
+  act::TaskStart task;
+  task.key = {JobId{1}, 1, 0};
+  fleet.send(NodeId{0}, task);
+  std::string got;
+  other.session->report(act::LogRead{1, act::LogChunk{"forged", 1, 6, 6, true}});
+  fleet.read_log(log_of(1), [&](Result<act::LogChunk> chunk) { got = chunk->data; });
+  EXPECT_EQ(got, "hello\n");
+  Result<act::LogChunk> none;
+  fleet.read_log(log_of(2), [&](Result<act::LogChunk> chunk) { none = std::move(chunk); });
+  EXPECT_EQ(none.error().kind, ErrorKind::NotFound);
+  agent.leave();
+  fleet.read_log(log_of(1), [&](Result<act::LogChunk> chunk) { none = std::move(chunk); });
+  EXPECT_EQ(none.error().kind, ErrorKind::Unavailable);
+  fleet.read_log(log_of(2), [&](Result<act::LogChunk> chunk) { none = std::move(chunk); });
+  EXPECT_EQ(none.error().kind, ErrorKind::Unavailable) << "the node that is away may keep it";
+}
+
+TEST_F(FleetTest, VersionsOfTheProtocolMeetWhereTheyCan) {
+  act::Hello hello = hello_of(NodeId{0});
+  hello.protocol_newest = act::kProtocolNewest + 1;  // the next one, which still speaks this one
+  hello.protocol_oldest = act::kProtocolNewest;
+  EXPECT_TRUE(check_hello(hello));
+  hello.protocol_oldest = act::kProtocolNewest + 1;
+  const auto refused = check_hello(hello);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::Unsupported);
+  EXPECT_THAT(refused.error().message, HasSubstr("up to date"));
+}
+
+TEST_F(FleetTest, BothSidesUseTheNewestVersionThatBothSpeak) {
+  agent.newest = act::kProtocolNewest + 1;
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  EXPECT_EQ(agent.protocol, act::kProtocolNewest);
+  ScriptedAgent old;
+  old.newest = act::kProtocolOldest;
+  old.join(fleet, two_gpu_machine("old"), true);
+  admit(2, NodeId{1});
+  EXPECT_EQ(old.protocol, act::kProtocolOldest);
+}
+
+TEST_F(FleetTest, ANodeThatTellsTooMuchIsRefused) {
+  act::Hello hello = hello_of(NodeId{0});
+  hello.facts.labels.assign(65, {"rack", "r1"});
+  EXPECT_FALSE(check_hello(hello));
+  hello.facts.labels = {{"rack", std::string(5'000, 'x')}};
+  EXPECT_FALSE(check_hello(hello));
+  hello.facts.labels = {{"rack", "r1"}};
+  EXPECT_TRUE(check_hello(hello));
+  hello.devices.assign(17, "GPU-1");
+  EXPECT_FALSE(check_hello(hello));
+}
+
+TEST_F(FleetTest, ANodeThatThereCannotBeIsRefused) {
+  for (const auto& spoil :
+       {+[](NodeSpec& node) { node.name = "../etc"; }, +[](NodeSpec& node) { node.name.clear(); },
+        +[](NodeSpec& node) { node.gpus = 17; }, +[](NodeSpec& node) { node.memory = {-1}; }}) {
+    act::Hello hello = hello_of(NodeId{0});
+    spoil(hello.node);
+    EXPECT_FALSE(check_hello(hello));
+  }
+}
+
+TEST(World, AReportOfAnotherNodesTaskChangesNothing) {
+  Server server;
+  server.start();
+  ScriptedAgent liar;
+  liar.join(server.fleet, two_gpu_machine("liar"));
+  const JobId id = *server.submit(gpu_job("a")).get();
+  const auto where = [&] {
+    std::promise<NodeId> at;
+    GYRE_ASSERT(server.inbox.ask([&](const control::Controller& core) {
+      at.set_value(core.jobs().find(id)->placement.front().node);
+    }));
+    return at.get_future().get();
+  }();
+  ScriptedAgent& other = where == NodeId{0} ? liar : server.agent;
+  other.ended({id, 1, 0}, {});
+  EXPECT_EQ(server.state_of(id), JobState::Starting);
+  liar.leave();
+  server.stop();
+}
+
+TEST(World, AChangedNodesTasksEndBeforeItJoinsAnew) {
+  Server server;
+  server.start();
+  const JobId id = *server.submit(gpu_job("a")).get();
+  server.agent.leave();
+  server.agent.orders();
+  NodeSpec changed = two_gpu_machine();
+  changed.gpus = 1;
+  server.agent.left_behind = {{{id, 1, 0}, false}};
+  server.agent.join(server.fleet, changed);
+  server.stop();
+  EXPECT_EQ(server.core().jobs().find(id)->state, JobState::Starting);
+  EXPECT_THAT(server.agent.orders(),
+              testing::ElementsAre("stop 1.1.0 0ms 0", HasSubstr("resources have changed")));
+}
+
+}  // namespace
+}  // namespace gyre::live
