@@ -1,0 +1,156 @@
+#include "adapter/grpc/client.h"
+
+#include <grpcpp/grpcpp.h>
+#include <gyre.grpc.pb.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <utility>
+
+#include "adapter/grpc/status.h"
+#include "adapter/grpc/wire.h"
+
+namespace gyre::adapter::rpc {
+namespace {
+
+constexpr std::chrono::seconds kCallMax{15};
+constexpr std::size_t kReportsMax = 100'000;  // that wait for a slow server
+constexpr int kMessageBytesMax = 4 << 20;
+constexpr int kKeepaliveMs = 10'000;
+
+std::shared_ptr<::grpc::Channel> open_channel(const std::string& server, const Identity& identity) {
+  require_tls13();
+  ::grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = identity.authority_pem;
+  tls.pem_private_key = identity.key_pem;
+  tls.pem_cert_chain = identity.certificate_pem;
+  ::grpc::ChannelArguments arguments;
+  arguments.SetSslTargetNameOverride(kServerName);
+  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // A connection of its own for each channel: a broken one is never shared with the next.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return ::grpc::CreateCustomChannel(server, ::grpc::SslCredentials(tls), arguments);
+}
+
+template <class Call>
+Result<std::string> ask(const std::string& server, const Identity& identity, Call call) {
+  const auto stub = v1::Fleet::NewStub(open_channel(server, identity));
+  ::grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kCallMax);
+  v1::Membership reply;
+  const ::grpc::Status status = call(*stub, context, reply);
+  if (!status.ok()) return tl::unexpected(error_of(status));
+  return reply.certificate_pem();
+}
+
+class GrpcLink final : public agent::Link,
+                       public ::grpc::ClientBidiReactor<v1::FromAgent, v1::FromServer> {
+ public:
+  GrpcLink(const std::shared_ptr<::grpc::Channel>& channel, const act::Hello& hello,
+           agent::LinkListener& listener)
+      : stub_(v1::Fleet::NewStub(channel)), listener_(listener) {
+    stub_->async()->Connect(&context_, this);
+    AddHold();  // say() writes from outside of gRPC's threads
+    write(hello, reports_.emplace_back());
+    StartWrite(&reports_.front());
+    StartRead(&in_);
+    StartCall();
+  }
+
+  ~GrpcLink() override {
+    context_.TryCancel();
+    std::unique_lock lock(mutex_);
+    let_go();
+    changed_.wait(lock, [this] { return done_; });
+  }
+
+  void say(act::Report report) override {
+    const std::lock_guard guard(mutex_);
+    if (!held_) return;
+    if (reports_.size() >= kReportsMax) return context_.TryCancel();
+    write(report, reports_.emplace_back());
+    if (reports_.size() == 1) StartWrite(&reports_.front());
+  }
+
+ private:
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      const std::lock_guard guard(mutex_);
+      return let_go();
+    }
+    auto order = read(in_);
+    if (!order) {
+      listener_.broke(order.error());
+      return context_.TryCancel();
+    }
+    listener_.received(std::move(*order));
+    StartRead(&in_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    const std::lock_guard guard(mutex_);
+    reports_.pop_front();
+    if (!ok) return let_go();
+    if (!reports_.empty() && held_) StartWrite(&reports_.front());
+  }
+
+  void OnDone(const ::grpc::Status& status) override {
+    listener_.broke(error_of(status));
+    const std::lock_guard guard(mutex_);
+    done_ = true;
+    changed_.notify_all();
+  }
+
+  void let_go() {
+    if (std::exchange(held_, false)) RemoveHold();
+  }
+
+  const std::unique_ptr<v1::Fleet::Stub> stub_;
+  agent::LinkListener& listener_;
+  ::grpc::ClientContext context_;
+  v1::FromServer in_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<v1::FromAgent> reports_;  // the first is being written
+  bool held_ = true;
+  bool done_ = false;
+};
+
+}  // namespace
+
+Result<std::string> join_fleet(const std::string& server, const std::string& authority_pem,
+                               const live::Gatekeeper::Application& application) {
+  v1::JoinRequest request;
+  request.set_token(application.token);
+  request.set_node(application.node);
+  request.set_request_pem(application.request_pem);
+  return ask(server, {{}, {}, authority_pem},
+             [&](v1::Fleet::Stub& stub, ::grpc::ClientContext& context, v1::Membership& reply) {
+               return stub.Join(&context, request, &reply);
+             });
+}
+
+Result<std::string> renew_certificate(const std::string& server, const Identity& identity,
+                                      const std::string& request_pem) {
+  v1::RenewRequest request;
+  request.set_request_pem(request_pem);
+  return ask(server, identity,
+             [&](v1::Fleet::Stub& stub, ::grpc::ClientContext& context, v1::Membership& reply) {
+               return stub.Renew(&context, request, &reply);
+             });
+}
+
+GrpcDialer::GrpcDialer(std::string server, std::function<Identity()> identity)
+    : server_(std::move(server)), identity_(std::move(identity)) {}
+
+std::unique_ptr<agent::Link> GrpcDialer::dial(const act::Hello& hello,
+                                              agent::LinkListener& listener) {
+  return std::make_unique<GrpcLink>(open_channel(server_, identity_()), hello, listener);
+}
+
+}  // namespace gyre::adapter::rpc

@@ -1,0 +1,221 @@
+#include "adapter/grpc/server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <gyre.grpc.pb.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "adapter/grpc/status.h"
+#include "adapter/grpc/wire.h"
+
+namespace gyre::adapter::rpc {
+namespace {
+
+constexpr std::size_t kOrdersMax = 20'000;  // that wait for a slow agent
+constexpr int kMessageBytesMax = 4 << 20;
+constexpr std::size_t kMemoryMax = std::size_t{512} << 20U;  // of all connections
+constexpr int kHandshakeMs = 10'000;
+constexpr int kIdleMs = 60'000;
+constexpr int kKeepaliveMs = 10'000;
+constexpr int kStreamsMax = 8;  // of one connection
+constexpr std::chrono::seconds kEndingMax{2};
+
+/// The node whose certificate the other side has shown. Errors: Conflict.
+Result<std::string> node_of(const ::grpc::ServerContextBase& context, live::Gatekeeper& keeper) {
+  const auto auth = context.auth_context();
+  const auto shown = auth->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (!auth->IsPeerAuthenticated() || shown.empty()) {
+    return fail(ErrorKind::Conflict, "the connection shows no certificate of this fleet");
+  }
+  return keeper.identify(std::string(shown.front().data(), shown.front().size()));
+}
+
+/// One agent's stream. Owns itself: gRPC says when it is done.
+class AgentStream final : public ::grpc::ServerBidiReactor<v1::FromAgent, v1::FromServer>,
+                          public act::OrderSink {
+ public:
+  AgentStream(live::Fleet& fleet, Result<std::string> node)
+      : fleet_(fleet), node_(std::move(node)) {
+    if (node_) {
+      StartRead(&in_);
+    } else {
+      end(node_.error());
+    }
+  }
+
+  void give(const act::Order& order) override {
+    const std::lock_guard guard(mutex_);
+    if (finished_) return;
+    if (orders_.size() >= kOrdersMax) {
+      return finish({::grpc::StatusCode::RESOURCE_EXHAUSTED, "the agent reads too slowly"});
+    }
+    write(order, orders_.emplace_back());
+    if (orders_.size() == 1) StartWrite(&orders_.front());
+  }
+
+  void end(const Error& why) override {
+    const std::lock_guard guard(mutex_);
+    finish(status_of(why));
+  }
+
+ private:
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      const std::lock_guard guard(mutex_);
+      return finish(::grpc::Status::OK);
+    }
+    if (const auto done = take(); !done) return end(done.error());
+    StartRead(&in_);
+  }
+
+  Result<void> take() {
+    auto word = read(in_);
+    if (!word) return tl::unexpected(word.error());
+    auto* hello = std::get_if<act::Hello>(&*word);
+    if ((hello != nullptr) == (session_ != nullptr)) {
+      return fail(ErrorKind::Invalid, "an agent says hello once, before all else");
+    }
+    if (hello == nullptr) {
+      session_->report(std::move(std::get<act::Report>(*word)));
+      return {};
+    }
+    if (hello->node.name != *node_) {
+      return fail(ErrorKind::Conflict, "the agent of node '{}' speaks for '{}'", *node_,
+                  hello->node.name);
+    }
+    auto opened = fleet_.open(std::move(*hello), *this, true);
+    if (!opened) return tl::unexpected(opened.error());
+    session_ = std::move(*opened);
+    return {};
+  }
+
+  void OnWriteDone(bool ok) override {
+    const std::lock_guard guard(mutex_);
+    orders_.pop_front();
+    if (!ok) return finish(::grpc::Status::CANCELLED);
+    if (!orders_.empty() && !finished_) StartWrite(&orders_.front());
+  }
+
+  void OnCancel() override {
+    const std::lock_guard guard(mutex_);
+    finish(::grpc::Status::CANCELLED);
+  }
+
+  void OnDone() override {
+    session_.reset();
+    delete this;
+  }
+
+  void finish(const ::grpc::Status& status) {
+    if (!std::exchange(finished_, true)) Finish(status);
+  }
+
+  live::Fleet& fleet_;
+  const Result<std::string> node_;
+  v1::FromAgent in_;
+  std::unique_ptr<live::Fleet::Session> session_;
+  std::mutex mutex_;
+  std::deque<v1::FromServer> orders_;  // the first is being written
+  bool finished_ = false;
+};
+
+class Service final : public v1::Fleet::CallbackService {
+ public:
+  Service(live::Fleet& fleet, live::Gatekeeper& keeper,
+          std::function<bool(const std::string&)> is_held)
+      : fleet_(fleet), keeper_(keeper), is_held_(std::move(is_held)) {}
+
+  ::grpc::ServerUnaryReactor* Join(::grpc::CallbackServerContext* context,
+                                   const v1::JoinRequest* request, v1::Membership* reply) override {
+    return answer(context, reply,
+                  keeper_.admit({request->token(), request->node(), request->request_pem(),
+                                 is_held_(request->node())}));
+  }
+
+  ::grpc::ServerUnaryReactor* Renew(::grpc::CallbackServerContext* context,
+                                    const v1::RenewRequest* request,
+                                    v1::Membership* reply) override {
+    const auto node = node_of(*context, keeper_);
+    if (!node) return answer(context, reply, tl::unexpected(node.error()));
+    return answer(context, reply, keeper_.renew(*node, request->request_pem()));
+  }
+
+  ::grpc::ServerBidiReactor<v1::FromAgent, v1::FromServer>* Connect(
+      ::grpc::CallbackServerContext* context) override {
+    return new AgentStream(fleet_, node_of(*context, keeper_));
+  }
+
+ private:
+  static ::grpc::ServerUnaryReactor* answer(::grpc::CallbackServerContext* context,
+                                            v1::Membership* reply, Result<std::string> made) {
+    if (made) reply->set_certificate_pem(std::move(*made));
+    auto* reactor = context->DefaultReactor();
+    reactor->Finish(made ? ::grpc::Status::OK : status_of(made.error()));
+    return reactor;
+  }
+
+  live::Fleet& fleet_;
+  live::Gatekeeper& keeper_;
+  const std::function<bool(const std::string&)> is_held_;
+};
+
+}  // namespace
+
+/// gRPC 1.51 has no setting for it. With a certificate for ECDSA, a list of nothing but RSA ciphers
+/// leaves the protocols before TLS 1.3 without any, and does not touch that one's.
+void require_tls13() { ::setenv("GRPC_SSL_CIPHER_SUITES", "ECDHE-RSA-AES256-GCM-SHA384", 1); }
+
+struct AgentServer::Impl {
+  Impl(live::Fleet& fleet, live::Gatekeeper& keeper,
+       std::function<bool(const std::string&)> is_held)
+      : service(fleet, keeper, std::move(is_held)) {}
+
+  Service service;
+  std::unique_ptr<::grpc::Server> server;
+  int port = 0;
+};
+
+AgentServer::AgentServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+AgentServer::~AgentServer() {
+  impl_->server->Shutdown(std::chrono::system_clock::now() + kEndingMax);
+  impl_->server->Wait();
+}
+
+int AgentServer::port() const { return impl_->port; }
+
+Result<std::unique_ptr<AgentServer>> AgentServer::start(const AgentServerOptions& options,
+                                                        live::Fleet& fleet,
+                                                        live::Gatekeeper& keeper) {
+  require_tls13();
+  auto impl = std::make_unique<Impl>(fleet, keeper, options.is_held);
+  ::grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+  tls.pem_root_certs = options.identity.authority_pem;
+  tls.pem_key_cert_pairs.push_back({options.identity.key_pem, options.identity.certificate_pem});
+  ::grpc::ServerBuilder builder;
+  ::grpc::ResourceQuota quota("agents");
+  builder.SetResourceQuota(quota.Resize(kMemoryMax));
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsMax);
+  builder.AddListeningPort(options.address, ::grpc::SslServerCredentials(tls), &impl->port);
+  builder.RegisterService(&impl->service);
+  impl->server = builder.BuildAndStart();
+  if (!impl->server || impl->port == 0) {
+    return fail(ErrorKind::Internal,
+                "cannot listen for agents on {}: the address is another's or another program's",
+                options.address);
+  }
+  return std::unique_ptr<AgentServer>(new AgentServer(std::move(impl)));
+}
+
+}  // namespace gyre::adapter::rpc

@@ -1,0 +1,310 @@
+#include "adapter/grpc/wire.h"
+
+#include <gyre.pb.h>
+
+#include <utility>
+
+#include "codec/journal_codec.h"
+
+namespace gyre::adapter::rpc {
+namespace {
+
+constexpr std::size_t kListMax = 100'000;
+
+void write_key(const act::TaskKey& key, v1::TaskKey& out) {
+  out.set_job(key.job.value);
+  out.set_attempt(key.attempt);
+  out.set_rank(key.rank);
+}
+
+act::TaskKey read_key(const v1::TaskKey& in) { return {JobId{in.job()}, in.attempt(), in.rank()}; }
+
+/// A key that a task may have. Errors: Invalid.
+Result<act::TaskKey> checked_key(const v1::TaskKey& in) {
+  if (in.job() > 0 && in.attempt() >= 0 && in.rank() >= 0) return read_key(in);
+  return fail(ErrorKind::Invalid, "a task's key is not one: {}.{}.{}", in.job(), in.attempt(),
+              in.rank());
+}
+
+// --- orders --------------------------------------------------------------------------------------
+
+struct OrderWriter {
+  v1::FromServer& out;
+
+  void operator()(const act::TaskStart& task) const {
+    v1::Start& start = *out.mutable_start();
+    write_key(task.key, *start.mutable_key());
+    start.set_launch(
+        codec::encode(Launch{task.command, task.env, task.working_directory, task.container}));
+    start.set_cpu_milli(task.cpu.value);
+    start.set_memory_mib(task.memory.value);
+    for (const std::string& device : task.gpu_devices) start.add_gpu_devices(device);
+    start.set_gpu_sharing(static_cast<int>(task.gpu_sharing));
+    start.set_gpu_milli(task.gpu_milli.value);
+    start.set_gpu_memory_mib(task.gpu_memory.value);
+  }
+  void operator()(const act::AdoptTask& order) const { write_key(order.key, *out.mutable_adopt()); }
+  void operator()(const act::StopTask& order) const {
+    v1::Stop& stop = *out.mutable_stop();
+    write_key(order.key, *stop.mutable_key());
+    stop.set_checkpoint_signal(order.options.checkpoint_signal);
+    stop.set_grace_ns(order.options.grace.ns);
+  }
+  void operator()(const act::ReleaseTask& order) const {
+    write_key(order.key, *out.mutable_release());
+  }
+  void operator()(const act::DiscardTask& order) const {
+    write_key(order.key, *out.mutable_discard());
+  }
+  void operator()(const act::ReadLog& order) const {
+    v1::ReadLog& read = *out.mutable_read_log();
+    read.set_id(order.id);
+    read.set_job(order.query.job.value);
+    if (order.query.attempt) read.set_attempt(*order.query.attempt);
+    read.set_rank(order.query.rank);
+    read.set_standard_error(order.query.stream == act::LogStream::Stderr);
+    read.set_offset(order.query.offset);
+    read.set_bytes_max(order.query.bytes_max);
+  }
+  void operator()(const act::GrantLease& grant) const {
+    out.mutable_lease()->set_beat(grant.beat);
+    out.mutable_lease()->set_lease_ns(grant.lease.ns);
+    out.mutable_lease()->set_protocol(grant.protocol);
+  }
+};
+
+Result<act::Order> read_start(const v1::Start& in) {
+  const auto key = checked_key(in.key());
+  if (!key) return tl::unexpected(key.error());
+  auto launch = codec::decode_launch(in.launch());
+  if (!launch) return tl::unexpected(launch.error());
+  if (in.cpu_milli() < 0 || in.memory_mib() < 0 || in.gpu_milli() < 0 || in.gpu_memory_mib() < 0) {
+    return fail(ErrorKind::Invalid, "a task's limits are negative");
+  }
+  if (in.gpu_sharing() < 0 || in.gpu_sharing() >= kSharingCount) {
+    return fail(ErrorKind::Invalid, "way {} of sharing a GPU is not known here", in.gpu_sharing());
+  }
+  act::TaskStart task{.key = *key,
+                      .command = std::move(launch->command),
+                      .env = std::move(launch->env),
+                      .working_directory = std::move(launch->working_directory),
+                      .cpu = {in.cpu_milli()},
+                      .memory = {in.memory_mib()},
+                      .container = std::move(launch->container)};
+  task.gpu_devices.assign(in.gpu_devices().begin(), in.gpu_devices().end());
+  task.gpu_sharing = static_cast<Sharing>(in.gpu_sharing());
+  task.gpu_milli = {in.gpu_milli()};
+  task.gpu_memory = {in.gpu_memory_mib()};
+  return task;
+}
+
+template <class Order>
+Result<act::Order> read_keyed(const v1::TaskKey& in) {
+  return checked_key(in).map([](const act::TaskKey& key) -> act::Order { return Order{key}; });
+}
+
+Result<act::Order> read_stop(const v1::Stop& in) {
+  if (in.grace_ns() < 0 || in.checkpoint_signal() < 0 || in.checkpoint_signal() > 64) {
+    return fail(ErrorKind::Invalid, "a stop's grace or signal is out of range");
+  }
+  return checked_key(in.key()).map([&](const act::TaskKey& key) -> act::Order {
+    return act::StopTask{key, {in.checkpoint_signal(), Duration{in.grace_ns()}}};
+  });
+}
+
+act::ReadLog read_log_query(const v1::ReadLog& in) {
+  constexpr std::uint64_t kBytesMax = 1'048'576;
+  act::ReadLog order{in.id(), {}};
+  order.query.job = JobId{in.job()};
+  if (in.has_attempt()) order.query.attempt = in.attempt();
+  order.query.rank = in.rank();
+  order.query.stream = in.standard_error() ? act::LogStream::Stderr : act::LogStream::Stdout;
+  order.query.offset = in.offset();
+  order.query.bytes_max = std::min(in.bytes_max(), kBytesMax);
+  return order;
+}
+
+// --- reports -------------------------------------------------------------------------------------
+
+struct ReportWriter {
+  v1::FromAgent& out;
+
+  void operator()(const act::TaskBegun& begun) const {
+    write_key(begun.key, *out.mutable_begun()->mutable_key());
+    out.mutable_begun()->set_stages(codec::encode(begun.stages));
+  }
+  void operator()(const act::TaskOver& over) const {
+    write_key(over.key, *out.mutable_over()->mutable_key());
+    out.mutable_over()->set_exit(codec::encode(over.exit));
+  }
+  void operator()(const act::LogRead& read) const {
+    v1::LogRead& log = *out.mutable_log_read();
+    log.set_id(read.id);
+    if (!read.chunk) {
+      log.mutable_failure()->set_kind(static_cast<int>(read.chunk.error().kind));
+      log.mutable_failure()->set_message(read.chunk.error().message);
+      return;
+    }
+    v1::Chunk& chunk = *log.mutable_chunk();
+    chunk.set_data(read.chunk->data);
+    chunk.set_attempt(read.chunk->attempt);
+    chunk.set_next_offset(read.chunk->next_offset);
+    chunk.set_size(read.chunk->size);
+    chunk.set_over(read.chunk->over);
+  }
+  void operator()(const act::Beat& beat) const { out.set_beat(beat.number); }
+};
+
+act::MachineFacts read_facts(const v1::Facts& in) {
+  act::MachineFacts facts;
+  facts.address = in.address();
+  facts.addresses.assign(in.addresses().begin(), in.addresses().end());
+  facts.kernel = in.kernel();
+  facts.gpu_driver = in.gpu_driver();
+  facts.numa_nodes = in.numa_nodes();
+  for (const v1::Pair& label : in.labels()) facts.labels.emplace_back(label.name(), label.value());
+  facts.version = in.version();
+  for (const v1::GpuLink& link : in.gpu_links()) {
+    facts.gpu_links.push_back({link.gpu(), link.peer(), link.links()});
+  }
+  return facts;
+}
+
+Result<AgentWord> read_hello(const v1::Hello& in) {
+  auto node = codec::decode_node(in.node());
+  if (!node) return tl::unexpected(node.error());
+  if (static_cast<std::size_t>(in.tasks_size()) > kListMax ||
+      static_cast<std::size_t>(in.logs_size()) > kListMax) {
+    return fail(ErrorKind::Invalid, "a node has {} tasks and logs at most", kListMax);
+  }
+  act::Hello hello;
+  hello.protocol_newest = in.protocol_newest();
+  hello.protocol_oldest = in.protocol_oldest();
+  hello.life = in.life();
+  hello.node = std::move(*node);
+  hello.devices.assign(in.devices().begin(), in.devices().end());
+  hello.facts = read_facts(in.facts());
+  for (const v1::Found& found : in.tasks()) {
+    const auto key = checked_key(found.key());
+    if (!key) return tl::unexpected(key.error());
+    hello.tasks.push_back({*key, found.ended()});
+  }
+  for (const v1::TaskKey& key : in.logs()) hello.logs.push_back(read_key(key));
+  return hello;
+}
+
+Result<AgentWord> read_over(const v1::Over& in) {
+  const auto key = checked_key(in.key());
+  if (!key) return tl::unexpected(key.error());
+  auto exit = codec::decode_exit(in.exit());
+  if (!exit) return tl::unexpected(exit.error());
+  return act::Report{act::TaskOver{*key, std::move(*exit)}};
+}
+
+Result<AgentWord> read_begun(const v1::Begun& in) {
+  const auto key = checked_key(in.key());
+  if (!key) return tl::unexpected(key.error());
+  const auto stages = codec::decode_stages(in.stages());
+  if (!stages) return tl::unexpected(stages.error());
+  return act::Report{act::TaskBegun{*key, *stages}};
+}
+
+AgentWord read_log(const v1::LogRead& in) {
+  if (in.has_failure()) {
+    const int kind = in.failure().kind();
+    const bool known = kind >= 0 && kind <= static_cast<int>(ErrorKind::Internal);
+    return act::Report{act::LogRead{
+        in.id(), tl::unexpected(Error{known ? static_cast<ErrorKind>(kind) : ErrorKind::Internal,
+                                      in.failure().message()})}};
+  }
+  const v1::Chunk& chunk = in.chunk();
+  return act::Report{
+      act::LogRead{in.id(), act::LogChunk{chunk.data(), chunk.attempt(), chunk.next_offset(),
+                                          chunk.size(), chunk.over()}}};
+}
+
+void write_facts(const act::MachineFacts& facts, v1::Facts& out) {
+  out.set_address(facts.address);
+  for (const std::string& address : facts.addresses) out.add_addresses(address);
+  out.set_kernel(facts.kernel);
+  out.set_gpu_driver(facts.gpu_driver);
+  out.set_numa_nodes(facts.numa_nodes);
+  for (const auto& [name, value] : facts.labels) {
+    v1::Pair& label = *out.add_labels();
+    label.set_name(name);
+    label.set_value(value);
+  }
+  out.set_version(facts.version);
+  for (const act::GpuLink& one : facts.gpu_links) {
+    v1::GpuLink& link = *out.add_gpu_links();
+    link.set_gpu(one.gpu);
+    link.set_peer(one.peer);
+    link.set_links(one.links);
+  }
+}
+
+}  // namespace
+
+void write(const act::Order& order, v1::FromServer& out) { std::visit(OrderWriter{out}, order); }
+
+Result<act::Order> read(const v1::FromServer& in) {
+  switch (in.body_case()) {
+    case v1::FromServer::kStart:
+      return read_start(in.start());
+    case v1::FromServer::kAdopt:
+      return read_keyed<act::AdoptTask>(in.adopt());
+    case v1::FromServer::kStop:
+      return read_stop(in.stop());
+    case v1::FromServer::kRelease:
+      return read_keyed<act::ReleaseTask>(in.release());
+    case v1::FromServer::kDiscard:
+      return read_keyed<act::DiscardTask>(in.discard());
+    case v1::FromServer::kReadLog:
+      return read_log_query(in.read_log());
+    case v1::FromServer::kLease:
+      if (in.lease().lease_ns() < 0) break;
+      return act::GrantLease{in.lease().beat(), Duration{in.lease().lease_ns()},
+                             in.lease().protocol()};
+    case v1::FromServer::BODY_NOT_SET:
+      break;
+  }
+  return fail(ErrorKind::Invalid, "a message of the server's is of no kind that is known here");
+}
+
+void write(const act::Hello& hello, v1::FromAgent& out) {
+  v1::Hello& to = *out.mutable_hello();
+  to.set_protocol_newest(hello.protocol_newest);
+  to.set_protocol_oldest(hello.protocol_oldest);
+  to.set_life(hello.life);
+  to.set_node(codec::encode(hello.node));
+  for (const std::string& device : hello.devices) to.add_devices(device);
+  write_facts(hello.facts, *to.mutable_facts());
+  for (const act::FoundTask& task : hello.tasks) {
+    v1::Found& found = *to.add_tasks();
+    write_key(task.key, *found.mutable_key());
+    found.set_ended(task.ended);
+  }
+  for (const act::TaskKey& key : hello.logs) write_key(key, *to.add_logs());
+}
+
+void write(const act::Report& report, v1::FromAgent& out) { std::visit(ReportWriter{out}, report); }
+
+Result<AgentWord> read(const v1::FromAgent& in) {
+  switch (in.body_case()) {
+    case v1::FromAgent::kHello:
+      return read_hello(in.hello());
+    case v1::FromAgent::kBegun:
+      return read_begun(in.begun());
+    case v1::FromAgent::kOver:
+      return read_over(in.over());
+    case v1::FromAgent::kLogRead:
+      return read_log(in.log_read());
+    case v1::FromAgent::kBeat:
+      return act::Report{act::Beat{in.beat()}};
+    case v1::FromAgent::BODY_NOT_SET:
+      break;
+  }
+  return fail(ErrorKind::Invalid, "a message of the agent's is of no kind that is known here");
+}
+
+}  // namespace gyre::adapter::rpc

@@ -1,0 +1,101 @@
+#include "adapter/grpc/wire.h"
+
+#include <gtest/gtest.h>
+#include <gyre.pb.h>
+
+namespace gyre::adapter::rpc {
+namespace {
+
+act::TaskStart full_start() {
+  act::TaskStart start;
+  start.key = {JobId{12}, 3, 1};
+  start.command = {"python3", "-c", std::string("\xff quote\" and\nline")};
+  start.env = {{"A", "1"}, {"A", "2"}};
+  start.working_directory = "/data";
+  start.cpu = {4000};
+  start.memory = {2048};
+  start.container.image = "pytorch.tar";
+  start.container.volumes = {{"/data", "/mnt", true}};
+  start.gpu_devices = {"GPU-a", "GPU-b"};
+  start.gpu_sharing = Sharing::Mps;
+  start.gpu_milli = {500};
+  start.gpu_memory = {40'960};
+  return start;
+}
+
+TEST(Wire, OrdersArriveAsTheyWereGiven) {
+  const act::TaskKey key{JobId{7}, 2, 0};
+  act::ReadLog read_log{9, {JobId{7}, 2, 1, act::LogStream::Stderr, 4096, 1000}};
+  for (const act::Order& order :
+       {act::Order{full_start()}, act::Order{act::AdoptTask{key}},
+        act::Order{act::StopTask{key, {10, seconds(30)}}}, act::Order{act::ReleaseTask{key}},
+        act::Order{act::DiscardTask{key}}, act::Order{read_log},
+        act::Order{act::GrantLease{4, seconds(300), 1}}}) {
+    v1::FromServer message;
+    write(order, message);
+    v1::FromServer carried;
+    ASSERT_TRUE(carried.ParseFromString(message.SerializeAsString()));
+    const auto heard = read(carried);
+    ASSERT_TRUE(heard) << heard.error().message;
+    EXPECT_EQ(*heard, order);
+  }
+}
+
+TEST(Wire, AHelloArrivesAsItWasSaid) {
+  act::Hello hello;
+  hello.life = 99;
+  hello.node = {"gpu-7", "main", "H100", 8, {81920}, {64000}, {524288}, true};
+  hello.devices = {"0", "1"};
+  hello.facts = {.address = "10.0.0.7",
+                 .addresses = {"10.0.0.7", "fe80::1"},
+                 .kernel = "6.1",
+                 .gpu_driver = "535",
+                 .numa_nodes = 2,
+                 .labels = {{"rack", "r1"}},
+                 .version = "0.1.0",
+                 .gpu_links = {{0, 1, 12}, {0, -1, 6}}};
+  hello.tasks = {{{JobId{1}, 1, 0}, true}, {{JobId{2}, 1, 3}, false}};
+  hello.logs = {{JobId{1}, 1, 0}};
+  v1::FromAgent message;
+  write(hello, message);
+  const auto heard = read(message);
+  ASSERT_TRUE(heard) << heard.error().message;
+  EXPECT_EQ(std::get<act::Hello>(*heard), hello);
+}
+
+TEST(Wire, ReportsArriveAsTheyWereMade) {
+  const TaskExit exit{TaskExit::Kind::Lost, 3, true, "a message"};
+  v1::FromAgent message;
+  write(act::Report{act::TaskOver{{JobId{5}, 1, 0}, exit}}, message);
+  auto heard = read(message);
+  ASSERT_TRUE(heard);
+  EXPECT_EQ(std::get<act::TaskOver>(std::get<act::Report>(*heard)).exit, exit);
+
+  write(act::Report{act::LogRead{4, fail(ErrorKind::NotFound, "no log")}}, message);
+  heard = read(message);
+  ASSERT_TRUE(heard);
+  const auto& log = std::get<act::LogRead>(std::get<act::Report>(*heard));
+  ASSERT_FALSE(log.chunk);
+  EXPECT_EQ(log.chunk.error().kind, ErrorKind::NotFound);
+}
+
+TEST(Wire, WhatMakesNoSenseIsRefusedWithAName) {
+  v1::FromServer order;
+  EXPECT_FALSE(read(order));
+  order.mutable_stop()->mutable_key()->set_job(1);
+  order.mutable_stop()->set_grace_ns(-1);
+  EXPECT_FALSE(read(order));
+  order.mutable_start()->mutable_key()->set_job(1);
+  order.mutable_start()->set_launch("{");
+  EXPECT_FALSE(read(order));
+  v1::FromAgent word;
+  word.mutable_over()->mutable_key()->set_job(0);
+  EXPECT_FALSE(read(word));
+  word.mutable_hello()->set_node(R"({"gpus":"many"})");
+  const auto heard = read(word);
+  ASSERT_FALSE(heard);
+  EXPECT_NE(heard.error().message.find("gpus"), std::string::npos) << heard.error().message;
+}
+
+}  // namespace
+}  // namespace gyre::adapter::rpc
