@@ -21,7 +21,8 @@ Result<std::unique_ptr<NodeExecutor>> NodeExecutor::open(const NodeOptions& opti
                                                .supervisor = {},
                                                .retention = {},
                                                .containers = std::move(containers),
-                                               .images = node->images_.get()});
+                                               .images = node->images_.get(),
+                                               .lease = options.lease});
   if (!tasks) return tl::unexpected(tasks.error());
   node->tasks_ = std::move(*tasks);
   return node;

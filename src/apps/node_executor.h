@@ -19,6 +19,7 @@ struct NodeOptions {
   std::vector<std::string> volumes;  // see process::ContainerOptions
   std::vector<std::string> devices;
   std::size_t warm = 0;
+  std::string lease = {};  // see process::ExecutorOptions
   MemoryMib image_cache{100 * 1024};
 };
 

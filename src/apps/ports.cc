@@ -9,6 +9,7 @@
 #include "adapter/process/container/host.h"
 #include "adapter/process/machine.h"
 #include "adapter/sqlite/journal.h"
+#include "apps/agent.h"
 #include "apps/bare_starts.h"
 #include "apps/gpus.h"
 #include "apps/serve_simulation.h"
@@ -90,7 +91,7 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
 }  // namespace
 
 cli::Ports make_ports() {
-  return {up, replay, create_journal, examine_machine, serve_simulation, bare_starts};
+  return {up, agent, replay, create_journal, examine_machine, serve_simulation, bare_starts};
 }
 
 }  // namespace gyre::apps

@@ -12,6 +12,7 @@
 #include "cli/serve_options.h"
 #include "control/driver.h"
 #include "live/clock.h"
+#include "live/fleet.h"
 #include "live/playback.h"
 #include "server/api/api.h"
 #include "server/http/server.h"
@@ -26,14 +27,6 @@ constexpr std::size_t kEventsKept = 10'000;
 constexpr int kIoThreads = 2;
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", cli::terminal_safe(line)); }
-
-/// Simulated jobs write nothing.
-class NoLogs final : public act::TaskLogs {
- public:
-  Result<act::LogChunk> read(const act::LogQuery&) const override {
-    return fail(ErrorKind::NotFound, "a simulated job writes nothing");
-  }
-};
 
 /// Tells the world what the core is done with, and the rest to who watches.
 class Onlooker final : public control::Observer {
@@ -59,7 +52,7 @@ struct Play {
       : setting(what),
         head([] { return live::system_clock_source()().monotonic; }, speed),
         watch(kEventsKept, control::Controller(control::Config{}), Time{}),
-        api(inbox, logs, watch,
+        api(inbox, fleet, watch,
             {.clock = [this] { return head.now(); },
              .simulation = server::Simulation{head, what.trace.jobs.back().submit}}) {}
 
@@ -68,7 +61,7 @@ struct Play {
   const sim::Setting& setting;
   live::Inbox inbox;
   live::PlayHead head;
-  NoLogs logs;
+  live::Fleet fleet{inbox, {}, [] { return Duration{}; }};  // no node: simulated jobs write nothing
   server::Watch watch;
   server::Api api;
 };

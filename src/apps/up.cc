@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
-#include <cstdio>
+#include <fstream>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -12,14 +14,20 @@
 #include "act/local_node.h"
 #include "adapter/process/file_logs.h"
 #include "adapter/process/machine.h"
+#include "adapter/process/process_executor.h"
 #include "adapter/sqlite/journal.h"
+#include "apps/agent_door.h"
 #include "apps/ending.h"
 #include "apps/gpus.h"
-#include "apps/node_executor.h"
+#include "apps/local_agent.h"
+#include "apps/machine.h"
+#include "apps/tasks.h"
+#include "apps/village.h"
 #include "base/units.h"
-#include "cli/print.h"
 #include "cli/state_folder.h"
 #include "control/driver.h"
+#include "live/clock.h"
+#include "live/fleet.h"
 #include "live/inbox.h"
 #include "live/opening.h"
 #include "live/world.h"
@@ -36,27 +44,8 @@ constexpr std::size_t kEventsKept = 10'000;
 constexpr std::uint64_t kEventsPerSnapshot = 50'000;
 constexpr int kIoThreads = 2;
 constexpr const char* kQueue = "default";
-
-void say(const std::string& line) { fmt::print(stderr, "{}\n", cli::terminal_safe(line)); }
-
-void introduce(const NodeSpec& node, const act::GpuSet& gpus,
-               const std::vector<std::string>& kept) {
-  std::string line =
-      fmt::format("node {}: {:.4g} CPU, {}", node.name, static_cast<double>(node.cpu.value) / 1000,
-                  format_memory(node.memory));
-  if (node.gpus > 0) {
-    line +=
-        fmt::format(", {} x {}{}{}", node.gpus, node.gpu_model,
-                    node.gpu_memory.value > 0 ? " " + format_memory(node.gpu_memory) : "",
-                    node.virtual_gpus ? " (virtual: declared, with no device behind them)" : "");
-    line += fmt::format(", {}", sharing_text(node.gpu_sharing));
-  } else {
-    line += ", no GPU found ('--virtual-gpus 8xH100:80GB' declares some)";
-  }
-  say(line);
-  for (const std::string& left_out : gpus.left_out) say("  " + left_out);
-  for (const std::string& enforced : kept) say("  " + enforced);
-}
+constexpr int kNodeLooksMax = 600;
+constexpr std::chrono::milliseconds kNodeLookPause{50};
 
 cli::Failure store_failure(const Error& error) { return {cli::kError, error.message}; }
 
@@ -78,6 +67,11 @@ cli::Outcome<PolicySpec> choose_policy(const std::string& wish, const control::C
 
 struct Settings {
   server::http::Address address;
+  std::string agents;  // where agents come in; empty: nowhere
+  live::FleetOptions fleet;
+  int nodes = 0;           // in network namespaces of their own
+  bool local_node = true;  // this machine is a node itself
+  std::string virtual_gpus;
   adapter::sqlite::Sync sync = adapter::sqlite::Sync::Full;
   act::GpuSet gpus;
   std::string state;
@@ -85,6 +79,17 @@ struct Settings {
   std::vector<std::string> devices;
   int warm = 0;
 };
+
+cli::Outcome<live::FleetOptions> read_lease(const std::string& text) {
+  const auto lease = parse_duration(text);
+  if (!lease || *lease < seconds(1)) {
+    return give_up(cli::kUsage, "--node-lease: '{}' is no duration of a second or more", text);
+  }
+  live::FleetOptions fleet;
+  fleet.lease = *lease;
+  fleet.margin = seconds(2) + *lease / 50;
+  return fleet;
+}
 
 cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   Settings settings;
@@ -94,9 +99,18 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   const auto sync = read_sync(options.fsync);
   if (!sync) return tl::unexpected(sync.error());
   settings.sync = *sync;
-  auto gpus = find_gpus(options.virtual_gpus, say);
-  if (!gpus) return tl::unexpected(gpus.error());
-  settings.gpus = std::move(*gpus);
+  const auto fleet = read_lease(options.node_lease);
+  if (!fleet) return tl::unexpected(fleet.error());
+  settings.fleet = *fleet;
+  settings.agents = options.agents;
+  settings.nodes = options.nodes;
+  settings.local_node = options.local_node && options.nodes == 0;
+  settings.virtual_gpus = options.virtual_gpus;
+  if (settings.local_node) {
+    auto gpus = find_gpus(options.virtual_gpus, say);
+    if (!gpus) return tl::unexpected(gpus.error());
+    settings.gpus = std::move(*gpus);
+  }
   auto state = cli::state_folder_path(options.state);
   if (!state) return tl::unexpected(state.error());
   settings.state = std::move(*state);
@@ -106,66 +120,140 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   return settings;
 }
 
+/// The longest lease that this store's servers have ever granted, this one's included: a node that
+/// was told it before may use it up.
+live::FleetOptions remember_lease(const std::string& folder, live::FleetOptions fleet) {
+  const std::string path = folder + "/lease_s";
+  std::int64_t before = 0;
+  std::ifstream(path) >> before;
+  fleet.lease_before = seconds(before);
+  const std::int64_t now = (fleet.lease.ns + 999'999'999) / 1'000'000'000;
+  if (now > before) std::ofstream(path, std::ios::trunc) << now << "\n";
+  return fleet;
+}
+
+/// A store whose own machine still runs tasks needs that machine as a node: nobody else ends them.
+cli::Outcome<void> check_no_local_tasks(const std::string& tasks) {
+  if (access(tasks.c_str(), F_OK) != 0) return {};
+  const auto executor = process::ProcessExecutor::open({tasks, {}, {}});
+  if (!executor) return tl::unexpected(store_failure(executor.error()));
+  const auto found = (*executor)->found();
+  const bool any = std::any_of(found.begin(), found.end(),
+                               [](const act::FoundTask& task) { return !task.ended; });
+  if (!any) return {};
+  return give_up(cli::kError,
+                 "tasks of this store still run on this machine: start it with 'gyre up' until "
+                 "they have ended, or use another --state");
+}
+
 /// The server between its start and its end. Members stand in the order in which they need each
 /// other: who replies to clients goes before who serves them, the store goes last.
 struct Life {
-  Life(cli::StateFolder held, std::unique_ptr<SqliteJournal> store, control::Controller recovered)
-      : folder(std::move(held)),
+  Life(cli::StateFolder held, std::unique_ptr<SqliteJournal> store, control::Controller recovered,
+       std::unique_ptr<AgentDoor> agents, std::unique_ptr<Village> around, Settings how)
+      : settings(std::move(how)),
+        folder(std::move(held)),
         journal(std::move(store)),
         core(std::move(recovered)),
+        door(std::move(agents)),
+        village(std::move(around)),
+        fleet(inbox, remember_lease(folder.path(), settings.fleet),
+              [clock = live::system_clock_source()] { return clock().monotonic; }),
         logs(folder.tasks_path()),
         watch(kEventsKept, core, server::machine_time()),
         telemetry(core),
         watchers(watch, telemetry.core),
-        api(inbox, logs, watch, {.telemetry = &telemetry}) {}
-  ~Life() {
-    if (mps) mps->close();
-  }
-  Life(const Life&) = delete;
-  Life& operator=(const Life&) = delete;
+        api(inbox, fleet, watch, api_options()) {}
 
-  cli::Outcome<void> start(const Settings& settings, const PolicySpec& policy);
+  server::ApiOptions api_options() {
+    server::ApiOptions options;
+    options.keeper = door ? &door->keeper() : nullptr;
+    options.telemetry = &telemetry;
+    return options;
+  }
+
+  cli::Outcome<void> start(const PolicySpec& policy);
+  cli::Outcome<void> start_local_node();
+  cli::Outcome<void> start_agents();
   cli::Outcome<int> serve(const Ending& ending);
 
+  const Settings settings;
   cli::StateFolder folder;
   std::unique_ptr<SqliteJournal> journal;
   control::Controller core;
   live::Inbox inbox;
+  std::unique_ptr<AgentDoor> door;   // null: no agents of other machines
+  std::unique_ptr<Village> village;  // null: no nodes in network namespaces
+  live::Fleet fleet;
   process::FileLogs logs;
   server::Watch watch;
   server::Telemetry telemetry;
   Both watchers;
   server::Api api;
   std::unique_ptr<server::http::Server> http;
-  std::unique_ptr<mps::MpsExecutor> mps;  // before the one that tells it
-  std::unique_ptr<NodeExecutor> executor;
-  std::unique_ptr<nvml::Probe> probe;
   std::optional<live::World> world;
+  std::unique_ptr<LocalAgent> agent;  // null: this machine is no node
+  std::unique_ptr<nvml::Probe> probe;
+  std::string known;  // what the server has begun with, for a person
 };
 
-cli::Outcome<void> Life::start(const Settings& settings, const PolicySpec& policy) {
-  auto opened = NodeExecutor::open({.tasks = folder.tasks_path(),
-                                    .images = folder.path() + "/images",
-                                    .secrets = folder.path() + "/secrets",
-                                    .volumes = settings.volumes,
-                                    .devices = settings.devices,
-                                    .warm = static_cast<std::size_t>(settings.warm)});
-  if (!opened) return tl::unexpected(store_failure(opened.error()));
-  executor = std::move(*opened);
+cli::Outcome<void> Life::start_local_node() {
+  auto tasks = Tasks::open({.tasks = folder.tasks_path(),
+                            .images = folder.path() + "/images",
+                            .secrets = folder.path() + "/secrets",
+                            .volumes = settings.volumes,
+                            .devices = settings.devices,
+                            .warm = static_cast<std::size_t>(settings.warm)},
+                           settings.gpus, folder.path());
+  if (!tasks) return tl::unexpected(store_failure(tasks.error()));
+  const std::vector<std::string> enforced = (*tasks)->enforced();
   const NodeSpec node = act::node_of(process::read_machine(), settings.gpus, "");
+  act::Hello hello = hello_of(node, settings.gpus, "127.0.0.1");
+  const std::string host = settings.agents.substr(0, settings.agents.rfind(':'));
+  if (!host.empty() && host != "0.0.0.0" && host != "[::]") {
+    hello.facts.address = host;
+  } else if (!host.empty() && !hello.facts.addresses.empty()) {
+    hello.facts.address = hello.facts.addresses.front();
+  }
+  agent = std::make_unique<LocalAgent>(std::move(*tasks), logs, fleet, std::move(hello));
+  introduce(node, settings.gpus, enforced);
+  probe = start_probe(settings.gpus, node.name, telemetry.gpus, say);
+  return {};
+}
+
+/// Lets agents in; with --nodes starts those of this machine and waits until they have come.
+cli::Outcome<void> Life::start_agents() {
+  if (!door) return {};
+  const auto port = door->open(settings.agents, fleet);
+  if (!port) return tl::unexpected(port.error());
+  const std::string host = settings.agents.substr(0, settings.agents.rfind(':'));
+  say(fmt::format("agents come in at {}:{}; 'gyre node join-token' makes their tokens", host,
+                  *port));
+  if (!village) return {};
+  if (auto done = village->populate(*port, settings.virtual_gpus, door->keeper()); !done) {
+    return done;
+  }
+  const auto wanted = static_cast<std::size_t>(settings.nodes);
+  for (int looks = 0; fleet.facts().size() < wanted; ++looks) {
+    if (looks == kNodeLooksMax) {
+      return give_up(cli::kError, "{} of {} nodes have come; see {}/nodes/*/agent.log",
+                     fleet.facts().size(), wanted, folder.path());
+    }
+    std::this_thread::sleep_for(kNodeLookPause);
+  }
+  say(fmt::format("{} nodes, each in a network namespace of its own", wanted));
+  return {};
+}
+
+cli::Outcome<void> Life::start(const PolicySpec& policy) {
   live::WorldOptions options;
-  options.place.devices = settings.gpus.devices;
-  options.place.virtual_gpus = settings.gpus.is_virtual;
-  options.place.gpu_model = settings.gpus.model;
-  options.place.gpu_memory = settings.gpus.memory;
   options.notice = say;
-  mps = hold_shares(settings.gpus, folder.path(), executor->tasks(), say);
-  act::Executor& tasks = mps ? static_cast<act::Executor&>(*mps) : executor->tasks();
-  world.emplace(core, inbox, tasks, std::move(options));
-  world->recover();
-  for (Event::Body& event : live::opening_events(core, {policy, {kQueue, ""}, node})) {
+  world.emplace(core, inbox, fleet, std::move(options));
+  for (Event::Body& event : live::opening_events(core, {policy, {kQueue, ""}})) {
     inbox.post(std::move(event), {});
   }
+  auto ready = settings.local_node ? start_local_node() : check_no_local_tasks(folder.tasks_path());
+  if (!ready) return ready;
   auto served =
       server::http::Server::start(settings.address, {}, kIoThreads,
                                   [this](server::http::Request request, server::http::Reply reply) {
@@ -173,14 +261,10 @@ cli::Outcome<void> Life::start(const Settings& settings, const PolicySpec& polic
                                   });
   if (!served) return tl::unexpected(store_failure(served.error()));
   http = std::move(*served);
-  if (auto told = folder.announce("http://" + http->authority()); !told) return told;
+  known = fmt::format("state: {}; policy: {}; jobs known: {}", folder.path(), policy.name,
+                      core.jobs().size());
   say(fmt::format("gyre {} on http://{}", GYRE_VERSION, http->authority()));
-  introduce(node, settings.gpus, executor->lines());
-  probe = start_probe(settings.gpus, node.name, telemetry.gpus, say);
-  say(fmt::format("state: {}; policy: {}; jobs known: {}", folder.path(), policy.name,
-                  core.jobs().size()));
-  say("Ctrl-C ends the server; tasks that run go on, and the next 'gyre up' takes them over");
-  return {};
+  return folder.announce("http://" + http->authority());
 }
 
 cli::Outcome<int> Life::serve(const Ending& ending) {
@@ -190,11 +274,19 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
         control::run(core, *world, *journal, watchers, {.events_per_snapshot = kEventsPerSnapshot});
     ending.driver_ended();
   });
-  ending.wait();
+  const auto ready = start_agents();
+  if (ready) {
+    say(known);
+    say("Ctrl-C ends the server; tasks that run go on, and the next 'gyre up' takes them over");
+    ending.wait();
+  }
+  village.reset();
   inbox.shutdown();
   driver.join();
+  if (door) door->close();
   world.reset();  // refuses what it could not make durable, while the clients can still be told
   http->stop();
+  if (!ready) return tl::unexpected(ready.error());
   if (!result) {
     return give_up(cli::kError, "the server stops: {}; nothing that was accepted is lost",
                    result.error().message);
@@ -206,7 +298,7 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
 }  // namespace
 
 cli::Outcome<int> up(const cli::UpOptions& options) {
-  const auto settings = read_settings(options);
+  auto settings = read_settings(options);
   if (!settings) return tl::unexpected(settings.error());
   const Ending ending;
   raise_descriptor_limit();
@@ -218,8 +310,22 @@ cli::Outcome<int> up(const cli::UpOptions& options) {
   if (!recovered) return tl::unexpected(store_failure(recovered.error()));
   const auto policy = choose_policy(options.policy, recovered->core);
   if (!policy) return tl::unexpected(policy.error());
-  Life life(std::move(*folder), std::move(*journal), std::move(recovered->core));
-  if (const auto started = life.start(*settings, *policy); !started) {
+  std::unique_ptr<Village> village;
+  if (settings->nodes > 0) {
+    auto prepared = Village::prepare(folder->path(), settings->nodes);
+    if (!prepared) return tl::unexpected(prepared.error());
+    village = std::move(*prepared);
+    if (settings->agents.empty()) settings->agents = village->server_address() + ":0";
+  }
+  std::unique_ptr<AgentDoor> door;
+  if (!settings->agents.empty()) {
+    auto prepared = AgentDoor::prepare(folder->path() + "/fleet");
+    if (!prepared) return tl::unexpected(prepared.error());
+    door = std::move(*prepared);
+  }
+  Life life(std::move(*folder), std::move(*journal), std::move(recovered->core), std::move(door),
+            std::move(village), std::move(*settings));
+  if (const auto started = life.start(*policy); !started) {
     return tl::unexpected(started.error());
   }
   return life.serve(ending);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -23,6 +24,21 @@ struct UpOptions {
   std::vector<std::string> volumes;  // folders that containers may be given; ":ro" behind: to read
   std::vector<std::string> devices;  // CDI kinds that jobs may ask for
   int warm = 0;                      // containers kept ready for each image
+  std::string agents;                // "0.0.0.0:8643"; empty: no agents of other machines
+  std::string node_lease = "5m";     // how long tasks of other machines go on without a server
+  int nodes = 0;                     // > 0: that many, in network namespaces of their own
+  bool local_node = true;            // this machine is a node itself
+};
+
+/// The inputs of `gyre agent`.
+struct AgentOptions {
+  std::string server;      // "HOST:PORT"
+  std::string token_file;  // "-": standard input; empty: GYRE_JOIN_TOKEN
+  std::string name;        // empty: the machine's own
+  std::string state;
+  std::string virtual_gpus;
+  std::vector<std::pair<std::string, std::string>> labels;
+  int share = 1;  // one of how many nodes on this machine
 };
 
 struct ServeOptions;
@@ -47,6 +63,7 @@ class BareStarts {
 /// What the verbs need of the world outside; wired by the program's main().
 struct Ports {
   std::function<Outcome<int>(const UpOptions&)> up;
+  std::function<Outcome<int>(const AgentOptions&)> agent;
   std::function<Result<control::ReplayReport>(const std::string& journal)> replay;
   std::function<Result<std::unique_ptr<control::Journal>>(const std::string& path)> create_journal;
   std::function<std::vector<Finding>(const std::string& state_folder)> examine_machine;

@@ -145,27 +145,41 @@ Outcome<int> doctor(const Session& session) {
   return failed ? kError : kOk;
 }
 
+/// What `up` and `server` share.
+void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options) {
+  verb.add_option("--policy", options.policy, "how the line is worked off; see 'gyre simulate -h'");
+  verb.add_option("--listen", options.listen, "address on this machine; port 0: any free one")
+      ->capture_default_str()
+      ->type_name("[HOST:]PORT");
+  verb.add_option("--agents", options.agents, "where agents of other machines come in")
+      ->capture_default_str()
+      ->type_name("HOST:PORT");
+  verb.add_option("--node-lease", options.node_lease,
+                  "how long tasks of other machines go on without a word from the server")
+      ->capture_default_str()
+      ->type_name("DURATION");
+  verb.add_option("--fsync", options.fsync,
+                  "full: nothing is lost; normal: the last moments, on a power cut; off: for tests")
+      ->check(CLI::IsMember({"full", "normal", "off"}))
+      ->capture_default_str()
+      ->type_name("full|normal|off");
+  verb.add_option("--state", session.state, "where the store is kept")->type_name("DIR");
+}
+
 void add_up(CLI::App& app, Session& session) {
   auto* verb =
       add_verb(app, "up", "Start a server with this machine as its node",
-               "  gyre up\n  gyre up --virtual-gpus 8xH100:80GB\n  gyre up --listen 9000\n\n"
+               "  gyre up\n  gyre up --virtual-gpus 8xH100:80GB\n  gyre up --listen 9000\n"
+               "  sudo gyre up --nodes 4 --virtual-gpus 8xH100:80GB\n\n"
                "Runs until Ctrl-C or SIGTERM. Jobs that run then go on; the next 'gyre up' on "
                "the same\nstate folder takes them over.");
   auto options = std::make_shared<UpOptions>();
   verb->add_option("--virtual-gpus", options->virtual_gpus,
                    "declare GPUs where there are none: 8xH100:80GB")
       ->type_name("NxMODEL[:MEMORY]");
-  verb->add_option("--policy", options->policy,
-                   "how the line is worked off; see 'gyre simulate -h'");
-  verb->add_option("--listen", options->listen, "address on this machine; port 0: any free one")
-      ->capture_default_str()
-      ->type_name("[HOST:]PORT");
-  verb->add_option(
-          "--fsync", options->fsync,
-          "full: nothing is lost; normal: the last moments, on a power cut; off: for tests")
-      ->check(CLI::IsMember({"full", "normal", "off"}))
-      ->capture_default_str()
-      ->type_name("full|normal|off");
+  verb->add_option("--nodes", options->nodes,
+                   "instead of this machine, that many nodes in network namespaces (as root)")
+      ->check(CLI::Range(1, 200));
   verb->add_option("--volume", options->volumes,
                    "a folder that containers may be given, with what is below; ':ro' behind it: "
                    "to read; may be repeated")
@@ -178,10 +192,64 @@ void add_up(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 64))
       ->capture_default_str()
       ->type_name("N");
-  verb->add_option("--state", session.state, "where the store is kept")->type_name("DIR");
+  add_serving_flags(*verb, session, *options);
   on_verb(verb, session, [&session, options] {
     options->state = session.state;
     return session.ports.up(*options);
+  });
+}
+
+void add_server(CLI::App& app, Session& session) {
+  auto* verb =
+      add_verb(app, "server", "Start a server whose nodes are other machines",
+               "  gyre server\n  gyre server --agents 10.0.0.1:8643\n\n"
+               "'gyre node join-token' lets a machine in, 'gyre agent' is what runs there.");
+  auto options = std::make_shared<UpOptions>();
+  options->agents = "0.0.0.0:8643";
+  options->local_node = false;
+  add_serving_flags(*verb, session, *options);
+  on_verb(verb, session, [&session, options] {
+    options->state = session.state;
+    return session.ports.up(*options);
+  });
+}
+
+void add_agent(CLI::App& app, Session& session) {
+  auto* verb = add_verb(app, "agent", "Make this machine a node of a server elsewhere",
+                        "  gyre agent --server 10.0.0.1:8643 --token-file token.txt\n"
+                        "  gyre agent --server 10.0.0.1:8643        (once it has joined)\n\n"
+                        "Runs until Ctrl-C or SIGTERM. Tasks go on meanwhile, until the lease that "
+                        "the server gave is over.");
+  auto options = std::make_shared<AgentOptions>();
+  auto labels = std::make_shared<std::vector<std::string>>();
+  verb->add_option("--server", options->server, "where the server lets agents in")
+      ->required()
+      ->type_name("HOST:PORT");
+  verb->add_option("--token-file", options->token_file,
+                   "a file with a join token, '-' for standard input; else GYRE_JOIN_TOKEN")
+      ->type_name("FILE");
+  verb->add_option("--name", options->name, "the node's name; else the machine's");
+  verb->add_option("--label", *labels, "what else is worth knowing of it; may be repeated")
+      ->type_name("NAME=VALUE");
+  verb->add_option("--virtual-gpus", options->virtual_gpus,
+                   "declare GPUs where there are none: 8xH100:80GB")
+      ->type_name("NxMODEL[:MEMORY]");
+  verb->add_option("--share", options->share,
+                   "offer one of that many equal parts of the machine's CPUs and memory")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb->add_option("--state", session.state, "where its certificate and tasks are kept")
+      ->type_name("DIR");
+  on_verb(verb, session, [&session, options, labels]() -> Outcome<int> {
+    for (const std::string& label : *labels) {
+      const std::size_t equals = label.find('=');
+      if (equals == 0 || equals == std::string::npos) {
+        return give_up(kUsage, "--label: '{}' is no label: write NAME=VALUE", label);
+      }
+      options->labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
+    }
+    options->state = session.state;
+    return session.ports.agent(*options);
   });
 }
 
@@ -189,6 +257,8 @@ void add_up(CLI::App& app, Session& session) {
 
 void add_server_verbs(CLI::App& app, Session& session) {
   add_up(app, session);
+  add_server(app, session);
+  add_agent(app, session);
 
   auto* replay_verb = add_verb(
       app, "replay", "Run a journal through the core; prove that it decides the same again",

@@ -42,7 +42,7 @@ void add_job_verbs(CLI::App& app, Session& session);     // run, submit, plan, s
 void add_list_verbs(CLI::App& app, Session& session);    // ps, nodes, explain, events
 void add_node_verbs(CLI::App& app, Session& session);    // node
 void add_log_verb(CLI::App& app, Session& session);      // logs
-void add_server_verbs(CLI::App& app, Session& session);  // up, replay, doctor
+void add_server_verbs(CLI::App& app, Session& session);  // up, server, agent, replay, doctor
 void add_simulate_verb(CLI::App& app, Session& session);
 void add_bench_verb(CLI::App& app, Session& session);  // bench cold-start
 void add_completion_verb(CLI::App& app, Session& session);

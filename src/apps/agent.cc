@@ -1,0 +1,118 @@
+#include "apps/agent.h"
+
+#include "cli/outcome.h"
+
+#ifdef GYRE_HAVE_ADAPTER_GRPC
+#include <fmt/format.h>
+
+#include <memory>
+#include <random>
+#include <thread>
+
+#include "act/local_node.h"
+#include "adapter/process/file_logs.h"
+#include "adapter/process/lease.h"
+#include "adapter/process/machine.h"
+#include "agent/agent.h"
+#include "agent/runner.h"
+#include "apps/ending.h"
+#include "apps/gpus.h"
+#include "apps/machine.h"
+#include "apps/membership.h"
+#include "apps/tasks.h"
+#include "cli/state_folder.h"
+#endif
+
+namespace gyre::apps {
+
+using cli::give_up;
+
+#ifdef GYRE_HAVE_ADAPTER_GRPC
+namespace {
+
+cli::Failure failure(const Error& error) { return {cli::kError, error.message}; }
+
+/// The node that this machine is, under the name that its certificate says.
+NodeSpec node_spec(const std::string& name, const act::GpuSet& gpus,
+                   const cli::AgentOptions& options) {
+  act::Machine machine = process::read_machine();
+  machine.name = name;
+  if (options.share > 1) {
+    machine.cpu = {machine.cpu.value / options.share};
+    machine.memory = {machine.memory.value / options.share};
+  }
+  return act::node_of(machine, gpus, "");
+}
+
+agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello hello,
+                                    std::string lease_path) {
+  std::random_device chance;
+  agent::RunnerOptions runner;
+  runner.seed = chance();
+  runner.notice = say;
+  runner.hello = [hello = std::move(hello), server = options.server]() mutable {
+    // It may change from one connection to the next.
+    hello.facts.address = process::address_towards(server);
+    return hello;
+  };
+  runner.lease = [path = std::move(lease_path)](Time until) {
+    if (const auto written = process::write_lease(path, until); !written) {
+      say("warning: " + written.error().message);
+    }
+  };
+  return runner;
+}
+
+}  // namespace
+
+cli::Outcome<int> agent(const cli::AgentOptions& options) {
+  const Ending ending;
+  raise_descriptor_limit();
+  auto state = cli::state_folder_path(options.state);
+  if (!state) return tl::unexpected(state.error());
+  auto folder = cli::StateFolder::hold(*state + "/agent");
+  if (!folder) return tl::unexpected(folder.error());
+  auto gpus = find_gpus(options.virtual_gpus, say);
+  if (!gpus) return tl::unexpected(gpus.error());
+  auto member = Membership::open(folder->path(), options);
+  if (!member) return tl::unexpected(member.error());
+  const std::string lease_path = folder->path() + "/lease";
+  auto opened = Tasks::open({.tasks = folder->tasks_path(),
+                             .images = folder->path() + "/images",
+                             .secrets = folder->path() + "/secrets",
+                             .volumes = {},
+                             .devices = {},
+                             .warm = 0,
+                             .lease = lease_path},
+                            *gpus, folder->path());
+  if (!opened) return tl::unexpected(failure(opened.error()));
+  const process::FileLogs logs(folder->tasks_path());
+  const NodeSpec node = node_spec((*member)->node(), *gpus, options);
+  act::Hello hello = hello_of(node, *gpus, "");
+  hello.facts.labels = options.labels;
+
+  agent::Agent worker((*opened)->executor(), logs);
+  const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
+  agent::Runner runner(worker, (*member)->dialer(),
+                       runner_options(options, std::move(hello), lease_path));
+  say(fmt::format("gyre {} agent of {}", GYRE_VERSION, options.server));
+  introduce(node, *gpus, tasks->enforced());
+  say("Ctrl-C ends the agent; tasks that run go on until their lease is over");
+  std::thread running([&] { runner.run(); });
+  ending.wait();
+  runner.stop();
+  running.join();
+  return cli::kOk;
+}
+
+#else
+
+cli::Outcome<int> agent(const cli::AgentOptions&) {
+  return give_up(cli::kError,
+                 "this build has no gRPC, so it is no agent: install libgrpc++-dev and "
+                 "protobuf-compiler-grpc, and build again");
+}
+
+#endif
+
+}  // namespace gyre::apps

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/outcome.h"
+#include "live/fleet.h"
+#include "live/gatekeeper.h"
+
+namespace gyre::apps {
+
+/// Where agents of other machines come in; a build without gRPC has none.
+class AgentDoor {
+ public:
+  /// Opens the fleet's authority in `folder`, or makes one. Errors: the disk; a build without gRPC.
+  static cli::Outcome<std::unique_ptr<AgentDoor>> prepare(const std::string& folder);
+  ~AgentDoor();
+
+  live::Gatekeeper& keeper();
+
+  /// Lets agents in at `address`, "0.0.0.0:8643"; returns the port. `fleet` outlives this. Errors:
+  /// the address cannot be listened on.
+  cli::Outcome<int> open(const std::string& address, live::Fleet& fleet);
+  /// Ends all connections.
+  void close();
+
+ private:
+  struct Impl;
+  explicit AgentDoor(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gyre::apps

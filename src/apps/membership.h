@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/link.h"
+#include "cli/cli.h"
+#include "cli/outcome.h"
+
+namespace gyre::apps {
+
+/// A node's place in a fleet: its key, its certificate, and whom it believes. Kept in the agent's
+/// folder, for its owner alone; renewed when two thirds of its time are over.
+class Membership {
+ public:
+  /// Reads it, or joins with the token that `options` name. Errors: not a member and no token; the
+  /// server's refusal; the disk; usage.
+  static cli::Outcome<std::unique_ptr<Membership>> open(const std::string& folder,
+                                                        const cli::AgentOptions& options);
+  ~Membership();
+
+  const std::string& node() const;
+  agent::Dialer& dialer();
+
+ private:
+  struct Impl;
+  explicit Membership(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gyre::apps

@@ -1,0 +1,29 @@
+#include "apps/tasks.h"
+
+#include <utility>
+
+#include "apps/gpus.h"
+#include "apps/machine.h"
+
+namespace gyre::apps {
+
+Result<std::unique_ptr<Tasks>> Tasks::open(const NodeOptions& options, const act::GpuSet& gpus,
+                                           const std::string& state) {
+  auto opened = NodeExecutor::open(options);
+  if (!opened) return tl::unexpected(opened.error());
+  std::unique_ptr<Tasks> tasks(new Tasks);
+  tasks->node_ = std::move(*opened);
+  tasks->mps_ = hold_shares(gpus, state, tasks->node_->tasks(), say);
+  return tasks;
+}
+
+Tasks::~Tasks() {
+  if (mps_) mps_->close();
+}
+
+act::Executor& Tasks::executor() {
+  if (mps_) return *mps_;
+  return node_->tasks();
+}
+
+}  // namespace gyre::apps
