@@ -37,7 +37,7 @@ THIRD_PARTY = [
     (r"(boost/|openssl/)", ["server", "cli", "live", "adapter.cc"]),
     (r"sqlite3\.h", ["adapter/sqlite.cc"]),
     (r"archive(_entry)?\.h", ["adapter/oci.cc"]),
-    (r"curl/", ["adapter/registry.cc"]),
+    (r"curl/", ["adapter/registry.cc", "adapter/otlp.cc"]),
     (r"(grpc/|grpcpp/|google/protobuf/|gyre(\.grpc)?\.pb\.h)", ["adapter/grpc.cc"]),
     (r"(gtest/|gmock/|rapidcheck)", ["test"]),
     (r"benchmark/", ["bench"]),

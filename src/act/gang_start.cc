@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "domain/mig.h"
+#include "domain/trace_context.h"
 
 namespace gyre::act {
 namespace {
@@ -58,6 +59,14 @@ void add_rank(Env& env, const StartGang& gang, std::int32_t rank, const TaskPlac
   env.emplace_back("LOCAL_RANK", "0");
 }
 
+/// What the task does goes below the span of its run.
+void add_trace(Env& env, const StartGang& gang, std::int32_t rank, const std::string& parent) {
+  auto context = parse_trace_parent(parent);
+  if (!context) return;
+  context->span = derived_span(*context, "run", gang.attempt, rank);
+  env.emplace_back("TRACEPARENT", to_string(*context));
+}
+
 }  // namespace
 
 int leader_port(JobId job, std::int32_t attempt) {
@@ -85,6 +94,7 @@ TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement&
   start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
   start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang.attempt));
   add_rank(start.env, gang, task.rank, place);
+  add_trace(start.env, gang, task.rank, job.spec.launch.trace_parent);
   add_devices(start.env, task.allocation, place);
   return start;
 }

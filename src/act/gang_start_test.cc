@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "domain/trace_context.h"
+
 namespace gyre::act {
 namespace {
 
@@ -98,6 +100,19 @@ TEST(GangStart, TellsATaskItsShare) {
   job.placement[0].allocation.sharing = Sharing::Mig;
   starts = all_starts(job, place);
   EXPECT_THAT(starts[0].env, Contains(Pair("GYRE_GPU_MEMORY_MIB", "40960"))) << "3g.40gb";
+}
+
+TEST(GangStart, ATaskTracesBelowItsOwnRun) {
+  Job job = job_of_two();
+  EXPECT_THAT(all_starts(job, {})[0].env, Not(Contains(Key("TRACEPARENT"))));
+  job.spec.launch.trace_parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const auto starts = all_starts(job, {});
+  TraceContext run = *parse_trace_parent(job.spec.launch.trace_parent);
+  run.span = derived_span(run, "run", gang_of(job).attempt, 1);
+  EXPECT_THAT(starts[1].env, Contains(Pair("TRACEPARENT", to_string(run))));
+  EXPECT_THAT(starts[0].env, Not(Contains(Pair("TRACEPARENT", to_string(run)))));
+  job.spec.launch.trace_parent = "nonsense";
+  EXPECT_THAT(all_starts(job, {})[0].env, Not(Contains(Key("TRACEPARENT"))));
 }
 
 TEST(GangStart, GivesJobsPortsThatLinuxDoesNotGiveAway) {

@@ -13,6 +13,7 @@
 
 #include "act/local_node.h"
 #include "adapter/process/file_logs.h"
+#include "adapter/process/group_usage.h"
 #include "adapter/process/machine.h"
 #include "adapter/process/process_executor.h"
 #include "adapter/sqlite/journal.h"
@@ -22,6 +23,7 @@
 #include "apps/local_agent.h"
 #include "apps/machine.h"
 #include "apps/tasks.h"
+#include "apps/tracing.h"
 #include "apps/village.h"
 #include "base/units.h"
 #include "cli/state_folder.h"
@@ -150,7 +152,8 @@ cli::Outcome<void> check_no_local_tasks(const std::string& tasks) {
 /// other: who replies to clients goes before who serves them, the store goes last.
 struct Life {
   Life(cli::StateFolder held, std::unique_ptr<SqliteJournal> store, control::Controller recovered,
-       std::unique_ptr<AgentDoor> agents, std::unique_ptr<Village> around, Settings how)
+       std::unique_ptr<AgentDoor> agents, std::unique_ptr<Village> around, Settings how,
+       Tracing::Settings tracing_settings)
       : settings(std::move(how)),
         folder(std::move(held)),
         journal(std::move(store)),
@@ -160,15 +163,20 @@ struct Life {
         fleet(inbox, remember_lease(folder.path(), settings.fleet),
               [clock = live::system_clock_source()] { return clock().monotonic; }),
         logs(folder.tasks_path()),
+        used(folder.tasks_path()),
         watch(kEventsKept, core, server::machine_time()),
         telemetry(core),
-        watchers(watch, telemetry.core),
+        tracing(std::move(tracing_settings), folder.path(), core, logs),
+        counted(watch, telemetry),
+        watchers(counted, tracing),
         api(inbox, fleet, watch, api_options()) {}
 
   server::ApiOptions api_options() {
     server::ApiOptions options;
     options.keeper = door ? &door->keeper() : nullptr;
     options.telemetry = &telemetry;
+    options.usages = &used;
+    tracing.fill(options);
     return options;
   }
 
@@ -186,8 +194,11 @@ struct Life {
   std::unique_ptr<Village> village;  // null: no nodes in network namespaces
   live::Fleet fleet;
   process::FileLogs logs;
+  process::GroupUsage used;
   server::Watch watch;
   server::Telemetry telemetry;
+  Tracing tracing;
+  Both counted;
   Both watchers;
   server::Api api;
   std::unique_ptr<server::http::Server> http;
@@ -300,6 +311,8 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
 cli::Outcome<int> up(const cli::UpOptions& options) {
   auto settings = read_settings(options);
   if (!settings) return tl::unexpected(settings.error());
+  auto tracing = Tracing::read(options.otlp, options.log);
+  if (!tracing) return tl::unexpected(tracing.error());
   const Ending ending;
   raise_descriptor_limit();
   auto folder = cli::StateFolder::hold(settings->state);
@@ -324,7 +337,7 @@ cli::Outcome<int> up(const cli::UpOptions& options) {
     door = std::move(*prepared);
   }
   Life life(std::move(*folder), std::move(*journal), std::move(recovered->core), std::move(door),
-            std::move(village), std::move(*settings));
+            std::move(village), std::move(*settings), std::move(*tracing));
   if (const auto started = life.start(*policy); !started) {
     return tl::unexpected(started.error());
   }

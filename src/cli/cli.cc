@@ -115,6 +115,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
   add_server_verbs(app, session);
   add_job_verbs(app, session);
   add_list_verbs(app, session);
+  add_top_verb(app, session);
   add_node_verbs(app, session);
   add_log_verb(app, session);
   add_simulate_verb(app, session);

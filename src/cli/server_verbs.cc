@@ -163,6 +163,14 @@ void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options) {
       ->check(CLI::IsMember({"full", "normal", "off"}))
       ->capture_default_str()
       ->type_name("full|normal|off");
+  verb.add_option("--otlp", options.otlp,
+                  "send a trace of each job there, by OTLP/HTTP: http://127.0.0.1:4318")
+      ->envname("OTEL_EXPORTER_OTLP_ENDPOINT")
+      ->type_name("URL");
+  verb.add_option("--log", options.log,
+                  "append a JSON line for each change of a job and each request that changes "
+                  "something or fails; '-': to stdout")
+      ->type_name("FILE");
   verb.add_option("--state", session.state, "where the store is kept")->type_name("DIR");
 }
 

@@ -40,6 +40,7 @@ Outcome<std::string> read_input(const std::string& path);
 
 void add_job_verbs(CLI::App& app, Session& session);     // run, submit, plan, stop
 void add_list_verbs(CLI::App& app, Session& session);    // ps, nodes, explain, events
+void add_top_verb(CLI::App& app, Session& session);      // top
 void add_node_verbs(CLI::App& app, Session& session);    // node
 void add_log_verb(CLI::App& app, Session& session);      // logs
 void add_server_verbs(CLI::App& app, Session& session);  // up, server, agent, replay, doctor

@@ -193,7 +193,8 @@ template <>
 struct Fields<Launch> {
   static constexpr std::tuple list{Field{"command", &Launch::command}, Field{"env", &Launch::env},
                                    Field{"working_directory", &Launch::working_directory},
-                                   Field{"container", &Launch::container}};
+                                   Field{"container", &Launch::container},
+                                   Field{"trace_parent", &Launch::trace_parent}};
 };
 template <>
 struct Fields<StartStages> {

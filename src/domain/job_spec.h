@@ -46,6 +46,7 @@ struct Launch {
   std::vector<std::pair<std::string, std::string>> env;  // in the order given
   std::string working_directory;  // empty: the task's own folder, or the image's
   ContainerSpec container{};
+  std::string trace_parent{};  // of the submission, as W3C Trace Context writes it; empty: none
 
   bool operator==(const Launch&) const = default;
 };

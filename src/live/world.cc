@@ -155,7 +155,9 @@ bool World::admit_repeated(const Inbox::Submission& submission) const {
   if (known == jobs_by_key_.end()) return false;
   const Job* job = core_.jobs().find(known->second);
   if (job == nullptr) return false;
-  if (job->spec != submission.spec) {
+  JobSpec again = submission.spec;  // a client that tries again may do so in another trace
+  again.launch.trace_parent = job->spec.launch.trace_parent;
+  if (job->spec != again) {
     submission.done(
         fail(ErrorKind::Conflict,
              "the submission key '{}' was used for job {}, which differs; use a new key",

@@ -193,6 +193,16 @@ describe('pages', () => {
     await page.locator('.bar .state.up').waitFor();
   });
 
+  test('efficiency shows what running jobs hold, and judges nobody too soon', async () => {
+    await go('/efficiency');
+    const row = page.getByRole('row', {name: /train/});
+    await row.getByText('unknown').waitFor();
+    await page.locator('.tile', {hasText: 'held by running jobs'}).getByText('3').first().waitFor();
+    await accessible();
+    await page.getByRole('button', {name: '1h'}).click();
+    await row.waitFor();
+  });
+
   test('decisions are filtered by kind', async () => {
     await go('/decisions');
     await page.locator('.decision[data-kind=start]').first().waitFor();
@@ -203,7 +213,7 @@ describe('pages', () => {
 
   test('dark colours have enough contrast too', async () => {
     await page.getByLabel('Colours').selectOption('dark');
-    for (const path of ['/', '/jobs', '/submit', '/nodes', '/decisions']) {
+    for (const path of ['/', '/jobs', '/submit', '/nodes', '/efficiency', '/decisions']) {
       await go(path);
       await page.getByTestId('link').getByText('live').waitFor();
       await accessible(['color-contrast']);

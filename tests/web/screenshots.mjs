@@ -36,6 +36,7 @@ try {
     ['overview', '/', (page) => page.locator('.decision').first().waitFor()],
     ['queues', '/queues', (page) => page.locator('.chart').first().waitFor()],
     ['nodes', '/nodes', (page) => page.locator('.card').first().waitFor()],
+    ['efficiency', '/efficiency', (page) => page.getByRole('link', {name: 'finetune-7b'}).waitFor()],
     ['decisions', '/decisions', (page) => page.locator('.decision').first().waitFor()],
   ]);
   await shoot(cloud.url, [['overview', '/', (page) => page.locator('.chart').first().waitFor()]], 'dark');

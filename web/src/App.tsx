@@ -15,6 +15,7 @@ const SubmitPage = lazy(() => import('./pages/Submit'));
 const QueuesPage = lazy(() => import('./pages/Queues'));
 const NodesPage = lazy(() => import('./pages/Nodes'));
 const NodePage = lazy(() => import('./pages/Node'));
+const EfficiencyPage = lazy(() => import('./pages/Efficiency'));
 const DecisionsPage = lazy(() => import('./pages/Decisions'));
 
 // "g" and then the letter goes there.
@@ -24,6 +25,7 @@ const PLACES = [
   {to: '/submit', label: 'Submit', key: 's'},
   {to: '/queues', label: 'Queues', key: 'q'},
   {to: '/nodes', label: 'Nodes & GPUs', key: 'n'},
+  {to: '/efficiency', label: 'Efficiency', key: 'e'},
   {to: '/decisions', label: 'Decisions', key: 'd'},
 ];
 
@@ -124,6 +126,7 @@ export function App() {
             <Route path="/queues" element={<QueuesPage />} />
             <Route path="/nodes" element={<NodesPage />} />
             <Route path="/nodes/:name" element={<NodePage />} />
+            <Route path="/efficiency" element={<EfficiencyPage />} />
             <Route path="/decisions" element={<DecisionsPage />} />
             <Route path="*" element={<Nowhere />} />
           </Routes>

@@ -28,21 +28,13 @@ Api::Api(live::Inbox& inbox, live::Fleet& fleet, Watch& watch, ApiOptions option
 void Api::handle(http::Request request, http::Reply reply) const {
   if (options_.telemetry != nullptr)
     reply = options_.telemetry->http.timed(request, std::move(reply));
+  if (options_.log != nullptr) reply = options_.log->logged(request, std::move(reply));
   router_.handle(std::move(request), std::move(reply));
 }
 
 void Api::add_cluster_routes() {
-  router_.add("GET", "/v1/nodes", {}, [this](const Call& call) {
-    ask<std::vector<NodeView>>(
-        call, [this](const auto& core) { return view_nodes(core, fleet_.facts()); },
-        [](const auto& nodes) {
-          JsonText out;
-          out.open('{').key("nodes").open('[');
-          for (const NodeView& node : nodes) write_node(out, node);
-          out.close(']').close('}');
-          return json_response(std::move(out));
-        });
-  });
+  router_.add("GET", "/v1/nodes", {"state", "name", "devices"},
+              [this](const Call& call) { list_nodes(call); });
   router_.add("POST", "/v1/nodes/{id}/actions", {},
               [this](const Call& call) { act_on_node(call); });
   router_.add("POST", "/v1/join-tokens", {}, [this](const Call& call) { make_join_token(call); });

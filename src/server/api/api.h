@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "act/task_logs.h"
+#include "act/task_usage.h"
 #include "live/fleet.h"
 #include "live/gatekeeper.h"
 #include "live/inbox.h"
@@ -16,6 +17,8 @@
 #include "server/api/telemetry.h"
 #include "server/api/views.h"
 #include "server/api/watch.h"
+#include "server/trace/job_traces.h"
+#include "server/trace/json_log.h"
 
 namespace gyre::server {
 
@@ -33,8 +36,13 @@ struct ApiOptions {
   std::size_t page_max = 1000;                 // entries of one list page
   std::function<Time()> clock = machine_time;  // of the world that is shown; the driver's thread
   std::optional<Simulation> simulation = std::nullopt;
-  live::Gatekeeper* keeper = nullptr;  // outlives the last reply; null: no agents come in
-  Telemetry* telemetry = nullptr;  // outlives the last reply; none: no /metrics, no GPU readings
+  // These outlive the last reply; each may be absent.
+  live::Gatekeeper* keeper = nullptr;        // null: no agents come in
+  Telemetry* telemetry = nullptr;            // none: no /metrics, no GPU readings
+  const act::TaskUsages* usages = nullptr;   // none: what tasks use of CPU and memory is not known
+  const JobTraces* traces = nullptr;         // none: submissions pass on their callers' traces only
+  const observe::SpanSink* spans = nullptr;  // whose counts are shown
+  JsonLog* log = nullptr;
 };
 
 /// The REST resources of api/openapi.yaml. Reads copy plain data on the driver's thread and are
@@ -61,10 +69,12 @@ class Api {
   void show_job(const Call& call) const;
   void show_spec(const Call& call) const;
   void act_on_job(const Call& call) const;
+  void list_nodes(const Call& call) const;
   void act_on_node(const Call& call) const;
   void show_gpus(const Call& call) const;
   void show_metrics(const Call& call) const;
   void make_join_token(const Call& call) const;
+  void show_usage(const Call& call) const;
   void explain_job(const Call& call) const;
   void plan_job(const Call& call) const;
   void list_decisions(const Call& call) const;

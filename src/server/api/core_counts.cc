@@ -32,7 +32,7 @@ Duration elapsed(std::chrono::steady_clock::time_point from,
 
 CoreCounts::Read::Read() : decisions(kDecisionBounds), journal_lag(kJournalBounds) {}
 
-CoreCounts::CoreCounts(const control::Controller& core) : last_(core.now()) {
+CoreCounts::CoreCounts(const control::Controller& core) : last_(core.now()), begun_at_(core.now()) {
   core.jobs().for_each([this](const Job& job) {
     if (is_placed(job.state)) read_.gpu_milli += gpu_total(job.spec.tasks).value;
   });
@@ -128,7 +128,9 @@ void CoreCounts::note_transition(const Transition& change, const control::Contro
 
 void CoreCounts::note_start(const TaskStarted& event, const control::Controller& core) {
   const Job* job = core.jobs().find(event.job);
-  if (job == nullptr || job->attempt != event.attempt || event.stages.received == Time{}) return;
+  const Time received = event.stages.received;
+  if (job == nullptr || job->attempt != event.attempt || received == Time{}) return;
+  if (received < begun_at_) return;  // of an earlier life, told again by who took it over
   const StartStages& took = event.stages;
   const auto add = [&](std::string_view stage, Duration duration) {
     const StartStage key{stage, took.warm};

@@ -80,6 +80,7 @@ class CoreCounts final : public control::Observer {
   mutable std::mutex mutex_;
   Read read_;
   Time last_;
+  const Time begun_at_;
   std::vector<bool> node_up_;  // as counted, by id
   std::vector<std::string> queues_;
   std::vector<Undurable> undurable_;

@@ -112,6 +112,7 @@ void Api::show_gpus(const Call& call) const {
 
 void Api::add_telemetry_routes() {
   router_.add("GET", "/v1/nodes/{id}/gpus", {}, [this](const Call& call) { show_gpus(call); });
+  router_.add("GET", "/v1/usage", {"settle"}, [this](const Call& call) { show_usage(call); });
   router_.add("GET", "/metrics", {}, [this](const Call& call) { show_metrics(call); });
 }
 

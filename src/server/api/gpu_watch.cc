@@ -14,10 +14,10 @@ constexpr Duration kGapMax = seconds(10);
 }  // namespace
 
 void GpuWatch::note_usage(Device& device, const observe::GpuSample& sample) {
-  const auto before = std::exchange(device.seen_at, sample.at);
   const auto& sm = sample[GpuMetric::SmActive];
   const auto& percent = sample[GpuMetric::Utilisation];
   if (!sm && !percent) return;
+  const auto before = std::exchange(device.usage.seen_at, sample.at);
   const std::int64_t ppm = sm ? *sm : *percent * 10'000;
   device.usage.by_sm = sm.has_value();
   if (ppm > kIdlePpm) device.usage.busy_at = sample.at;
@@ -57,6 +57,15 @@ std::vector<GpuWatch::Gpu> GpuWatch::read(const std::string& node) const {
     gpus.push_back(std::move(gpu));
   }
   return gpus;
+}
+
+std::optional<GpuWatch::Usage> GpuWatch::usage(const std::string& node, int device) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = nodes_.find(node);
+  if (known == nodes_.end() || device < 0) return std::nullopt;
+  const auto index = static_cast<std::size_t>(device);
+  if (index >= known->second.size()) return std::nullopt;
+  return known->second[index].usage;
 }
 
 std::vector<GpuWatch::Latest> GpuWatch::read_all() const {

@@ -28,6 +28,7 @@ class GpuWatch {
     double seen_seconds = 0;      // for which readings tell how busy it was
     double busy_seconds = 0;      // its activity over that time: half busy for 2 s is 1 s
     bool by_sm = false;           // by the activity of its SMs, else by its driver's "utilisation"
+    std::optional<Time> seen_at;  // of the latest reading that told
     std::optional<Time> busy_at;  // when it was last seen busier than kIdlePpm
   };
   static constexpr std::int64_t kIdlePpm = 10'000;  // 1 %
@@ -39,6 +40,9 @@ class GpuWatch {
     /// Over the last minute, by GpuMetric; absent where nothing was read.
     std::array<std::optional<observe::GpuHistory::Window>, observe::kGpuMetricCount> minute;
   };
+  /// nullopt: no probe has reported such a device.
+  std::optional<Usage> usage(const std::string& node, int device) const;
+
   std::vector<Gpu> read(const std::string& node) const;  // empty: no probe has reported
 
   struct Latest {
@@ -55,7 +59,6 @@ class GpuWatch {
     observe::GpuFacts facts;
     observe::GpuHistory history{kSamplesMax};
     Usage usage;
-    std::optional<Time> seen_at;
   };
   static void note_usage(Device& device, const observe::GpuSample& sample);
 

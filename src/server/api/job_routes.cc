@@ -111,7 +111,17 @@ void Api::submit_job(const Call& call) const {
                       {},
                       {}});
   }
-  inbox_.submit(std::move(std::get<JobSpec>(read)), key, [reply = call.reply](Result<JobId> id) {
+  JobSpec spec = std::move(std::get<JobSpec>(read));
+  const std::string_view caller = call.request.header("traceparent");
+  std::optional<JobTraces::Submission> traced;
+  if (options_.traces != nullptr) {
+    traced = JobTraces::begin(caller);
+    spec.launch.trace_parent = to_string(traced->context);
+  } else if (parse_trace_parent(caller)) {
+    spec.launch.trace_parent = caller;
+  }
+  inbox_.submit(std::move(spec), key, [this, traced, reply = call.reply](Result<JobId> id) {
+    if (traced) options_.traces->end(*traced, id);
     reply([id] {
       if (!id) return http::respond(http::problem_of(id.error()));
       JsonText out;

@@ -176,6 +176,14 @@ void write_http(MetricsText& out, const HttpTimes& times) {
   }
 }
 
+void write_spans(MetricsText& out, const observe::SpanSink::Counts& spans) {
+  out.family("gyre_spans_total", "counter", "Spans of traces, by what became of them.");
+  out.sample({{"outcome", "sent"}}, static_cast<double>(spans.sent));
+  out.sample({{"outcome", "dropped"}}, static_cast<double>(spans.dropped));
+  out.family("gyre_spans_waiting", "gauge", "Spans that wait to be sent.");
+  out.sample({}, static_cast<double>(spans.waiting));
+}
+
 /// Under the names and labels of NVIDIA's DCGM exporter, so that boards made for it work.
 void write_gpus(MetricsText& out, const std::vector<GpuWatch::Latest>& gpus,
                 const CoreNumbers& numbers) {
@@ -227,7 +235,7 @@ void Api::show_metrics(const Call& call) const {
   Telemetry& telemetry = *options_.telemetry;
   ask<CoreNumbers>(
       call, [](const auto& core) { return look(core); },
-      [&telemetry](const CoreNumbers& numbers) {
+      [&telemetry, spans = options_.spans](const CoreNumbers& numbers) {
         MetricsText out;
         const CoreCounts::Read counts = telemetry.core.read(wall_clock());
         const std::vector<GpuWatch::Latest> gpus = telemetry.gpus.read_all();
@@ -236,6 +244,7 @@ void Api::show_metrics(const Call& call) const {
         write_work(out, counts);
         write_times(out, counts);
         write_http(out, telemetry.http);
+        if (spans != nullptr) write_spans(out, spans->counts());
         write_gpus(out, gpus, numbers);
         http::Response response;
         response.content_type = "text/plain; version=0.0.4; charset=utf-8";

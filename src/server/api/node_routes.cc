@@ -68,6 +68,26 @@ void Api::make_join_token(const Call& call) const {
   call.answer(std::move(response));
 }
 
+void Api::list_nodes(const Call& call) const {
+  NodeFilter filter;
+  bool devices = true;
+  const std::vector<std::string> states(kNodeStates.begin(), kNodeStates.end());
+  if (auto problem = read_names(call.request, "state", states, filter.states)) {
+    return call.fail(*problem);
+  }
+  if (auto problem = read_flag(call.request, "devices", devices)) return call.fail(*problem);
+  if (const auto name = call.request.query_value("name")) filter.name = *name;
+  ask<std::vector<NodeView>>(
+      call, [this, filter](const auto& core) { return view_nodes(core, fleet_.facts(), filter); },
+      [devices](const auto& nodes) {
+        JsonText out;
+        out.open('{').key("nodes").open('[');
+        for (const NodeView& node : nodes) write_node(out, node, devices);
+        out.close(']').close('}');
+        return json_response(std::move(out));
+      });
+}
+
 void Api::act_on_node(const Call& call) const {
   const auto body = nlohmann::json::parse(call.request.body, nullptr, false);
   if (!body.is_object() || body.size() != 1 || !body.contains("action") ||

@@ -6,6 +6,7 @@
 
 #include "server/api/core_counts.h"
 #include "server/api/gpu_watch.h"
+#include "server/api/usage_watch.h"
 #include "server/http/message.h"
 
 namespace gyre::server {
@@ -38,13 +39,22 @@ class HttpTimes {
   std::array<Counts, kMethods.size()> counts_;
 };
 
-/// All that is measured beside the core's own state. Thread-safe.
-struct Telemetry {
-  explicit Telemetry(const control::Controller& begun) : core(begun) {}
+/// All that is measured beside the core's own state. Thread-safe, but for `usage`.
+struct Telemetry final : control::Observer {
+  explicit Telemetry(const control::Controller& begun) : core(begun), usage(begun, gpus) {}
+
+  void before(const Event& event) override { core.before(event); }
+  void after(const Event& event, const control::Decisions& decisions,
+             const control::Controller& now) override {
+    core.after(event, decisions, now);
+    usage.after(event, decisions, now);
+  }
+  void committed(EventSeq seq) override { core.committed(seq); }
 
   GpuWatch gpus;
   HttpTimes http;
   CoreCounts core;
+  UsageWatch usage;  // the driver's thread only
 };
 
 }  // namespace gyre::server

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/units.h"
+#include "domain/trace_context.h"
 
 namespace gyre::server {
 namespace {
@@ -100,6 +101,12 @@ void write_full(JsonText& out, const JobView& job) {
     out.key(std::string_view(key).substr(1, key.size() - 2)).value(value);
   }
   out.close('}').member("working_directory", spec.launch.working_directory);
+  out.key("trace_id");
+  if (const auto trace = parse_trace_parent(spec.launch.trace_parent)) {
+    out.value(trace_id_text(*trace));
+  } else {
+    out.null();
+  }
   out.member("image", spec.launch.container.image.empty() ? "host" : spec.launch.container.image);
   out.key("requests").open('[');
   for (const TaskGroup& group : spec.tasks) write_request(out, group);
@@ -191,20 +198,26 @@ void write_job(JsonText& out, const JobView& job) {
 }
 
 /// What hinders most comes first.
-static std::string state_of(const Node& node) {
-  if (!node.up) return "down";
-  if (node.silent) return "silent";
-  if (node.duty == NodeDuty::Draining) return "draining";
-  return node.duty == NodeDuty::Cordoned ? "cordoned" : "up";
+static std::size_t state_of(const Node& node) {
+  if (!node.up) return 4;
+  if (node.silent) return 3;
+  if (node.duty == NodeDuty::Draining) return 2;
+  return node.duty == NodeDuty::Cordoned ? 1 : 0;
 }
 
 std::vector<NodeView> view_nodes(const control::Controller& core,
-                                 const std::map<NodeId, act::MachineFacts>& facts) {
+                                 const std::map<NodeId, act::MachineFacts>& facts,
+                                 const NodeFilter& filter) {
   std::vector<NodeView> views;
   std::uint32_t id = 0;
   for (const Node& node : core.cluster().nodes()) {
-    const auto known = facts.find(NodeId{id});
-    views.push_back({node.spec, NodeId{id++}, state_of(node), node.free,
+    const NodeId this_one{id++};
+    const std::size_t state = state_of(node);
+    if ((filter.states >> state & 1U) == 0) continue;
+    if (filter.name && node.spec.name != *filter.name) continue;
+    if (filter.name) views.clear();
+    const auto known = facts.find(this_one);
+    views.push_back({node.spec, this_one, kNodeStates[state], node.free,
                      known == facts.end() ? std::nullopt : std::optional(known->second)});
   }
   return views;
@@ -234,7 +247,7 @@ static void write_facts(JsonText& out, const act::MachineFacts& facts) {
   out.close(']').close('}');
 }
 
-void write_node(JsonText& out, const NodeView& node) {
+void write_node(JsonText& out, const NodeView& node, bool devices) {
   const NodeSpec& spec = node.spec;
   std::int64_t free_milli = 0;
   for (std::int32_t i = 0; i < spec.gpus; ++i) free_milli += node.free.gpu[i];
@@ -250,12 +263,12 @@ void write_node(JsonText& out, const NodeView& node) {
   out.member("virtual_gpus", spec.virtual_gpus)
       .member("gpu_sharing", to_string(spec.gpu_sharing))
       .member("gpu_memory_mib", spec.gpu_memory.value);
-  out.key("devices").open('[');
-  for (std::int32_t i = 0; i < spec.gpus; ++i) {
+  if (devices) out.key("devices").open('[');
+  for (std::int32_t i = 0; devices && i < spec.gpus; ++i) {
     out.open('{').member("index", i).member("gpu_milli_free", node.free.gpu[i]).close('}');
   }
-  out.close(']')
-      .member("cpu_milli", spec.cpu.value)
+  if (devices) out.close(']');
+  out.member("cpu_milli", spec.cpu.value)
       .member("cpu_milli_free", node.free.cpu.value)
       .member("memory_mib", spec.memory.value)
       .member("memory_mib_free", node.free.memory.value)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -53,13 +54,21 @@ void write_job(JsonText& out, const JobView& job);
 struct NodeView {
   NodeSpec spec;
   NodeId id;
-  std::string state;  // "up", "cordoned", "draining", "silent" or "down"
+  std::string_view state;  // one of kNodeStates
   Capacity free;
   std::optional<act::MachineFacts> facts;  // while its agent is connected
 };
+inline constexpr std::array<std::string_view, 5> kNodeStates{"up", "cordoned", "draining", "silent",
+                                                             "down"};
+struct NodeFilter {
+  unsigned states = (1U << kNodeStates.size()) - 1;  // bits by kNodeStates
+  std::optional<std::string> name;                   // the latest node of that name alone
+};
 std::vector<NodeView> view_nodes(const control::Controller& core,
-                                 const std::map<NodeId, act::MachineFacts>& facts);
-void write_node(JsonText& out, const NodeView& node);
+                                 const std::map<NodeId, act::MachineFacts>& facts,
+                                 const NodeFilter& filter = {});
+/// `devices`: with each device and what is free on it.
+void write_node(JsonText& out, const NodeView& node, bool devices);
 
 struct QueueView {
   QueueSpec spec;

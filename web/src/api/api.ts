@@ -11,6 +11,8 @@ export type JobState = Schemas['JobState'];
 export type JobEvent = Schemas['JobEvent'];
 export type Node = Schemas['Node'];
 export type Queue = Schemas['Queue'];
+export type UsageReport = Schemas['UsageReport'];
+export type JobUsage = Schemas['JobUsage'];
 export type Decision = Schemas['Decision'];
 export type Overview = Schemas['Overview'];
 export type History = Schemas['History'];
@@ -20,6 +22,7 @@ export type Waiting = Schemas['Waiting'];
 export type Problem = Schemas['Problem'];
 export type Plan = operations['planJob']['responses'][200]['content']['application/json'];
 export type Explanation = operations['explainJob']['responses'][200]['content']['application/json'];
+type NodeView = NonNullable<operations['listNodes']['parameters']['query']>;
 export type JobView = NonNullable<operations['listJobs']['parameters']['query']>;
 type JobPage = operations['listJobs']['responses'][200]['content']['application/json'];
 type DecisionPage = operations['listDecisions']['responses'][200]['content']['application/json'];
@@ -35,7 +38,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -71,10 +74,16 @@ export const api = createApi({
         headers: {...yaml, 'Idempotency-Key': key}, body: text}),
       invalidatesTags: ['Jobs', 'Overview', 'Queues'],
     }),
-    listNodes: build.query<Node[], void>({
-      query: () => 'v1/nodes',
+    // Comparing 10,000 nodes with those of a second ago, to keep what is alike, costs more than drawing them.
+    listNodes: build.query<Node[], NodeView>({
+      query: (view) => ({url: 'v1/nodes', params: given(view)}),
       transformResponse: (answer: {nodes: Node[]}) => answer.nodes,
+      structuralSharing: false,
       providesTags: ['Nodes'],
+    }),
+    showUsage: build.query<UsageReport, {settle: string}>({
+      query: (params) => ({url: 'v1/usage', params}),
+      providesTags: ['Usage'],
     }),
     actOnNode: build.mutation<unknown, {name: string; action: 'cordon' | 'uncordon' | 'drain'}>({
       query: ({name, action}) => ({url: `v1/nodes/${encodeURIComponent(name)}/actions`, method: 'POST', body: {action}}),
@@ -151,4 +160,5 @@ export const {
   useListJobsQuery, useGetJobQuery, useExplainJobQuery, useJobEventsQuery, useReadSpecQuery, useStopJobMutation,
   usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
+  useShowUsageQuery,
 } = api;

@@ -63,7 +63,7 @@ export class Live {
     // What changes without an event: the means of the history, and the clock itself.
     window.setInterval(() => {
       if (document.hidden || !this.isOpen()) return;
-      this.dispatch(api.util.invalidateTags(['History', 'Overview', 'Nodes', 'Queues']));
+      this.dispatch(api.util.invalidateTags(['History', 'Overview', 'Nodes', 'Queues', 'Usage']));
     }, 10_000);
     window.setInterval(() => {
       if (!document.hidden && this.isOpen()) void this.readClock();
@@ -145,7 +145,7 @@ export class Live {
   }
 
   private readAll(): void {
-    this.dispatch(api.util.invalidateTags([...LISTS, 'Job', 'History']));
+    this.dispatch(api.util.invalidateTags([...LISTS, 'Job', 'History', 'Usage']));
   }
 
   private visibilityChanged(): void {

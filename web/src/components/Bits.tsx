@@ -8,6 +8,7 @@ import {percent} from '../lib/format';
 const MARKS: Record<string, string> = {
   queued: '◷', starting: '◔', running: '▶', preempting: '⇤', stopping: '■',
   succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?',
+  good: '✓', low: '◔', idle: '✕', unknown: '?',
 };
 
 /** A state by word, mark and colour. */

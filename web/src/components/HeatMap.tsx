@@ -61,11 +61,12 @@ export function HeatMap({nodes}: {nodes: readonly Node[]}) {
     const heat = Array.from({length: LEVELS}, (_, n) => colour(`--heat${n}`));
     const bad = colour('--red');
     const amber = colour('--amber');
+    const ground = colour('--ground');
     levels.forEach(({heat: one, closed}, index) => {
       const x = (index % columns) * cell;
       const y = Math.floor(index / columns) * cell;
       const side = cell - 2;
-      pen.fillStyle = one < 0 ? colour('--ground') : heat[one]!;
+      pen.fillStyle = one < 0 ? ground : heat[one]!;
       pen.fillRect(x, y, side, side);
       if (one < 0) {
         pen.strokeStyle = bad;
@@ -83,13 +84,8 @@ export function HeatMap({nodes}: {nodes: readonly Node[]}) {
         pen.lineWidth = 2;
         pen.strokeRect(x + 1, y + 1, side - 2, side - 2);
       }
-      if (index === at) {
-        pen.strokeStyle = colour('--text');
-        pen.lineWidth = 2;
-        pen.strokeRect(x, y, side, side);
-      }
     });
-  }, [levels, width, columns, rows, cell, at, theme]);
+  }, [levels, width, columns, rows, cell, theme]);
 
   const find = (event: React.PointerEvent | React.MouseEvent): number | null => {
     const place = canvas.current!.getBoundingClientRect();
@@ -121,6 +117,9 @@ export function HeatMap({nodes}: {nodes: readonly Node[]}) {
         <canvas ref={canvas} style={{width: columns * cell, height: rows * cell}} aria-hidden="true"
           onPointerMove={(event) => setAt(find(event))} onPointerLeave={() => setAt(null)}
           onClick={(event) => open(find(event))} />
+        {at !== null && at < nodes.length && (
+          <i className="at" style={{left: (at % columns) * cell, top: Math.floor(at / columns) * cell, width: cell - 2, height: cell - 2}} />
+        )}
       </div>
       <div className="legend">
         <span>free</span>

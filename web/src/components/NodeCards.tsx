@@ -17,7 +17,7 @@ export function NodeCards({nodes}: {nodes: readonly Node[]}) {
         <div className="card" key={node.id}>
           <div><NodeLink name={node.name} /><StateMark state={node.state} /></div>
           <div className="devices">
-            {node.devices.map((device) => (
+            {(node.devices ?? []).map((device) => (
               <span key={device.index} role="img" className={heat(node, device.gpu_milli_free)}
                 title={`GPU ${device.index}: ${number((1000 - device.gpu_milli_free) / 10)} % given out`}
                 aria-label={`GPU ${device.index}, ${number((1000 - device.gpu_milli_free) / 10)} percent given out`}>

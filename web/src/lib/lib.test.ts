@@ -6,6 +6,7 @@ import {serverNow, setServerTime} from './clock';
 import {ago, bytes, count, duration, memory, percent, sentence, sinceBeginning, words} from './format';
 import {trimmed} from './history';
 import {spans, timing} from './jobs';
+import {orderKey} from './names';
 import {LogLines, printable} from './log';
 import {fieldAt, formOf, withField} from './spec';
 
@@ -30,6 +31,14 @@ describe('numbers for people', () => {
   it('and terms as words', () => {
     expect(words('WaitingForTurn')).toBe('waiting for turn');
     expect(sentence('task_failed')).toBe('Task failed');
+  });
+});
+
+describe('names', () => {
+  it('with numbers are ordered as people count', () => {
+    const names = ['node-10', 'Node-2', 'node-1', 'b', 'node-02b', 'gpu100-9', 'gpu20-10'];
+    const sorted = [...names].sort((a, b) => (orderKey(a) < orderKey(b) ? -1 : 1));
+    expect(sorted).toEqual(['b', 'gpu20-10', 'gpu100-9', 'node-1', 'Node-2', 'node-02b', 'node-10']);
   });
 });
 

@@ -12,11 +12,11 @@ import {useTitle} from '../lib/title';
 export default function NodePage() {
   const {name = ''} = useParams();
   useTitle(name);
-  const nodes = useListNodesQuery();
+  const nodes = useListNodesQuery({name});
   return (
     <Shown query={nodes} what="the node">
       {(list) => {
-        const node = list.findLast((one) => one.name === name);
+        const node = list[0];
         return node ? <Detail node={node} /> : (
           <Empty>
             <h1>There is no node <Name>{name}</Name></h1>
@@ -47,7 +47,7 @@ function Detail({node}: {node: Node}) {
         <div className="meters">
           <Meter label="CPU" used={(node.cpu_milli - node.cpu_milli_free) / 1000} all={node.cpu_milli / 1000} show={number} />
           <Meter label="Memory" used={node.memory_mib - node.memory_mib_free} all={node.memory_mib} show={memory} />
-          {node.devices.map((device) => (
+          {(node.devices ?? []).map((device) => (
             <Meter key={device.index} label={`GPU ${device.index}`} used={(1000 - device.gpu_milli_free) / 10} all={100}
               show={(value) => `${number(value)}`} />
           ))}

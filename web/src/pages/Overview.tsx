@@ -121,8 +121,8 @@ function LatestDecisions({lastHour}: {lastHour?: Record<string, number>}) {
 function Attention() {
   const now = useNow();
   const failed = useListJobsQuery({state: 'failed', sort: 'ended', limit: 6});
-  const nodes = useListNodesQuery();
-  const down = (nodes.data ?? []).filter((node) => node.state === 'down');
+  const nodes = useListNodesQuery({state: 'down', devices: false});
+  const down = nodes.data ?? [];
   return (
     <Panel title="Needs a look">
       <Shown query={failed} what="failed jobs">

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/result.h"
+#include "control/driver.h"
+#include "server/http/message.h"
+
+namespace gyre::server {
+
+/// The server's log as one JSON object a line: every change of a job, once it is durable, and every
+/// request that changes something or fails. What belongs to a trace has its
+/// `trace_id`, under which the job's spans are. Thread-safe, but for after() and committed().
+class JsonLog final : public control::Observer {
+ public:
+  /// Appends to the file, which is made where there is none; "-" is stdout. Errors: Invalid, it
+  /// cannot be written.
+  static Result<std::unique_ptr<JsonLog>> open(const std::string& path);
+
+  void after(const Event& event, const control::Decisions& decisions,
+             const control::Controller& core) override;
+  void committed(EventSeq seq) override;
+
+  /// A reply that logs the request with its status and time once it is answered.
+  http::Reply logged(const http::Request& request, http::Reply reply);
+
+ private:
+  struct Closer {
+    void operator()(std::FILE* file) const;
+  };
+  explicit JsonLog(std::FILE* file) : file_(file) {}
+  void write(const std::string& lines);
+
+  std::unique_ptr<std::FILE, Closer> file_;
+  std::mutex mutex_;
+  std::string pending_;  // lines that are not durable yet; the driver's thread only
+};
+
+}  // namespace gyre::server
