@@ -307,11 +307,12 @@ bool Supervisor::sweep() {
   const Time give_up = monotonic_now() + kSweepMax;
   for (;;) {
     const bool groups_empty = kill_all(spec_.groups);
-    // As the nearest subreaper this process inherits whatever detached itself from the command.
-    for (const pid_t pid : descendants(::getpid())) ::kill(pid, SIGKILL);
     reap();
+    // As the nearest subreaper this process inherits whatever detached itself from the command:
+    // without a child it has no descendant, and need not look through all processes of the machine.
     const bool no_child = ::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG | WNOWAIT) != 0;
     if (no_child && groups_empty) return true;
+    for (const pid_t pid : descendants(::getpid())) ::kill(pid, SIGKILL);
     if (monotonic_now() >= give_up) return false;
     wait_for_signal(monotonic_now() + kSweepPause);
   }
