@@ -323,6 +323,8 @@ describe('a simulated world', () => {
     await page.getByRole('application', {name: /Map of 40 nodes/}).focus();
     await page.keyboard.press('ArrowRight');
     await page.locator('.legend output', {hasText: 'GPUs given out'}).waitFor();
+    await page.locator('.grid-table.nodes [data-row]').first().waitFor();
+    assert.ok((await page.locator('.grid-table.nodes [data-row]').count()) < 40, 'only rows in sight are drawn');
     await accessible();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', {level: 1}).waitFor();
