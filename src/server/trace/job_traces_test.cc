@@ -43,6 +43,7 @@ class Kept final : public observe::SpanSink {
 class Silent final : public act::TaskLogs {
  public:
   Result<act::LogChunk> read(const act::LogQuery&) const override { return act::LogChunk{}; }
+  std::vector<act::TaskKey> kept() const override { return {}; }
 };
 
 class JobTracesTest : public testing::Test {
