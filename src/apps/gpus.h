@@ -10,6 +10,7 @@
 #include "adapter/nvml/probe.h"
 #include "cli/outcome.h"
 #include "control/driver.h"
+#include "live/gpu_errors.h"
 #include "server/api/gpu_watch.h"
 
 /// The wiring of this machine's GPUs.
@@ -27,10 +28,11 @@ std::string sharing_text(Sharing sharing);
 std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std::string& state,
                                               act::Executor& inner, const Say& say);
 
-/// Looks at the GPUs once a second and tells `watch`, which outlives it; nullptr where there are
-/// none, or the driver does not let itself be asked, which is said.
+/// Looks at the GPUs once a second and tells `watch`, and of critical errors `inbox`, which outlive
+/// it; nullptr where there are none, or the driver does not let itself be asked, which is said.
 std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, const std::string& node,
-                                         server::GpuWatch& watch, const Say& say);
+                                         server::GpuWatch& watch, live::Inbox& inbox,
+                                         const Say& say);
 
 /// One observer for two.
 class Both final : public control::Observer {

@@ -228,7 +228,7 @@ cli::Outcome<void> Life::start_local_node() {
   }
   agent = std::make_unique<LocalAgent>(std::move(*tasks), logs, fleet, std::move(hello));
   introduce(node, settings.gpus, enforced);
-  probe = start_probe(settings.gpus, node.name, telemetry.gpus, say);
+  probe = start_probe(settings.gpus, node.name, telemetry.gpus, inbox, say);
   return {};
 }
 
@@ -260,7 +260,7 @@ cli::Outcome<void> Life::start(const PolicySpec& policy) {
   live::WorldOptions options;
   options.notice = say;
   world.emplace(core, inbox, fleet, std::move(options));
-  for (Event::Body& event : live::opening_events(core, {policy, {kQueue, ""}})) {
+  for (Event::Body& event : live::opening_events(core, {policy, {kQueue, ""}, default_healing()})) {
     inbox.post(std::move(event), {});
   }
   auto ready = settings.local_node ? start_local_node() : check_no_local_tasks(folder.tasks_path());

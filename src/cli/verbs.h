@@ -49,6 +49,7 @@ void add_bench_verb(CLI::App& app, Session& session);  // bench cold-start
 void add_completion_verb(CLI::App& app, Session& session);
 void add_import_verb(CLI::App& app, Session& session);
 void add_chaos_verb(CLI::App& app, Session& session);
+void add_incidents_verb(CLI::App& app, Session& session);
 
 /// `action`, when the command line names this verb.
 template <class Action>

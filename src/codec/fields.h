@@ -102,6 +102,66 @@ struct EnumNames<Termination> {
 };
 
 template <>
+struct EnumNames<Symptom> {
+  static constexpr std::array<std::string_view, kSymptomCount> list{
+      "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
+      "start_refused",     "task_stalled", "task_failed"};
+};
+template <>
+struct EnumNames<Remedy> {
+  static constexpr std::array<std::string_view, 3> list{"note", "quarantine", "evacuate"};
+};
+template <>
+struct EnumNames<Incident::Outcome> {
+  static constexpr std::array<std::string_view, 6> list{"noted",     "open",   "held",
+                                                        "recovered", "undone", "ended"};
+};
+template <>
+struct Fields<HealingRule> {
+  static constexpr std::tuple list{
+      Field{"on", &HealingRule::on}, Field{"times", &HealingRule::times},
+      Field{"within", &HealingRule::within}, Field{"then", &HealingRule::then}};
+};
+template <>
+struct Fields<HealingSpec> {
+  static constexpr std::tuple list{
+      Field{"rules", &HealingSpec::rules},
+      Field{"quarantine", &HealingSpec::quarantine},
+      Field{"quarantine_max", &HealingSpec::quarantine_max},
+      Field{"quarantined_percent_max", &HealingSpec::quarantined_percent_max},
+      Field{"remember", &HealingSpec::remember},
+      Field{"backoff_jitter_percent", &HealingSpec::backoff_jitter_percent}};
+};
+template <>
+struct Fields<NodeHealth::Sighting> {
+  static constexpr std::tuple list{Field{"symptom", &NodeHealth::Sighting::symptom},
+                                   Field{"at", &NodeHealth::Sighting::at}};
+};
+template <>
+struct Fields<NodeHealth> {
+  static constexpr std::tuple list{Field{"seen", &NodeHealth::seen},
+                                   Field{"quarantined_until", &NodeHealth::quarantined_until},
+                                   Field{"quarantines", &NodeHealth::quarantines}};
+};
+template <>
+struct Fields<Incident> {
+  static constexpr std::tuple list{
+      Field{"id", &Incident::id},          Field{"symptom", &Incident::symptom},
+      Field{"node", &Incident::node},      Field{"job", &Incident::job},
+      Field{"xid", &Incident::xid},        Field{"evidence", &Incident::evidence},
+      Field{"remedy", &Incident::remedy},  Field{"outcome", &Incident::outcome},
+      Field{"at", &Incident::at},          Field{"closed_at", &Incident::closed_at},
+      Field{"repeats", &Incident::repeats}};
+};
+template <>
+struct Fields<HealingState> {
+  static constexpr std::tuple list{Field{"spec", &HealingState::spec},
+                                   Field{"nodes", &HealingState::nodes},
+                                   Field{"incidents", &HealingState::incidents},
+                                   Field{"last_incident", &HealingState::last_incident}};
+};
+
+template <>
 struct Fields<PolicySpec> {
   static constexpr std::tuple list{Field{"name", &PolicySpec::name},
                                    Field{"order", &PolicySpec::order},
@@ -322,6 +382,22 @@ struct Fields<TaskEnded> {
       Field{"rank", &TaskEnded::rank}, Field{"exit", &TaskEnded::exit}};
 };
 template <>
+struct Fields<HealingSet> {
+  static constexpr std::tuple list{Field{"healing", &HealingSet::healing}};
+};
+template <>
+struct Fields<GpuErrorSeen> {
+  static constexpr std::tuple list{Field{"node", &GpuErrorSeen::node},
+                                   Field{"device", &GpuErrorSeen::device},
+                                   Field{"xid", &GpuErrorSeen::xid}};
+};
+template <>
+struct Fields<TaskStalled> {
+  static constexpr std::tuple list{
+      Field{"job", &TaskStalled::job}, Field{"attempt", &TaskStalled::attempt},
+      Field{"rank", &TaskStalled::rank}, Field{"idle", &TaskStalled::idle}};
+};
+template <>
 struct Fields<Event> {
   static constexpr std::tuple list{Field{"at", &Event::at}, Field{"seq", &Event::seq},
                                    Field{"type", &Event::body}};
@@ -339,6 +415,17 @@ struct Fields<StopGang> {
       Field{"job", &StopGang::job}, Field{"attempt", &StopGang::attempt},
       Field{"cause", &StopGang::cause}, Field{"beneficiary", &StopGang::beneficiary},
       Field{"grace", &StopGang::grace}};
+};
+template <>
+struct Fields<QuarantineNode> {
+  static constexpr std::tuple list{
+      Field{"node", &QuarantineNode::node}, Field{"until", &QuarantineNode::until},
+      Field{"evacuate", &QuarantineNode::evacuate}, Field{"incident", &QuarantineNode::incident}};
+};
+template <>
+struct Fields<ReleaseNode> {
+  static constexpr std::tuple list{Field{"node", &ReleaseNode::node},
+                                   Field{"incident", &ReleaseNode::incident}};
 };
 template <>
 struct Fields<Command> {
@@ -414,7 +501,8 @@ struct Fields<ControllerState> {
                                    Field{"reservations", &ControllerState::reservations},
                                    Field{"run_times", &ControllerState::run_times},
 
-                                   Field{"demand_mix", &ControllerState::demand_mix}};
+                                   Field{"demand_mix", &ControllerState::demand_mix},
+                                   Field{"healing", &ControllerState::healing}};
 };
 
 template <>
@@ -464,6 +552,26 @@ struct TypeName<TaskStarted> {
 template <>
 struct TypeName<TaskEnded> {
   static constexpr std::string_view value = "task_ended";
+};
+template <>
+struct TypeName<HealingSet> {
+  static constexpr std::string_view value = "healing_set";
+};
+template <>
+struct TypeName<GpuErrorSeen> {
+  static constexpr std::string_view value = "gpu_error_seen";
+};
+template <>
+struct TypeName<TaskStalled> {
+  static constexpr std::string_view value = "task_stalled";
+};
+template <>
+struct TypeName<QuarantineNode> {
+  static constexpr std::string_view value = "quarantine_node";
+};
+template <>
+struct TypeName<ReleaseNode> {
+  static constexpr std::string_view value = "release_node";
 };
 template <>
 struct TypeName<StartGang> {

@@ -48,6 +48,12 @@ static_assert(kDescribesAll<NodeDutySet> && kDescribesAll<NodeContact>);
 static_assert(kDescribesAll<JobStopRequested> && kDescribesAll<TaskStarted>);
 static_assert(kDescribesAll<TaskEnded> && kDescribesAll<StartGang> && kDescribesAll<StopGang>);
 static_assert(kDescribesAll<Event> && kDescribesAll<Command> && kDescribesAll<NodeState>);
+static_assert(kDescribesAll<HealingRule> && kDescribesAll<HealingSpec> &&
+              kDescribesAll<HealingSet>);
+static_assert(kDescribesAll<NodeHealth> && kDescribesAll<NodeHealth::Sighting>);
+static_assert(kDescribesAll<Incident> && kDescribesAll<HealingState>);
+static_assert(kDescribesAll<GpuErrorSeen> && kDescribesAll<TaskStalled>);
+static_assert(kDescribesAll<QuarantineNode> && kDescribesAll<ReleaseNode>);
 static_assert(kDescribesAll<DemandKind> && kDescribesAll<DemandMix>);
 static_assert(kDescribesAll<Reservation> && kDescribesAll<Reservation::Spare>);
 static_assert(kDescribesAll<ControllerState, 1>);  // its jobs are written apart

@@ -39,6 +39,9 @@ const Decisions& Controller::step(const Event& event) {
 
 std::optional<Time> Controller::next_wakeup() const {
   std::optional<Time> first = scheduler_.next_wakeup(now_);
+  if (const auto due = healer_.next_wakeup()) {
+    first = std::min(std::max(now_, *due), first.value_or(Time::max()));
+  }
   if (!timers_.empty()) {
     const Time timer = std::max(now_, timers_.begin()->first);
     first = std::min(timer, first.value_or(timer));
@@ -70,6 +73,7 @@ void Controller::on(const QueueSet& event) {
 void Controller::on(const NodeJoined& event) {
   if (event.node.value != cluster_.nodes().size()) return;
   if (!cluster_.add(event.node, event.spec)) return;
+  healer_.node_joined();
   scheduler_.fleet_joined(event.node, event.spec, scene());
 }
 
@@ -90,30 +94,25 @@ void Controller::on(const NodeLost& event) {
       break;  // tasks of one job are on different nodes
     }
   }
+  see(event.node, {Symptom::NodeLost, event.cause, 0});
 }
 
 void Controller::on(const NodeReturned& event) {
   if (event.node.value >= cluster_.nodes().size() || cluster_.node(event.node).up) return;
   change_node(event.node, [this](NodeId id) { cluster_.set_up(id, true); });
+  healer_.node_back(event.node, now_);
 }
 
 void Controller::on(const NodeDutySet& event) {
   if (event.node.value >= cluster_.nodes().size()) return;
   change_node(event.node, [&](NodeId id) { cluster_.set_duty(id, event.duty); });
   if (event.duty == NodeDuty::Draining) drain(event.node);
+  if (event.duty == NodeDuty::Open) put_back(event.node);
 }
 
 void Controller::on(const NodeContact& event) {
   if (event.node.value >= cluster_.nodes().size() || !cluster_.node(event.node).up) return;
   change_node(event.node, [&](NodeId id) { cluster_.set_silent(id, event.silent); });
-}
-
-template <class Change>
-void Controller::change_node(NodeId id, Change apply) {
-  const bool before = cluster_.node(id).open();
-  apply(id);
-  const bool after = cluster_.node(id).open();
-  if (before != after) scheduler_.fleet_changed(id, after, scene());
 }
 
 /// What may be preempted leaves the node and queues again.
@@ -178,7 +177,11 @@ void Controller::on(const TaskEnded& event) {
   const bool ran =
       event.exit.kind == TaskExit::Kind::Exited || event.exit.kind == TaskExit::Kind::Signaled;
   if (ran) on(TaskStarted{event.job, event.attempt, event.rank});  // what ended had started
+  const NodeId node = job->placement[rank].node;
   end_task(*job, event.rank, event.exit);
+  if (event.exit.kind == TaskExit::Kind::StartFailed && !event.exit.stopped) {
+    see(node, {Symptom::StartRefused, event.exit.message, 0});
+  }
 }
 
 void Controller::learn(const JobSpec& spec) {
@@ -195,6 +198,7 @@ void Controller::fire_timers() {
     Job* job = jobs_.find(id);
     if (job != nullptr && !is_final(job->state)) fire_timer(*job);
   }
+  if (const auto due = healer_.next_wakeup(); due && *due <= now_) wake_healer();
 }
 
 void Controller::fire_timer(Job& job) {
@@ -316,7 +320,11 @@ void Controller::book_run_time(Job& job) {
 
 void Controller::retry_or_fail(Job& job, Duration total) {
   const Retry& retry = job.spec.retry;
-  const bool wanted = job.ending == Termination::TaskFailed     ? retry.on_error
+  // A task that stalled was lost, whatever ended it.
+  const bool stalled =
+      job.ending == Termination::TaskFailed && job.exit.kind == TaskExit::Kind::Lost;
+  const bool wanted = stalled                                   ? retry.on_interruption
+                      : job.ending == Termination::TaskFailed   ? retry.on_error
                       : job.ending == Termination::StartRefused ? retry.on_no_capacity
                                                                 : retry.on_interruption;
   if (!wanted || job.retries >= retry.retries_max) {
@@ -325,8 +333,10 @@ void Controller::retry_or_fail(Job& job, Duration total) {
     return end(job, Failed, job.ending, by_itself ? std::optional(total) : std::nullopt);
   }
   const std::int32_t doublings = std::min(job.retries, 20);
-  const Duration backoff =
-      std::min(retry.backoff_max, retry.backoff * (std::int64_t{1} << doublings));
+  const Duration backoff = healer_.with_jitter(
+      std::min(retry.backoff_max, retry.backoff * (std::int64_t{1} << doublings)), job.id,
+      job.retries);
+  note_interruption(job);
   ++job.retries;
   set_state(job, Queued, job.ending);
   if (backoff.ns <= 0) return queue(job);
@@ -345,6 +355,8 @@ void Controller::set_state(Job& job, JobState to, Termination cause) {
   decisions_.transitions.push_back({now_, job.id, job.attempt, job.state, to, cause});
   job.state = to;
   job.state_since = now_;
+  if (to == Running) healer_.job_runs(job.id, now_);
+  if (is_final(to)) healer_.job_over(job.id, now_);
 }
 
 void Controller::end(Job& job, JobState final_state, Termination cause,

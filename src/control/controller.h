@@ -17,6 +17,7 @@
 #include "domain/event.h"
 #include "domain/job_table.h"
 #include "domain/wait_reason.h"
+#include "reason/healing/healer.h"
 #include "reason/scheduler.h"
 
 namespace gyre::control {
@@ -75,6 +76,9 @@ class Controller {
   /// What is kept for the first of each line that waits. O(their tasks).
   std::vector<Reservation> reservations() const { return scheduler_.reservations(); }
 
+  /// What nodes have shown and what was done about it.
+  const reason::Healer& healer() const { return healer_; }
+
   /// Why a queued job does not run. Requires: it is queued.
   Explanation explain(const Job& job) const;
 
@@ -105,6 +109,9 @@ class Controller {
   void on(const JobStopRequested& event);
   void on(const TaskStarted& event);
   void on(const TaskEnded& event);
+  void on(const HealingSet& event);
+  void on(const GpuErrorSeen& event);
+  void on(const TaskStalled& event);
 
   reason::Scene scene() { return {cluster_, jobs_, now_}; }
   std::optional<PartitionId> partition_of(const JobSpec& spec) const;
@@ -122,8 +129,18 @@ class Controller {
   void fire_timer(Job& job);
 
   template <class Change>
-  void change_node(NodeId id, Change apply);
+  void change_node(NodeId id, Change apply) {
+    const bool before = cluster_.node(id).open();
+    apply(id);
+    const bool after = cluster_.node(id).open();
+    if (before != after) scheduler_.fleet_changed(id, after, scene());
+  }
   void drain(NodeId id);
+  void see(NodeId node, const reason::Healer::Sign& sign);
+  void heal(const reason::Healer::Changes& changes);
+  void put_back(NodeId node);
+  void wake_healer();
+  void note_interruption(const Job& job);
   void place(JobId id, std::vector<TaskPlacement> placement, StartRule rule);
   void preempt(JobId victim, JobId beneficiary);
   void stop(Job& job, Termination cause);
@@ -146,7 +163,8 @@ class Controller {
   std::set<std::pair<Time, JobId>> timers_;       // holds and deadlines
   std::map<JobId, std::set<JobId>> making_room_;  // beneficiary -> jobs being preempted for it
   DemandMix demand_mix_;                          // learned while placement wants it
-  std::deque<JobId> finished_;                    // by time of ending
+  reason::Healer healer_;
+  std::deque<JobId> finished_;  // by time of ending
   Decisions decisions_;
 };
 

@@ -49,7 +49,8 @@ ControllerState Controller::state() const {
                         {},
                         scheduler_.reservations(),
                         scheduler_.run_times(),
-                        demand_mix_};
+                        demand_mix_,
+                        healer_.state()};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
@@ -79,10 +80,19 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
     core.cluster_.set_up(id, node.up);
     core.cluster_.set_duty(id, node.duty);
     core.cluster_.set_silent(id, node.silent);
+    core.healer_.node_joined();
+    if (id.value < state.healing.nodes.size()) {
+      const NodeHealth& health = state.healing.nodes[id.value];
+      core.cluster_.set_quarantined(id, health.quarantined_until.has_value());
+      core.cluster_.set_suspect(id, !health.seen.empty());
+    }
     if (!core.cluster_.node(id).open()) core.scheduler_.fleet_changed(id, false, core.scene());
   }
   if (auto learned = core.scheduler_.restore_run_times(state.run_times); !learned) {
     return tl::unexpected(learned.error());
+  }
+  if (auto known = core.healer_.restore(state.healing, state.nodes.size()); !known) {
+    return tl::unexpected(known.error());
   }
   for (const Job& saved : state.jobs) {
     if (saved.id <= core.jobs_.last() || saved.id > state.last_job) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -29,7 +30,7 @@ class RandomHistory {
     });
     if (core_.last_event() != EventSeq{}) return;
     setup_ = {PolicySet{*policy_by_name("preemptive")}, QueueSet{{"default", ""}},
-              QueueSet{{"batch", "west"}}};
+              QueueSet{{"batch", "west"}}, HealingSet{playbook()}};
     for (std::uint32_t i = 0; i < 12; ++i) {
       setup_.push_back(NodeJoined{NodeId{i}, node(i)});
     }
@@ -48,6 +49,16 @@ class RandomHistory {
   }
 
  private:
+  /// Everything is answered, soon and briefly.
+  static HealingSpec playbook() {
+    HealingSpec spec = default_healing();
+    spec.rules.push_back({Symptom::TaskStalled, 1, seconds(3600), Remedy::Quarantine});
+    spec.quarantine = seconds(60);
+    spec.quarantine_max = seconds(600);
+    spec.remember = seconds(1200);
+    return spec;
+  }
+
   static NodeSpec node(std::uint32_t index) {
     const bool west = index % 4 == 3;
     return {"node-" + std::to_string(index),
@@ -82,11 +93,22 @@ class RandomHistory {
 
   Event::Body node_event() {
     const NodeId id{static_cast<std::uint32_t>(rng_.below(core_.cluster().nodes().size()))};
-    const std::uint64_t die = rng_.below(6);
+    const std::uint64_t die = rng_.below(9);
+    if (die == 6) return stall();
+    if (die > 6) {
+      constexpr std::array<std::int32_t, 4> kXids{31, 48, 63, 999};
+      return GpuErrorSeen{id, 0, kXids[rng_.below(kXids.size())]};
+    }
     if (die == 0) return NodeDutySet{id, static_cast<NodeDuty>(rng_.below(3))};
     if (die == 1) return NodeContact{id, rng_.below(2) == 0};
     if (core_.cluster().node(id).up) return NodeLost{id, "heartbeats stopped"};
     return NodeReturned{id};
+  }
+
+  Event::Body stall() {
+    const JobId id{1 + rng_.below(core_.jobs().last().value + 1)};
+    const Job* job = core_.jobs().find(id);
+    return TaskStalled{id, job == nullptr ? 1 : job->attempt, 0, seconds(600)};
   }
 
   std::string key() { return rng_.below(4) == 0 ? "key-" + std::to_string(now_.ns) : ""; }
@@ -131,6 +153,8 @@ class RandomHistory {
     }
   }
 
+  void plan_outcome(const QuarantineNode&) {}
+  void plan_outcome(const ReleaseNode&) {}
   void plan_outcome(const StopGang& stop) {
     const Job* job = core_.jobs().find(stop.job);
     if (job == nullptr) return;

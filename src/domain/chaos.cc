@@ -67,7 +67,7 @@ Result<void> check_policy(const std::string& name) {
 
 const std::vector<std::string_view>& chaos_fault_names() {
   static const std::vector<std::string_view> names{
-      "kill-node", "cut-node",   "pause-agent", "restart-agent", "kill-task",
+      "kill-node", "cut-node",   "pause-agent", "restart-agent", "kill-task", "hang-task",
       "break-gpu", "drain-node", "kill-server", "pause-server",  "step-clock"};
   return names;
 }

@@ -31,6 +31,7 @@ struct ChaosFault {
     PauseAgent,    // SIGSTOP: its tasks go on
     RestartAgent,  // killed and started again: its tasks go on
     KillTask,      // SIGKILL to one task
+    HangTask,      // one task does nothing any more, and does not end
     BreakGpu,      // what runs on one device fails, and what starts there
     DrainNode,     // an operator drains it
     KillServer,    // it comes back from its journal

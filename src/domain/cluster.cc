@@ -33,7 +33,8 @@ std::optional<ResidentKind> resident_kind(std::int32_t devices, GpuMilli gpu_mil
 }
 
 std::size_t Cluster::ClassKeyHash::operator()(const ClassKey& key) const noexcept {
-  std::uint64_t hash = key.shape.value | std::uint64_t{key.resident} << 32;
+  std::uint64_t hash =
+      key.shape.value | std::uint64_t{key.resident} << 32 | std::uint64_t{key.suspect} << 40;
   const auto mix = [&hash](std::uint64_t word) {
     hash = (std::rotl(hash, 23) ^ word) * 0x9e3779b97f4a7c15ULL;
   };
@@ -80,6 +81,7 @@ void Cluster::change(NodeId id, Change apply) {
   node.up = changed.up;
   node.duty = changed.duty;
   node.silent = changed.silent;
+  node.quarantined = changed.quarantined;
   if (!opens) return;
   enter_class(id);
   ++partition_of(node).growth;
@@ -95,6 +97,18 @@ void Cluster::set_duty(NodeId id, NodeDuty duty) {
 
 void Cluster::set_silent(NodeId id, bool silent) {
   change(id, [silent](Node& node) { node.silent = silent; });
+}
+
+void Cluster::set_quarantined(NodeId id, bool quarantined) {
+  change(id, [quarantined](Node& node) { node.quarantined = quarantined; });
+}
+
+void Cluster::set_suspect(NodeId id, bool suspect) {
+  Node& node = nodes_[id.value];
+  if (node.suspect == suspect) return;
+  if (node.open()) leave_class(id);
+  node.suspect = suspect;
+  if (node.open()) enter_class(id);
 }
 
 void Cluster::allocate(NodeId id, const Allocation& part) {
@@ -193,7 +207,7 @@ ShapeId Cluster::intern(const Shape& shape) {
 
 void Cluster::enter_class(NodeId id) {
   Node& node = nodes_[id.value];
-  ClassKey key{node.shape, node.free, resident_mask(node)};
+  ClassKey key{node.shape, node.free, resident_mask(node), node.suspect};
   sort_devices(key.free, node.spec.gpus);
   node.class_index = class_for(key);
   partition_of(node).free_gpu_milli += gpu_milli_sum(node.free);
@@ -229,6 +243,7 @@ std::uint32_t Cluster::class_for(const ClassKey& key) {
   node_class.shape = key.shape;
   node_class.free = key.free;
   node_class.resident = key.resident;
+  node_class.suspect = key.suspect;
   node_class.serial = ++last_serial_;
   node_class.position = static_cast<std::uint32_t>(listed.size());
   listed.push_back(index);
@@ -242,7 +257,7 @@ void Cluster::drop_class(std::uint32_t index) {
   listed[node_class.position] = listed.back();
   classes_[listed.back()].position = node_class.position;
   listed.pop_back();
-  class_index_.erase({node_class.shape, node_class.free, node_class.resident});
+  class_index_.erase({node_class.shape, node_class.free, node_class.resident, node_class.suspect});
   unused_classes_.push_back(index);
 }
 

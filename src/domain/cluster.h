@@ -35,6 +35,7 @@ struct NodeClass {
   ShapeId shape;
   Capacity free;
   std::uint8_t resident = 0;   // bit k: runs a task of ResidentKind k; 0 unless told apart
+  bool suspect = false;        // others are preferred
   std::uint64_t serial = 0;    // of this state's coming into being; never reused in a cluster
   std::vector<NodeId> nodes;   // ascending, never empty while the class lives
   std::uint32_t position = 0;  // in its partition's list
@@ -54,11 +55,13 @@ struct Node {
   bool up = true;
   NodeDuty duty = NodeDuty::Open;
   bool silent = false;                                    // not heard for a while
+  bool quarantined = false;                               // out of service to be healed
+  bool suspect = false;                                   // others are preferred
   std::uint32_t class_index = 0;                          // valid while open
   std::array<std::uint16_t, kResidentKinds> residents{};  // tasks by ResidentKind
 
   /// Whether new tasks may be put on it.
-  bool open() const { return up && duty == NodeDuty::Open && !silent; }
+  bool open() const { return up && duty == NodeDuty::Open && !silent && !quarantined; }
 };
 
 /// The fleet and what is free on it, indexed so that a placement looks at each distinct node state
@@ -78,6 +81,8 @@ class Cluster {
   void set_up(NodeId id, bool up);
   void set_duty(NodeId id, NodeDuty duty);
   void set_silent(NodeId id, bool silent);
+  void set_quarantined(NodeId id, bool quarantined);
+  void set_suspect(NodeId id, bool suspect);
 
   /// Takes exactly `part` from the node. Requires: it is free. O(nodes in the two classes) moves of
   /// 4 bytes, plus one hash of 60 bytes.
@@ -116,6 +121,7 @@ class Cluster {
     ShapeId shape;
     Capacity free;
     std::uint8_t resident = 0;
+    bool suspect = false;
     bool operator==(const ClassKey&) const = default;
   };
   struct ClassKeyHash {

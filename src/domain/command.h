@@ -37,10 +37,26 @@ struct StopGang {
   bool operator==(const StopGang&) const = default;
 };
 
+/// Nothing new is put on the node before `until`, nor before ReleaseNode; with `evacuate`, what may
+/// be preempted leaves it, by commands of their own. For the record: no outcome is waited for.
+struct QuarantineNode {
+  NodeId node;
+  Time until;
+  bool evacuate = false;
+  std::uint64_t incident = 0;
+  bool operator==(const QuarantineNode&) const = default;
+};
+/// The node may be given tasks again, as far as healing goes. For the record.
+struct ReleaseNode {
+  NodeId node;
+  std::uint64_t incident = 0;  // 0: none is kept any more
+  bool operator==(const ReleaseNode&) const = default;
+};
+
 /// An intent of the core. `id` is its idempotency key: a world that sees one twice acts once.
 struct Command {
   CommandId id;
-  std::variant<StartGang, StopGang> body;
+  std::variant<StartGang, StopGang, QuarantineNode, ReleaseNode> body;
   bool operator==(const Command&) const = default;
 };
 

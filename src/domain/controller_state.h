@@ -5,6 +5,7 @@
 
 #include "domain/command.h"
 #include "domain/demand_mix.h"
+#include "domain/healing.h"
 #include "domain/job.h"
 #include "domain/node.h"
 #include "domain/policy.h"
@@ -36,6 +37,7 @@ struct ControllerState {
   std::vector<Reservation> reservations;  // by partition
   RunTimeHistory run_times;
   DemandMix demand_mix;
+  HealingState healing;
 
   bool operator==(const ControllerState&) const = default;
 };

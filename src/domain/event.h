@@ -6,6 +6,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "domain/healing.h"
 #include "domain/job.h"
 #include "domain/job_spec.h"
 #include "domain/node.h"
@@ -82,14 +83,35 @@ struct TaskEnded {
   bool operator==(const TaskEnded&) const = default;
 };
 
+/// From here on symptoms are answered by this playbook. Without one nothing is healed by itself.
+struct HealingSet {
+  HealingSpec healing;
+  bool operator==(const HealingSet&) const = default;
+};
+/// A node's driver reports a critical error of one device.
+struct GpuErrorSeen {
+  NodeId node;
+  std::int32_t device = 0;  // as allocations count them
+  std::int32_t xid = 0;
+  bool operator==(const GpuErrorSeen&) const = default;
+};
+/// A task has made no progress, and its devices were idle, for so long; confirmed by the node.
+struct TaskStalled {
+  JobId job;
+  std::int32_t attempt = 0;
+  std::int32_t rank = 0;
+  Duration idle{0};
+  bool operator==(const TaskStalled&) const = default;
+};
+
 /// Something the core learns. A world stamps events on entry: `at` never goes backwards, and `seq`
 /// grows by one each time, so equal times are ordered.
 struct Event {
   Time at;
   EventSeq seq;
-  using Body =
-      std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned, NodeDutySet,
-                   NodeContact, JobSubmitted, JobStopRequested, TaskStarted, TaskEnded>;
+  using Body = std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned,
+                            NodeDutySet, NodeContact, JobSubmitted, JobStopRequested, TaskStarted,
+                            TaskEnded, HealingSet, GpuErrorSeen, TaskStalled>;
   Body body;
 
   bool operator==(const Event&) const = default;

@@ -32,6 +32,7 @@ std::vector<Event::Body> opening_events(const control::Controller& core, const O
     return queue.name == opening.queue.name;
   });
   if (!known) events.emplace_back(QueueSet{opening.queue});
+  if (core.healer().spec() != opening.healing) events.emplace_back(HealingSet{opening.healing});
   return events;
 }
 

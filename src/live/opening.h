@@ -4,6 +4,7 @@
 
 #include "control/controller.h"
 #include "domain/event.h"
+#include "domain/healing.h"
 #include "domain/node.h"
 #include "domain/policy.h"
 
@@ -13,6 +14,7 @@ namespace gyre::live {
 struct Opening {
   PolicySpec policy;
   QueueSpec queue;
+  HealingSpec healing{};  // without rules: nothing is healed by itself
 };
 
 /// The events that bring `core` to what the server was started with; none if it is there already.

@@ -15,6 +15,13 @@ namespace {
 /// The clock may be set while the world waits for a moment, so it looks again this often.
 constexpr Duration kClockLookMax = seconds(1);
 
+/// 0 for what is of no job.
+JobId job_of(const Command& command) {
+  if (const auto* start = std::get_if<StartGang>(&command.body)) return start->job;
+  if (const auto* stop = std::get_if<StopGang>(&command.body)) return stop->job;
+  return {};
+}
+
 act::TaskKey key_of(const Job& job, std::size_t index) {
   return {job.id, job.attempt, job.placement[index].rank};
 }
@@ -348,7 +355,7 @@ void World::take_in(std::uint64_t session, NodeId node, const act::Hello& hello,
     }
   });
   for (const Command& command : core_.outstanding()) {
-    const JobId id = std::visit([](const auto& body) { return body.job; }, command.body);
+    const JobId id = job_of(command);
     const Job* job = core_.jobs().find(id);
     const bool here = job != nullptr &&
                       std::any_of(job->placement.begin(), job->placement.end(),

@@ -169,7 +169,7 @@ Event World::task_ended(const Gang& gang, std::int32_t rank) {
 
 void World::submit(const Command& command) {
   if (const auto* to_start = std::get_if<StartGang>(&command.body)) return start(*to_start);
-  stop(std::get<StopGang>(command.body));
+  if (const auto* to_stop = std::get_if<StopGang>(&command.body)) stop(*to_stop);
 }
 
 void World::start(const StartGang& command) {

@@ -55,6 +55,27 @@ def test_faults_are_shown(machine):
     assert re.search(r'gyre_gpu_health\{gpu="1",.*state="lost"\} 1', text)
 
 
+def test_a_critical_error_becomes_an_incident_and_a_lone_node_is_kept(machine):
+    machine.until(lambda gpus: gpus[0]["xids"] == 0)
+    machine.become("xid 1 1 79\n")
+    deadline = time.monotonic() + PATIENCE_S
+    while not (incidents := machine.cloud.json("incidents")["incidents"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    [incident] = incidents
+    assert (incident["symptom"], incident["xid"]) == ("device_fault", 79)
+    assert incident["remedy"] == "evacuate"
+    assert incident["evidence"] == "Xid 79 of GPU 1: GPU has fallen off the bus"
+    assert incident["outcome"] == "held", "to take the only node out would be the outage"
+    assert machine.cloud.json("nodes")["nodes"][0]["state"] == "up"
+    assert "held" in machine.cloud.cli("incidents", "--open").stdout
+    name = machine.cloud.json("nodes")["nodes"][0]["name"]
+    assert incident["undo"] == f"gyre node uncordon {name}"
+    machine.cloud.cli("node", "uncordon", name)
+    assert machine.cloud.json("incidents")["incidents"][0]["outcome"] == "undone"
+    assert machine.cloud.json("incidents", "--open") == {"incidents": []}
+
+
 def test_two_jobs_share_a_gpu_and_see_their_caps(machine):
     script = ("echo $GYRE_GPU_FRACTION $GYRE_GPU_SHARING $GYRE_GPU_MEMORY_MIB "
               "$CUDA_VISIBLE_DEVICES $CUDA_MPS_ACTIVE_THREAD_PERCENTAGE "

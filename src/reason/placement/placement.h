@@ -16,8 +16,11 @@ namespace gyre::reason {
 struct Score {
   std::array<std::int64_t, 3> cost{};
   std::int16_t device_free = 0;  // for a fraction: what the chosen device has free
+  bool suspect = false;          // set by the search: any sound node goes before a suspect one
 
-  auto operator<=>(const Score& o) const { return cost <=> o.cost; }
+  auto operator<=>(const Score& o) const {
+    return suspect != o.suspect ? suspect <=> o.suspect : cost <=> o.cost;
+  }
 };
 
 /// What a policy sees of a node.

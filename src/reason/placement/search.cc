@@ -33,7 +33,8 @@ std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
     if (!usable(cluster, state, group)) continue;
     const std::size_t asked = search.per_node ? state.nodes.size() : 1;
     for (const NodeId node : std::span(state.nodes).first(asked)) {
-      const Score score = score_of(view_of(cluster, state, node), index, group);
+      Score score = score_of(view_of(cluster, state, node), index, group);
+      score.suspect = state.suspect;
       if (best && !beats(score, node, best_score, *best)) continue;
       best = node;
       best_score = score;
@@ -120,7 +121,8 @@ class GangSearch {
     for (State& state : states_) {
       if ((state.groups >> g & 1U) == 0 || state.used_up()) continue;
       const NodeView view = view_of(cluster_, *state.node_class, state.first());
-      const Score score = score_of(view, state.index, group);
+      Score score = score_of(view, state.index, group);
+      score.suspect = state.node_class->suspect;
       if (best != nullptr && !beats(score, state.first(), best_score, best->first())) continue;
       if (!take_would_do(state, g)) continue;
       best = &state;

@@ -38,6 +38,8 @@ void Api::add_cluster_routes() {
   router_.add("POST", "/v1/nodes/{id}/actions", {},
               [this](const Call& call) { act_on_node(call); });
   router_.add("POST", "/v1/join-tokens", {}, [this](const Call& call) { make_join_token(call); });
+  router_.add("GET", "/v1/incidents", {"limit", "open"},
+              [this](const Call& call) { list_incidents(call); });
   router_.add("GET", "/v1/queues", {}, [this](const Call& call) {
     ask<std::vector<QueueView>>(
         call, [](const auto& core) { return view_queues(core); },

@@ -71,6 +71,7 @@ class Api {
   void act_on_job(const Call& call) const;
   void list_nodes(const Call& call) const;
   void act_on_node(const Call& call) const;
+  void list_incidents(const Call& call) const;
   void show_gpus(const Call& call) const;
   void show_metrics(const Call& call) const;
   void make_join_token(const Call& call) const;

@@ -58,7 +58,8 @@ void CoreCounts::after(const Event& event, const control::Decisions& decisions,
   ++read_.events;
   if (core.has_leftover()) ++read_.budget_hits;
   for (const Command& command : decisions.commands) {
-    ++(std::holds_alternative<StartGang>(command.body) ? read_.starts : read_.stops);
+    if (std::holds_alternative<StartGang>(command.body)) ++read_.starts;
+    if (std::holds_alternative<StopGang>(command.body)) ++read_.stops;
   }
   for (const Transition& change : decisions.transitions) note_transition(change, core);
   note_nodes(event, core);

@@ -60,6 +60,8 @@ class DecisionLog::Story {
     log_.add(std::move(told));
   }
 
+  void tell(const QuarantineNode&) {}  // of no job; see /v1/incidents
+  void tell(const ReleaseNode&) {}
   void tell(const StopGang& stop) {
     const Job* job = core_.jobs().find(stop.job);
     if (job == nullptr || stop.cause == Termination::UserRequest) return;

@@ -199,8 +199,9 @@ void write_job(JsonText& out, const JobView& job) {
 
 /// What hinders most comes first.
 static std::size_t state_of(const Node& node) {
-  if (!node.up) return 4;
-  if (node.silent) return 3;
+  if (!node.up) return 5;
+  if (node.silent) return 4;
+  if (node.quarantined) return 3;
   if (node.duty == NodeDuty::Draining) return 2;
   return node.duty == NodeDuty::Cordoned ? 1 : 0;
 }

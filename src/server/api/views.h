@@ -58,8 +58,8 @@ struct NodeView {
   Capacity free;
   std::optional<act::MachineFacts> facts;  // while its agent is connected
 };
-inline constexpr std::array<std::string_view, 5> kNodeStates{"up", "cordoned", "draining", "silent",
-                                                             "down"};
+inline constexpr std::array<std::string_view, 6> kNodeStates{"up",          "cordoned", "draining",
+                                                             "quarantined", "silent",   "down"};
 struct NodeFilter {
   unsigned states = (1U << kNodeStates.size()) - 1;  // bits by kNodeStates
   std::optional<std::string> name;                   // the latest node of that name alone

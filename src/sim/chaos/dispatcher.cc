@@ -40,7 +40,7 @@ Dispatcher::Task& Dispatcher::add(const Job& job, const TaskPlacement& placed) {
 
 void Dispatcher::submit(const Command& command) {
   if (const auto* to_start = std::get_if<StartGang>(&command.body)) return start(*to_start);
-  stop(std::get<StopGang>(command.body));
+  if (const auto* to_stop = std::get_if<StopGang>(&command.body)) stop(*to_stop);
 }
 
 void Dispatcher::start(const StartGang& command) {
@@ -94,7 +94,7 @@ void Dispatcher::miss(const TaskKey& key, Task& task) {
   } else if (plant_ != ChaosPlant::MissingUnnoticed) {
     TaskExit exit{TaskExit::Kind::Lost, 0, false, "the node does not know it"};
     if (!task.started) exit = {TaskExit::Kind::StartFailed, 0, true, ""};
-    tell(key, task, {key, false, exit});
+    tell(key, task, {key, false, exit, {}});
   }
 }
 
@@ -109,6 +109,9 @@ void Dispatcher::tell(const TaskKey& key, Task& task, const Report& report) {
   if (report.started) {
     task.started = true;
     events_.emplace_back(TaskStarted{key.job, key.attempt, key.rank, {}});
+  }
+  if (report.idle.ns > 0) {
+    events_.emplace_back(TaskStalled{key.job, key.attempt, key.rank, report.idle});
   }
   if (!report.exit) return;
   task.ended = true;

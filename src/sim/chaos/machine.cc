@@ -9,6 +9,7 @@ namespace {
 constexpr SpanRange kStartTakes{milliseconds(20), seconds(20)};
 constexpr SpanRange kStopTakes{milliseconds(1), seconds(20)};
 constexpr Duration kDiesOnBrokenGpu = seconds(1);
+constexpr Duration kStallWindow = seconds(600);
 
 TaskExit killed_by(int signal) { return {TaskExit::Kind::Signaled, signal, false, ""}; }
 
@@ -48,7 +49,7 @@ void Machine::start(const Order& order, Time now) {
 void Machine::stop(const TaskKey& key, Task& task, Time now) {
   if (task.phase == Phase::Ended || task.phase == Phase::Stopping) return;
   const Time ends_at = now + draw(kStopTakes, rng_);
-  if (task.phase == Phase::Running && task.due <= ends_at) {
+  if (task.phase == Phase::Running && !task.hangs && task.due <= ends_at) {
     task.exit.stopped = true;  // it is done before that
   } else {
     task.exit = task.ran ? killed_by(SIGTERM) : TaskExit{TaskExit::Kind::StartFailed, 0, false, ""};
@@ -80,6 +81,11 @@ std::optional<Time> Machine::next() const {
 
 void Machine::advance(const TaskKey& key, Time now) {
   Task& task = tasks_.at(key);
+  if (task.phase == Phase::Running && task.hangs) {
+    // It is told again and again: whoever is to hear it may be away.
+    news_.push_back({key, true, std::nullopt, kStallWindow});
+    return set_due(key, task, now + kStallWindow);
+  }
   if (task.phase != Phase::Starting) return end(key, task, task.exit, now);
   task.phase = Phase::Running;
   task.ran = true;
@@ -87,7 +93,7 @@ void Machine::advance(const TaskKey& key, Time now) {
   task.plan = truth_.plan(key.job);
   task.exit = task.plan.exit;
   truth_.begin(key, id_, task.order, now);
-  news_.push_back({key, true, std::nullopt});
+  news_.push_back({key, true, std::nullopt, {}});
   if (on_broken_gpu(task, now)) {
     task.exit = killed_by(SIGABRT);
     return set_due(key, task, now + kDiesOnBrokenGpu);
@@ -103,7 +109,7 @@ void Machine::end(const TaskKey& key, Task& task, const TaskExit& exit, Time now
   }
   task.phase = Phase::Ended;
   task.exit = exit;
-  news_.push_back({key, task.ran, exit});
+  news_.push_back({key, task.ran, exit, {}});
 }
 
 void Machine::set_due(const TaskKey& key, Task& task, Time due) {
@@ -118,7 +124,7 @@ std::vector<Report> Machine::hello() const {
   std::vector<Report> all;
   for (const auto& [key, task] : tasks_) {
     const bool ended = task.phase == Phase::Ended;
-    all.push_back({key, task.ran, ended ? std::optional(task.exit) : std::nullopt});
+    all.push_back({key, task.ran, ended ? std::optional(task.exit) : std::nullopt, {}});
   }
   return all;
 }
@@ -133,13 +139,24 @@ void Machine::power_off(Time now) {
 }
 
 void Machine::kill_some_task(std::uint64_t which, Time now) {
+  if (const auto key = some_running(which)) end(*key, tasks_.at(*key), killed_by(SIGKILL), now);
+}
+
+void Machine::hang_some_task(std::uint64_t which, Time now) {
+  const auto key = some_running(which);
+  if (!key || tasks_.at(*key).phase != Phase::Running) return;
+  Task& task = tasks_.at(*key);
+  task.hangs = true;
+  set_due(*key, task, now + kStallWindow);
+}
+
+std::optional<TaskKey> Machine::some_running(std::uint64_t which) const {
   std::vector<TaskKey> running;
   for (const auto& [at, key] : timers_) {
     if (tasks_.at(key).ran) running.push_back(key);
   }
-  if (running.empty()) return;
-  const TaskKey key = running[which % running.size()];
-  end(key, tasks_.at(key), killed_by(SIGKILL), now);
+  if (running.empty()) return std::nullopt;
+  return running[which % running.size()];
 }
 
 void Machine::break_gpu(std::uint64_t which, std::int64_t gpus, Time until, Time now) {

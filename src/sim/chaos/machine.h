@@ -21,6 +21,7 @@ struct Report {
   TaskKey key;
   bool started = false;
   std::optional<TaskExit> exit;
+  Duration idle{0};  // has done nothing for so long
 };
 
 /// One node as it really is: an agent, its tasks with a supervisor each, and devices that break. It
@@ -46,6 +47,7 @@ class Machine {
   void grant_lease(Time until) { lease_until_ = until; }  // Time::max(): as long as it is heard
   void power_off(Time now);
   void kill_some_task(std::uint64_t which, Time now);
+  void hang_some_task(std::uint64_t which, Time now);
   void break_gpu(std::uint64_t which, std::int64_t gpus, Time until, Time now);
 
   std::size_t running() const { return timers_.size(); }
@@ -57,6 +59,7 @@ class Machine {
     Order order;
     Phase phase = Phase::Starting;
     bool ran = false;
+    bool hangs = false;
     Time began;
     Time due;  // of the next phase; not once it has ended
     Truth::Plan plan;
@@ -68,6 +71,7 @@ class Machine {
   void advance(const TaskKey& key, Time now);
   void end(const TaskKey& key, Task& task, const TaskExit& exit, Time now);
   void set_due(const TaskKey& key, Task& task, Time due);
+  std::optional<TaskKey> some_running(std::uint64_t which) const;
   bool on_broken_gpu(const Task& task, Time now) const;
 
   std::uint32_t id_;

@@ -43,6 +43,10 @@ Result<MemoryJournal::Recovery> MemoryJournal::recover(const control::Config& co
       recovery.difference = "a command is recorded that was not decided again";
       return recovery;
     }
+    if (event->seq <= recovery.core.last_event() || event->at < recovery.core.now()) {
+      recovery.difference = fmt::format("event {} is recorded out of order", event->seq.value);
+      return recovery;
+    }
     for (const Command& command : recovery.core.step(*event).commands) {
       if (at == end) break;
       const auto* recorded = std::get_if<Command>(&records_[at++]);

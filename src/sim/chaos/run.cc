@@ -48,11 +48,13 @@ class Witness final : public control::Observer {
  private:
   void add(const Command& command) {
     digest_.add(command.id.value);
+    digest_.add(command.body.index());
     if (const auto* stop = std::get_if<StopGang>(&command.body))
       return digest_.add(stop->job.value);
-    const auto& start = std::get<StartGang>(command.body);
-    digest_.add(start.job.value);
-    for (const TaskPlacement& task : start.placement) {
+    const auto* start = std::get_if<StartGang>(&command.body);
+    if (start == nullptr) return;
+    digest_.add(start->job.value);
+    for (const TaskPlacement& task : start->placement) {
       digest_.add(task.node.value);
       digest_.add(task.allocation.devices);
     }
@@ -83,6 +85,12 @@ ChaosSetting draw_setting(const ChaosSpec& spec, Rng rng) {
   const auto& policies = named_policies();
   const std::uint64_t any = rng.below(policies.size());
   setting.policy = spec.policy == "any" ? policies[any] : *policy_by_name(spec.policy);
+  // Small fleets would never lose a node to healing otherwise, and the story ends when all is
+  // forgotten.
+  setting.healing = default_healing();
+  setting.healing.rules.push_back({Symptom::TaskStalled, 2, seconds(3600), Remedy::Quarantine});
+  setting.healing.quarantined_percent_max = static_cast<std::int32_t>(rng.below(51));
+  setting.healing.remember = seconds(86'400);
   return setting;
 }
 

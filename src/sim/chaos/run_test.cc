@@ -41,6 +41,7 @@ ChaosSpec rough_day() {
                  every(Kind::PauseAgent, seconds(3600), while_away),
                  every(Kind::RestartAgent, seconds(3600), while_away),
                  every(Kind::KillTask, seconds(1200), {}),
+                 every(Kind::HangTask, seconds(3600), {}),
                  every(Kind::BreakGpu, seconds(3600), while_away),
                  every(Kind::DrainNode, seconds(7200), while_away),
                  every(Kind::KillServer, seconds(1800), {seconds(0), seconds(600)}),
@@ -100,8 +101,9 @@ TEST(ChaosTest, AFaultHappensWhenItsScenarioSays) {
   EXPECT_THAT(report.violations, IsEmpty()) << told(report);
   EXPECT_EQ(report.faults[static_cast<std::size_t>(Kind::KillNode)], 1U);
   EXPECT_EQ(report.nodes, 8U);
-  // 1 policy, 1 queue, 8 nodes, and node 2 is silent and is heard again: no lease ran out.
-  EXPECT_EQ(report.events, 12U);
+  // 1 policy, 1 playbook, 1 queue, 8 nodes, and node 2 is silent and is heard again: no lease ran
+  // out.
+  EXPECT_EQ(report.events, 13U);
 }
 
 TEST(ChaosTest, ANodeThatStaysAwayIsGivenUpAndComesBackEmpty) {
@@ -112,7 +114,8 @@ TEST(ChaosTest, ANodeThatStaysAwayIsGivenUpAndComesBackEmpty) {
   cut.at = seconds(600);
   cut.lasts = {seconds(3600), seconds(3600)};
   spec.faults = {cut};
-  EXPECT_EQ(run_chaos(spec, 1).events, 13U);  // silent, lost, returned
+  // As above, but lost and returned, and a tick when that is forgotten.
+  EXPECT_EQ(run_chaos(spec, 1).events, 15U);
 }
 
 struct Planted {

@@ -53,6 +53,7 @@ ChaosWorld::ChaosWorld(const ChaosSpec& spec, const ChaosSetting& setting,
 /// The policy, the queue and the nodes that the core does not know yet.
 void ChaosWorld::introduce() {
   if (core_.last_event() == EventSeq{}) post(PolicySet{setting_.policy});
+  if (!core_.healer().active()) post(HealingSet{setting_.healing});
   if (core_.queues().empty()) post(QueueSet{{std::string(kQueue), ""}});
   const std::size_t known = core_.cluster().nodes().size();
   for (std::size_t i = known; i < setting_.nodes; ++i) {

@@ -28,6 +28,7 @@ struct ChaosSetting {
   std::int32_t gpus = 8;  // of each
   Duration lease{0};
   PolicySpec policy;
+  HealingSpec healing;
 };
 
 /// A fleet as it really is, and a server that may be killed: docs/guide/chaos.md. Everything is
@@ -139,6 +140,7 @@ class ChaosWorld final : public control::World {
   void take_up_clients();
   void ask_again();
   void try_stop(std::size_t job);
+  void report_xid(const PlannedFault& fault);
   void change_drains(std::uint32_t node, int by);
   NodeDuty duty_wanted(std::uint32_t node) const;
   std::uint32_t busy_machine(std::uint32_t first) const;

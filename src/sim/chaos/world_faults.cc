@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "sim/chaos/world.h"
 
@@ -13,6 +14,8 @@ using Kind = ChaosFault::Kind;
 constexpr Duration kClockOffsetMax = seconds(86'400);
 // How long beats may still be heard of an agent that hears no answers.
 constexpr std::uint64_t kHeardLongerMsMax = 20'000;
+// Double bit error, off the bus, one that no table has, and one that a program can cause.
+constexpr std::array<std::int32_t, 4> kXids{48, 79, 999, 31};
 
 }  // namespace
 
@@ -39,8 +42,14 @@ void ChaosWorld::on(const FaultBegins& item) {
       machines_[node].kill_some_task(fault.which, now_);
       return settle(node);
     }
+    case Kind::HangTask: {
+      const std::uint32_t node = busy_machine(fault.node);
+      machines_[node].hang_some_task(fault.which, now_);
+      return settle(node);
+    }
     case Kind::BreakGpu:
       machine.break_gpu(fault.which, setting_.gpus, now_ + fault.lasts, now_);
+      report_xid(fault);
       return settle(fault.node);
     case Kind::DrainNode:
       change_drains(fault.node, 1);
@@ -75,6 +84,14 @@ void ChaosWorld::on(const FaultEnds& item) {
   refresh_all();
   // It knows that it was away, and gives everybody time to come back.
   for (std::uint32_t node = 0; node < links_.count(); ++node) expect_word_of(node);
+}
+
+/// What its driver says, if there is anybody to hear it.
+void ChaosWorld::report_xid(const PlannedFault& fault) {
+  if (setting_.gpus == 0 || !links_.at(fault.node).session) return;
+  const std::size_t choice = fault.which / kGpusPerNodeMax % kXids.size();
+  const auto device = fault.which % static_cast<std::uint64_t>(setting_.gpus);
+  post(GpuErrorSeen{NodeId{fault.node}, static_cast<std::int32_t>(device), kXids[choice]});
 }
 
 /// The first machine from `first` on that has something to kill.

@@ -64,6 +64,9 @@ void Books::apply(const Event& event, const control::Decisions& decisions) {
   for (const Command& command : decisions.commands) {
     if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start, decisions);
     if (const auto* stop = std::get_if<StopGang>(&command.body)) take(*stop);
+    if (const auto* out = std::get_if<QuarantineNode>(&command.body))
+      set_quarantined(out->node, true);
+    if (const auto* in = std::get_if<ReleaseNode>(&command.body)) set_quarantined(in->node, false);
   }
   for (const Transition& transition : decisions.transitions) {
     if (transition.to != JobState::Starting) continue;
@@ -231,6 +234,10 @@ void Books::take(const StopGang& stop) {
   if (job != nullptr && is_placed(job->state)) return;
   report(Invariant::LegalTransition,
          fmt::format("job {} is stopped, but not placed", stop.job.value));
+}
+
+void Books::set_quarantined(NodeId node, bool quarantined) {
+  if (node.value < nodes_.size()) nodes_[node.value].quarantined = quarantined;
 }
 
 void Books::check_gang(const StartGang& start, const JobBook& job) {

@@ -28,8 +28,9 @@ class Books {
     bool up = true;
     NodeDuty duty = NodeDuty::Open;
     bool silent = false;
+    bool quarantined = false;
 
-    bool open() const { return up && duty == NodeDuty::Open && !silent; }
+    bool open() const { return up && duty == NodeDuty::Open && !silent && !quarantined; }
   };
   struct JobBook {
     std::string queue;
@@ -71,10 +72,14 @@ class Books {
   void on(const JobStopRequested&) {}
   void on(const TaskStarted& event);
   void on(const TaskEnded& event);
+  void on(const HealingSet&) {}
+  void on(const GpuErrorSeen&) {}
+  void on(const TaskStalled&) {}
 
   void take(const Transition& transition);
   void take(const StartGang& start, const control::Decisions& decisions);
   void take(const StopGang& stop);
+  void set_quarantined(NodeId node, bool quarantined);
   void check_gang(const StartGang& start, const JobBook& job);
   void check_task(const TaskPlacement& task, const Request& request, const JobBook& job);
   void allocate(const TaskPlacement& task);

@@ -1,0 +1,84 @@
+// What the core does about what is wrong: symptoms in, remedies out.
+#include <fmt/format.h>
+
+#include "base/units.h"
+#include "control/controller.h"
+#include "domain/xid.h"
+
+namespace gyre::control {
+
+void Controller::on(const HealingSet& event) {
+  if (validate(event.healing)) healer_.configure(event.healing);
+}
+
+void Controller::on(const GpuErrorSeen& event) {
+  if (event.node.value >= cluster_.nodes().size()) return;
+  const XidMeaning meaning = meaning_of_xid(event.xid);
+  if (meaning.harmless) return;
+  see(event.node,
+      {meaning.symptom,
+       fmt::format("Xid {} of GPU {}: {}", event.xid, event.device, meaning.description),
+       event.xid});
+}
+
+/// Its attempt is ended, and tried again as after a loss.
+void Controller::on(const TaskStalled& event) {
+  Job* job = jobs_.find(event.job);
+  if (!healer_.active() || job == nullptr || job->attempt != event.attempt) return;
+  const auto rank = static_cast<std::size_t>(event.rank);
+  if (job->state != JobState::Running || rank >= job->tasks.size()) return;
+  if (job->tasks[rank] != TaskState::Running) return;
+  const NodeId node = job->placement[rank].node;
+  const std::string evidence =
+      fmt::format("task {} of job {} made no progress and its GPUs were idle for {}", event.rank,
+                  event.job.value, format_duration(event.idle));
+  job->exit = {TaskExit::Kind::Lost, 0, false, evidence};
+  stop(*job, Termination::TaskFailed);
+  see(node, {Symptom::TaskStalled, evidence, 0});
+}
+
+void Controller::see(NodeId node, const reason::Healer::Sign& sign) {
+  heal(healer_.sees(node, sign, now_));
+  if (healer_.active()) cluster_.set_suspect(node, healer_.suspect(node));
+}
+
+void Controller::heal(const reason::Healer::Changes& changes) {
+  for (const auto& change : changes) {
+    change_node(change.node, [&](NodeId id) { cluster_.set_quarantined(id, change.quarantined); });
+    if (!change.quarantined) {
+      emit(ReleaseNode{change.node, change.incident});
+      continue;
+    }
+    emit(QuarantineNode{change.node, change.until, change.evacuate, change.incident});
+    if (change.evacuate) drain(change.node);
+  }
+}
+
+/// A person's word goes before the playbook's.
+void Controller::put_back(NodeId node) {
+  heal(healer_.put_back(node, now_));
+  if (healer_.active()) cluster_.set_suspect(node, healer_.suspect(node));
+}
+
+void Controller::wake_healer() {
+  heal(healer_.wake(now_));
+  for (std::uint32_t i = 0; i < cluster_.nodes().size(); ++i) {
+    cluster_.set_suspect({i}, healer_.suspect({i}));
+  }
+}
+
+/// The job was interrupted and will be tried again.
+void Controller::note_interruption(const Job& job) {
+  const bool stalled =
+      job.ending == Termination::TaskFailed && job.exit.kind == TaskExit::Kind::Lost;
+  const Symptom symptom = stalled                                   ? Symptom::TaskStalled
+                          : job.ending == Termination::NodeLost     ? Symptom::NodeLost
+                          : job.ending == Termination::StartRefused ? Symptom::StartRefused
+                                                                    : Symptom::TaskFailed;
+  const std::string evidence = !job.exit.message.empty()
+                                   ? job.exit.message
+                                   : fmt::format("exit code {}", job.exit.shell_code());
+  healer_.job_interrupted(job.id, {symptom, evidence, 0}, now_);
+}
+
+}  // namespace gyre::control

@@ -1,0 +1,183 @@
+// What the core does about what is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "control/controller.h"
+
+namespace gyre::control {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+using Outcome = Incident::Outcome;
+
+class HealingTest : public ::testing::Test {
+ protected:
+  HealingTest() : core_(Config{}) {
+    tell(PolicySet{*policy_by_name("preemptive")});
+    tell(QueueSet{{"default", ""}});
+    HealingSpec spec = default_healing();
+    spec.quarantine = seconds(600);
+    spec.remember = seconds(7200);
+    spec.quarantined_percent_max = 50;
+    tell(HealingSet{spec});
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      tell(NodeJoined{{i}, {"n" + std::to_string(i), "", "A100", 8, {81920}, {64000}, {524288}}});
+    }
+  }
+
+  const Decisions& tell(Event::Body body) {
+    return core_.step({now_, EventSeq{++seq_}, std::move(body)});
+  }
+  const Decisions& tick(Duration later) {
+    now_ = now_ + later;
+    return tell(Tick{});
+  }
+  JobId submit(std::int32_t gpus, bool preemptible = false) {
+    const JobId id{core_.jobs().last().value + 1};
+    JobSpec spec;
+    spec.tasks = {{1, {}}};
+    spec.tasks[0].request.gpus = gpus;
+    spec.preemptible = preemptible;
+    tell(JobSubmitted{id, spec, {}});
+    return id;
+  }
+  const Job& job(JobId id) const { return *core_.jobs().find(id); }
+  NodeId node_of(JobId id) const { return job(id).placement.at(0).node; }
+  void start(JobId id) { tell(TaskStarted{id, job(id).attempt, 0}); }
+  bool open(std::uint32_t node) const { return core_.cluster().node({node}).open(); }
+  const Incident& last() const { return core_.healer().incidents().back(); }
+
+  Time now_;
+  std::uint64_t seq_ = 0;
+  Controller core_;
+};
+
+template <class Body>
+std::vector<Body> commands_of(const Decisions& decisions) {
+  std::vector<Body> found;
+  for (const Command& command : decisions.commands) {
+    if (const auto* body = std::get_if<Body>(&command.body)) found.push_back(*body);
+  }
+  return found;
+}
+
+TEST_F(HealingTest, ADeviceFaultTakesTheNodeOutAndMovesWhatMayBeMoved) {
+  const JobId stays = submit(4);
+  const JobId moves = submit(4, true);
+  start(stays);
+  start(moves);
+  ASSERT_EQ(node_of(stays), NodeId{0});
+  ASSERT_EQ(node_of(moves), NodeId{0});
+  const Decisions& made = tell(GpuErrorSeen{{0}, 3, 79});
+  EXPECT_THAT(commands_of<QuarantineNode>(made),
+              ElementsAre(QuarantineNode{{0}, now_ + seconds(600), true, 1}));
+  ASSERT_EQ(commands_of<StopGang>(made).size(), 1U);
+  EXPECT_EQ(commands_of<StopGang>(made)[0].job, moves);
+  EXPECT_EQ(job(stays).state, JobState::Running);
+  EXPECT_FALSE(open(0));
+  EXPECT_EQ(last().evidence, "Xid 79 of GPU 3: GPU has fallen off the bus");
+
+  EXPECT_EQ(core_.next_wakeup(), now_ + seconds(600));
+  const Decisions& later = tick(seconds(600));
+  EXPECT_THAT(commands_of<ReleaseNode>(later), ElementsAre(ReleaseNode{{0}, 1}));
+  EXPECT_TRUE(open(0));
+  EXPECT_EQ(last().outcome, Outcome::Recovered);
+}
+
+TEST_F(HealingTest, ANodeWithAHistoryIsTakenLastUntilItIsForgotten) {
+  tell(GpuErrorSeen{{0}, 0, 48});
+  tick(seconds(600));
+  ASSERT_TRUE(open(0));
+  EXPECT_EQ(node_of(submit(8)), NodeId{1});
+  EXPECT_EQ(node_of(submit(8)), NodeId{2});
+  EXPECT_EQ(node_of(submit(8)), NodeId{3});
+  const JobId last_choice = submit(8);
+  EXPECT_EQ(node_of(last_choice), NodeId{0}) << "better than to wait";
+  start(last_choice);
+  tell(TaskEnded{last_choice, 1, 0, {}});
+  tell(TaskEnded{{1}, 1, 0, {}});
+  tick(seconds(7200));
+  EXPECT_EQ(node_of(submit(8)), NodeId{0});
+}
+
+TEST_F(HealingTest, AGangPrefersSoundNodesToo) {
+  tell(GpuErrorSeen{{0}, 0, 48});
+  tick(seconds(600));
+  JobSpec spec;
+  spec.tasks = {{3, {}}};
+  spec.tasks[0].request.gpus = 8;
+  tell(JobSubmitted{{1}, spec, {}});
+  std::vector<NodeId> nodes;
+  for (const TaskPlacement& task : job({1}).placement) nodes.push_back(task.node);
+  EXPECT_THAT(nodes, ElementsAre(NodeId{1}, NodeId{2}, NodeId{3}));
+}
+
+TEST_F(HealingTest, WhatIsHarmlessOrTheProgramsFaultTakesNoNodeOut) {
+  EXPECT_THAT(tell(GpuErrorSeen{{0}, 0, 63}).commands, IsEmpty());
+  EXPECT_THAT(core_.healer().incidents(), IsEmpty());
+  EXPECT_THAT(tell(GpuErrorSeen{{0}, 0, 31}).commands, IsEmpty());
+  EXPECT_EQ(last().outcome, Outcome::Noted);
+  EXPECT_THAT(tell(GpuErrorSeen{{99}, 0, 79}).commands, IsEmpty()) << "there is no such node";
+  EXPECT_TRUE(open(0));
+}
+
+TEST_F(HealingTest, APersonsWordGoesFirst) {
+  tell(GpuErrorSeen{{0}, 0, 79});
+  tell(NodeDutySet{{0}, NodeDuty::Cordoned});
+  EXPECT_FALSE(open(0));
+  const Decisions& made = tell(NodeDutySet{{0}, NodeDuty::Open});
+  EXPECT_THAT(commands_of<ReleaseNode>(made), ElementsAre(ReleaseNode{{0}, 1}));
+  EXPECT_TRUE(open(0));
+  EXPECT_EQ(last().outcome, Outcome::Undone);
+  EXPECT_EQ(node_of(submit(8)), NodeId{0}) << "its history is forgotten";
+}
+
+TEST_F(HealingTest, ATaskThatHangsIsEndedAndTriedAgain) {
+  const JobId id = submit(1);
+  start(id);
+  EXPECT_THAT(tell(TaskStalled{id, 7, 0, seconds(600)}).commands, IsEmpty()) << "an old attempt";
+  const Decisions& made = tell(TaskStalled{id, 1, 0, seconds(600)});
+  ASSERT_EQ(commands_of<StopGang>(made).size(), 1U);
+  EXPECT_EQ(job(id).state, JobState::Stopping);
+  EXPECT_THAT(tell(TaskStalled{id, 1, 0, seconds(1200)}).commands, IsEmpty()) << "on its way";
+  now_ = now_ + seconds(5);
+  tell(TaskEnded{id, 1, 0, {TaskExit::Kind::Signaled, 15, true, ""}});
+  EXPECT_EQ(job(id).state, JobState::Queued);
+  EXPECT_THAT(job(id).exit.message, ::testing::HasSubstr("made no progress"));
+  tick(seconds(2));
+  ASSERT_EQ(job(id).attempt, 2);
+  start(id);
+  EXPECT_EQ(last().job, id);
+  EXPECT_EQ(last().symptom, Symptom::TaskStalled);
+  EXPECT_EQ(last().outcome, Outcome::Recovered);
+  EXPECT_EQ(*last().closed_at - last().at, seconds(2));
+}
+
+TEST_F(HealingTest, WithoutAPlaybookAHangIsLeftAlone) {
+  tell(HealingSet{});
+  const JobId id = submit(1);
+  start(id);
+  EXPECT_THAT(tell(TaskStalled{id, 1, 0, seconds(600)}).commands, IsEmpty());
+  EXPECT_THAT(tell(GpuErrorSeen{{0}, 0, 79}).commands, IsEmpty());
+}
+
+TEST_F(HealingTest, ARestoredCoreGoesOnHealing) {
+  tell(GpuErrorSeen{{0}, 0, 79});
+  tell(GpuErrorSeen{{1}, 0, 999});
+  tell(GpuErrorSeen{{2}, 0, 79});
+  ASSERT_EQ(last().outcome, Outcome::Held);
+  auto twin = Controller::restore(Config{}, core_.state());
+  ASSERT_TRUE(twin) << twin.error().message;
+  EXPECT_EQ(twin->state(), core_.state());
+  EXPECT_FALSE(twin->cluster().node({0}).open());
+  EXPECT_EQ(twin->next_wakeup(), core_.next_wakeup());
+  const Event later{now_ + seconds(600), EventSeq{seq_ + 1}, Tick{}};
+  const Commands original = core_.step(later).commands;
+  EXPECT_EQ(twin->step(later).commands, original);
+  EXPECT_EQ(original.size(), 3U) << "two back, the third out";
+}
+
+}  // namespace
+}  // namespace gyre::control

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace gyre {
+
+/// What is seen to be wrong. The first three are what an Xid error means; see domain/xid.h.
+enum class Symptom : std::uint8_t {
+  ApplicationFault,  // a GPU error that a program can cause
+  DeviceFault,       // a GPU error that it cannot
+  UnknownGpuError,   // one that is in no table: taken for the worst, not acted on as such
+  NodeLost,
+  StartRefused,  // the node could not start a task
+  TaskStalled,   // no progress and no activity for a window
+  TaskFailed,    // ended by itself with an error
+};
+inline constexpr std::size_t kSymptomCount = 7;
+std::string_view to_string(Symptom symptom);  // "application_fault", ...
+std::string_view diagnosis(Symptom symptom);  // what it is taken for; one line for a person
+
+/// What is done about it. Each contains what those before it do.
+enum class Remedy : std::uint8_t {
+  Note,        // nothing but to remember; a job's own retry rules do the rest
+  Quarantine,  // nothing new is put on the node until it has been without symptoms for a while
+  Evacuate,    // and what may be preempted leaves it
+};
+std::string_view to_string(Remedy remedy);  // "note", "quarantine", "evacuate"
+
+/// One rule of a playbook: so many such symptoms of one node within a time, then this.
+struct HealingRule {
+  Symptom on = Symptom::DeviceFault;
+  std::int32_t times = 1;
+  Duration within = seconds(86'400);
+  Remedy then = Remedy::Note;
+  bool operator==(const HealingRule&) const = default;
+};
+
+/// A playbook: what is done by itself, and its bounds. Without rules nothing is.
+struct HealingSpec {
+  std::vector<HealingRule> rules;       // for a symptom the strongest that applies
+  Duration quarantine = seconds(1800);  // the first of a node; each further one twice as long
+  Duration quarantine_max = seconds(86'400);
+  std::int32_t quarantined_percent_max = 20;  // of all nodes at once; rounded down
+  Duration remember = seconds(7LL * 86'400);  // a node's symptoms; meanwhile others are preferred
+  std::int32_t backoff_jitter_percent = 25;   // added to a retry's backoff at most
+
+  bool operator==(const HealingSpec&) const = default;
+};
+/// What `gyre up` begins with.
+HealingSpec default_healing();
+/// Errors: a setting out of its range, two rules for the same that contradict each other.
+Result<void> validate(const HealingSpec& spec);
+
+/// What a node has shown.
+struct NodeHealth {
+  struct Sighting {
+    Symptom symptom = Symptom::DeviceFault;
+    Time at;
+    bool operator==(const Sighting&) const = default;
+  };
+  std::vector<Sighting> seen;  // by time; the latest kSightingsMax that are remembered
+  std::optional<Time> quarantined_until;
+  std::int32_t quarantines = 0;
+
+  bool operator==(const NodeHealth&) const = default;
+};
+inline constexpr std::size_t kSightingsMax = 32;
+
+/// One thing that went wrong, from detection to recovery.
+struct Incident {
+  enum class Outcome : std::uint8_t {
+    Noted,      // nothing was to be done
+    Open,       // is being healed
+    Held,       // the remedy would have taken too many nodes; applied when it may
+    Recovered,  // runs again, or is back in service
+    Undone,     // a person put the node back
+    Ended,      // the job was over before it ran again
+  };
+  std::uint64_t id = 0;  // from 1
+  Symptom symptom = Symptom::DeviceFault;
+  std::optional<NodeId> node;
+  std::optional<JobId> job;  // what was interrupted
+  std::int32_t xid = 0;      // 0: none
+  std::string evidence;      // one line for a person
+  Remedy remedy = Remedy::Note;
+  Outcome outcome = Outcome::Noted;
+  Time at;
+  std::optional<Time> closed_at;
+  std::int32_t repeats = 0;  // the same of the same node while it was open
+
+  bool operator==(const Incident&) const = default;
+};
+inline constexpr std::size_t kIncidentsMax = 1000;      // the oldest are forgotten
+std::string_view to_string(Incident::Outcome outcome);  // "noted", "open", ...
+
+/// All that healing remembers.
+struct HealingState {
+  HealingSpec spec;
+  std::vector<NodeHealth> nodes;    // by id
+  std::vector<Incident> incidents;  // by id
+  std::uint64_t last_incident = 0;
+  bool operator==(const HealingState&) const = default;
+};
+
+}  // namespace gyre

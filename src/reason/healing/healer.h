@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "domain/healing.h"
+
+namespace gyre::reason {
+
+/// Turns symptoms into remedies by a playbook, within its bounds, and keeps the incidents. Knows no
+/// cluster: it says which nodes are to be taken out of service and put back, and whoever asks does
+/// it. Pure; a value type; not thread-safe. Its state is all there is: two with equal states go on
+/// alike.
+class Healer {
+ public:
+  /// A node is taken out of service, or put back.
+  struct Change {
+    NodeId node;
+    bool quarantined = false;
+    bool evacuate = false;
+    std::uint64_t incident = 0;
+    Time until;  // if it is taken out
+  };
+  using Changes = std::vector<Change>;
+
+  struct Sign {
+    Symptom symptom = Symptom::DeviceFault;
+    std::string evidence;
+    std::int32_t xid = 0;
+  };
+
+  void configure(const HealingSpec& spec);
+  bool active() const { return !state_.spec.rules.empty(); }
+  void node_joined() { state_.nodes.emplace_back(); }
+
+  /// A symptom of a node. Requires: the node joined.
+  Changes sees(NodeId node, const Sign& sign, Time now);
+
+  /// The node is there again: closes what its loss opened.
+  void node_back(NodeId node, Time now);
+
+  /// A person wants it in service, whatever it has shown; its history is forgotten.
+  Changes put_back(NodeId node, Time now);
+
+  /// A job's attempt ended and it will be tried again; `job_runs` closes it.
+  void job_interrupted(JobId job, const Sign& sign, Time now);
+  void job_runs(JobId job, Time now) { close_job(job, Incident::Outcome::Recovered, now); }
+  void job_over(JobId job, Time now) { close_job(job, Incident::Outcome::Ended, now); }
+
+  /// What is due: quarantines that are over, and symptoms that are forgotten.
+  Changes wake(Time now);
+  std::optional<Time> next_wakeup() const { return next_; }
+
+  /// Whether others are preferred to it.
+  bool suspect(NodeId node) const { return !health(node).seen.empty(); }
+  /// `backoff` with this job's jitter: between it and it and the playbook's share more.
+  Duration with_jitter(Duration backoff, JobId job, std::int32_t retry) const;
+
+  const HealingSpec& spec() const { return state_.spec; }
+  const NodeHealth& health(NodeId node) const { return state_.nodes[node.value]; }
+  const std::vector<Incident>& incidents() const { return state_.incidents; }
+  HealingState state() const;
+  /// Errors: another number of nodes, incidents out of order.
+  Result<void> restore(const HealingState& state, std::size_t nodes);
+
+ private:
+  NodeHealth& health_of(NodeId node) { return state_.nodes[node.value]; }
+  Remedy remedy_for(const NodeHealth& health, Symptom symptom, Time now) const;
+  Incident& open(const Sign& sign, Time now);
+  Incident* open_of(NodeId node, Symptom symptom);
+  Incident* open_of(JobId job);
+  void close(Incident& incident, Incident::Outcome outcome, Time now);
+  void close_job(JobId job, Incident::Outcome outcome, Time now);
+  bool may_quarantine() const;
+  Change quarantine(Incident& incident, Time now);
+  void close_all(NodeId node, Incident::Outcome outcome, Time now);
+  void apply_held(Time now, Changes& changes);
+  bool matters(Symptom symptom) const;
+  void forget_old(NodeHealth& health, Time now) const;
+  void plan_wakeup();
+
+  HealingState state_;
+  std::optional<Time> next_;  // when something is due; follows from the state
+};
+
+}  // namespace gyre::reason

@@ -1,0 +1,192 @@
+#include "reason/healing/healer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "domain/xid.h"
+
+namespace gyre::reason {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+using Outcome = Incident::Outcome;
+
+constexpr Duration kHour = seconds(3600);
+
+class HealerTest : public ::testing::Test {
+ protected:
+  HealerTest() {
+    spec_ = default_healing();
+    spec_.quarantine = kHour;
+    spec_.quarantine_max = kHour * 4;
+    for (int i = 0; i < 10; ++i) healer_.node_joined();
+    healer_.configure(spec_);
+  }
+
+  Healer::Changes fault(std::uint32_t node, Symptom symptom = Symptom::DeviceFault) {
+    return healer_.sees({node}, {symptom, "seen", 48}, now_);
+  }
+  const Incident& last() const { return healer_.incidents().back(); }
+
+  HealingSpec spec_;
+  Healer healer_;
+  Time now_ = Time{} + kHour;
+};
+
+TEST_F(HealerTest, AFaultOfADevicePutsItsNodeOutAndQuietPutsItBack) {
+  const auto out = fault(3);
+  ASSERT_THAT(out, SizeIs(1));
+  EXPECT_EQ(out[0].node, NodeId{3});
+  EXPECT_TRUE(out[0].quarantined && out[0].evacuate);
+  EXPECT_EQ(out[0].until, now_ + kHour);
+  EXPECT_EQ(last().outcome, Outcome::Open);
+  EXPECT_TRUE(healer_.suspect({3}));
+  ASSERT_EQ(healer_.next_wakeup(), now_ + kHour);
+
+  const auto back = healer_.wake(now_ + kHour);
+  ASSERT_THAT(back, SizeIs(1));
+  EXPECT_FALSE(back[0].quarantined);
+  EXPECT_EQ(last().outcome, Outcome::Recovered);
+  EXPECT_EQ(last().closed_at, now_ + kHour);
+  EXPECT_TRUE(healer_.suspect({3})) << "others are preferred for a while";
+  EXPECT_EQ(healer_.next_wakeup(), now_ + spec_.remember);
+  healer_.wake(now_ + spec_.remember);
+  EXPECT_FALSE(healer_.suspect({3}));
+  EXPECT_FALSE(healer_.next_wakeup());
+}
+
+TEST_F(HealerTest, AgainDuringItsQuarantineItBeginsAnewAndIsLonger) {
+  fault(3);
+  now_ = now_ + kHour / 2;
+  const auto again = fault(3);
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_EQ(again[0].until, now_ + kHour * 2);
+  EXPECT_THAT(healer_.incidents(), SizeIs(1));
+  EXPECT_EQ(last().repeats, 1);
+  for (int i = 0; i < 5; ++i) fault(3);
+  EXPECT_EQ(healer_.health({3}).quarantined_until, now_ + spec_.quarantine_max);
+}
+
+TEST_F(HealerTest, NeverMoreNodesAtOnceThanThePlaybookAllows) {
+  EXPECT_THAT(fault(0), SizeIs(1));
+  EXPECT_THAT(fault(1), SizeIs(1));
+  EXPECT_THAT(fault(2), IsEmpty()) << "20 % of 10 nodes are out";
+  EXPECT_EQ(last().outcome, Outcome::Held);
+  const auto changes = healer_.put_back({0}, now_);
+  ASSERT_THAT(changes, SizeIs(2)) << "one back, and the one that waited out";
+  EXPECT_EQ(changes[1].node, NodeId{2});
+  EXPECT_TRUE(changes[1].quarantined);
+  EXPECT_EQ(healer_.incidents()[0].outcome, Outcome::Undone);
+  EXPECT_EQ(last().outcome, Outcome::Open);
+}
+
+TEST_F(HealerTest, AFleetOfOneIsNeverPutOut) {
+  Healer alone;
+  alone.node_joined();
+  alone.configure(spec_);
+  EXPECT_THAT(alone.sees({0}, {Symptom::DeviceFault, "", 79}, now_), IsEmpty());
+  EXPECT_EQ(alone.incidents().back().outcome, Outcome::Held);
+}
+
+TEST_F(HealerTest, WhatAProgramCausesIsNotedAndHeldAgainstNoNode) {
+  EXPECT_THAT(fault(1, Symptom::ApplicationFault), IsEmpty());
+  EXPECT_EQ(last().outcome, Outcome::Noted);
+  EXPECT_FALSE(healer_.suspect({1}));
+}
+
+TEST_F(HealerTest, ANodeThatIsLostIsWaitedForUntilItIsLostTooOften) {
+  EXPECT_THAT(fault(4, Symptom::NodeLost), IsEmpty());
+  EXPECT_EQ(last().outcome, Outcome::Open);
+  healer_.node_back({4}, now_ + seconds(90));
+  EXPECT_EQ(last().outcome, Outcome::Recovered);
+  EXPECT_EQ(last().closed_at, now_ + seconds(90));
+  EXPECT_THAT(fault(4, Symptom::NodeLost), IsEmpty());
+  healer_.node_back({4}, now_);
+  EXPECT_THAT(fault(4, Symptom::NodeLost), SizeIs(1)) << "three times within a day";
+}
+
+TEST_F(HealerTest, AJobsInterruptionIsOverWhenItRunsAgain) {
+  healer_.job_interrupted({7}, {Symptom::NodeLost, "gone", 0}, now_);
+  healer_.job_interrupted({7}, {Symptom::StartRefused, "no", 0}, now_ + seconds(1));
+  EXPECT_THAT(healer_.incidents(), SizeIs(1)) << "one outage, whatever it takes";
+  EXPECT_EQ(last().repeats, 1);
+  healer_.job_runs({7}, now_ + seconds(5));
+  EXPECT_EQ(last().outcome, Outcome::Recovered);
+  EXPECT_EQ(*last().closed_at - last().at, seconds(5));
+  healer_.job_runs({7}, now_ + seconds(9));
+  EXPECT_EQ(*last().closed_at - last().at, seconds(5));
+}
+
+TEST_F(HealerTest, WithoutAPlaybookNothingIsDone) {
+  healer_.configure({});
+  EXPECT_THAT(fault(0), IsEmpty());
+  EXPECT_THAT(healer_.incidents(), IsEmpty());
+  EXPECT_EQ(healer_.with_jitter(seconds(8), {1}, 3), seconds(8));
+  EXPECT_EQ(healer_.state(), HealingState{});
+}
+
+TEST_F(HealerTest, JitterSpreadsRetriesAndIsTheSameEachTime) {
+  std::set<std::int64_t> seen;
+  for (std::uint64_t job = 1; job <= 100; ++job) {
+    const Duration backoff = healer_.with_jitter(seconds(8), {job}, 2);
+    EXPECT_EQ(backoff, healer_.with_jitter(seconds(8), {job}, 2));
+    EXPECT_GE(backoff, seconds(8));
+    EXPECT_LE(backoff, seconds(10));
+    seen.insert(backoff.ns);
+  }
+  EXPECT_THAT(seen, SizeIs(::testing::Gt(80U)));
+}
+
+TEST_F(HealerTest, IncidentsAreBoundedAndOpenOnesAreKept) {
+  fault(0);
+  for (std::size_t i = 0; i < kIncidentsMax + 50; ++i) fault(1, Symptom::ApplicationFault);
+  EXPECT_THAT(healer_.incidents(), SizeIs(kIncidentsMax));
+  EXPECT_EQ(healer_.incidents().front().id, 1U);
+}
+
+TEST_F(HealerTest, AStateThatContradictsItselfIsRefused) {
+  fault(0);
+  HealingState state = healer_.state();
+  EXPECT_TRUE(Healer().restore(state, 10));
+  EXPECT_FALSE(Healer().restore(state, 9));
+  state.incidents.push_back(state.incidents.front());
+  EXPECT_FALSE(Healer().restore(state, 10));
+}
+
+TEST(HealingSpecTest, ContradictionsAreTold) {
+  HealingSpec spec = default_healing();
+  ASSERT_TRUE(validate(spec));
+  spec.rules.push_back(spec.rules.front());
+  EXPECT_TRUE(validate(spec)) << "twice the same is no contradiction";
+  spec.rules.back().then = Remedy::Note;
+  EXPECT_THAT(validate(spec).error().message,
+              ::testing::HasSubstr("rules[5] contradicts rules[0]: the same 1 of device_fault"));
+  spec = default_healing();
+  spec.rules[0].times = 0;
+  EXPECT_FALSE(validate(spec));
+  spec = default_healing();
+  spec.quarantine = spec.quarantine_max + seconds(1);
+  EXPECT_FALSE(validate(spec));
+  spec = default_healing();
+  spec.quarantined_percent_max = 101;
+  EXPECT_FALSE(validate(spec));
+}
+
+TEST(XidTest, TheCatalogueTellsTheProgramsMistakesFromTheDevices) {
+  for (const std::int32_t xid : {13, 31}) {
+    EXPECT_EQ(meaning_of_xid(xid).symptom, Symptom::ApplicationFault) << xid;
+  }
+  for (const std::int32_t xid : {48, 64, 74, 79, 95, 119}) {
+    EXPECT_EQ(meaning_of_xid(xid).symptom, Symptom::DeviceFault) << xid;
+  }
+  EXPECT_TRUE(meaning_of_xid(63).harmless) << "a row was remapped: nothing is to be done";
+  EXPECT_EQ(meaning_of_xid(79).description, "GPU has fallen off the bus");
+  for (const std::int32_t xid : {-1, 0, 1, 999, 2'000'000'000}) {
+    EXPECT_EQ(meaning_of_xid(xid).symptom, Symptom::UnknownGpuError) << xid;
+  }
+}
+
+}  // namespace
+}  // namespace gyre::reason
