@@ -49,6 +49,16 @@ constexpr const char* kQueue = "default";
 constexpr int kNodeLooksMax = 600;
 constexpr std::chrono::milliseconds kNodeLookPause{50};
 
+/// With "default", where jobs go that name no queue. Without a wish, what the store has.
+std::vector<QueueSpec> choose_queues(std::vector<QueueSpec> wish, const control::Controller& core) {
+  const auto is_default = [](const QueueSpec& queue) { return queue.name == kQueue; };
+  const bool known = std::any_of(core.queues().begin(), core.queues().end(), is_default);
+  if (!known && std::none_of(wish.begin(), wish.end(), is_default)) {
+    wish.push_back(QueueSpec{kQueue, ""});
+  }
+  return wish;
+}
+
 cli::Failure store_failure(const Error& error) { return {cli::kError, error.message}; }
 
 cli::Outcome<adapter::sqlite::Sync> read_sync(const std::string& name) {
@@ -80,6 +90,7 @@ struct Settings {
   std::vector<std::string> volumes;
   std::vector<std::string> devices;
   int warm = 0;
+  std::vector<QueueSpec> queues;
 };
 
 cli::Outcome<live::FleetOptions> read_lease(const std::string& text) {
@@ -119,6 +130,7 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   settings.volumes = options.volumes;
   settings.devices = options.devices;
   settings.warm = options.warm;
+  settings.queues = options.queues;
   return settings;
 }
 
@@ -260,7 +272,8 @@ cli::Outcome<void> Life::start(const PolicySpec& policy) {
   live::WorldOptions options;
   options.notice = say;
   world.emplace(core, inbox, fleet, std::move(options));
-  for (Event::Body& event : live::opening_events(core, {policy, {kQueue, ""}, default_healing()})) {
+  const live::Opening opening{policy, choose_queues(settings.queues, core), default_healing()};
+  for (Event::Body& event : live::opening_events(core, opening)) {
     inbox.post(std::move(event), {});
   }
   auto ready = settings.local_node ? start_local_node() : check_no_local_tasks(folder.tasks_path());

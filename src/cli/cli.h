@@ -11,6 +11,7 @@
 #include "cli/outcome.h"
 #include "control/journal.h"
 #include "control/replay.h"
+#include "domain/queue.h"
 
 namespace gyre::cli {
 
@@ -18,8 +19,9 @@ namespace gyre::cli {
 struct UpOptions {
   std::string state;  // flag; empty: see state_folder_path()
   std::string listen = "127.0.0.1:8642";
-  std::string policy;        // empty: the store's, or the default in a new one
-  std::string virtual_gpus;  // "8xH100:80GB"; empty: the machine's own
+  std::string policy;             // empty: the store's, or the default in a new one
+  std::vector<QueueSpec> queues;  // parents first; empty: the store's, or "default" in a new one
+  std::string virtual_gpus;       // "8xH100:80GB"; empty: the machine's own
   std::string fsync = "full";
   std::vector<std::string> volumes;  // folders that containers may be given; ":ro" behind: to read
   std::vector<std::string> devices;  // CDI kinds that jobs may ask for

@@ -184,6 +184,42 @@ Outcome<int> gpus(const Session& session, const std::string& only) {
   return kOk;
 }
 
+std::string of_limit(const Json& queue, const char* used, const char* limit, double unit) {
+  const std::string now = fmt::format("{:.4g}", queue.value(used, 0.0) / unit);
+  const Json& max = queue.at(limit);
+  return max.is_number() ? fmt::format("{} of {:.4g}", now, max.get<double>() / unit) : now;
+}
+
+/// Parents before their children, which are set off.
+void add_queue_rows(Table& table, const Json& queues, const std::string& parent, int depth) {
+  for (const Json& queue : queues) {
+    if (queue.value("parent", "") != parent || depth > 16) continue;
+    table.add({std::string(2 * static_cast<std::size_t>(depth), ' ') + queue.value("name", ""),
+               queue.at("jobs_queued").dump(), queue.at("jobs_placed").dump(),
+               of_limit(queue, "gpu_milli_used", "gpu_milli_max", 1000),
+               fmt::format("{:.4g}", queue.value("gpu_milli_guaranteed", 0.0) / 1000),
+               queue.at("weight").dump(), fmt::format("{:.1f} %", 100 * queue.value("share", 0.0)),
+               of_limit(queue, "gpu_seconds_used", "gpu_seconds_max", 3600)});
+    add_queue_rows(table, queues, queue.value("name", ""), depth + 1);
+  }
+}
+
+Outcome<int> list_queues(const Session& session) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto document = get_json(*client, "/v1/queues");
+  if (!document) return tl::unexpected(document.error());
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document(*document, format);
+    return kOk;
+  }
+  Table table({"QUEUE", "WAITING", "PLACED", "GPUS", "GUARANTEED", "WEIGHT", "SHARE", "GPU HOURS"});
+  add_queue_rows(table, document->at("queues"), "", 0);
+  table.print();
+  return kOk;
+}
+
 void print_explanation(const Json& it) {
   const std::string state = it.value("state", "");
   fmt::print("job {} ({}) is {}\n", it.at("job").dump(), terminal_safe(it.value("name", "")),
@@ -287,6 +323,12 @@ void add_list_verbs(CLI::App& app, Session& session) {
   add_server_flags(*ps_verb, session);
   add_output_flag(*ps_verb, session);
   on_verb(ps_verb, session, [&session, ended_too] { return ps(session, *ended_too); });
+
+  auto* queue_verb = add_verb(app, "queue", "List queues: who waits, what they use and may use",
+                              "  gyre queue\n  gyre queue -o json");
+  add_server_flags(*queue_verb, session);
+  add_output_flag(*queue_verb, session);
+  on_verb(queue_verb, session, [&session] { return list_queues(session); });
 
   auto* nodes_verb = add_verb(app, "nodes", "List nodes and what is free on them",
                               "  gyre nodes\n  gyre nodes --gpus\n  gyre nodes --gpus node-a");

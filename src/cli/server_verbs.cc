@@ -9,6 +9,7 @@
 #include "cli/state_folder.h"
 #include "cli/verbs.h"
 #include "codec/journal_codec.h"
+#include "codec/queue_text.h"
 
 namespace gyre::cli {
 namespace {
@@ -200,9 +201,17 @@ void add_up(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 64))
       ->capture_default_str()
       ->type_name("N");
+  auto queue_file = std::make_shared<std::string>();
+  verb->add_option("--queues", *queue_file, "quotas, limits and weights of queues")
+      ->type_name("FILE");
   add_serving_flags(*verb, session, *options);
-  on_verb(verb, session, [&session, options] {
+  on_verb(verb, session, [&session, options, queue_file]() -> Outcome<int> {
     options->state = session.state;
+    if (!queue_file->empty()) {
+      auto queues = read_queue_file(*queue_file);
+      if (!queues) return tl::unexpected(queues.error());
+      options->queues = std::move(*queues);
+    }
     return session.ports.up(*options);
   });
 }
@@ -262,6 +271,14 @@ void add_agent(CLI::App& app, Session& session) {
 }
 
 }  // namespace
+
+Outcome<std::vector<QueueSpec>> read_queue_file(const std::string& path) {
+  const auto text = read_input(path);
+  if (!text) return tl::unexpected(text.error());
+  auto queues = codec::read_queues(*text);
+  if (!queues) return give_up(kUsage, "{}: {}", path, queues.error().message);
+  return std::move(*queues);
+}
 
 void add_server_verbs(CLI::App& app, Session& session) {
   add_up(app, session);

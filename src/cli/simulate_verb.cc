@@ -24,7 +24,7 @@ namespace {
 
 struct SimulateFlags {
   std::vector<std::string> traces;
-  std::string experiment, nodes, format = "auto", policies, out, journal;
+  std::string experiment, nodes, format = "auto", policies, queues, out, journal;
   std::string mtbf, mttr, fault_trace, start_latency, stop_latency, restart_overhead, checkpoint;
   std::uint64_t seed = 1;
   std::optional<std::uint64_t> limit;
@@ -94,6 +94,11 @@ Outcome<sim::SimulateOptions> read_flags(const SimulateFlags& flags) {
   auto policies = read_policies(flags.policies);
   if (!policies) return tl::unexpected(policies.error());
   options.policies = std::move(*policies);
+  if (!flags.queues.empty()) {
+    auto queues = read_queue_file(flags.queues);
+    if (!queues) return tl::unexpected(queues.error());
+    options.queues = std::move(*queues);
+  }
   options.trace_path = flags.traces.front();
   options.nodes = flags.nodes;
   options.format = flags.format;
@@ -235,6 +240,8 @@ void add_simulate_verb(CLI::App& app, Session& session) {
   verb->add_option("--policy", flags->policies,
                    "policies to compare: names, or policy files (.yaml)")
       ->type_name("A[,B...]");
+  verb->add_option("--queues", flags->queues, "quotas, limits and weights of the trace's queues")
+      ->type_name("FILE");
   verb->add_option("--seed", flags->seed, "the same seed gives the same run")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -273,7 +280,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->type_name("fgd")
       ->excludes("--seed", "--limit", "--skip-bad-rows", "--check", "--out", "--journal", "--mtbf")
       ->excludes("--mttr", "--fault-trace", "--start-latency", "--stop-latency")
-      ->excludes("--restart-overhead", "--checkpoint-interval", "--serve", "--speed");
+      ->excludes("--restart-overhead", "--checkpoint-interval", "--serve", "--speed", "--queues");
   add_output_flag(*verb, session);
   on_verb(verb, session, [&session, flags] { return simulate(session, *flags); });
 }

@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <variant>
 
+#include "codec/field.h"
+#include "codec/queue_fields.h"
 #include "domain/command.h"
 #include "domain/controller_state.h"
 #include "domain/event.h"
@@ -16,36 +18,6 @@
 /// here are a file format: a field may be added, none renamed, and no default changed (the golden
 /// journals under tests/replay/ watch over it).
 namespace gyre::codec {
-
-template <class Owner, class Member>
-struct Field {
-  std::string_view name;
-  Member Owner::*member;
-};
-template <class Owner, class Member>
-Field(const char*, Member Owner::*) -> Field<Owner, Member>;
-
-/// `Fields<T>::list`: a tuple of Field, in the order of writing. A std::variant among them is
-/// written into the same object: its type's name as "type", then that type's fields.
-template <class T>
-struct Fields;
-
-/// `TypeName<T>::value`: what "type" says where T is an alternative of a variant.
-template <class T>
-struct TypeName;
-
-/// `EnumNames<E>::list`: by value, without gaps.
-template <class E>
-struct EnumNames;
-
-template <class T>
-concept Described = requires {
-  Fields<T>::list;
-};
-template <class T>
-concept NamedEnum = requires {
-  EnumNames<T>::list;
-};
 
 template <>
 struct EnumNames<PolicySpec::Order> {
@@ -175,11 +147,6 @@ struct Fields<PolicySpec> {
                                    Field{"gain_min_percent", &PolicySpec::gain_min_percent},
                                    Field{"starve_after", &PolicySpec::starve_after},
                                    Field{"level_gpu_seconds", &PolicySpec::level_gpu_seconds}};
-};
-template <>
-struct Fields<QueueSpec> {
-  static constexpr std::tuple list{Field{"name", &QueueSpec::name},
-                                   Field{"partition", &QueueSpec::partition}};
 };
 template <>
 struct Fields<NodeSpec> {
@@ -500,9 +467,11 @@ struct Fields<ControllerState> {
                                    Field{"nodes", &ControllerState::nodes},
                                    Field{"reservations", &ControllerState::reservations},
                                    Field{"run_times", &ControllerState::run_times},
-
                                    Field{"demand_mix", &ControllerState::demand_mix},
-                                   Field{"healing", &ControllerState::healing}};
+                                   Field{"healing", &ControllerState::healing},
+                                   Field{"queue_usages", &ControllerState::queue_usages},
+                                   Field{"admissions", &ControllerState::admissions},
+                                   Field{"last_admission", &ControllerState::last_admission}};
 };
 
 template <>

@@ -56,6 +56,7 @@ static_assert(kDescribesAll<GpuErrorSeen> && kDescribesAll<TaskStalled>);
 static_assert(kDescribesAll<QuarantineNode> && kDescribesAll<ReleaseNode>);
 static_assert(kDescribesAll<DemandKind> && kDescribesAll<DemandMix>);
 static_assert(kDescribesAll<Reservation> && kDescribesAll<Reservation::Spare>);
+static_assert(kDescribesAll<ResourceSum> && kDescribesAll<QueueUsage> && kDescribesAll<Admission>);
 static_assert(kDescribesAll<ControllerState, 1>);  // its jobs are written apart
 
 // Arbitrary values of every described type, extremes and strings that are not UTF-8 included.

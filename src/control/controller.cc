@@ -64,10 +64,25 @@ void Controller::on(const PolicySet& event) {
 }
 
 void Controller::on(const QueueSet& event) {
-  const auto known = queue_partitions_.find(event.queue.name);
-  if (known != queue_partitions_.end()) return;  // a queue's partition never changes
-  queues_.push_back(event.queue);
-  queue_partitions_.emplace(event.queue.name, cluster_.partition(event.queue.partition));
+  QueueSpec queue = event.queue;
+  if (!validate(queue)) return;
+  const auto known = std::find_if(queues_.begin(), queues_.end(),
+                                  [&](const QueueSpec& one) { return one.name == queue.name; });
+  if (known != queues_.end()) {
+    // Neither its partition nor its parent ever changes.
+    queue.partition = known->partition;
+    queue.parent = known->parent;
+    *known = queue;
+  } else {
+    const auto parent = queue_partitions_.find(queue.parent);
+    const bool has_parent = !queue.parent.empty();
+    if (has_parent && parent == queue_partitions_.end()) return;
+    const PartitionId partition = cluster_.partition(queue.partition);
+    if (has_parent && parent->second != partition) return;
+    queue_partitions_.emplace(queue.name, partition);
+    queues_.push_back(queue);
+  }
+  scheduler_.set_queue(queue, queue_partitions_.at(queue.name), scene());
 }
 
 void Controller::on(const NodeJoined& event) {
@@ -140,7 +155,9 @@ void Controller::on(const JobSubmitted& event) {
   Job& job = jobs_.add(std::move(fresh));
   decisions_.transitions.push_back({now_, job.id, 0, Queued, Queued, Termination::None});
   const auto partition = partition_of(job.spec);
-  if (!partition || !validate(job.spec)) return end(job, Failed, Termination::Misconfigured);
+  if (!partition || !validate(job.spec) || !scheduler_.fair_share().is_leaf(job.spec.queue)) {
+    return end(job, Failed, Termination::Misconfigured);
+  }
   job.batch = scheduler_.batch_for(job.spec, job.id, now_);
   if (!scheduler_.enqueue(job, *partition, scene())) {
     return end(job, Failed, Termination::NeverFits);

@@ -73,6 +73,10 @@ class Controller {
   const JobTable& jobs() const { return jobs_; }
   const Cluster& cluster() const { return cluster_; }
   const std::vector<QueueSpec>& queues() const { return queues_; }
+  /// What a queue's jobs use now and have used.
+  reason::FairShare::View queue_use(const std::string& queue) const {
+    return scheduler_.fair_share().view(queue);
+  }
   /// What is kept for the first of each line that waits. O(their tasks).
   std::vector<Reservation> reservations() const { return scheduler_.reservations(); }
 
@@ -149,6 +153,7 @@ class Controller {
   void book_run_time(Job& job);
   void retry_or_fail(Job& job, Duration total);
   Result<void> adopt(const Job& saved);
+  Result<void> resume_queues(const ControllerState& state);
   void order_finished();
 
   Config config_;

@@ -21,7 +21,14 @@ class RandomWorld {
  public:
   RandomWorld(std::uint64_t seed, const PolicySpec& policy) : rng_(seed) {
     pending_.push_back(PolicySet{policy});
-    pending_.push_back(QueueSet{{"default", ""}});
+    if (rng_.below(2) == 0) pending_.push_back(QueueSet{quota({"top", ""})});
+    const bool governed = !pending_.empty() && std::holds_alternative<QueueSet>(pending_.back());
+    for (const std::string name : {"default", "more"}) {
+      QueueSpec queue{name, ""};
+      if (governed) queue.parent = "top";
+      pending_.push_back(QueueSet{governed ? quota(queue) : queue});
+    }
+    pending_.push_back(QueueSet{governed ? quota({"besides", ""}) : QueueSpec{"besides", ""}});
     pending_.push_back(QueueSet{{"other", "p"}});
     nodes_ = static_cast<std::uint32_t>(1 + rng_.below(6));
     for (std::uint32_t i = 0; i < nodes_; ++i) {
@@ -72,12 +79,29 @@ class RandomWorld {
     if (dice < 7) return submission(core);
     if (dice == 7) return JobStopRequested{{1 + rng_.below(core.jobs().last().value + 1)}};
     if (dice == 8) return node_event(core);
+    if (dice == 9 && rng_.below(4) == 0) return QueueSet{quota({"default", ""})};
     if (dice == 9) return Tick{};
     return tasks_.empty() ? submission(core) : task_event();
   }
 
+  /// Some quota, however little sense it makes.
+  QueueSpec quota(QueueSpec queue) {
+    const auto some = [&](std::uint64_t below) { return std::int64_t(rng_.below(below)); };
+    queue.weight = 1 + some(3);
+    if (rng_.below(2) == 0) queue.guaranteed.gpu_milli = some(9) * 1000;
+    if (rng_.below(4) == 0) queue.guaranteed.cpu_milli = some(16'000);
+    if (rng_.below(3) == 0) queue.gpu_milli_max = queue.guaranteed.gpu_milli + some(9) * 1000;
+    if (rng_.below(4) == 0) queue.jobs_max = some(5);
+    if (rng_.below(4) == 0) queue.gpu_seconds_max = some(400);
+    if (rng_.below(2) == 0) queue.half_life = seconds(64 + some(600));
+    queue.gpu_time_window = seconds(60 + some(600));
+    return queue;
+  }
+
   Event::Body submission(const Controller& core) {
     JobSpec spec;
+    if (rng_.below(3) == 0) spec.queue = "more";
+    if (rng_.below(3) == 0) spec.queue = "besides";
     if (rng_.below(5) == 0) spec.queue = "other";
     spec.priority = static_cast<std::int32_t>(rng_.below(11));
     spec.preemptible = rng_.below(2) == 0;
@@ -154,6 +178,22 @@ void check_books(const Controller& core) {
   }
 }
 
+/// No queue goes beyond its limits, unless they came down meanwhile.
+void check_limits(const Controller& core, const Decisions& decisions) {
+  for (const Command& command : decisions.commands) {
+    const auto* start = std::get_if<StartGang>(&command.body);
+    if (start == nullptr) continue;
+    std::string name = core.jobs().find(start->job)->spec.queue;
+    while (!name.empty()) {
+      const auto queue = std::find_if(core.queues().begin(), core.queues().end(),
+                                      [&](const QueueSpec& one) { return one.name == name; });
+      const ResourceSum placed = core.queue_use(name).placed;
+      RC_ASSERT(!queue->gpu_milli_max || placed.gpu_milli <= *queue->gpu_milli_max);
+      name = queue->parent;
+    }
+  }
+}
+
 void check_reasons(const Controller& core) {
   core.jobs().for_each([&](const Job& job) {
     if (job.state != JobState::Queued) return;
@@ -196,6 +236,7 @@ TEST_P(ControllerProperty, RandomWorldsKeepTheBooksAndRestoredCoresDecideAlike) 
       world.answer(decisions.commands);
       check_books(core);
       check_reasons(core);
+      check_limits(core, decisions);
       if (i == fork_at) {
         auto restored = Controller::restore(Config{}, core.state());
         RC_ASSERT(restored.has_value());

@@ -62,6 +62,10 @@ Result<void> Controller::check(const JobSpec& spec) const {
     return fail(ErrorKind::Invalid, "there is no queue '{}'; there are: {}", spec.queue,
                 fmt::join(names, ", "));
   }
+  if (!scheduler_.fair_share().is_leaf(spec.queue)) {
+    return fail(ErrorKind::Invalid, "queue '{}' has queues below it; jobs go to one of those",
+                spec.queue);
+  }
   if (scheduler_.fits_ever(spec.tasks, *partition)) return {};
   const Request& request = spec.tasks.front().request;
   const Node* best = best_node(cluster_, *partition, request);

@@ -50,7 +50,10 @@ ControllerState Controller::state() const {
                         scheduler_.reservations(),
                         scheduler_.run_times(),
                         demand_mix_,
-                        healer_.state()};
+                        healer_.state(),
+                        scheduler_.fair_share().usages(),
+                        scheduler_.fair_share().admissions(),
+                        scheduler_.last_admission()};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
@@ -102,6 +105,7 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
   }
   core.jobs_.skip_to(state.last_job);
   core.order_finished();
+  if (auto resumed = core.resume_queues(state); !resumed) return tl::unexpected(resumed.error());
   for (const Reservation& reservation : state.reservations) {
     const Job* job = core.jobs_.find(reservation.job);
     if (job == nullptr || job->state != JobState::Queued) {
@@ -112,6 +116,20 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
   }
   core.scheduler_.settle();
   return core;
+}
+
+/// What queues have used, and who of their jobs is in line.
+Result<void> Controller::resume_queues(const ControllerState& state) {
+  for (const Admission& admission : state.admissions) {
+    const Job* job = jobs_.find(admission.job);
+    if (job == nullptr || job->state != JobState::Queued || job->hold_until) {
+      return fail(ErrorKind::Invalid, "job {} is admitted, but does not wait", admission.job.value);
+    }
+    scheduler_.restore_admission(admission, partition_of(*job), scene());
+  }
+  scheduler_.restore_last_admission(state.last_admission);
+  for (const QueueUsage& usage : state.queue_usages) scheduler_.fair_share().restore(usage);
+  return {};
 }
 
 Result<void> Controller::adopt(const Job& saved) {

@@ -9,6 +9,7 @@
 #include "domain/job.h"
 #include "domain/node.h"
 #include "domain/policy.h"
+#include "domain/queue.h"
 #include "domain/reservation.h"
 #include "domain/run_time_history.h"
 
@@ -38,6 +39,9 @@ struct ControllerState {
   RunTimeHistory run_times;
   DemandMix demand_mix;
   HealingState healing;
+  std::vector<QueueUsage> queue_usages;  // by queue, of those that keep some
+  std::vector<Admission> admissions;     // by place
+  std::int64_t last_admission = 0;       // the highest place so far
 
   bool operator==(const ControllerState&) const = default;
 };

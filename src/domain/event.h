@@ -11,6 +11,7 @@
 #include "domain/job_spec.h"
 #include "domain/node.h"
 #include "domain/policy.h"
+#include "domain/queue.h"
 
 namespace gyre {
 
@@ -23,6 +24,7 @@ struct PolicySet {
   PolicySpec policy;
   bool operator==(const PolicySet&) const = default;
 };
+/// A queue is there, or its quota is another now. Its parent and its partition never change.
 struct QueueSet {
   QueueSpec queue;
   bool operator==(const QueueSet&) const = default;

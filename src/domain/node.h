@@ -62,12 +62,4 @@ struct Allocation {
   bool operator==(const Allocation&) const = default;
 };
 
-/// A named line of jobs. Queues of one partition share its nodes.
-struct QueueSpec {
-  std::string name;
-  std::string partition;
-
-  bool operator==(const QueueSpec&) const = default;
-};
-
 }  // namespace gyre

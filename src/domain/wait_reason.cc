@@ -6,15 +6,17 @@
 namespace gyre {
 
 std::string_view to_string(WaitReason reason) {
-  static constexpr std::array<std::string_view, 9> kNames{"Misconfigured",
-                                                          "NeverFits",
-                                                          "OnHold",
-                                                          "FragmentationBlocked",
-                                                          "WaitingForPreemption",
-                                                          "WaitingForProvisioning",
-                                                          "ReservedForOther",
-                                                          "WaitingForTurn",
-                                                          "PendingEvaluation"};
+  static constexpr std::array<std::string_view, 11> kNames{"Misconfigured",
+                                                           "NeverFits",
+                                                           "OnHold",
+                                                           "ExceedsMaxQuota",
+                                                           "WaitingForQuota",
+                                                           "FragmentationBlocked",
+                                                           "WaitingForPreemption",
+                                                           "WaitingForProvisioning",
+                                                           "ReservedForOther",
+                                                           "WaitingForTurn",
+                                                           "PendingEvaluation"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

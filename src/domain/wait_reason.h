@@ -15,6 +15,8 @@ enum class WaitReason : std::uint8_t {
   Misconfigured,           // its queue does not exist
   NeverFits,               // no node of the fleet could hold it, were the fleet empty
   OnHold,                  // waits out a retry's backoff
+  ExceedsMaxQuota,         // asks for more than its queue may ever use
+  WaitingForQuota,         // its queue, or one above it, has used what it may
   FragmentationBlocked,    // enough is free in sum, but not on the right nodes
   WaitingForPreemption,    // jobs are being stopped to make room for it
   WaitingForProvisioning,  // it would fit, were all nodes up

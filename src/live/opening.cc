@@ -27,11 +27,12 @@ std::vector<Event::Body> opening_events(const control::Controller& core, const O
   std::vector<Event::Body> events;
   const bool fresh = core.last_event() == EventSeq{};
   if (fresh || core.policy() != opening.policy) events.emplace_back(PolicySet{opening.policy});
-  const auto& queues = core.queues();
-  const bool known = std::any_of(queues.begin(), queues.end(), [&](const QueueSpec& queue) {
-    return queue.name == opening.queue.name;
-  });
-  if (!known) events.emplace_back(QueueSet{opening.queue});
+  for (const QueueSpec& queue : opening.queues) {
+    const auto& known = core.queues();
+    if (std::find(known.begin(), known.end(), queue) == known.end()) {
+      events.emplace_back(QueueSet{queue});
+    }
+  }
   if (core.healer().spec() != opening.healing) events.emplace_back(HealingSet{opening.healing});
   return events;
 }

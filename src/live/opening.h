@@ -13,8 +13,8 @@ namespace gyre::live {
 /// What a server is started with.
 struct Opening {
   PolicySpec policy;
-  QueueSpec queue;
-  HealingSpec healing{};  // without rules: nothing is healed by itself
+  std::vector<QueueSpec> queues;  // parents first
+  HealingSpec healing{};          // without rules: nothing is healed by itself
 };
 
 /// The events that bring `core` to what the server was started with; none if it is there already.

@@ -133,7 +133,7 @@ class NobodyLooks final : public control::Observer {
 };
 
 inline Opening opening() {
-  return {.policy = named_policies().back(), .queue = {.name = "default", .partition = "main"}};
+  return {.policy = named_policies().back(), .queues = {QueueSpec{"default", "main"}}};
 }
 
 inline NodeSpec two_gpu_machine(std::string name = "here") {

@@ -45,23 +45,31 @@ constexpr int kPlannedMax = 16;
 
 void Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
   std::int64_t work = 0;
+  fair_.advance(scene.now);
   for (std::uint32_t i = 0; i < lines_.size(); ++i) {
     review({i}, scene);
     Line& line = lines_[i];
+    if (line.governed && restock({i}, scene)) review({i}, scene);
     if (line.stale == Stale::Nothing && !line.unfinished) continue;
     Turn turn{{i}, line, scene, actions, work, work_max};
     // What changed while a pass is unfinished is for the next pass.
     const bool goes_on = line.unfinished.has_value();
     const bool changed = goes_on && line.stale != Stale::Nothing;
-    work_off(turn);
-    line.stale = changed ? Stale::Everything : Stale::Nothing;
+    do {
+      work_off(turn);
+      line.stale = changed ? Stale::Everything : Stale::Nothing;
+    } while (line.governed && !turn.spent() && restock({i}, scene));
   }
 }
 
 bool Scheduler::has_leftover() const {
-  return std::any_of(lines_.begin(), lines_.end(), [](const Line& line) {
-    return line.unfinished || line.stale != Stale::Nothing;
-  });
+  for (std::uint32_t i = 0; i < lines_.size(); ++i) {
+    const Line& line = lines_[i];
+    if (line.unfinished || line.stale != Stale::Nothing) return true;
+    if (line.governed && line.waiting.size() < line.in_line_max && fair_.has_pending({i}))
+      return true;
+  }
+  return false;
 }
 
 /// Brings the standings of running jobs up to date, if anybody waits for them to change, and puts
@@ -73,8 +81,11 @@ void Scheduler::review(PartitionId partition, Scene scene) {
     target.patience.erase(target.patience.begin());
     const std::uint32_t index = demands_.intern(partition, job.spec.tasks, scene.cluster);
     drop_claim(job.id, target);
-    leave(key_of(job, target), index, target);
+    const bool gated = fair_.is_gated(job.id);
+    if (!gated) leave(key_of(job, target), index, target);
     target.starving.insert(job.id);
+    if (target.governed) fair_.rerank(job.id, ordered_entry_of(job, index, target));
+    if (gated) continue;
     enter(entry_of(job, index, target), target);
     target.stale = Stale::Everything;
   }
@@ -174,7 +185,7 @@ void Scheduler::work_off(Turn& turn) {
   }
   const bool one_arrival =
       !goes_on && line.stale == Stale::OneArrival && line.arrival->key != line.waiting.first().key;
-  if (policy_.preemption && !from.way_made) {
+  if ((policy_.preemption || line.governed) && !from.way_made) {
     make_way(turn, one_arrival ? &*line.arrival : nullptr, from.after);
     if (line.unfinished) return;
   }
@@ -221,11 +232,15 @@ struct Scheduler::Eviction {
 /// overtake, ends at the first job that gets no room.
 void Scheduler::make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after) {
   const bool greedy = policy_.backfill == PolicySpec::Backfill::Greedy;
-  if (only != nullptr && !greedy) return;
   Line& line = turn.line;
-  const Rank first = only != nullptr ? only->key.rank : line.waiting.first().key.rank;
-  const Rank bar = order_of(policy_.order).bar(first, 0, view(turn.scene.now));
-  if (!line.running.has_evictable(bar)) return;
+  if (line.governed) {
+    if (!fair_.any_stoppable(turn.partition)) return;
+  } else {
+    if (only != nullptr && !greedy) return;
+    const Rank first = only != nullptr ? only->key.rank : line.waiting.first().key.rank;
+    const Rank bar = order_of(policy_.order).bar(first, 0, view(turn.scene.now));
+    if (!line.running.has_evictable(bar)) return;
+  }
   const auto all = [](const Demand&) { return true; };
   Merge merge =
       only != nullptr ? Merge(demands_, *only) : Merge(demands_, line.demands, after, all);
@@ -245,14 +260,17 @@ std::vector<Scheduler::Eviction> Scheduler::choose_evictions(Turn& turn, Merge& 
   Cluster& cluster = turn.scene.cluster;
   Trial trial(cluster, turn.partition);
   make_room_known(turn, trial);
-  Victims victims(line.running, turn.scene.jobs, turn.scene.now);
+  RankedVictims victims(line.running, turn.scene.jobs, turn.scene.now);
   std::vector<Eviction> evictions;
+  bool blocked = false;
   std::optional<OrderKey> last;
   // At least one job is looked at, so that the next cycle starts further on.
   while (!merge.done() && (!last || !turn.spent())) {
     const Waiting entry = merge.top();
     const Demand& demand = demands_.at(entry.demand);
-    if (!line.running.has_evictable(order.bar(entry.key.rank, 0, view_now))) return evictions;
+    if (!line.governed && !line.running.has_evictable(order.bar(entry.key.rank, 0, view_now))) {
+      return evictions;
+    }
     last = entry.key;
     if (auto placement = placer_.find(cluster, demand, entry.key.job.value, turn.work)) {
       // Room is there, or will be; it is not for those behind.
@@ -260,11 +278,17 @@ std::vector<Scheduler::Eviction> Scheduler::choose_evictions(Turn& turn, Merge& 
       merge.advance();
       continue;
     }
-    const Rank bar = order.bar(entry.key.rank, demand.gpu_milli, view_now);
-    auto room = make_room(turn.question(placer_), trial, {entry.key.job, demand, bar}, victims);
-    if (!room && !greedy) return evictions;
+    std::optional<Room> room;
+    if (line.governed) {
+      room = make_room_by_quota(entry, turn, trial, blocked && !greedy);
+      blocked = blocked || !room;
+    } else {
+      const Rank bar = order.bar(entry.key.rank, demand.gpu_milli, view_now);
+      room = make_room(turn.question(placer_), trial, {entry.key.job, demand, bar}, victims);
+      if (!room && !greedy) return evictions;
+    }
     if (!room) {
-      merge.drop();
+      line.governed ? merge.advance() : merge.drop();
       continue;
     }
     Reservation claim{entry.key.job, turn.scene.now, room->placement, {}, true};

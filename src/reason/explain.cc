@@ -96,14 +96,29 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition,
   assess(demand);
   Explanation answer;
   const std::string need = describe(job.spec.tasks);
-  if (!demand.fits_ever || !demand.feasible) {
-    answer.reason = demand.fits_ever ? WaitReason::WaitingForProvisioning : WaitReason::NeverFits;
-    answer.detail = demand.fits_ever
-                        ? fmt::format("needs {}; the nodes that have this are down", need)
-                        : fmt::format("needs {}; no node of the fleet has this", need);
+  if (!demand.fits_ever) {
+    answer.reason = WaitReason::NeverFits;
+    answer.detail = fmt::format("needs {}; no node of the fleet has this", need);
+    return answer;
+  }
+  const bool gated = fair_.is_gated(job.id);
+  if (const auto block = gated ? fair_.block_of(job.id) : std::nullopt) {
+    answer.reason = block->for_ever ? WaitReason::ExceedsMaxQuota : WaitReason::WaitingForQuota;
+    answer.detail = block->detail;
+    answer.jobs_ahead = fair_.ahead_of(job.id);
+    return answer;
+  }
+  if (!demand.feasible) {
+    answer.reason = WaitReason::WaitingForProvisioning;
+    answer.detail = fmt::format("needs {}; the nodes that have this are down", need);
     return answer;
   }
   answer.jobs_ahead = static_cast<std::int64_t>(line.waiting.rank(key));
+  if (gated) {
+    const std::int64_t ahead = fair_.ahead_of(job.id);
+    answer.jobs_ahead = static_cast<std::int64_t>(line.waiting.size()) + ahead;
+    if (ahead > 0) answer.blocked_by = fair_.first_of_queue(job.id);
+  }
   if (line.reservation && line.reservation->job == job.id) {
     answer.expected_start = line.reservation->at;
   }

@@ -42,6 +42,8 @@ struct Line {
   std::optional<Reservation> reservation;
   bool reservation_stale = false;  // freed resources came earlier or later than it assumed
   std::optional<Unfinished> unfinished;
+  bool governed = false;  // by quotas: jobs wait at the gate of FairShare before they are in line
+  std::size_t in_line_max = 0;  // that quotas let in
   Stale stale = Stale::Nothing;
   std::optional<Waiting> arrival;   // the one entry since the last cycle, where stale is OneArrival
   std::set<std::uint32_t> demands;  // those that someone in `waiting` has

@@ -66,6 +66,12 @@ std::optional<Time> Running::expected_end(JobId id) const {
   return found->second.key;
 }
 
+std::optional<Rank> Running::rank_of(JobId id) const {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end() || !found->second.standing) return std::nullopt;
+  return found->second.standing->rank;
+}
+
 std::vector<JobId> Running::ids() const {
   std::vector<JobId> ids;
   ids.reserve(jobs_.size());

@@ -44,6 +44,8 @@ class Running {
   /// When it is expected to be gone, if its outlook or its grace says so.
   std::optional<Time> expected_end(JobId id) const;
 
+  /// Its rank, if it may be stopped for others.
+  std::optional<Rank> rank_of(JobId id) const;
   /// Jobs that may be stopped for others, by rank.
   const std::set<std::pair<Rank, JobId>>& evictable() const { return evictable_; }
   bool has_evictable(Rank bar) const {

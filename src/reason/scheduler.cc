@@ -13,6 +13,10 @@ namespace {
 /// Standings are reviewed no more often than this.
 constexpr Duration kReviewInterval = seconds(10);
 
+ResourceSum resources_of(const NodeSpec& node) {
+  return {std::int64_t{node.gpus} * kWholeGpu.value, node.cpu.value, node.memory.value};
+}
+
 }  // namespace
 
 void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
@@ -20,9 +24,15 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
   for (std::uint32_t i = 0; i < lines_.size(); ++i) {
     Line& line = lines_[i];
     drop_claims(line);
+    if (line.governed) empty_line({i}, scene);
     const auto collect = [&](const Waiting& entry) { entries.emplace_back(i, entry); };
     line.waiting.for_each(collect);
     line.parked.for_each(collect);
+    for (const Waiting& entry : fair_.gated({i})) {
+      fair_.forget(entry.key.job);
+      --demands_.at(entry.demand).apart;
+      collect(entry);
+    }
     line.waiting = {};
     line.parked = {};
     line.starving.clear();
@@ -55,18 +65,28 @@ void Scheduler::fleet_joined(NodeId id, const NodeSpec& spec, Scene scene) {
   // Cannot fail: the cluster itself has taken the node.
   GYRE_ASSERT(empty_.add(id, spec).has_value());
   GYRE_ASSERT(empty_up_.add(id, spec).has_value());
-  reassess(scene.cluster.shape(scene.cluster.node(id).shape).partition, scene.cluster);
+  const PartitionId partition = scene.cluster.shape(scene.cluster.node(id).shape).partition;
+  reassess(partition, scene.cluster);
+  fair_.grow(partition, resources_of(spec));
+  if (line(partition).governed) empty_line(partition, scene);
 }
 
 void Scheduler::fleet_changed(NodeId id, bool up, Scene scene) {
   empty_up_.set_up(id, up);
-  reassess(scene.cluster.shape(scene.cluster.node(id).shape).partition, scene.cluster);
+  const PartitionId partition = scene.cluster.shape(scene.cluster.node(id).shape).partition;
+  reassess(partition, scene.cluster);
+  fair_.grow(partition, resources_of(scene.cluster.node(id).spec) * (up ? 1 : -1));
+  if (line(partition).governed) empty_line(partition, scene);
 }
 
 void Scheduler::settle() {
-  for (Line& line : lines_) {
+  for (std::uint32_t i = 0; i < lines_.size(); ++i) {
+    Line& line = lines_[i];
     line.stale = Stale::Nothing;
     line.reservation_stale = false;
+    if (!line.governed) continue;
+    fair_.take_disorder({i});
+    static_cast<void>(fair_.pick({i}, demands_));  // whom their quotas keep out is known again
   }
 }
 
@@ -85,11 +105,11 @@ void Scheduler::reassess(PartitionId partition, const Cluster& cluster) {
   drop_claims(changed);
   changed.stale = Stale::Everything;
   demands_.for_each([&](std::uint32_t index, Demand& demand) {
-    if (demand.partition != partition || demand.waiting.empty()) return;
+    if (demand.partition != partition || (demand.waiting.empty() && demand.apart == 0)) return;
     const bool was_feasible = demand.feasible;
     DemandTable::refresh(demand, cluster);
     assess(demand);
-    if (demand.feasible == was_feasible) return;
+    if (demand.feasible == was_feasible || demand.waiting.empty()) return;
     WaitingList& from = was_feasible ? changed.waiting : changed.parked;
     WaitingList& to = was_feasible ? changed.parked : changed.waiting;
     demand.waiting.for_each([&](const Waiting& entry) {
@@ -111,6 +131,9 @@ Time Scheduler::starves_at(const Job& job) const {
 
 OrderKey Scheduler::key_of(const Job& job, const Line& line) const {
   if (line.starving.contains(job.id)) return {kStarving, job.id};
+  if (const std::int64_t place = line.governed ? fair_.place_of(job.id) : 0; place > 0) {
+    return {place, job.id};
+  }
   return {order_of(policy_.order).rank(job, view(Time{})), job.id};
 }
 
@@ -119,6 +142,13 @@ Waiting Scheduler::entry_of(const Job& job, std::uint32_t demand, const Line& li
   const bool known = declared && !learns_run_times();
   return {key_of(job, line), known ? std::max(Duration{0}, *declared - job.kept) : Duration::max(),
           demand};
+}
+
+Waiting Scheduler::ordered_entry_of(const Job& job, std::uint32_t demand, const Line& line) const {
+  Waiting entry = entry_of(job, demand, line);
+  if (entry.key.rank == kStarving) return entry;
+  entry.key.rank = order_of(policy_.order).rank(job, view(Time{}));
+  return entry;
 }
 
 Running::Outlook Scheduler::outlook_of(const Job& job, Time now) {
@@ -161,7 +191,9 @@ void Scheduler::line_up(const Job& job, std::uint32_t demand, Time now, Line& li
   } else if (starves < Time::max()) {
     line.patience.emplace(starves, job.id);
   }
-  enter(entry_of(job, demand, line), line);
+  if (!line.governed) return enter(entry_of(job, demand, line), line);
+  ++demands_.at(demand).apart;
+  fair_.gate(job, ordered_entry_of(job, demand, line));
 }
 
 void Scheduler::enter(const Waiting& entry, Line& line) {
@@ -203,10 +235,17 @@ bool Scheduler::enqueue(const Job& job, PartitionId partition, Scene scene) {
 void Scheduler::withdraw(const Job& job, PartitionId partition, Scene scene) {
   Line& target = line(partition);
   drop_claim(job.id, target);
+  fair_.advance(scene.now);
+  if (fair_.is_gated(job.id)) {
+    --demands_.at(fair_.entry_of(job.id).demand).apart;
+    fair_.forget(job.id);
+    return no_longer_waits(job, target);
+  }
   const OrderKey key = key_of(job, target);
   const bool was_first = !target.waiting.empty() && target.waiting.first().key == key;
   leave(key, demands_.intern(partition, job.spec.tasks, scene.cluster), target);
   no_longer_waits(job, target);
+  fair_.forget(job.id);
   if (was_first || target.stale != Stale::Nothing) target.stale = Stale::Everything;
 }
 
@@ -219,6 +258,10 @@ void Scheduler::no_longer_waits(const Job& job, Line& line) const {
 void Scheduler::job_placed(const Job& job, PartitionId partition, Time now) {
   no_longer_waits(job, line(partition));
   line(partition).running.insert(job, outlook_of(job, now));
+  if (line(partition).governed) {
+    fair_.advance(now);
+    job_counts(job);
+  }
   if (job.preempted_for.value != 0) ++line(partition).making_room[job.preempted_for];
 }
 
@@ -228,6 +271,8 @@ void Scheduler::job_released(const Job& job, PartitionId partition, bool gone, T
   target.stale = Stale::Everything;
   if (!gone) return;
   target.running.erase(job.id);
+  fair_.advance(now);
+  fair_.forget(job.id);
   const auto room = target.making_room.find(job.preempted_for);
   if (room == target.making_room.end() || --room->second > 0) return;
   if (target.claims.contains(room->first)) target.claims_ready.insert(room->first);
@@ -241,6 +286,8 @@ void Scheduler::job_stopping(const Job& job, PartitionId partition, Time now) {
   }
   line(partition).reservation_stale = true;
   line(partition).stale = Stale::Everything;
+  fair_.advance(now);
+  fair_.stopping(job.id);
 }
 
 void Scheduler::job_held(const Job& job) {
@@ -259,6 +306,7 @@ void Scheduler::learn_run_time(const Job& job, Duration total, PartitionId parti
   Line& target = line(partition);
   std::vector<std::pair<const Job*, std::uint32_t>> waiting;  // with their demand
   std::vector<const Job*> running;
+  std::vector<const Job*> gated;
   for (const JobId id : run_times_.observe(job, total)) {
     const Job& member = *scene.jobs.find(id);
     if (target.running.contains(id)) {
@@ -266,14 +314,27 @@ void Scheduler::learn_run_time(const Job& job, Duration total, PartitionId parti
     } else if (!target.claims.contains(id)) {
       const std::uint32_t index = demands_.intern(partition, member.spec.tasks, scene.cluster);
       // One that waits for its retry is in no list.
-      if (leave(key_of(member, target), index, target)) waiting.emplace_back(&member, index);
+      if (fair_.is_gated(id)) {
+        gated.push_back(&member);
+      } else if (leave(key_of(member, target), index, target)) {
+        waiting.emplace_back(&member, index);
+      }
     }
   }
   run_times_.refresh(job.batch);
-  for (const auto& [member, index] : waiting) enter(entry_of(*member, index, target), target);
+  for (const auto& [member, index] : waiting) {
+    enter(entry_of(*member, index, target), target);
+    if (target.governed) fair_.rerank(member->id, ordered_entry_of(*member, index, target));
+  }
+  for (const Job* member : gated) {
+    const std::uint32_t index = fair_.entry_of(member->id).demand;
+    fair_.rerank(member->id, ordered_entry_of(*member, index, target));
+  }
   for (const Job* member : running) target.running.update(*member, outlook_of(*member, scene.now));
   for (auto& [id, claim] : target.claims) {
-    claim.entry = entry_of(*scene.jobs.find(id), claim.entry.demand, target);
+    const Job& member = *scene.jobs.find(id);
+    claim.entry = entry_of(member, claim.entry.demand, target);
+    if (target.governed) fair_.rerank(id, ordered_entry_of(member, claim.entry.demand, target));
   }
   target.stale = Stale::Everything;
 }
@@ -282,7 +343,7 @@ void Scheduler::drop_claim(JobId job, Line& line) {
   const auto claim = line.claims.find(job);
   if (claim == line.claims.end()) return;
   const Waiting entry = claim->second.entry;
-  --demands_.at(entry.demand).claims;
+  --demands_.at(entry.demand).apart;
   line.claims.erase(claim);
   line.claims_ready.erase(job);
   enter(entry, line);
@@ -301,6 +362,7 @@ std::optional<Time> Scheduler::next_wakeup(Time now) const {
     if (!line.patience.empty()) first = std::min(first, line.patience.begin()->first);
     if (!line.waiting.empty()) first = std::min(first, line.running.next_review().first);
   }
+  first = std::min(first, fair_.next_window());
   if (first > Time::max() - kReviewInterval) return std::nullopt;
   const std::int64_t step = kReviewInterval.ns;
   return std::max(now, Time{(first.ns + step - 1) / step * step});
@@ -335,7 +397,7 @@ void Scheduler::restore_reservation(const Reservation& reservation, const Job& j
 
 void Scheduler::claim(const Waiting& entry, const Reservation& room, Line& line) {
   leave(entry.key, entry.demand, line);
-  ++demands_.at(entry.demand).claims;
+  ++demands_.at(entry.demand).apart;
   line.claims.emplace(entry.key.job, Claim{entry, room});
   if (!line.making_room.contains(entry.key.job)) line.claims_ready.insert(entry.key.job);
 }

@@ -11,6 +11,7 @@
 #include "domain/job_table.h"
 #include "domain/policy.h"
 #include "domain/wait_reason.h"
+#include "reason/fairness/fair_share.h"
 #include "reason/line.h"
 #include "reason/placement/demand.h"
 #include "reason/placement/placer.h"
@@ -21,6 +22,7 @@
 namespace gyre::reason {
 
 class Merge;
+struct Room;
 
 /// How the scheduler's decisions take effect, at once: what it decides next already counts on them.
 class Actions {
@@ -55,6 +57,10 @@ class Scheduler {
   /// What tenants usually ask for is now this; `learns()`: placement wants to know.
   void learn(std::vector<DemandKind> mix) { placer_.learn(std::move(mix)); }
   bool learns() const { return placer_.learns(); }
+
+  /// A queue is there or has another quota. Requires: its parent, if any, is there and in the same
+  /// partition.
+  void set_queue(const QueueSpec& queue, PartitionId partition, Scene scene);
 
   /// A node joined the fleet, or went down or came up.
   void fleet_joined(NodeId id, const NodeSpec& spec, Scene scene);
@@ -99,6 +105,11 @@ class Scheduler {
   std::vector<Reservation> reservations() const;
   void restore_reservation(const Reservation& reservation, const Job& job, PartitionId partition,
                            const Cluster& cluster);
+  void restore_admission(const Admission& admission, PartitionId partition, Scene scene);
+  std::int64_t last_admission() const { return last_admission_; }
+  void restore_last_admission(std::int64_t place) { last_admission_ = place; }
+  FairShare& fair_share() { return fair_; }
+  const FairShare& fair_share() const { return fair_; }
   RunTimeHistory run_times() const { return run_times_.state(); }
   Result<void> restore_run_times(const RunTimeHistory& state) { return run_times_.restore(state); }
 
@@ -119,6 +130,11 @@ class Scheduler {
     bool spent() const { return work >= work_max; }
   };
 
+  /// Jobs that quotas let into a line before they start: few while no GPU is free, else so many as
+  /// what may overtake is to be found among.
+  static constexpr std::size_t kInLineFew = 8;
+  static constexpr std::size_t kInLineMax = 64;
+
   OrderView view(Time now) const { return {policy_, run_times_, now}; }
   bool learns_run_times() const { return policy_.durations == PolicySpec::Durations::Learned; }
   /// When the job has waited in all for as long as one may; Time::max() for never.
@@ -131,9 +147,16 @@ class Scheduler {
 
   void assess(Demand& demand) const;
   void reassess(PartitionId partition, const Cluster& cluster);
-  /// The job joins the line, in the place that is its now.
+  /// The job joins the line, in the place that is its now, or waits at the gate.
   void line_up(const Job& job, std::uint32_t demand, Time now, Line& line);
   void enter(const Waiting& entry, Line& line);
+  /// As entry_of(), at its place in the policy's order.
+  Waiting ordered_entry_of(const Job& job, std::uint32_t demand, const Line& line) const;
+  void job_counts(const Job& job);
+  /// Those in line wait at the gate again.
+  void empty_line(PartitionId partition, Scene scene);
+  /// Lets those into the line who are next by their queues' quotas. False if nobody was.
+  bool restock(PartitionId partition, Scene scene);
   bool leave(const OrderKey& key, std::uint32_t demand, Line& line);
   void no_longer_waits(const Job& job, Line& line) const;
   void drop_claim(JobId job, Line& line);
@@ -151,6 +174,8 @@ class Scheduler {
   void work_off(Turn& turn);
   void make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after);
   std::vector<Eviction> choose_evictions(Turn& turn, Merge& merge, bool greedy);
+  std::optional<Room> make_room_by_quota(const Waiting& entry, Turn& turn, Trial& trial,
+                                         bool blocked);
   void make_room_known(const Turn& turn, Trial& trial) const;
   void backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after);
   void backfill_one(const Waiting& entry, Turn& turn);
@@ -159,6 +184,8 @@ class Scheduler {
 
   PolicySpec policy_ = named_policies().back();
   RunTimes run_times_;
+  FairShare fair_;
+  std::int64_t last_admission_ = 0;
   Placer placer_;
   DemandTable demands_;
   std::vector<Line> lines_;  // by PartitionId

@@ -67,6 +67,11 @@ Result<Setting> read_setting(const SimulateOptions& options, std::vector<std::st
   auto failures = make_failures(options, *fleet, notes);
   if (!failures) return tl::unexpected(failures.error());
   Workload workload = make_workload(*trace, *fleet);
+  if (!options.queues.empty()) {
+    if (auto given = give_quotas(workload, options.queues, *fleet); !given) {
+      return tl::unexpected(given.error());
+    }
+  }
   Setting setting{std::move(*trace), std::move(*fleet), std::move(workload), std::move(*failures)};
   note_queues_without_nodes(setting, notes);
   return setting;

@@ -54,7 +54,7 @@ class Watch final : public control::Observer {
 };
 
 std::uint64_t expected_events(const Setting& setting) {
-  std::uint64_t events = 1 + setting.workload.queues.size() + setting.fleet.nodes.size();
+  std::uint64_t events = 1 + setting.workload.all_queues.size() + setting.fleet.nodes.size();
   for (const std::uint32_t gang : setting.workload.gang_of) {
     events += 1 + 2 * static_cast<std::uint64_t>(task_count(setting.workload.gangs[gang]));
   }

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "control/journal.h"
 #include "domain/policy.h"
+#include "domain/queue.h"
 #include "sim/report/report.h"
 #include "sim/world.h"
 
@@ -48,6 +49,7 @@ struct SimulateOptions {
   std::string nodes;                 // a file or a shape ("32x8:V100"); see sim/traces/fleet.h
   std::string format = "auto";       // auto, openb, philly, csv
   std::vector<PolicySpec> policies;  // at least one; run one after another over the same trace
+  std::vector<QueueSpec> queues;     // quotas, parents first; a queue that none names has none
   std::uint64_t seed = 1;
   std::optional<std::uint64_t> limit;  // rows read from the trace at most
   bool skip_bad_rows = false;          // count malformed rows instead of refusing the trace

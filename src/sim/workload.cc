@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace gyre::sim {
@@ -56,6 +58,7 @@ Workload make_workload(const Trace& trace, const Fleet& fleet) {
   for (const std::string& queue : trace.queues) {
     workload.queues.push_back({queue, fleet.partitioned ? queue : std::string()});
   }
+  workload.all_queues = workload.queues;
   // Jobs of one demand in one partition are split alike; unpartitioned queues count as one.
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> gang_index;
   workload.gang_of.reserve(trace.jobs.size());
@@ -71,6 +74,39 @@ Workload make_workload(const Trace& trace, const Fleet& fleet) {
     workload.gang_of.push_back(found->second);
   }
   return workload;
+}
+
+Result<void> give_quotas(Workload& workload, const std::vector<QueueSpec>& quotas,
+                         const Fleet& fleet) {
+  std::vector<QueueSpec> all = quotas;
+  std::set<std::string> parents;
+  std::set<std::string> named;
+  std::set<std::string> partitions;
+  for (const QueueSpec& queue : quotas) {
+    named.insert(queue.name);
+    parents.insert(queue.parent);
+    partitions.insert(queue.partition);
+  }
+  for (const QueueSpec& queue : workload.queues) {
+    if (parents.contains(queue.name)) {
+      return fail(ErrorKind::Invalid,
+                  "jobs of the trace are in queue '{}', which has queues below it; jobs belong to "
+                  "queues without any",
+                  queue.name);
+    }
+    if (!named.contains(queue.name)) all.push_back(queue);
+  }
+  if (auto valid = validate(all); !valid) return valid;
+  for (const std::string& partition : partitions) {
+    ResourceSum sum;
+    for (const NodeSpec& node : fleet.nodes) {
+      if (node.partition != partition) continue;
+      sum += {std::int64_t{node.gpus} * kWholeGpu.value, node.cpu.value, node.memory.value};
+    }
+    if (auto valid = validate_guarantees(all, partition, sum); !valid) return valid;
+  }
+  workload.all_queues = std::move(all);
+  return {};
 }
 
 std::vector<DemandKind> demand_mix(const Workload& workload) {

@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "domain/demand_mix.h"
 #include "domain/node.h"
+#include "domain/queue.h"
 #include "domain/request.h"
 #include "sim/traces/fleet.h"
 #include "sim/traces/trace.h"
@@ -14,7 +16,8 @@ namespace gyre::sim {
 
 /// A trace made ready for a fleet: every demand split into tasks. Equal gangs are stored once.
 struct Workload {
-  std::vector<QueueSpec> queues;  // by the trace's queue index
+  std::vector<QueueSpec> queues;      // by the trace's queue index
+  std::vector<QueueSpec> all_queues;  // parents first; those that the trace does not name as well
   std::vector<std::vector<TaskGroup>> gangs;
   std::vector<std::uint32_t> gang_of;  // by job
 };
@@ -27,6 +30,12 @@ std::vector<TaskGroup> split(const Demand& demand, std::int32_t gpus_per_node_ma
 /// Splits by the largest node that the job may use: of a model it accepts, in its queue's
 /// partition. O(jobs + distinct demands * nodes).
 Workload make_workload(const Trace& trace, const Fleet& fleet);
+
+/// Gives queues their quotas, and adds those that only `quotas` names. Errors: Invalid where they
+/// cannot stand beside one another, guarantee more than the fleet has, or a queue of the trace has
+/// others below it.
+Result<void> give_quotas(Workload& workload, const std::vector<QueueSpec>& quotas,
+                         const Fleet& fleet);
 
 /// All tasks of the workload by kind, by request.
 std::vector<DemandKind> demand_mix(const Workload& workload);

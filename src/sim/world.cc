@@ -47,7 +47,8 @@ std::optional<Event> World::next(std::optional<Time> deadline) {
 }
 
 bool World::has_pending() const {
-  if (bursts() || introduced_ < 1 + inputs_.workload.queues.size() + inputs_.fleet.nodes.size()) {
+  if (bursts() ||
+      introduced_ < 1 + inputs_.workload.all_queues.size() + inputs_.fleet.nodes.size()) {
     return true;
   }
   if (!timers_.empty() && timers_.top().at == now_) return true;
@@ -58,10 +59,10 @@ bool World::has_pending() const {
 std::optional<Event> World::introduction() {
   std::size_t index = introduced_;
   if (index == 0) return ++introduced_, stamp(PolicySet{inputs_.policy});
-  if (--index < inputs_.workload.queues.size()) {
-    return ++introduced_, stamp(QueueSet{inputs_.workload.queues[index]});
+  if (--index < inputs_.workload.all_queues.size()) {
+    return ++introduced_, stamp(QueueSet{inputs_.workload.all_queues[index]});
   }
-  index -= inputs_.workload.queues.size();
+  index -= inputs_.workload.all_queues.size();
   if (index >= inputs_.fleet.nodes.size()) return std::nullopt;
   ++introduced_;
   return stamp(NodeJoined{NodeId{static_cast<std::uint32_t>(index)}, inputs_.fleet.nodes[index]});

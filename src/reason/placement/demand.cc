@@ -48,7 +48,7 @@ void DemandTable::refresh(Demand& demand, const Cluster& cluster) {
 void DemandTable::forget_idle() {
   for (auto entry = index_.begin(); entry != index_.end();) {
     const Demand& demand = demands_[entry->second];
-    if (demand.waiting.empty() && demand.claims == 0) {
+    if (demand.waiting.empty() && demand.apart == 0) {
       demands_[entry->second] = {};
       unused_.push_back(entry->second);
       entry = index_.erase(entry);

@@ -27,7 +27,7 @@ struct Demand {
   std::vector<Group> groups;
   std::int64_t gpu_milli = 0;     // of all tasks
   WaitingList waiting;            // jobs in line with this demand
-  std::int32_t claims = 0;        // jobs with this demand that others are being stopped for
+  std::int32_t apart = 0;         // jobs with this demand that wait in no list
   bool feasible = true;           // fits the nodes that are up, were they empty
   bool fits_ever = true;          // fits all nodes, were they up and empty
   std::uint64_t feasible_at = 0;  // fleet version for which these two hold; 0: never looked

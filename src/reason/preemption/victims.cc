@@ -39,7 +39,15 @@ double work_at_risk(const Job& job, Time now) {
   return static_cast<double>(gpu_total(job.spec.tasks).value) * static_cast<double>(unsaved.ns);
 }
 
-const Job* Victims::take(Rank bar) {
+RankedVictims::RankedVictims(const std::vector<JobId>& among, const Running& running,
+                             const JobTable& jobs, Time now)
+    : jobs_(jobs), now_(now), next_(running.evictable().rend()), end_(next_) {
+  for (const JobId id : among) {
+    if (const auto rank = running.rank_of(id)) put_back(*jobs_.find(id), *rank);
+  }
+}
+
+const Job* RankedVictims::take(Rank bar) {
   if (ready_.empty()) refill();
   if (ready_.empty()) return nullptr;
   const auto [inverse, at_risk, id] = *ready_.begin();
@@ -49,7 +57,7 @@ const Job* Victims::take(Rank bar) {
   return jobs_.find(id);
 }
 
-void Victims::refill() {
+void RankedVictims::refill() {
   if (next_ == end_) return;
   const Rank rank = next_->first;
   for (; next_ != end_ && next_->first == rank; ++next_) put_back(*jobs_.find(next_->second), rank);

@@ -14,23 +14,35 @@ namespace gyre::reason {
 /// checkpoint, in milli-GPU-nanoseconds; without checkpoints, since its start.
 double work_at_risk(const Job& job, Time now);
 
-/// The running jobs that may be stopped for others, the one with the worst rank first, of equal
-/// ones that with the least work at risk. For one pass over a line: what is taken stays taken.
+/// Running jobs that may be stopped for others, the best to stop first. For one pass over a line:
+/// what is taken stays taken.
 class Victims {
  public:
-  Victims(const Running& running, const JobTable& jobs, Time now)
+  virtual ~Victims() = default;
+  /// The next one whose rank is beyond `bar`; nullptr if there is none.
+  virtual const Job* take(Rank bar) = 0;
+  virtual void put_back(const Job& job, Rank rank) = 0;
+  /// Of the last one taken.
+  virtual Rank rank() const = 0;
+};
+
+/// By rank, the worst first, of equal ones that with the least work at risk.
+class RankedVictims final : public Victims {
+ public:
+  RankedVictims(const Running& running, const JobTable& jobs, Time now)
       : jobs_(jobs),
         now_(now),
         next_(running.evictable().rbegin()),
         end_(running.evictable().rend()) {}
+  /// Of these alone.
+  RankedVictims(const std::vector<JobId>& among, const Running& running, const JobTable& jobs,
+                Time now);
 
-  /// The next one whose rank is beyond `bar`; nullptr if there is none.
-  const Job* take(Rank bar);
-  void put_back(const Job& job, Rank rank) {
+  const Job* take(Rank bar) override;
+  void put_back(const Job& job, Rank rank) override {
     ready_.insert({~rank, work_at_risk(job, now_), job.id});
   }
-  /// Of the last one taken.
-  Rank rank() const { return rank_; }
+  Rank rank() const override { return rank_; }
 
  private:
   void refill();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/units.h"
 #include "domain/trace_context.h"
@@ -284,23 +285,41 @@ void write_node(JsonText& out, const NodeView& node, bool devices) {
 
 std::vector<QueueView> view_queues(const control::Controller& core) {
   std::vector<QueueView> views;
-  for (const QueueSpec& spec : core.queues()) views.push_back({spec});
+  std::map<std::string, std::size_t> by_name;
+  for (const QueueSpec& spec : core.queues()) {
+    by_name.emplace(spec.name, views.size());
+    views.push_back({spec, 0, 0, 0, core.queue_use(spec.name)});
+  }
   core.jobs().for_each([&](const Job& job) {
-    for (QueueView& view : views) {
-      if (view.spec.name != job.spec.queue) continue;
+    if (is_final(job.state)) return;
+    for (auto at = by_name.find(job.spec.queue); at != by_name.end();
+         at = by_name.find(views[at->second].spec.parent)) {
+      QueueView& view = views[at->second];
       view.queued += job.state == JobState::Queued;
       view.placed += is_placed(job.state);
+      if (is_placed(job.state)) view.gpu_milli += gpu_total(job.spec.tasks).value;
     }
   });
   return views;
 }
 
 void write_queue(JsonText& out, const QueueView& queue) {
+  const QueueSpec& spec = queue.spec;
   out.open('{')
-      .member("name", queue.spec.name)
-      .member("partition", queue.spec.partition)
+      .member("name", spec.name)
+      .member("partition", spec.partition)
       .member("jobs_queued", queue.queued)
       .member("jobs_placed", queue.placed)
+      .member("parent", spec.parent)
+      .member("weight", spec.weight)
+      .member("gpu_milli_used", queue.gpu_milli)
+      .member("gpu_milli_guaranteed", spec.guaranteed.gpu_milli)
+      .member("gpu_milli_max", spec.gpu_milli_max)
+      .member("jobs_max", spec.jobs_max)
+      .member("gpu_seconds_used", queue.use.gpu_milli_s / 1000)
+      .member("gpu_seconds_max", spec.gpu_seconds_max)
+      .member("share", queue.use.share)
+      .member("gpu_milli_past", queue.use.past.gpu_milli)
       .close('}');
 }
 

@@ -73,9 +73,11 @@ void write_node(JsonText& out, const NodeView& node, bool devices);
 struct QueueView {
   QueueSpec spec;
   std::int64_t queued = 0;
-  std::int64_t placed = 0;  // starting, running, or being stopped
+  std::int64_t placed = 0;      // starting, running, or being stopped
+  std::int64_t gpu_milli = 0;   // held by those
+  reason::FairShare::View use;  // with those below it
 };
-/// O(jobs).
+/// O(jobs * depth of queues).
 std::vector<QueueView> view_queues(const control::Controller& core);
 void write_queue(JsonText& out, const QueueView& queue);
 

@@ -60,6 +60,11 @@ void Books::apply(const Event& event, const control::Decisions& decisions) {
   now_ = event.at;
   seq_ = event.seq;
   std::visit([this](const auto& body) { on(body); }, event.body);
+  beneficiaries_.clear();
+  for (const Command& command : decisions.commands) {
+    const auto* stop = std::get_if<StopGang>(&command.body);
+    if (stop != nullptr) beneficiaries_[stop->job] = stop->beneficiary;
+  }
   for (const Transition& transition : decisions.transitions) take(transition);
   for (const Command& command : decisions.commands) {
     if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start, decisions);
@@ -111,7 +116,15 @@ void Books::finish() {
 // --- events
 
 void Books::on(const QueueSet& event) {
+  if (!validate(event.queue)) return;
+  const auto parent = partition_of_queue_.find(event.queue.parent);
+  const bool known = partition_of_queue_.contains(event.queue.name);
+  if (!known && !event.queue.parent.empty() &&
+      (parent == partition_of_queue_.end() || parent->second != event.queue.partition)) {
+    return;
+  }
   partition_of_queue_.try_emplace(event.queue.name, event.queue.partition);
+  quotas_.set(event.queue);
 }
 
 void Books::on(const NodeJoined& event) {
@@ -149,6 +162,7 @@ void Books::on(const NodeContact& event) {
 void Books::on(const JobSubmitted& event) {
   JobBook job;
   job.queue = event.spec.queue;
+  job.preemptible = event.spec.preemptible;
   job.tasks = event.spec.tasks;
   jobs_.try_emplace(event.job, std::move(job));
 }
@@ -189,6 +203,7 @@ void Books::take(const Transition& transition) {
   if (job->state == JobState::Preempting) --preempting_;
   if (transition.to == JobState::Preempting) ++preempting_;
   job->announced = true;
+  count_quota(transition, *job);
   job->state = transition.to;
   is_placed(job->state) ? (void)placed_.insert(transition.job)
                         : (void)placed_.erase(transition.job);
@@ -200,6 +215,27 @@ void Books::take(const Transition& transition) {
                                                transition.job.value, to_string(job->state)));
   }
   if (is_final(job->state)) job->tasks = {};
+}
+
+void Books::count_quota(const Transition& transition, const JobBook& job) {
+  const ResourceSum amount = resources_of(job.tasks);
+  const auto is_stopping = [](JobState state) {
+    return state == JobState::Preempting || state == JobState::Stopping;
+  };
+  const bool before = is_placed(job.state);
+  const bool after = is_placed(transition.to);
+  std::string wrong;
+  if (!before && after) wrong = quotas_.placed(job.queue, amount);
+  if (before && after && !is_stopping(job.state) && is_stopping(transition.to)) {
+    const auto found = beneficiaries_.find(transition.job);
+    const JobBook* other = found == beneficiaries_.end() ? nullptr : find(found->second);
+    if (other != nullptr) wrong = quotas_.reclaim(job.queue, other->queue);
+    quotas_.stopping(job.queue, amount);
+  }
+  if (before && !after) quotas_.gone(job.queue, amount, is_stopping(job.state));
+  if (wrong.empty()) return;
+  report(Invariant::QuotaKept, fmt::format("job {} goes from {} to {}: {}", transition.job.value,
+                                           to_string(job.state), to_string(transition.to), wrong));
 }
 
 void Books::take(const StartGang& start, const control::Decisions& decisions) {

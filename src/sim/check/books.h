@@ -12,6 +12,7 @@
 #include "domain/command.h"
 #include "domain/event.h"
 #include "sim/check/invariant.h"
+#include "sim/check/quota_books.h"
 
 namespace gyre::sim {
 
@@ -34,6 +35,7 @@ class Books {
   };
   struct JobBook {
     std::string queue;
+    bool preemptible = false;
     std::vector<TaskGroup> tasks;  // empty once the job has ended
     JobState state = JobState::Queued;
     bool announced = false;  // its arrival in the queue was told
@@ -55,6 +57,7 @@ class Books {
   const JobBook* find(JobId id) const;
   std::size_t unfinished() const { return waiting_.size() + placed_.size(); }
   const std::set<JobId>& waiting() const { return waiting_; }
+  const QuotaBooks& quotas() const { return quotas_; }
   std::uint64_t preempting() const { return preempting_; }
   /// The partition that a queue uses; nullopt if there is no such queue.
   std::optional<std::string> partition_of(const std::string& queue) const;
@@ -77,6 +80,7 @@ class Books {
   void on(const TaskStalled&) {}
 
   void take(const Transition& transition);
+  void count_quota(const Transition& transition, const JobBook& job);
   void take(const StartGang& start, const control::Decisions& decisions);
   void take(const StopGang& stop);
   void set_quarantined(NodeId node, bool quarantined);
@@ -94,7 +98,9 @@ class Books {
   std::set<JobId> placed_;
   std::uint64_t preempting_ = 0;
   std::map<std::string, std::string> partition_of_queue_;
-  std::vector<Violation> violations_;  // the first few
+  QuotaBooks quotas_;
+  std::map<JobId, JobId> beneficiaries_;  // of what the event being taken in stops
+  std::vector<Violation> violations_;     // the first few
 };
 
 }  // namespace gyre::sim

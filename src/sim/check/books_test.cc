@@ -256,5 +256,56 @@ TEST_F(ReasonTest, MisconfiguredNeedsAMissingQueue) {
   EXPECT_EQ(wrong(WaitReason::Misconfigured, spec()), "its queue exists");
 }
 
+TEST_F(BooksTest, AQueueBeyondItsLimit) {
+  QueueSpec limited{"limited", ""};
+  limited.gpu_milli_max = 1000;
+  tell(QueueSet{limited});
+  JobSpec job = spec();
+  job.queue = "limited";
+  run(1, job, {task(0, 0, 1)});
+  EXPECT_THAT(books_.violations(), IsEmpty());
+  run(2, job, {task(0, 0, 2)});
+  expect_only(Invariant::QuotaKept);
+}
+
+TEST_F(BooksTest, AGuaranteeTakenAway) {
+  for (const char* name : {"a", "b"}) {
+    QueueSpec queue{name, ""};
+    queue.guaranteed.gpu_milli = 1000;
+    tell(QueueSet{queue});
+  }
+  JobSpec job = spec();
+  job.queue = "a";
+  run(1, job, {task(0, 0, 1)});
+  job.queue = "b";
+  const Command stop{CommandId{9}, StopGang{JobId{1}, 1, Termination::Preempted, JobId{2}, {}}};
+  tell(JobSubmitted{JobId{2}, job, {}},
+       {{stop}, {move(2, Queued, Queued, 0), move(1, Starting, Preempting)}});
+  expect_only(Invariant::QuotaKept);
+}
+
+TEST_F(BooksTest, QuotaReasonsThatAreNotTrue) {
+  QueueSpec limited{"limited", ""};
+  limited.gpu_milli_max = 1000;
+  tell(QueueSet{limited});
+  Job job;
+  job.id = JobId{1};
+  job.spec = spec();
+  job.spec.queue = "limited";
+  tell(JobSubmitted{JobId{1}, job.spec, {}}, {{}, {move(1, Queued, Queued, 0)}});
+  const auto wrong = [&](WaitReason reason) {
+    Explanation said;
+    said.reason = reason;
+    return what_is_untrue(books_, job, said, now_);
+  };
+  EXPECT_EQ(wrong(WaitReason::ExceedsMaxQuota), "its quota could allow it");
+  EXPECT_EQ(wrong(WaitReason::WaitingForQuota), "");
+  EXPECT_EQ(wrong(WaitReason::PendingEvaluation), "");
+  limited.gpu_milli_max = 0;
+  tell(QueueSet{limited});
+  EXPECT_EQ(wrong(WaitReason::ExceedsMaxQuota), "");
+  EXPECT_EQ(wrong(WaitReason::WaitingForQuota), "its quota never allows it");
+}
+
 }  // namespace
 }  // namespace gyre::sim

@@ -9,14 +9,26 @@
 namespace gyre::sim {
 namespace {
 
-constexpr std::array<std::string_view, 19> kNames{
-    "gpu-overcommit",   "cpu-overcommit",      "memory-overcommit",
-    "gang-whole",       "gang-distinct-nodes", "request-honoured",
-    "legal-transition", "runs-once",           "node-up",
-    "all-released",     "jobs-conserved",      "true-reason",
-    "books-agree",      "task-once",           "device-shared",
-    "true-outcome",     "recovers-alike",      "no-leak",
-    "converges"};
+constexpr std::array<std::string_view, 20> kNames{"gpu-overcommit",
+                                                  "cpu-overcommit",
+                                                  "memory-overcommit",
+                                                  "gang-whole",
+                                                  "gang-distinct-nodes",
+                                                  "request-honoured",
+                                                  "legal-transition",
+                                                  "runs-once",
+                                                  "node-up",
+                                                  "all-released",
+                                                  "jobs-conserved",
+                                                  "quota-kept",
+                                                  "true-reason",
+                                                  "books-agree",
+                                                  "task-once",
+                                                  "device-shared",
+                                                  "true-outcome",
+                                                  "recovers-alike",
+                                                  "no-leak",
+                                                  "converges"};
 
 }  // namespace
 

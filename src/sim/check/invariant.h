@@ -22,6 +22,7 @@ enum class Invariant : std::uint8_t {
   NodeUp,             // nothing starts on a node that is down
   AllReleased,        // what does not run holds nothing
   JobsConserved,      // each submitted job waits, is placed or has ended; none is lost or made up
+  QuotaKept,          // no queue goes beyond its limits; nobody gives back what it is guaranteed
   TrueReason,         // the reason given for waiting is true
   BooksAgree,         // the core's picture of the cluster is what follows from events and commands
   // Of a world with faults, where truth and belief may differ.

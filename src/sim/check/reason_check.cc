@@ -82,11 +82,31 @@ bool enough_in_sum(const Books& books, const std::string& partition,
   return gpu >= 0 && cpu >= 0 && memory >= 0;
 }
 
+/// What is wrong with saying this of a job's quota, or with saying nothing of it.
+std::string judge_quota(WaitReason reason, const Books& books, const Books::JobBook& job) {
+  const ResourceSum amount = resources_of(job.tasks);
+  const bool ever = books.quotas().ever_allows(job.queue, amount);
+  if (reason == WaitReason::ExceedsMaxQuota) return ever ? "its quota could allow it" : "";
+  if (!ever) return "its quota never allows it";
+  if (reason != WaitReason::WaitingForQuota) {
+    return books.quotas().allows(job.queue, amount) ? "" : "its quota does not allow it now";
+  }
+  return books.quotas().may_keep_waiting(job.queue, job.preemptible)
+             ? ""
+             : "nothing in its quota keeps it waiting";
+}
+
 std::string judge(WaitReason reason, const Books& books, const std::string& partition,
-                  const std::vector<TaskGroup>& tasks) {
+                  const Books::JobBook& job) {
+  const std::vector<TaskGroup>& tasks = job.tasks;
   const bool ever = fits(books, partition, tasks, Extent::Whole, Which::All);
   if (reason == WaitReason::NeverFits) return ever ? "it would fit the empty fleet" : "";
   if (!ever) return "it could never fit";
+  const std::string wrong = judge_quota(reason, books, job);
+  if (!wrong.empty() || reason == WaitReason::ExceedsMaxQuota ||
+      reason == WaitReason::WaitingForQuota) {
+    return wrong;
+  }
   const bool feasible = fits(books, partition, tasks, Extent::Whole, Which::Up);
   if (reason == WaitReason::WaitingForProvisioning) {
     return feasible ? "it would fit the nodes that are up, were they empty" : "";
@@ -126,7 +146,7 @@ std::string what_is_untrue(const Books& books, const Job& job, const Explanation
     if (!on_hold) return "it is not on hold";
     return explanation.reason == WaitReason::OnHold ? "" : "it is on hold";
   }
-  return judge(explanation.reason, books, *partition, book->tasks);
+  return judge(explanation.reason, books, *partition, *book);
 }
 
 }  // namespace gyre::sim

@@ -36,6 +36,13 @@ std::string measured(std::string_view name, const std::optional<double>& value) 
   return fmt::format(R"(,"{}":{})", name, value ? number(*value) : "null");
 }
 
+std::string fairness(const std::optional<Fairness>& fairness) {
+  if (!fairness) return "null";
+  return fmt::format(R"({{"rho_max":{},"share_above_one":{},"jain":{}}})",
+                     number(fairness->rho_max), number(fairness->share_above_one),
+                     number(fairness->jain));
+}
+
 std::string result(const PolicyResult& r, bool with_measured) {
   std::string json = fmt::format(
       R"({{"policy":{},"jobs":{},"finished":{},"rejected":{},"makespan_s":{},"wait_s":{},)"
@@ -50,9 +57,10 @@ std::string result(const PolicyResult& r, bool with_measured) {
   }
   return json + fmt::format(R"(,"failed":{},"waiting_at_end":{},"placed_at_end":{},)"
                             R"("node_failures":{},"fragmented_gpus":{{"mean":{}}},)"
-                            R"("bounded_slowdown":{{"mean":{}}}}})",
+                            R"("bounded_slowdown":{{"mean":{}}},"fairness":{}}})",
                             r.failed, r.waiting_at_end, r.placed_at_end, r.node_failures,
-                            number(r.fragmented_gpus_mean), number(r.bounded_slowdown_mean));
+                            number(r.fragmented_gpus_mean), number(r.bounded_slowdown_mean),
+                            fairness(r.fairness));
 }
 
 }  // namespace

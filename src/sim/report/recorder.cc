@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "sim/report/fairness.h"
+
 namespace gyre::sim {
 namespace {
 
@@ -197,6 +199,7 @@ PolicyResult Recorder::result() {
     if (job.state == JobState::Succeeded) completions.push_back(*job.ended_at - job.submitted_at);
   }
   result.bounded_slowdown_mean = bounded_slowdown();
+  result.fairness = fairness_of(outcomes_, inputs_.trace, inputs_.workload, capacity_milli_);
   result.wait = spread_of(waits);
   result.jct = spread_of(completions);
   const auto capacity = static_cast<double>(capacity_milli_);

@@ -42,6 +42,13 @@ struct SeriesPoint {
   std::uint32_t jobs_placed = 0;
 };
 
+/// How evenly queues were served; see fairness.h.
+struct Fairness {
+  double rho_max = 0;          // of finish-time fairness, over jobs
+  double share_above_one = 0;  // 0..1 of jobs that sharing made later
+  double jain = 1;             // 0..1, of the queues' mean 1/rho
+};
+
 /// One policy's run over the trace.
 struct PolicyResult {
   std::string policy;
@@ -57,7 +64,8 @@ struct PolicyResult {
   /// Mean over jobs that finished of JCT over work, neither taken as less than 10 s (Feitelson
   /// 2001).
   double bounded_slowdown_mean = 0;
-  double gpu_allocation_mean = 0;  // 0..1 of all GPUs; time-weighted over the makespan
+  std::optional<Fairness> fairness;  // where there are several queues
+  double gpu_allocation_mean = 0;    // 0..1 of all GPUs; time-weighted over the makespan
   double gpu_allocation_peak = 0;
   double fragmentation_mean = 0;    // 0..1 of the free GPUs (FGD's fragmentation ratio)
   double fragmented_gpus_mean = 0;  // the same as an amount, over the makespan

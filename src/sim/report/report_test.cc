@@ -58,7 +58,7 @@ TEST(ReportJson, IsTheInterfaceThatScriptsReadFirstThenMore) {
       R"("gpu_allocation_ratio":{"mean":0.5,"peak":1},"fragmentation_ratio":{"mean":0.125},)"
       R"("preemptions":3,"lost_gpu_hours":1.5,"events":1234,"wall_s":0.25,"peak_rss_mib":null,)"
       R"("failed":0,"waiting_at_end":0,"placed_at_end":0,"node_failures":0,)"
-      R"("fragmented_gpus":{"mean":1.5},"bounded_slowdown":{"mean":0}}],)"
+      R"("fragmented_gpus":{"mean":1.5},"bounded_slowdown":{"mean":0},"fairness":null}],)"
       R"("fleet":{"nodes":4,"gpus":32,"partitions":1},"seed":7,"notes":["a \"note\""]})"
       "\n");
 }

@@ -37,6 +37,8 @@ std::function<bool(const PolicyResult&)> positive(std::uint64_t PolicyResult::*m
   return [member](const PolicyResult& r) { return r.*member > 0; };
 }
 
+bool is_shared(const PolicyResult& r) { return r.fairness.has_value(); }
+
 const std::vector<Figure>& figures() {
   using R = PolicyResult;
   static const std::vector<Figure> kFigures{
@@ -64,6 +66,15 @@ const std::vector<Figure>& figures() {
       {"fragmentation, amount",
        [](const R& r) { return fmt::format("{:.1f} GPU", r.fragmented_gpus_mean); },
        {}},
+      {"finish-time fairness, max rho",
+       [](const R& r) { return r.fairness ? fmt::format("{:.2f} x", r.fairness->rho_max) : "-"; },
+       is_shared},
+      {"  jobs that sharing made later",
+       [](const R& r) { return r.fairness ? percent(r.fairness->share_above_one) : "-"; },
+       is_shared},
+      {"  Jain's index of queues",
+       [](const R& r) { return r.fairness ? fmt::format("{:.3f} of 1", r.fairness->jain) : "-"; },
+       is_shared},
       {"preemptions", count_of(&R::preemptions), positive(&R::preemptions)},
       {"node failures", count_of(&R::node_failures), positive(&R::node_failures)},
       {"work lost", [](const R& r) { return fmt::format("{:.1f} GPU h", r.lost_gpu_hours); },

@@ -1,0 +1,350 @@
+// Who may join the line, who is kept out, and who must give back.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/units.h"
+#include "reason/fairness/fair_share.h"
+#include "reason/queueing/order.h"
+
+namespace gyre::reason {
+namespace {
+
+/// Of each queue so many first jobs are looked at before it counts as kept out.
+constexpr int kLookedAtMax = 16;
+
+std::string gpus(std::int64_t milli) {
+  return fmt::format("{:.6g} GPUs", static_cast<double>(milli) / 1000);
+}
+
+}  // namespace
+
+void FairShare::gate(const Job& job, const Waiting& entry) {
+  const auto queue = by_name_.find(job.spec.queue);
+  if (queue == by_name_.end()) return;
+  Member member;
+  member.queue = queue->second;
+  member.firm = !job.spec.preemptible;
+  member.amount = resources_of(job.spec.tasks);
+  member.entry = entry;
+  Member& kept = members_.insert_or_assign(job.id, std::move(member)).first->second;
+  Queue& leaf = queues_[kept.queue];
+  enter_gate(job.id, kept);
+  if (kept.stage != Stage::Gated || leaf.gated.begin()->second != job.id) return;
+  if (leaf.in_line.empty() || entry.key < *leaf.in_line.rbegin()) {
+    part(leaf.partition).disorder = true;
+  }
+}
+
+void FairShare::enter_gate(JobId id, Member& member) {
+  bool never = false;
+  for_path(member.queue,
+           [&](Index, Queue& queue) { never = never || limits_never_allow(queue, member.amount); });
+  member.stage = never ? Stage::TooLarge : Stage::Gated;
+  member.place = 0;
+  const int starving = !never && member.entry.key.rank == kStarving ? 1 : 0;
+  for_path(member.queue, [&](Index at, Queue& queue) {
+    ++queue.gated_count;
+    queue.starving += starving;
+    rekey(at);
+  });
+  queues_[member.queue].gated.emplace(member.entry.key, id);
+  if (!never) set_pending(member.queue, true);
+}
+
+void FairShare::leave_gate(const Member& member) {
+  Queue& leaf = queues_[member.queue];
+  leaf.gated.erase(member.entry.key);
+  const bool was = member.stage == Stage::Gated && member.entry.key.rank == kStarving;
+  for_path(member.queue, [&](Index at, Queue& queue) {
+    --queue.gated_count;
+    queue.starving -= was ? 1 : 0;
+    rekey(at);
+  });
+  set_pending(member.queue, !leaf.gated.empty());  // it may have kept others from being looked at
+}
+
+bool FairShare::is_gated(JobId job) const {
+  const Member* member = find(job);
+  return member != nullptr && (member->stage == Stage::Gated || member->stage == Stage::TooLarge);
+}
+
+const Waiting& FairShare::entry_of(JobId job) const { return find(job)->entry; }
+
+std::vector<Waiting> FairShare::gated(PartitionId partition) const {
+  std::vector<Waiting> all;
+  for (const Queue& queue : queues_) {
+    if (queue.partition != partition) continue;
+    for (const auto& [key, id] : queue.gated) all.push_back(find(id)->entry);
+  }
+  return all;
+}
+
+bool FairShare::has_pending(PartitionId partition) const {
+  return !part(partition).pending.empty();
+}
+
+bool FairShare::take_disorder(PartitionId partition) {
+  return std::exchange(part(partition).disorder, false);
+}
+
+std::optional<JobId> FairShare::pick(PartitionId partition, const DemandTable& demands) {
+  Part& from = part(partition);
+  while (!from.pending.empty()) {
+    Index at = from.pending.begin()->queue;
+    while (!queues_[at].children.empty()) at = queues_[at].pending_children.begin()->queue;
+    if (const auto job = first_allowed(at, demands)) return job;
+    set_pending(at, false);
+  }
+  return std::nullopt;
+}
+
+std::optional<JobId> FairShare::first_allowed(Index index, const DemandTable& demands) {
+  Queue& leaf = queues_[index];
+  Part& whole = part(leaf.partition);
+  int looked_at = 0;
+  bool starving = false;  // nobody passes a job that has waited too long for its queue's quota
+  for (const auto& [key, id] : leaf.gated) {
+    if (++looked_at > kLookedAtMax || (starving && key.rank != kStarving)) return std::nullopt;
+    const Member& member = *find(id);
+    if (member.stage == Stage::TooLarge) {
+      --looked_at;
+    } else if (!demands.at(member.entry.demand).feasible || !room_for_firm(member)) {
+      whole.keeps_out.insert(index);
+    } else if (const Queue* keeper = kept_out_by(member)) {
+      queues_[by_name_.at(keeper->spec.name)].keeps_out.insert(index);
+      starving = starving || key.rank == kStarving;
+    } else {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
+const FairShare::Queue* FairShare::kept_out_by(const Member& member) const {
+  for (std::optional<Index> at = member.queue; at; at = queues_[*at].parent) {
+    const Queue& queue = queues_[*at];
+    if (limits_keep_out(queue, member.amount)) return &queue;
+    if (!queue.spec.gpu_seconds_max) continue;
+    PastUse use = queue.past;
+    use.advance(queue.spec, queue.placed, now_);
+    if (use.gpu_milli_s() / 1000 >= *queue.spec.gpu_seconds_max) return &queue;
+  }
+  return nullptr;
+}
+
+bool FairShare::limits_keep_out(const Queue& queue, const ResourceSum& amount) {
+  const QueueSpec& spec = queue.spec;
+  return (spec.gpu_milli_max && queue.used.gpu_milli + amount.gpu_milli > *spec.gpu_milli_max) ||
+         (spec.jobs_max && queue.jobs >= *spec.jobs_max);
+}
+
+bool FairShare::limits_never_allow(const Queue& queue, const ResourceSum& amount) {
+  const QueueSpec& spec = queue.spec;
+  return (spec.gpu_milli_max && amount.gpu_milli > *spec.gpu_milli_max) || spec.jobs_max == 0 ||
+         spec.gpu_seconds_max == 0;
+}
+
+/// What is guaranteed to others may be borrowed only by who can be stopped.
+bool FairShare::room_for_firm(const Member& member) const {
+  if (!member.firm || member.amount.gpu_milli == 0) return true;
+  const Queue& leaf = queues_[member.queue];
+  std::int64_t change =
+      std::max<std::int64_t>(0, leaf.firm_gpu_milli + member.amount.gpu_milli - kept(leaf));
+  for (auto at = leaf.parent; at && change > 0; at = queues_[*at].parent) {
+    const Queue& queue = queues_[*at];
+    const std::int64_t own = queue.spec.guaranteed.gpu_milli;
+    const std::int64_t below = queue.kept_below + change;
+    if (own > 0 && below > own) return false;
+    change = std::max(own, below) - kept(queue);
+  }
+  const Part& whole = part(leaf.partition);
+  return change <= 0 || whole.kept + change <= whole.capacity.gpu_milli;
+}
+
+void FairShare::admit(JobId id, std::int64_t place) {
+  Member& member = *find(id);
+  leave_gate(member);
+  member.stage = Stage::Admitted;
+  member.place = place;
+  queues_[member.queue].in_line.insert(member.entry.key);
+  part(queues_[member.queue].partition).places.emplace(place, id);
+  charge(member, 1);
+}
+
+void FairShare::rerank(JobId id, const Waiting& entry) {
+  Member& member = *find(id);
+  if (member.stage == Stage::Admitted) {
+    auto& in_line = queues_[member.queue].in_line;
+    in_line.erase(member.entry.key);
+    in_line.insert(entry.key);
+    member.entry = entry;
+    return;
+  }
+  leave_gate(member);
+  member.entry = entry;
+  enter_gate(id, member);
+}
+
+void FairShare::take_back(JobId id, const Waiting& entry) {
+  Member& member = *find(id);
+  queues_[member.queue].in_line.erase(member.entry.key);
+  part(queues_[member.queue].partition).places.erase({member.place, id});
+  charge(member, -1);
+  member.entry = entry;
+  enter_gate(id, member);
+}
+
+std::int64_t FairShare::place_of(JobId job) const {
+  const Member* member = find(job);
+  return member == nullptr ? 0 : member->place;
+}
+
+// --- giving back
+
+bool FairShare::below(Index queue, Index top) const {
+  for (std::optional<Index> at = queue; at; at = queues_[*at].parent) {
+    if (*at == top) return true;
+  }
+  return false;
+}
+
+/// What the queue's jobs hold that are not being stopped, and those in line up to the member.
+ResourceSum FairShare::held_before(Index index, const Member& member) const {
+  ResourceSum held = queues_[index].placed - queues_[index].leaving;
+  for (const auto& [place, id] : part(queues_[index].partition).places) {
+    if (place > member.place) break;
+    const Member& other = *find(id);
+    if (below(other.queue, index)) held += other.amount;
+  }
+  return held;
+}
+
+/// Whether the queue holds no more than it is guaranteed, up to the member in line.
+bool FairShare::within(Index index, const Member& member) const {
+  const ResourceSum& own = queues_[index].spec.guaranteed;
+  if ((member.amount.gpu_milli > 0 ? own.gpu_milli : own.cpu_milli) == 0) return false;
+  const ResourceSum held = held_before(index, member);
+  return (own.gpu_milli == 0 || held.gpu_milli <= own.gpu_milli) &&
+         (own.cpu_milli == 0 || held.cpu_milli <= own.cpu_milli) &&
+         (own.memory_mib == 0 || held.memory_mib <= own.memory_mib);
+}
+
+bool FairShare::entitled(JobId job) const {
+  const Member* member = find(job);
+  if (member == nullptr || member->stage != Stage::Admitted) return false;
+  for (std::optional<Index> at = member->queue; at; at = queues_[*at].parent) {
+    if (within(*at, *member)) return true;
+  }
+  return false;
+}
+
+bool FairShare::above(const Queue& queue) {
+  const ResourceSum held = queue.placed - queue.leaving;
+  const ResourceSum& own = queue.spec.guaranteed;
+  return own.gpu_milli > 0 || held.gpu_milli > 0 ? held.gpu_milli > own.gpu_milli
+                                                 : held.cpu_milli > own.cpu_milli;
+}
+
+bool FairShare::any_stoppable(PartitionId partition) const {
+  const Part& whole = part(partition);
+  return std::any_of(whole.roots.begin(), whole.roots.end(),
+                     [&](Index root) { return queues_[root].stoppable > 0; });
+}
+
+std::optional<JobId> FairShare::next_victim(JobId job) const {
+  const Member& member = *find(job);
+  for (std::optional<Index> at = member.queue; at; at = queues_[*at].parent) {
+    if (!within(*at, member)) continue;
+    const Queue& queue = queues_[*at];
+    const auto& siblings =
+        queue.parent ? queues_[*queue.parent].children : part(queue.partition).roots;
+    if (const auto victim = victim_among(siblings, *at, true)) return victim;
+  }
+  return std::nullopt;
+}
+
+std::optional<JobId> FairShare::victim_among(const std::vector<Index>& queues, Index except,
+                                             bool only_above) const {
+  const Queue* most = nullptr;
+  for (const Index index : queues) {
+    const Queue& queue = queues_[index];
+    if (index == except || queue.stoppable == 0 || (only_above && !above(queue))) continue;
+    const auto rank = [](const Queue& one) { return std::pair(above(one), one.key.share); };
+    if (most == nullptr || rank(*most) < rank(queue)) most = &queue;
+  }
+  if (most == nullptr) return std::nullopt;
+  if (most->children.empty()) return most->stoppables.rbegin()->second;
+  return victim_among(most->children, except, false);
+}
+
+std::vector<JobId> FairShare::running_beside(JobId job) const {
+  std::vector<JobId> ids;
+  for (const auto& [started, id] : queues_[find(job)->queue].stoppables) ids.push_back(id);
+  return ids;
+}
+
+// --- for people
+
+std::optional<QuotaBlock> FairShare::never_admits(const std::string& name,
+                                                  const ResourceSum& amount) const {
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end() || !part(queues_[found->second].partition).governed) {
+    return std::nullopt;
+  }
+  for (std::optional<Index> at = found->second; at; at = queues_[*at].parent) {
+    const QueueSpec& spec = queues_[*at].spec;
+    if (!limits_never_allow(queues_[*at], amount)) continue;
+    if (spec.gpu_milli_max && amount.gpu_milli > *spec.gpu_milli_max) {
+      return QuotaBlock{
+          true, fmt::format("it asks for {}, queue '{}' may use {} at most", gpus(amount.gpu_milli),
+                            spec.name, gpus(*spec.gpu_milli_max))};
+    }
+    return QuotaBlock{true, fmt::format("queue '{}' is limited to nothing", spec.name)};
+  }
+  return std::nullopt;
+}
+
+std::int64_t FairShare::ahead_of(JobId job) const {
+  const Member& member = *find(job);
+  const auto& gated = queues_[member.queue].gated;
+  return std::distance(gated.begin(), gated.find(member.entry.key));
+}
+
+JobId FairShare::first_of_queue(JobId job) const {
+  return queues_[find(job)->queue].gated.begin()->second;
+}
+
+std::optional<QuotaBlock> FairShare::block_of(JobId job) const {
+  const Member& member = *find(job);
+  const std::string& own = queues_[member.queue].spec.name;
+  if (auto never = never_admits(own, member.amount)) return never;
+  if (const Queue* keeper = kept_out_by(member)) {
+    const QueueSpec& spec = keeper->spec;
+    if (spec.jobs_max && keeper->jobs >= *spec.jobs_max) {
+      return QuotaBlock{false, fmt::format("queue '{}' has {} jobs that run or are next, and may "
+                                           "have {}",
+                                           spec.name, keeper->jobs, *spec.jobs_max)};
+    }
+    if (spec.gpu_milli_max &&
+        keeper->used.gpu_milli + member.amount.gpu_milli > *spec.gpu_milli_max) {
+      return QuotaBlock{
+          false, fmt::format("it asks for {}; queue '{}' holds {} of the {} that it "
+                             "may use",
+                             gpus(member.amount.gpu_milli), spec.name, gpus(keeper->used.gpu_milli),
+                             gpus(*spec.gpu_milli_max))};
+    }
+    return QuotaBlock{false,
+                      fmt::format("queue '{}' has used its {:.6g} GPU hours; the next ones "
+                                  "come in {}",
+                                  spec.name, static_cast<double>(*spec.gpu_seconds_max) / 3600,
+                                  format_duration(PastUse::window_end(spec, now_) - now_))};
+  }
+  if (room_for_firm(member)) return std::nullopt;
+  return QuotaBlock{false, fmt::format("it asks for {}, all that is not in use is guaranteed to "
+                                       "other queues; what may be preempted may borrow it",
+                                       gpus(member.amount.gpu_milli))};
+}
+
+}  // namespace gyre::reason
