@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr Duration kHour = seconds(3600);
-constexpr TaskExit kStopped{TaskExit::Kind::Signaled, 15, true, ""};
+const TaskExit kStopped{TaskExit::Kind::Signaled, 15, true, ""};
 
 QueueSpec queue(std::string name, std::int64_t guaranteed_gpus = 0, std::string parent = "") {
   QueueSpec spec{std::move(name), ""};

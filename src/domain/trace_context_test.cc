@@ -63,7 +63,7 @@ TEST(TraceContext, DerivedSpansDifferAndStayTheSame) {
     }
   }
   EXPECT_EQ(spans.size(), 800U);
-  EXPECT_EQ(derived_span(context, "run", 1, 2), 0x0U);
+  EXPECT_EQ(derived_span(context, "run", 1, 2), 0xd1f596cba6877648U);
 }
 
 }  // namespace

@@ -215,8 +215,8 @@ struct Damage {
 
 TEST_F(SqliteJournalTest, DamagedRecordsAreNamed) {
   const Damage cases[] = {
-      {"UPDATE records SET body = replace(body, 'node-7', 'node-8') WHERE position = 11",
-       "record 11 has a wrong checksum"},
+      {"UPDATE records SET body = replace(body, 'node-7', 'node-8') WHERE position = 12",
+       "record 12 has a wrong checksum"},
       {"UPDATE records SET at = at + 1 WHERE position = 5", "record 5 has a wrong checksum"},
       {"DELETE FROM records WHERE position = 9", "record 9 is missing"},
   };

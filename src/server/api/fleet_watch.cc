@@ -24,6 +24,13 @@ bool concerns_jobs_only(const Event& event) {
          std::holds_alternative<TaskEnded>(event.body);
 }
 
+bool heals_nodes(const control::Decisions& decisions) {
+  return std::any_of(decisions.commands.begin(), decisions.commands.end(), [](const Command& one) {
+    return std::holds_alternative<QuarantineNode>(one.body) ||
+           std::holds_alternative<ReleaseNode>(one.body);
+  });
+}
+
 void change(GaugeHistory& gauge, Time at, std::int64_t by) { gauge.set(at, gauge.value() + by); }
 
 }  // namespace
@@ -44,7 +51,7 @@ FleetWatch::FleetWatch(const control::Controller& core, Time now)
 
 void FleetWatch::after(const Event& event, const control::Decisions& decisions,
                        const control::Controller& core) {
-  if (!concerns_jobs_only(event)) {
+  if (!concerns_jobs_only(event) || heals_nodes(decisions)) {
     note_queues(core, event.at);
     count_fleet(core);
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <optional>
@@ -28,6 +29,11 @@ class JsonText {
   JsonText& value(T number) {
     const fmt::format_int digits(number);
     return raw({digits.data(), digits.size()});
+  }
+  /// The shortest text that reads back as the same; null for what JSON has no number for.
+  template <std::floating_point T>
+  JsonText& value(T number) {
+    return std::isfinite(number) ? raw(fmt::format("{}", number)) : null();
   }
   template <class T>
   JsonText& value(const std::optional<T>& maybe) {

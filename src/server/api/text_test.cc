@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "server/api/base64.h"
@@ -13,7 +14,8 @@ TEST(JsonTextTest, WritesWhatAParserReadsBack) {
   JsonText out;
   out.open('{').member("text", "a\"\\\n\x01\u00e9").member("number", -5);
   out.key("none").null().key("list").open('[').value(true).value("x").close(']');
-  out.key("empty").open('{').close('}').key("milli").thousandths(1500).close('}');
+  out.key("empty").open('{').close('}').key("milli").thousandths(1500);
+  out.member("share", 0.25).member("whole", 3.0).member("unknown", std::nan("")).close('}');
   const auto read = nlohmann::json::parse(out.take());
   EXPECT_EQ(read["text"], "a\"\\\n\x01\u00e9");
   EXPECT_EQ(read["number"], -5);
@@ -21,6 +23,9 @@ TEST(JsonTextTest, WritesWhatAParserReadsBack) {
   EXPECT_EQ(read["list"], nlohmann::json::parse(R"([true,"x"])"));
   EXPECT_TRUE(read["empty"].empty());
   EXPECT_EQ(read["milli"], 1.5);
+  EXPECT_EQ(read["share"], 0.25);
+  EXPECT_EQ(read["whole"], 3.0);
+  EXPECT_TRUE(read["unknown"].is_null());
 }
 
 TEST(JsonTextTest, Thousandths) {

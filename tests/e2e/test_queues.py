@@ -1,0 +1,64 @@
+"""Quotas of queues as a tenant meets them: `gyre up --queues`, `gyre queue`, `/v1/queues`."""
+import pytest
+
+TREE = """version: 1
+queues:
+  - {name: research, guaranteed: {gpus: 3}, limits: {gpus: 3}}
+  - {name: vision, parent: research, weight: 2}
+  - {name: product, guaranteed: {gpus: 1}}
+"""
+
+
+@pytest.fixture
+def divided(offline, tmp_path):
+    """Four GPUs, three of them for the queue `vision` at most."""
+    (tmp_path / "queues.yaml").write_text(TREE)
+    one = offline.up("--virtual-gpus", "4xH100:80GB", "--queues", str(tmp_path / "queues.yaml"))
+    yield one
+    for job in one.json("ps")["jobs"]:
+        one.cli("stop", job["id"], code=None)
+        one.wait(job["id"])
+    one.end()
+    one.replay()
+
+
+def test_a_queue_gets_what_it_may_have_and_no_more(divided):
+    running = [divided.run("--queue", "vision", "--gpu", "1", "--", "sleep", "1000")
+               for _ in range(3)]
+    for job in running:
+        divided.wait(job, "running")
+    waiting = divided.run("--queue", "vision", "--gpu", "1", "--", "sleep", "1000")
+    never = divided.run("--queue", "vision", "--gpu", "4", "--", "true")
+    assert divided.json("explain", waiting)["waiting"]["reason"] == "WaitingForQuota"
+    assert divided.json("explain", never)["waiting"]["reason"] == "ExceedsMaxQuota"
+    divided.wait(divided.run("--queue", "product", "--gpu", "1", "--", "true"), "succeeded")
+    divided.cli("stop", running[0])
+    divided.wait(waiting, "running")
+
+
+def test_queues_are_listed_as_a_tree_with_what_they_use(divided):
+    divided.wait(divided.run("--queue", "vision", "--gpu", "2", "--", "sleep", "1000"), "running")
+    queues = {queue["name"]: queue for queue in divided.json("queue")["queues"]}
+    assert list(queues)[:3] == ["research", "vision", "product"]
+    assert queues["research"]["gpu_milli_used"] == queues["vision"]["gpu_milli_used"] == 2000
+    assert queues["research"]["share"] == 0.5
+    assert queues["vision"]["share"] == 0.25
+    assert queues["product"]["share"] == 0
+    lines = divided.cli("queue").stdout.splitlines()
+    assert lines[1].split()[:5] == ["research", "0", "1", "2", "of"]
+    assert lines[2].startswith("  vision")
+    assert "50.0 %" in lines[1] and "25.0 %" in lines[2]
+
+
+@pytest.mark.parametrize("tree, said", [
+    ("version: 1\nqueues: [{name: a, parent: b}, {name: b, parent: a}]", "a -> b -> a"),
+    ("version: 1\nqueues: [{name: a, weight: 0}]", "weight"),
+    ("version: 1\nqueues: [{name: a, wieght: 1}]", "'weight'"),
+    ("version: 1\nqueues: [{name: a, guaranteed: {gpus: 4}, limits: {gpus: 2}}]", "2 GPUs at most"),
+], ids=["circle", "zero weight", "unknown setting", "guarantee above the limit"])
+def test_a_wrong_queue_file_is_one_error_and_nothing_starts(offline, tmp_path, tree, said):
+    (tmp_path / "queues.yaml").write_text(tree)
+    result = offline.cli("up", "--listen", "0", "--virtual-gpus", "1xH100", "--queues",
+                         tmp_path / "queues.yaml", code=2)
+    assert said in result.stderr and "queues.yaml" in result.stderr
+    assert not offline.state.exists()
