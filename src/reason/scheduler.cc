@@ -49,7 +49,7 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
   for (const auto& [index, entry] : entries) demands_.at(entry.demand).waiting = {};
   for (const auto& [index, entry] : entries) {
     const Job& job = *scene.jobs.find(entry.key.job);
-    if (learns_run_times()) run_times_.join(job, job.kept);
+    if (learns_run_times()) run_times_.join(job, age_of(job));
     line_up(job, entry.demand, scene.now, lines_[index]);
   }
   for (Line& line : lines_) {
@@ -153,7 +153,7 @@ Waiting Scheduler::ordered_entry_of(const Job& job, std::uint32_t demand, const 
 
 Running::Outlook Scheduler::outlook_of(const Job& job, Time now) {
   Running::Outlook outlook;
-  if (learns_run_times()) run_times_.join(job, progress(job, now));
+  if (learns_run_times()) run_times_.join(job, age_of(job, now));
   const auto& declared = job.spec.expected_duration;
   if (declared && !learns_run_times())
     outlook.remaining = std::max(Duration{0}, *declared - job.kept);
@@ -227,7 +227,7 @@ bool Scheduler::enqueue(const Job& job, PartitionId partition, Scene scene) {
   const std::uint32_t index = demands_.intern(partition, job.spec.tasks, scene.cluster);
   assess(demands_.at(index));
   if (!demands_.at(index).fits_ever) return false;
-  if (learns_run_times()) run_times_.join(job, job.kept);
+  if (learns_run_times()) run_times_.join(job, age_of(job));
   line_up(job, index, scene.now, line(partition));
   return true;
 }
@@ -291,7 +291,7 @@ void Scheduler::job_stopping(const Job& job, PartitionId partition, Time now) {
 }
 
 void Scheduler::job_held(const Job& job) {
-  if (learns_run_times()) run_times_.join(job, job.kept);
+  if (learns_run_times()) run_times_.join(job, age_of(job));
 }
 
 void Scheduler::job_over(const Job& job, PartitionId partition, std::optional<Duration> total,

@@ -190,6 +190,7 @@ void World::start(const StartGang& command) {
   gang.phase = Phase::Starting;
   gang.in_use = true;
   gang.stopped = false;
+  gang.asked_to_stop = false;
   gang.started_at = Time{-1};
   gang.ends_at = Time::max();
   gang.nodes.clear();
@@ -213,7 +214,10 @@ void World::stop(const StopGang& command) {
   if (gang.phase == Phase::Stopping) return;
   const Duration latency = std::min(inputs_.execution.stop_latency, command.grace);
   const Time ends_at = now_ + latency;
-  if (gang.phase == Phase::Running && gang.ends_at <= ends_at) return;  // it is done before that
+  if (gang.phase == Phase::Running && gang.ends_at <= ends_at) {  // it is done before that
+    gang.asked_to_stop = true;
+    return;
+  }
   const TraceJob& job = job_of(gang);
   const bool asked_first =
       command.cause == Termination::Preempted && checkpoint_interval(job).ns > 0;
@@ -228,6 +232,10 @@ void World::stop(const StopGang& command) {
 void World::break_gang(Gang& gang, std::size_t rank) {
   gang.alive[rank] = 0;
   if (gang.phase == Phase::Running) settle(gang, false);
+  if (gang.asked_to_stop) {
+    gang.phase = Phase::Stopping;  // nobody asks again: the others end when they were to end
+    gang.stopped = true;
+  }
   if (gang.phase != Phase::Stopping) {
     cancel_timer(gang);
     gang.phase = Phase::Broken;

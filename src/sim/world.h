@@ -73,7 +73,8 @@ class World final : public control::World {
     std::uint32_t generation = 0;
     Phase phase = Phase::Starting;
     bool in_use = false;
-    bool stopped = false;  // it will end because it was told to
+    bool stopped = false;        // it will end because it was told to
+    bool asked_to_stop = false;  // shortly before its natural end
     Time started_at;
     Time ends_at;                     // its natural end; Time::max() for none
     std::vector<NodeId> nodes;        // by rank

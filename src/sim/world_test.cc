@@ -223,6 +223,22 @@ TEST_F(WorldTest, AFailedNodeLosesTheWorkSinceTheLastCheckpoint) {
   EXPECT_EQ(now_s(), 2000 + 3600 - 1200);
 }
 
+TEST_F(WorldTest, AGangThatWasToEndBeforeItsStopStillEndsWhenANodeIsLostMeanwhile) {
+  FaultTrace faults{{{Time{} + seconds(95), 0, false}}, 1, 0};
+  build("a,0,100,16,2,\n", "2x8", {.stop_latency = seconds(20)}, FailureModel::by_trace(faults, 2));
+  expect<JobSubmitted>();
+  start(1, 1, {0, 1});
+  expect<TaskStarted>();
+  expect<TaskStarted>();
+  expect<Tick>(Time{} + seconds(90));
+  stop(1, 1, Termination::Preempted);
+  EXPECT_EQ(expect<NodeLost>().node, NodeId{0});
+  const auto ended = expect<TaskEnded>();
+  EXPECT_EQ(ended.rank, 1);
+  EXPECT_TRUE(ended.exit.stopped) << "without the other task it did not finish";
+  EXPECT_EQ(now_s(), 100);
+}
+
 TEST_F(WorldTest, AGangWithATaskOnALostNodeNeverStarts) {
   FaultTrace faults{{{Time{} + seconds(5), 1, false}}, 2, 0};
   build("a,0,3600,16,2,\n", "2x8", {.start_latency = seconds(10)},

@@ -18,11 +18,11 @@ Rank rank_at(const Job& job, Duration age, const OrderView& view) {
 }  // namespace
 
 Rank Gyre::rank(const Job& job, const OrderView& view) const {
-  return rank_at(job, job.kept, view);
+  return rank_at(job, age_of(job), view);
 }
 
 Standing Gyre::standing(const Job& job, const OrderView& view) const {
-  const Duration age = progress(job, view.now);
+  const Duration age = age_of(job, view.now);
   const Duration change = RunTimes::next_change(age);
   const Time until = change == Duration::max() ? Time::max() : view.now + (change - age);
   return {rank_at(job, age, view), until};

@@ -55,10 +55,15 @@ const Order& order_of(PolicySpec::Order order);
 inline Duration attained(const Job& job, Time now) {
   return job.ran + (is_placed(job.state) ? now - job.attempt_started_at : Duration{0});
 }
-/// The part of it that a stop now would not lose. Requires: the job checkpoints when it is asked
-/// to.
-inline Duration progress(const Job& job, Time now) {
-  return job.kept + (is_placed(job.state) ? now - job.attempt_started_at : Duration{0});
+/// Run time so far by which past runs tell what is still to come: what checkpoints keep. Of a job
+/// that keeps nothing it is all that it ever ran, else two such jobs would stop each other in turn
+/// and neither get further.
+inline Duration age_of(const Job& job) {
+  return job.spec.checkpoint.interval.value_or(Duration{0}).ns > 0 ? job.kept : job.ran;
+}
+/// The same, the attempt that goes on included.
+inline Duration age_of(const Job& job, Time now) {
+  return age_of(job) + (is_placed(job.state) ? now - job.attempt_started_at : Duration{0});
 }
 
 }  // namespace gyre::reason

@@ -98,6 +98,26 @@ TEST_F(OrderTest, QssfAndGyreGoByWhatPastRunsTaughtAndBySize) {
   }
 }
 
+TEST_F(OrderTest, GyreDoesNotForgetHowLongAJobRanThatKeepsNothing) {
+  const Job fresh = [&] {
+    Job one = job(1);
+    one.batch = times_.batch_for(one.spec, one.id, now_);
+    for (const int s : {1, 1, 1, 1, 1, 1, 300, 400}) times_.observe(one, seconds(s));
+    times_.refresh(one.batch);
+    return one;
+  }();
+  Job stopped = fresh;
+  stopped.ran = seconds(61);
+  Job other = running(fresh, now_ - seconds(61));
+  other.id = {2};
+  times_.join(fresh, age_of(fresh));
+  times_.join(other, age_of(other, now_));
+  const Order& gyre = order_of(Gyre);
+  EXPECT_GT(gyre.standing(other, view()).rank, gyre.rank(fresh, view()));
+  EXPECT_EQ(gyre.standing(other, view()).rank, gyre.rank(stopped, view()))
+      << "else they would take turns";
+}
+
 TEST_F(OrderTest, GyreStopsAJobOnlyForGainNetOfItsCost) {
   const Order& gyre = order_of(Gyre);
   policy_.gain_min_percent = 100;
