@@ -14,6 +14,18 @@ namespace gyre::nvml {
 
 using observe::GpuHealth;
 
+namespace {
+
+/// Keeps what threads that did not come back use, to the end of the process.
+void keep_for_the_stuck(std::shared_ptr<void> used) {
+  static std::mutex mutex;
+  static auto* const kept = new std::vector<std::shared_ptr<void>>;
+  const std::lock_guard lock(mutex);
+  kept->push_back(std::move(used));
+}
+
+}  // namespace
+
 struct Probe::Impl {
   /// A session with its thread. One that is stuck is left behind, with all that it uses.
   struct Runner {
@@ -131,7 +143,6 @@ void Probe::Impl::watch() {
   end();
 }
 
-/// Threads that do not come back are left to the end of the process, with what they use.
 void Probe::Impl::end() {
   if (current.session) behind.push_back(std::exchange(current, {}));
   for (Runner& runner : behind) runner.session->ask_to_end();
@@ -147,10 +158,10 @@ void Probe::Impl::end() {
     }
     left = true;
     runner.thread.detach();
-    static_cast<void>(runner.session.release());
+    keep_for_the_stuck(std::move(runner.session));
   }
   if (left) {
-    static_cast<void>(library.release());
+    keep_for_the_stuck(std::move(library));
   } else {
     library->shutdown();
   }

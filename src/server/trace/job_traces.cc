@@ -179,11 +179,12 @@ void JobTraces::tell(const TaskStarted& event, Time at, const control::Controlle
   if (runs_since_.contains(key)) return;  // told again, by who took it over
   const StartStages& took = event.stages;
   const std::uint64_t id = derived_span(*context, "start", key.attempt, key.rank);
+  const Time received = took.received == Time{} ? job->attempt_started_at : took.received;
   observe::Span& start = add(*context, id, job_span(*context), "start");
-  start.begin = took.received == Time{} ? job->attempt_started_at : took.received;
-  start.end = std::max(start.begin, at);
+  start.begin = received;
+  start.end = std::max(received, at);
   start.attributes = {{"gyre.rank", std::int64_t{key.rank}}, {"gyre.warm", took.warm}};
-  Time next = start.begin;
+  Time next = received;
   const std::pair<const char*, Duration> stages[] = {{"image", took.image},
                                                      {"root", took.root},
                                                      {"create", took.create},
@@ -196,7 +197,7 @@ void JobTraces::tell(const TaskStarted& event, Time at, const control::Controlle
     stage.begin = next;
     stage.end = next = next + duration;
   }
-  const Time began = std::min(next == start.begin ? at : next, at);
+  const Time began = std::min(next == received ? at : next, at);
   runs_since_[key] = began;
   TraceContext run = *context;
   run.span = derived_span(*context, "run", key.attempt, key.rank);

@@ -54,6 +54,7 @@ class JobTraces final : public control::Observer {
                 const control::Controller& core);
   void tell_wait(const Job& job, const TraceContext& context, Time until);
   void tell_job(const Job& job, const TraceContext& context, const Transition& end);
+  /// The span is valid until the next is added.
   observe::Span& add(const TraceContext& context, std::uint64_t id, std::uint64_t parent,
                      std::string_view name);
 
