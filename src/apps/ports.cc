@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "act/local_node.h"
 #include "adapter/nvml/inventory.h"
 #include "adapter/process/cgroups.h"
@@ -21,11 +23,13 @@ namespace {
 
 using Level = cli::Finding::Level;
 
-Result<control::ReplayReport> replay(const std::string& path) {
-  auto reader = adapter::sqlite::SqliteJournalReader::open(path);
+Result<std::unique_ptr<control::JournalReader>> open_journal(const std::string& path) {
+  std::error_code error;
+  const bool in_folder = std::filesystem::is_directory(path, error);
+  auto reader =
+      adapter::sqlite::SqliteJournalReader::open(in_folder ? path + "/journal.sqlite" : path);
   if (!reader) return tl::unexpected(reader.error());
-  control::Controller core{control::Config{}};
-  return control::replay(**reader, core);
+  return std::unique_ptr<control::JournalReader>(std::move(*reader));
 }
 
 Result<std::unique_ptr<control::Journal>> create_journal(const std::string& path) {
@@ -91,7 +95,7 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
 }  // namespace
 
 cli::Ports make_ports() {
-  return {up, agent, replay, create_journal, examine_machine, serve_simulation, bare_starts};
+  return {up, agent, open_journal, create_journal, examine_machine, serve_simulation, bare_starts};
 }
 
 }  // namespace gyre::apps

@@ -113,6 +113,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
       "5 budget or quota, 6 not allowed; 'run', 'submit --wait' and 'logs -f' return the "
       "job's own.");
   add_server_verbs(app, session);
+  add_replay_verb(app, session);
   add_job_verbs(app, session);
   add_list_verbs(app, session);
   add_top_verb(app, session);

@@ -10,7 +10,6 @@
 #include "base/time.h"
 #include "cli/outcome.h"
 #include "control/journal.h"
-#include "control/replay.h"
 #include "domain/queue.h"
 
 namespace gyre::cli {
@@ -68,7 +67,9 @@ class BareStarts {
 struct Ports {
   std::function<Outcome<int>(const UpOptions&)> up;
   std::function<Outcome<int>(const AgentOptions&)> agent;
-  std::function<Result<control::ReplayReport>(const std::string& journal)> replay;
+  /// `path`: the journal, or the state folder that it is in.
+  std::function<Result<std::unique_ptr<control::JournalReader>>(const std::string& path)>
+      open_journal;
   std::function<Result<std::unique_ptr<control::Journal>>(const std::string& path)> create_journal;
   std::function<std::vector<Finding>(const std::string& state_folder)> examine_machine;
   std::function<Outcome<int>(const ServeOptions&)> serve_simulation;

@@ -8,7 +8,6 @@
 #include "cli/job_stream.h"
 #include "cli/state_folder.h"
 #include "cli/verbs.h"
-#include "codec/journal_codec.h"
 #include "codec/queue_text.h"
 
 namespace gyre::cli {
@@ -16,51 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Level = Finding::Level;
-
-Json mismatch_json(const control::Mismatch& mismatch) {
-  const auto command = [](const std::optional<Command>& side) {
-    return side ? Json::parse(codec::encode(*side)) : Json(nullptr);
-  };
-  return {{"event", mismatch.seq.value},
-          {"recorded", command(mismatch.recorded)},
-          {"computed", command(mismatch.computed)}};
-}
-
-void print_replay(const control::ReplayReport& report) {
-  if (report.matches()) {
-    fmt::print("{} events replayed; all {} commands came out the same\n", report.events,
-               report.commands);
-    return;
-  }
-  fmt::print("{} events replayed; {} of {} commands came out otherwise\n", report.events,
-             report.mismatches, report.commands);
-  for (const control::Mismatch& mismatch : report.first_mismatches) {
-    fmt::print("  after event {}:\n    recorded {}\n    computed {}\n", mismatch.seq.value,
-               mismatch.recorded ? codec::encode(*mismatch.recorded) : "nothing",
-               mismatch.computed ? codec::encode(*mismatch.computed) : "nothing");
-  }
-}
-
-Outcome<int> replay(const Session& session, const std::string& path) {
-  const auto report = session.ports.replay(path);
-  if (!report) return give_up(kError, "{}", report.error().message);
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    Json mismatches = Json::array();
-    for (const auto& mismatch : report->first_mismatches) {
-      mismatches.push_back(mismatch_json(mismatch));
-    }
-    print_document({{"events", report->events},
-                    {"commands", report->commands},
-                    {"mismatches", report->mismatches},
-                    {"matches", report->matches()},
-                    {"first_mismatches", std::move(mismatches)}},
-                   format);
-  } else {
-    print_replay(*report);
-  }
-  return report->matches() ? kOk : kError;
-}
 
 Finding examine_disk(const std::string& folder) {
   // The folder may not be there yet: its nearest ancestor's disk is the one.
@@ -284,17 +238,6 @@ void add_server_verbs(CLI::App& app, Session& session) {
   add_up(app, session);
   add_server(app, session);
   add_agent(app, session);
-
-  auto* replay_verb = add_verb(
-      app, "replay", "Run a journal through the core; prove that it decides the same again",
-      "  gyre replay ~/.local/state/gyre/journal.sqlite\n\n"
-      "Returns 1 if a command comes out otherwise than recorded.");
-  auto path = std::make_shared<std::string>();
-  replay_verb
-      ->add_option("JOURNAL", *path, "a journal, of a server or of 'gyre simulate --journal'")
-      ->required();
-  add_output_flag(*replay_verb, session);
-  on_verb(replay_verb, session, [&session, path] { return replay(session, *path); });
 
   auto* doctor_verb = add_verb(app, "doctor", "Check what this machine allows", "  gyre doctor");
   add_server_flags(*doctor_verb, session);

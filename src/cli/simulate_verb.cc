@@ -1,20 +1,12 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/units.h"
 #include "cli/experiment.h"
-#include "cli/progress_bar.h"
 #include "cli/serve_options.h"
+#include "cli/simulation.h"
 #include "cli/verbs.h"
-#include "codec/policy_text.h"
 #include "domain/policy.h"
 #include "live/playback.h"
 #include "sim/simulate.h"
@@ -33,45 +25,6 @@ struct SimulateFlags {
   std::optional<std::string> serve;  // empty: at the default address
   std::optional<double> speed;
 };
-
-double wall_clock_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// Not getrusage()'s figure: that one is never below what the parent had when it forked.
-double peak_rss_mib() {
-  std::ifstream status("/proc/self/status");
-  const std::string name = "VmHWM:";
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(name)) return std::strtod(line.c_str() + name.size(), nullptr) / 1024;
-  }
-  return 0;
-}
-
-Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
-  if (names.empty()) return std::vector<PolicySpec>{named_policies().back()};
-  std::vector<PolicySpec> policies;
-  std::size_t begin = 0;
-  while (begin <= names.size()) {
-    const std::size_t end = std::min(names.find(',', begin), names.size());
-    const std::string name = names.substr(begin, end - begin);
-    const bool is_file = name.ends_with(".yaml") || name.ends_with(".yml") || name == "-" ||
-                         name.find('/') != std::string::npos;
-    std::string text;
-    if (is_file) {
-      auto read = read_input(name);
-      if (!read) return tl::unexpected(read.error());
-      text = std::move(*read);
-    }
-    const auto policy = is_file ? codec::read_policy(text) : policy_by_name(name);
-    if (!policy) {
-      return give_up(kUsage, "{}: {}", is_file ? name : "--policy", policy.error().message);
-    }
-    policies.push_back(*policy);
-    begin = end + 1;
-  }
-  return policies;
-}
 
 Outcome<void> read_duration(const char* flag, const std::string& text, Duration& duration) {
   if (text.empty()) return {};
@@ -128,20 +81,6 @@ Outcome<sim::SimulateOptions> read_flags(const SimulateFlags& flags) {
   return options;
 }
 
-Outcome<void> write_files(const std::string& folder, const sim::SimulationReport& report) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  for (const sim::OutputFile& file : sim::output_files(report)) {
-    const std::string path = folder + "/" + file.name;
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out << file.content;
-    out.close();
-    if (!out) return give_up(kError, "cannot write {}: {}", path, std::strerror(errno));
-  }
-  fmt::print(stderr, "written: {}/report.html and the files beside it\n", folder);
-  return {};
-}
-
 /// Plays the trace in the browser; what writes a report has nothing to say there.
 Outcome<int> serve(const Session& session, const SimulateFlags& flags,
                    sim::SimulateOptions options) {
@@ -169,41 +108,15 @@ Outcome<int> simulate(const Session& session, const SimulateFlags& flags) {
   if (!options) return tl::unexpected(options.error());
   if (flags.serve) return serve(session, flags, std::move(*options));
   if (flags.speed) return give_up(kUsage, "--speed is for --serve");
-  options->surroundings.wall_clock_s = wall_clock_s;
-  options->surroundings.peak_rss_mib = peak_rss_mib;
   if (!flags.journal.empty()) {
     options->surroundings.open_journal = [&](const PolicySpec&) {
       return session.ports.create_journal(flags.journal);
     };
   }
-  Result<sim::SimulationReport> report = [&] {
-    ProgressBar bar;
-    options->surroundings.progress = [&](const sim::Progress& progress) {
-      const auto jobs = static_cast<double>(std::max<std::uint64_t>(progress.jobs, 1));
-      bar.show(static_cast<double>(progress.jobs_done) / jobs,
-               fmt::format("{} ({}/{})  {} of {} jobs", progress.policy, progress.policy_index + 1,
-                           progress.policy_count, progress.jobs_done, progress.jobs));
-    };
-    return sim::simulate(*options);
-  }();
+  const auto report = watched(options->surroundings, [&] { return sim::simulate(*options); });
   // A wrong trace is no wrong command line.
   if (!report) return give_up(kError, "{}", report.error().message);
-  if (!flags.out.empty()) {
-    if (auto written = write_files(flags.out, *report); !written) {
-      return tl::unexpected(written.error());
-    }
-  }
-  switch (session.format()) {
-    case Format::Json:
-      write_all(STDOUT_FILENO, sim::to_json(*report));
-      break;
-    case Format::Yaml:
-      print_document(nlohmann::ordered_json::parse(sim::to_json(*report)), Format::Yaml);
-      break;
-    default:
-      write_all(STDOUT_FILENO, sim::to_table(*report));
-  }
-  return kOk;
+  return show(session, *report, flags.out);
 }
 
 std::string policy_help() {

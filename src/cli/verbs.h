@@ -46,7 +46,8 @@ void add_list_verbs(CLI::App& app, Session& session);    // ps, queue, nodes, ex
 void add_top_verb(CLI::App& app, Session& session);      // top
 void add_node_verbs(CLI::App& app, Session& session);    // node
 void add_log_verb(CLI::App& app, Session& session);      // logs
-void add_server_verbs(CLI::App& app, Session& session);  // up, server, agent, replay, doctor
+void add_server_verbs(CLI::App& app, Session& session);  // up, server, agent, doctor
+void add_replay_verb(CLI::App& app, Session& session);
 void add_simulate_verb(CLI::App& app, Session& session);
 void add_bench_verb(CLI::App& app, Session& session);  // bench cold-start
 void add_completion_verb(CLI::App& app, Session& session);

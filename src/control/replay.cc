@@ -21,6 +21,7 @@ class Comparison {
     }
     const Decisions& decisions = core_.step(event);
     computed_.assign(decisions.commands.begin(), decisions.commands.end());
+    if (options_.observer != nullptr) options_.observer->after(event, decisions, core_);
     ++report_.events;
     report_.last_event = event.seq;
     report_.last_time = event.at;

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "control/controller.h"
+#include "control/driver.h"
 #include "control/journal.h"
 
 namespace gyre::control {
@@ -32,6 +33,7 @@ struct ReplayReport {
 struct ReplayOptions {
   std::size_t mismatches_kept_max = 10;
   bool stop_at_mismatch = false;
+  Observer* observer = nullptr;  // is told of every event after the core has answered it
 };
 
 /// Feeds the events of a journal to `core` and compares its commands with the recorded ones, one by

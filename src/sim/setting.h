@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "domain/policy.h"
 #include "sim/faults/failure_model.h"
+#include "sim/script.h"
 #include "sim/simulate.h"
 #include "sim/traces/fleet.h"
 #include "sim/traces/trace.h"
@@ -20,9 +22,11 @@ struct Setting {
   Fleet fleet;
   Workload workload;
   FailureModel failures;
+  std::optional<Script> script = std::nullopt;
 
   World world(const PolicySpec& policy, const ExecutionOptions& execution) const {
-    return World({trace, workload, fleet, policy, execution, failures});
+    return World(
+        {trace, workload, fleet, policy, execution, failures, script ? &*script : nullptr});
   }
 };
 

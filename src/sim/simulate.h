@@ -64,6 +64,9 @@ struct SimulateOptions {
 /// opened. Errors: Invalid.
 Result<void> validate(const SimulateOptions& options);
 
+/// Whether reports can tell the policies apart. Errors: Invalid, none or two of one name.
+Result<void> check_policies(const std::vector<PolicySpec>& policies);
+
 /// Replays a trace of jobs on a fleet of nodes under each policy. Two calls with equal inputs give
 /// equal reports but for wall_s and peak_rss_mib. Errors: Invalid for a trace, fleet or option that
 /// is wrong (with file, line and column), Internal for a broken invariant and for a journal that

@@ -32,7 +32,8 @@ std::optional<Event> World::next(std::optional<Time> deadline) {
   const Time timer_at = timers_.empty() ? Time::max() : timers_.top().at;
   const std::optional<NodeChange> node = next_change();
   const Time node_at = node ? std::max(node->at, now_) : Time::max();
-  const Time first = std::min({arrives_at, timer_at, node_at});
+  const Time script_at = next_script_time();
+  const Time first = std::min({arrives_at, timer_at, node_at, script_at});
   if (deadline && (*deadline < first || first > kHorizon)) {
     now_ = std::max(now_, *deadline);
     return stamp(Tick{});
@@ -43,27 +44,30 @@ std::optional<Event> World::next(std::optional<Time> deadline) {
     begin_burst();
     return next_of_burst();
   }
+  if (script_at == first) return next_of_script();
   return node_at == first ? change(*node) : arrival();
 }
 
 bool World::has_pending() const {
-  if (bursts() ||
-      introduced_ < 1 + inputs_.workload.all_queues.size() + inputs_.fleet.nodes.size()) {
-    return true;
-  }
+  if (bursts() || introduced_ < introductions() || next_script_time() == now_) return true;
   if (!timers_.empty() && timers_.top().at == now_) return true;
   return arrived_ < inputs_.trace.jobs.size() && inputs_.trace.jobs[arrived_].submit == now_;
 }
 
+std::size_t World::introductions() const {
+  if (inputs_.script != nullptr) return 1;
+  return 1 + inputs_.workload.all_queues.size() + inputs_.fleet.nodes.size();
+}
+
 /// The policy, the queues and the nodes, which come before all else.
 std::optional<Event> World::introduction() {
+  if (introduced_ >= introductions()) return std::nullopt;
   std::size_t index = introduced_;
   if (index == 0) return ++introduced_, stamp(PolicySet{inputs_.policy});
   if (--index < inputs_.workload.all_queues.size()) {
     return ++introduced_, stamp(QueueSet{inputs_.workload.all_queues[index]});
   }
   index -= inputs_.workload.all_queues.size();
-  if (index >= inputs_.fleet.nodes.size()) return std::nullopt;
   ++introduced_;
   return stamp(NodeJoined{NodeId{static_cast<std::uint32_t>(index)}, inputs_.fleet.nodes[index]});
 }
@@ -71,6 +75,11 @@ std::optional<Event> World::introduction() {
 Event World::arrival() {
   const std::size_t index = arrived_++;
   ++jobs_open_;
+  return stamp(JobSubmitted{JobId{index + 1}, spec_of(index), {}});
+}
+
+JobSpec World::spec_of(std::size_t index) const {
+  if (inputs_.script != nullptr) return inputs_.script->jobs[index].spec;
   const TraceJob& job = inputs_.trace.jobs[index];
   JobSpec spec;
   spec.name = inputs_.trace.names[job.row];
@@ -86,7 +95,7 @@ Event World::arrival() {
     spec.checkpoint.signal = SIGUSR1;
   }
   spec.retry.retries_max = kRetriesMax;
-  return stamp(JobSubmitted{JobId{index + 1}, std::move(spec), {}});
+  return spec;
 }
 
 std::optional<NodeChange> World::next_change() {
@@ -100,6 +109,28 @@ Event World::change(const NodeChange& change) {
   node_up_[change.node] = change.up ? 1 : 0;
   const NodeId node{change.node};
   if (change.up) return stamp(NodeReturned{node});
+  lose(node);
+  return stamp(NodeLost{node, "simulated failure"});
+}
+
+Time World::next_script_time() const {
+  if (inputs_.script == nullptr || scripted_ >= inputs_.script->events.size()) return Time::max();
+  return inputs_.script->events[scripted_].at;
+}
+
+Event World::next_of_script() {
+  const Event::Body& body = inputs_.script->events[scripted_++].body;
+  if (const auto* lost = std::get_if<NodeLost>(&body)) {
+    node_up_[lost->node.value] = 0;
+    lose(lost->node);
+  } else if (const auto* back = std::get_if<NodeReturned>(&body)) {
+    node_up_[back->node.value] = 1;
+  }
+  return stamp(body);
+}
+
+/// Whatever runs there is gone.
+void World::lose(NodeId node) {
   ++node_failures_;
   for (Gang& gang : gangs_) {
     if (!gang.in_use) continue;
@@ -108,7 +139,6 @@ Event World::change(const NodeChange& change) {
     const auto rank = static_cast<std::size_t>(on_it - gang.nodes.begin());
     if (gang.alive[rank] != 0) break_gang(gang, rank);
   }
-  return stamp(NodeLost{node, "simulated failure"});
 }
 
 // --- the tasks of one gang, one after the other
@@ -121,9 +151,9 @@ void World::begin_burst() {
   if (timer.ends) return;
   gang.phase = Phase::Running;
   gang.started_at = now_;
-  const TraceJob& job = job_of(gang);
-  if (job.duration == kEndless) return;
-  const Duration left = job.duration - progress_[gang.job.value - 1].done + overhead(gang);
+  const Duration work = work_of(gang);
+  if (work == kEndless) return;
+  const Duration left = work - progress_[gang.job.value - 1].done + overhead(gang);
   gang.ends_at = saturating_add(now_, left);
   add_timer(gang.ends_at, gang, true);
   burst_->generation = gang.generation;
@@ -146,6 +176,11 @@ std::optional<Event> World::next_of_burst() {
   if (!burst.ends) return stamp(TaskStarted{gang.job, gang.attempt, rank_id});
   gang.alive[rank] = 0;
   Event event = task_ended(gang, rank_id);
+  if (last && !gang.stopped && inputs_.script != nullptr) {  // its next run begins anew
+    Progress& progress = progress_[gang.job.value - 1];
+    ++progress.run;
+    progress.done = Duration{0};
+  }
   if (last) release(gang);
   return event;
 }
@@ -162,6 +197,8 @@ Event World::task_ended(const Gang& gang, std::int32_t rank) {
     ended.exit.kind = ran ? TaskExit::Kind::Signaled : TaskExit::Kind::StartFailed;
     ended.exit.code = ran ? SIGTERM : 0;
     ended.exit.stopped = true;
+  } else if (const Script::Run* run = run_of(gang)) {
+    ended.exit = run->exit;
   }
   return stamp(std::move(ended));
 }
@@ -202,7 +239,7 @@ void World::start(const StartGang& command) {
     gang.alive.push_back(node_up_[task.node.value]);
     whole = whole && node_up_[task.node.value] != 0;
   }
-  if (whole) return add_timer(now_ + inputs_.execution.start_latency, gang, false);
+  if (whole) return add_timer(now_ + start_latency(gang), gang, false);
   gang.phase = Phase::Broken;
   if (std::find(gang.alive.begin(), gang.alive.end(), 1) == gang.alive.end()) release(gang);
 }
@@ -291,6 +328,24 @@ void World::cancel_timer(Gang& gang) {
 
 std::uint32_t World::index_of(const Gang& gang) const {
   return static_cast<std::uint32_t>(&gang - gangs_.data());
+}
+
+const Script::Run* World::run_of(const Gang& gang) const {
+  if (inputs_.script == nullptr) return nullptr;
+  const auto& runs = inputs_.script->jobs[gang.job.value - 1].runs;
+  return &runs[std::min(progress_[gang.job.value - 1].run, runs.size() - 1)];
+}
+
+Duration World::work_of(const Gang& gang) const {
+  const Script::Run* run = run_of(gang);
+  return run == nullptr ? job_of(gang).duration : run->work;
+}
+
+Duration World::start_latency(const Gang& gang) const {
+  if (inputs_.script == nullptr) return inputs_.execution.start_latency;
+  const auto& known = inputs_.script->jobs[gang.job.value - 1].start_latencies;
+  if (known.empty()) return inputs_.execution.start_latency;
+  return known[std::min(static_cast<std::size_t>(gang.attempt), known.size()) - 1];
 }
 
 Duration World::checkpoint_interval(const TraceJob& job) const {

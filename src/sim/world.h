@@ -8,6 +8,7 @@
 #include "control/world.h"
 #include "domain/policy.h"
 #include "sim/faults/failure_model.h"
+#include "sim/script.h"
 #include "sim/traces/fleet.h"
 #include "sim/traces/trace.h"
 #include "sim/workload.h"
@@ -35,6 +36,9 @@ struct ExecutionOptions {
 /// all of it when it is preempted, since it is asked first. One without loses all at every stop.
 /// Outcomes at one instant come in the order of their commands, and before arrivals.
 ///
+/// With a script jobs are what it says they were, and it alone says what nodes and queues there are
+/// and when they change. `fleet` then has every node that ever joins.
+///
 /// Over when nothing can happen any more: no arrival, task or repair is left that could change
 /// anything. Nodes fail by rate only while a job that can end runs or jobs are still to arrive.
 /// next() costs O(log pending), a node's failure O(running gangs).
@@ -47,6 +51,7 @@ class World final : public control::World {
     PolicySpec policy;
     ExecutionOptions execution;
     FailureModel failures;
+    const Script* script = nullptr;  // outlives the world
   };
   explicit World(Inputs inputs);
 
@@ -83,6 +88,7 @@ class World final : public control::World {
   /// What is left of a job between its attempts.
   struct Progress {
     Duration done{0};
+    std::size_t run = 0;       // of its script's
     std::int32_t attempt = 0;  // the latest
     std::uint32_t gang = kNoGang;
   };
@@ -106,13 +112,17 @@ class World final : public control::World {
   static constexpr std::uint32_t kNoGang = 0xffffffff;
 
   Event stamp(Event::Body body) { return {now_, EventSeq{++seq_}, std::move(body)}; }
+  std::size_t introductions() const;
   std::optional<Event> introduction();
   std::optional<Event> next_of_burst();
   void begin_burst();
   bool bursts() const;
   Event task_ended(const Gang& gang, std::int32_t rank);
   Event arrival();
+  JobSpec spec_of(std::size_t index) const;
   Event change(const NodeChange& change);
+  Event next_of_script();
+  void lose(NodeId node);
   std::optional<NodeChange> next_change();
 
   void start(const StartGang& command);
@@ -124,6 +134,10 @@ class World final : public control::World {
   void release(Gang& gang);
   std::uint32_t index_of(const Gang& gang) const;
   const TraceJob& job_of(const Gang& gang) const { return inputs_.trace.jobs[gang.job.value - 1]; }
+  const Script::Run* run_of(const Gang& gang) const;
+  Duration work_of(const Gang& gang) const;
+  Duration start_latency(const Gang& gang) const;
+  Time next_script_time() const;
   Duration checkpoint_interval(const TraceJob& job) const;
   Duration overhead(const Gang& gang) const;
 
@@ -132,6 +146,7 @@ class World final : public control::World {
   std::uint64_t seq_ = 0;
   std::size_t introduced_ = 0;  // of policy, queues and nodes
   std::size_t arrived_ = 0;
+  std::size_t scripted_ = 0;     // events of the script
   std::uint64_t jobs_open_ = 0;  // not over
   std::vector<std::uint8_t> node_up_;
   std::vector<Progress> progress_;  // by job

@@ -77,7 +77,13 @@ std::string render_json(const SimulationReport& report, bool with_measured) {
   for (std::size_t i = 0; i < report.notes.size(); ++i) {
     json += (i == 0 ? "" : ",") + text(report.notes[i]);
   }
-  return json + "]}\n";
+  json += ']';
+  if (const auto& calibration = report.calibration) {
+    json += fmt::format(R"(,"calibration":{{"jobs":{},"on_time":{},"difference_mean_s":{}}})",
+                        calibration->jobs, calibration->on_time,
+                        number(calibration->difference_mean_s));
+  }
+  return json + "}\n";
 }
 
 std::string to_json(const SimulationReport& report) { return render_json(report, true); }

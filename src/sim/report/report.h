@@ -81,7 +81,7 @@ struct PolicyResult {
 
 struct TraceSummary {
   std::string name;    // file name without folders
-  std::string format;  // openb, philly or csv
+  std::string format;  // openb, philly or csv; or journal: no trace, but a cluster's own record
   std::uint64_t jobs = 0;
   std::uint64_t skipped = 0;  // malformed rows
 };
@@ -92,15 +92,24 @@ struct FleetSummary {
   std::uint64_t partitions = 0;
 };
 
+/// How near a simulation comes to what it repeats: jobs that started in both, and those of them
+/// whose start is a second off at most.
+struct Calibration {
+  std::uint64_t jobs = 0;
+  std::uint64_t on_time = 0;
+  double difference_mean_s = 0;  // of the starts, whichever is the later one
+};
+
 struct SimulationReport {
   TraceSummary trace;
   FleetSummary fleet;
   std::uint64_t seed = 0;
-  std::vector<std::string> notes;         // what a reader must know to trust the numbers
-  std::vector<PolicyResult> results;      // in the order asked for
-  std::vector<std::string> job_names;     // by trace order; only with keep_jobs
-  std::vector<std::string> queue_names;   // only with keep_jobs
-  std::vector<std::uint32_t> job_queues;  // by trace order; only with keep_jobs
+  std::vector<std::string> notes;          // what a reader must know to trust the numbers
+  std::vector<PolicyResult> results;       // in the order asked for
+  std::optional<Calibration> calibration;  // where something that happened is repeated
+  std::vector<std::string> job_names;      // by trace order; only with keep_jobs
+  std::vector<std::string> queue_names;    // only with keep_jobs
+  std::vector<std::uint32_t> job_queues;   // by trace order; only with keep_jobs
 };
 
 /// One file of `--out DIR`.

@@ -126,10 +126,11 @@ std::string headline(const SimulationReport& report) {
           : "";
   const std::string partitions =
       report.fleet.partitions > 1 ? fmt::format(" in {} partitions", report.fleet.partitions) : "";
-  return fmt::format("{} jobs of {}{} on {} nodes with {} GPUs{}, seed {}",
-                     count_text(report.trace.jobs), report.trace.name, skipped,
-                     count_text(report.fleet.nodes), count_text(report.fleet.gpus), partitions,
-                     report.seed);
+  const std::string seed =
+      report.trace.format == "journal" ? "" : fmt::format(", seed {}", report.seed);
+  return fmt::format("{} jobs of {}{} on {} nodes with {} GPUs{}{}", count_text(report.trace.jobs),
+                     report.trace.name, skipped, count_text(report.fleet.nodes),
+                     count_text(report.fleet.gpus), partitions, seed);
 }
 
 std::vector<std::vector<std::string>> figure_rows(const SimulationReport& report,

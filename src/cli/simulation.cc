@@ -1,0 +1,110 @@
+#include "cli/simulation.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/progress_bar.h"
+#include "codec/policy_text.h"
+
+namespace gyre::cli {
+namespace {
+
+double wall_clock_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Not getrusage()'s figure: that one is never below what the parent had when it forked.
+double peak_rss_mib() {
+  std::ifstream status("/proc/self/status");
+  const std::string name = "VmHWM:";
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(name)) return std::strtod(line.c_str() + name.size(), nullptr) / 1024;
+  }
+  return 0;
+}
+
+Outcome<void> write_files(const std::string& folder, const sim::SimulationReport& report) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  for (const sim::OutputFile& file : sim::output_files(report)) {
+    const std::string path = folder + "/" + file.name;
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    out << file.content;
+    out.close();
+    if (!out) return give_up(kError, "cannot write {}: {}", path, std::strerror(errno));
+  }
+  fmt::print(stderr, "written: {}/report.html and the files beside it\n", folder);
+  return {};
+}
+
+}  // namespace
+
+Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
+  if (names.empty()) return std::vector<PolicySpec>{named_policies().back()};
+  std::vector<PolicySpec> policies;
+  std::size_t begin = 0;
+  while (begin <= names.size()) {
+    const std::size_t end = std::min(names.find(',', begin), names.size());
+    const std::string name = names.substr(begin, end - begin);
+    const bool is_file = name.ends_with(".yaml") || name.ends_with(".yml") || name == "-" ||
+                         name.find('/') != std::string::npos;
+    std::string text;
+    if (is_file) {
+      auto read = read_input(name);
+      if (!read) return tl::unexpected(read.error());
+      text = std::move(*read);
+    }
+    const auto policy = is_file ? codec::read_policy(text) : policy_by_name(name);
+    if (!policy) {
+      return give_up(kUsage, "{}: {}", is_file ? name : "--policy", policy.error().message);
+    }
+    policies.push_back(*policy);
+    begin = end + 1;
+  }
+  return policies;
+}
+
+Result<sim::SimulationReport> watched(sim::Surroundings& surroundings,
+                                      const std::function<Result<sim::SimulationReport>()>& run) {
+  ProgressBar bar;
+  surroundings.wall_clock_s = wall_clock_s;
+  surroundings.peak_rss_mib = peak_rss_mib;
+  surroundings.progress = [&bar](const sim::Progress& progress) {
+    const auto jobs = static_cast<double>(std::max<std::uint64_t>(progress.jobs, 1));
+    bar.show(static_cast<double>(progress.jobs_done) / jobs,
+             fmt::format("{} ({}/{})  {} of {} jobs", progress.policy, progress.policy_index + 1,
+                         progress.policy_count, progress.jobs_done, progress.jobs));
+  };
+  auto report = run();
+  surroundings.progress = {};
+  return report;
+}
+
+Outcome<int> show(const Session& session, const sim::SimulationReport& report,
+                  const std::string& folder) {
+  if (!folder.empty()) {
+    if (auto written = write_files(folder, report); !written) {
+      return tl::unexpected(written.error());
+    }
+  }
+  switch (session.format()) {
+    case Format::Json:
+      write_all(STDOUT_FILENO, sim::to_json(report));
+      break;
+    case Format::Yaml:
+      print_document(nlohmann::ordered_json::parse(sim::to_json(report)), Format::Yaml);
+      break;
+    default:
+      write_all(STDOUT_FILENO, sim::to_table(report));
+  }
+  return kOk;
+}
+
+}  // namespace gyre::cli

@@ -1,0 +1,186 @@
+#include "sim/history/history.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "reason/queueing/run_times.h"
+#include "sim/history/recording.h"
+#include "sim/traces/table.h"
+
+namespace gyre::sim {
+namespace {
+
+Duration median(std::vector<Duration>& spans) {
+  if (spans.empty()) return {};
+  const auto middle = spans.begin() + static_cast<std::ptrdiff_t>(spans.size() / 2);
+  std::nth_element(spans.begin(), middle, spans.end());
+  return *middle;
+}
+
+bool is_too_long(Time begin, Time end) { return end.ns / 2 - begin.ns / 2 > kSpanMax.ns / 2; }
+
+/// What the runs of a record teach about how long jobs take.
+class Lessons {
+ public:
+  explicit Lessons(const std::vector<Recording::Job>& jobs) {
+    batches_.reserve(jobs.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      Job job = as_job(jobs, i);
+      if (validate(job.spec)) {
+        job.batch = run_times_.batch_for(job.spec, job.id, jobs[i].submitted_at);
+        run_times_.join(job, Duration{0});
+      }
+      batches_.push_back(job.batch);
+      for (const Script::Run& run : jobs[i].facts.runs) {
+        if (job.batch.value != 0) run_times_.observe(job, run.work);
+      }
+    }
+  }
+
+  /// The median of those that exceed `age`.
+  Duration guess(const std::vector<Recording::Job>& jobs, std::size_t index, Duration age) const {
+    Job job = as_job(jobs, index);
+    job.batch = batches_[index];
+    return job.batch.value == 0 ? age : run_times_.quantile(job, age, 0.5);
+  }
+
+ private:
+  static Job as_job(const std::vector<Recording::Job>& jobs, std::size_t index) {
+    Job job;
+    job.id = JobId{index + 1};
+    job.spec = jobs[index].facts.spec;
+    return job;
+  }
+
+  reason::RunTimes run_times_;
+  std::vector<JobId> batches_;  // by job; 0: it asks for nothing that can be
+};
+
+/// Gives every run an end and every start a latency.
+void complete(History& history, std::vector<Recording::Job>& jobs) {
+  using Guess = History::Guess;
+  history.guesses.assign(jobs.size(), Guess::None);
+  const Lessons lessons(jobs);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    Recording::Job& job = jobs[i];
+    std::replace(job.facts.start_latencies.begin(), job.facts.start_latencies.end(),
+                 Recording::kNeverWhole, history.execution.start_latency);
+    if (!job.open) continue;
+    // Told to stop at the same time as then, it must not be done before it is stopped.
+    const Duration least = job.at_least + history.execution.stop_latency + seconds(1);
+    const auto& declared = job.facts.spec.expected_duration;
+    const bool is_declared = declared && *declared > job.at_least;
+    const Duration guess = is_declared ? *declared : lessons.guess(jobs, i, job.at_least);
+    history.guesses[i] = is_declared ? Guess::Declared : Guess::Learned;
+    job.facts.runs.push_back({std::clamp(guess, least, std::max(least, kSpanMax)), {}});
+  }
+}
+
+/// The index of `name` in `names`, where it is added if it is new.
+std::uint32_t intern(const std::string& name, std::vector<std::string>& names,
+                     std::map<std::string, std::uint32_t>& known) {
+  const auto [found, is_new] = known.try_emplace(name, static_cast<std::uint32_t>(names.size()));
+  if (is_new) names.push_back(name);
+  return found->second;
+}
+
+void fill_trace(Trace& trace, Workload& workload, const std::vector<Recording::Job>& jobs,
+                Time begin) {
+  std::map<std::string, std::uint32_t> queues;
+  std::map<std::string, std::uint32_t> users;
+  std::map<std::vector<TaskGroup>, std::uint32_t> gangs;
+  for (const Recording::Job& recorded : jobs) {
+    const JobSpec& spec = recorded.facts.spec;
+    TraceJob job;
+    job.submit = Time{} + (recorded.submitted_at - begin);
+    for (const Script::Run& run : recorded.facts.runs) job.duration = job.duration + run.work;
+    job.checkpoint_interval = spec.checkpoint.interval.value_or(Duration{0});
+    job.row = static_cast<std::uint32_t>(trace.jobs.size());
+    job.queue = intern(spec.queue, trace.queues, queues);
+    job.user = intern(spec.tenant, trace.users, users);
+    trace.jobs.push_back(job);
+    trace.names.push_back(std::to_string(trace.jobs.size()));
+    const auto tasks = validate(spec) ? spec.tasks : std::vector<TaskGroup>{};
+    const auto [gang, is_new] =
+        gangs.try_emplace(tasks, static_cast<std::uint32_t>(workload.gangs.size()));
+    if (is_new) workload.gangs.push_back(tasks);
+    workload.gang_of.push_back(gang->second);
+  }
+}
+
+void fill_queues(Workload& workload, const Trace& trace, std::vector<QueueSpec> queues) {
+  for (const std::string& name : trace.queues) {
+    const auto known = std::find_if(queues.begin(), queues.end(),
+                                    [&](const QueueSpec& queue) { return queue.name == name; });
+    workload.queues.push_back(known == queues.end() ? QueueSpec{name, {}} : *known);
+  }
+  workload.all_queues = std::move(queues);
+}
+
+/// All but what the policy was at the beginning, which the world tells by itself.
+void fill_events(History& history, std::vector<Event>& events) {
+  for (Event& event : events) {
+    event.at = std::max(Time{}, Time{} + (event.at - history.begins_at));
+    if (const auto* set = std::get_if<PolicySet>(&event.body)) {
+      if (event.at == Time{}) {
+        history.policy = set->policy;
+        continue;
+      }
+      history.policy_changed = true;
+    }
+    history.setting.script->events.push_back(std::move(event));
+  }
+}
+
+}  // namespace
+
+void History::forget_policies() {
+  std::erase_if(setting.script->events,
+                [](const Event& event) { return std::holds_alternative<PolicySet>(event.body); });
+}
+
+Result<History> read_history(control::JournalReader& journal, std::string name) {
+  const auto refuse = [&](const Error& error) {
+    return fail(error.kind, "{}: {}", name, error.message);
+  };
+  Recording recording;
+  while (true) {
+    const auto record = journal.next();
+    if (!record) return tl::unexpected(record.error());
+    if (!*record) break;
+    if (auto taken = recording.take(**record); !taken) return refuse(taken.error());
+  }
+  recording.finish();
+  if (is_too_long(recording.first_at, recording.last_at)) {
+    return refuse({ErrorKind::Invalid, "its times span more than 100 years"});
+  }
+  if (recording.jobs.empty()) {
+    return refuse({ErrorKind::Invalid,
+                   "no job was ever submitted: there is nothing to try another policy on"});
+  }
+  History history{{{}, {}, {}, FailureModel::none(), Script{}}, {}, named_policies().back()};
+  history.last_event = recording.last_event;
+  history.begins_at = recording.jobs.front().submitted_at;
+  history.execution.start_latency = median(recording.start_latencies);
+  history.execution.stop_latency = median(recording.stop_latencies);
+  history.failed_starts = recording.failed_starts;
+  history.lost_tasks = recording.lost_tasks;
+  history.stalls = recording.stalls;
+  history.node_failures = recording.node_failures;
+  history.lost_gpu_hours = recording.lost_gpu_hours;
+  fill_events(history, recording.events);
+  complete(history, recording.jobs);
+  Setting& setting = history.setting;
+  setting.trace.name = std::move(name);
+  setting.trace.format = "journal";
+  fill_trace(setting.trace, setting.workload, recording.jobs, history.begins_at);
+  fill_queues(setting.workload, setting.trace, std::move(recording.queues));
+  setting.fleet.nodes = std::move(recording.nodes);
+  for (Recording::Job& job : recording.jobs) {
+    setting.script->jobs.push_back(std::move(job.facts));
+  }
+  return history;
+}
+
+}  // namespace gyre::sim

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "control/journal.h"
+#include "domain/policy.h"
+#include "sim/setting.h"
+
+namespace gyre::sim {
+
+/// A cluster's life as its journal tells it, without what the policy decided: ready to be played
+/// again under any policy. Times are since the first submission; what came before it is at 0.
+///
+/// A run took as long as from its last start to its end, and what its checkpoints kept before; the
+/// tasks of a gang end together. How long a job would have run that was stopped, or had not ended
+/// with the journal, is not known: it runs for its estimate, without one for the median of what
+/// past runs suggest (reason/queueing/run_times.h, taught by the whole journal), and no shorter
+/// than it had run.
+struct History {
+  Setting setting;             // its script has the changes of policy too
+  ExecutionOptions execution;  // medians of what starts and stops took
+  PolicySpec policy;           // the one that was live at first
+  bool policy_changed = false;
+  EventSeq last_event{};
+  Time begins_at{};  // the first submission, by the journal's clock
+
+  enum class Guess : std::uint8_t { None, Declared, Learned };  // of a run time
+  std::vector<Guess> guesses{};                                 // by job
+  std::uint64_t failed_starts = 0;  // they and the next two do not happen again
+  std::uint64_t lost_tasks = 0;     // without their node
+  std::uint64_t stalls = 0;
+  std::uint64_t node_failures = 0;
+  double lost_gpu_hours = 0;  // work that was done and not kept
+
+  /// Changes of policy happen no more: one policy is to be live throughout.
+  void forget_policies();
+};
+
+/// Reads a whole journal. `name` is for messages and reports. Errors: the reader's; Invalid for a
+/// journal without a job, or whose records cannot follow one another. O(records); memory O(jobs).
+Result<History> read_history(control::JournalReader& journal, std::string name);
+
+}  // namespace gyre::sim

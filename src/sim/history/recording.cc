@@ -1,0 +1,213 @@
+#include "sim/history/recording.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "domain/queue.h"
+
+namespace gyre::sim {
+namespace {
+
+constexpr double kMilliNsPerGpuHour = 3.6e15;
+
+bool ran(const TaskExit& exit) {
+  return exit.kind == TaskExit::Kind::Exited || exit.kind == TaskExit::Kind::Signaled;
+}
+
+double gpu_hours(const JobSpec& spec, Duration span) {
+  if (!validate(spec)) return 0;
+  return static_cast<double>(span.ns) * static_cast<double>(gpu_total(spec.tasks).value) /
+         kMilliNsPerGpuHour;
+}
+
+}  // namespace
+
+Result<void> Recording::take(const control::Record& record) {
+  return std::visit([this](const auto& item) { return take(item); }, record);
+}
+
+Result<void> Recording::take(const Event& event) {
+  const bool first = last_event == EventSeq{};
+  if (!first && (event.seq <= last_event || event.at < last_at)) {
+    return fail(ErrorKind::Invalid,
+                "event {} at {} ns comes after event {} at {} ns: the journal is out of order",
+                event.seq.value, event.at.ns, last_event.value, last_at.ns);
+  }
+  if (first) first_at = event.at;
+  last_event = event.seq;
+  last_at = event.at;
+  if (const auto* submitted = std::get_if<JobSubmitted>(&event.body)) return submit(*submitted);
+  const auto known_node = [this](NodeId id, bool up) {
+    return id.value < nodes.size() && cluster_.node(id).up == up;
+  };
+  if (const auto* joined = std::get_if<NodeJoined>(&event.body)) {
+    if (joined->node.value != nodes.size() || !cluster_.add(joined->node, joined->spec)) return {};
+    nodes.push_back(joined->spec);
+  } else if (const auto* lost = std::get_if<NodeLost>(&event.body)) {
+    if (!known_node(lost->node, true)) return {};
+    lose(lost->node);
+  } else if (const auto* back = std::get_if<NodeReturned>(&event.body)) {
+    if (!known_node(back->node, false)) return {};
+    cluster_.set_up(back->node, true);
+  } else if (const auto* queue = std::get_if<QueueSet>(&event.body)) {
+    set_queue(queue->queue);
+  } else if (const auto* stopped = std::get_if<JobStopRequested>(&event.body)) {
+    if (stopped->job.value == 0 || stopped->job.value > jobs.size()) return {};
+  } else if (const auto* started = std::get_if<TaskStarted>(&event.body)) {
+    task_started(*started);
+    return {};
+  } else if (const auto* ended = std::get_if<TaskEnded>(&event.body)) {
+    task_ended(*ended);
+    return {};
+  } else if (std::holds_alternative<TaskStalled>(event.body)) {
+    ++stalls;
+    return {};
+  } else if (std::holds_alternative<Tick>(event.body)) {
+    return {};
+  }
+  events.push_back(event);
+  return {};
+}
+
+Result<void> Recording::submit(const JobSubmitted& event) {
+  if (event.job.value <= jobs.size()) return {};
+  if (event.job.value != jobs.size() + 1) {
+    return fail(ErrorKind::Invalid, "job {} is submitted after job {}: those between are missing",
+                event.job.value, jobs.size());
+  }
+  Job job;
+  job.submitted_at = last_at;
+  job.facts.spec = event.spec;
+  job.facts.spec.launch = {};  // no decision looks at it
+  jobs.push_back(std::move(job));
+  attempts_.emplace_back();
+  return {};
+}
+
+void Recording::set_queue(const QueueSpec& queue) {
+  const auto known = std::find_if(queues.begin(), queues.end(),
+                                  [&](const QueueSpec& one) { return one.name == queue.name; });
+  if (known == queues.end()) {
+    queues.push_back(queue);
+  } else {
+    *known = queue;
+  }
+}
+
+Result<void> Recording::take(const Command& command) {
+  if (const auto* begin = std::get_if<StartGang>(&command.body)) {
+    if (begin->job.value == 0 || begin->job.value > jobs.size()) {
+      return fail(ErrorKind::Invalid, "command {} starts job {}, which was not submitted",
+                  command.id.value, begin->job.value);
+    }
+    start(*begin);
+  } else if (const auto* stop = std::get_if<StopGang>(&command.body)) {
+    if (Attempt* attempt = attempt_of(stop->job, stop->attempt, 0); attempt != nullptr) {
+      attempt->told_at = last_at;
+      attempt->told = stop->cause;
+    }
+  }
+  return {};
+}
+
+void Recording::start(const StartGang& command) {
+  Attempt attempt;
+  attempt.number = command.attempt;
+  attempt.commanded_at = last_at;
+  attempt.tasks.assign(command.placement.size(), TaskState::Starting);
+  for (const TaskPlacement& task : command.placement) attempt.nodes.push_back(task.node);
+  attempts_[command.job.value - 1] = std::move(attempt);
+  jobs[command.job.value - 1].open = true;
+  placed_.insert(command.job);
+}
+
+Recording::Attempt* Recording::attempt_of(JobId id, std::int32_t number, std::int32_t rank) {
+  if (!placed_.contains(id)) return nullptr;
+  Attempt& attempt = attempts_[id.value - 1];
+  const bool known = rank >= 0 && static_cast<std::size_t>(rank) < attempt.tasks.size();
+  return attempt.number == number && known ? &attempt : nullptr;
+}
+
+void Recording::task_started(const TaskStarted& event) {
+  Attempt* attempt = attempt_of(event.job, event.attempt, event.rank);
+  if (attempt == nullptr) return;
+  TaskState& task = attempt->tasks[static_cast<std::size_t>(event.rank)];
+  if (task != TaskState::Starting) return;
+  task = TaskState::Running;
+  const bool all = std::find(attempt->tasks.begin(), attempt->tasks.end(), TaskState::Starting) ==
+                   attempt->tasks.end();
+  if (all && !attempt->running_at) attempt->running_at = last_at;
+}
+
+void Recording::task_ended(const TaskEnded& event) {
+  if (attempt_of(event.job, event.attempt, event.rank) == nullptr) return;
+  if (ran(event.exit)) task_started({event.job, event.attempt, event.rank, {}});
+  if (event.exit.kind == TaskExit::Kind::StartFailed && !event.exit.stopped) ++failed_starts;
+  if (event.exit.kind == TaskExit::Kind::Lost) ++lost_tasks;
+  end_task(event.job, static_cast<std::size_t>(event.rank), event.exit);
+}
+
+void Recording::lose(NodeId node) {
+  cluster_.set_up(node, false);
+  ++node_failures;
+  const std::vector<JobId> placed(placed_.begin(), placed_.end());
+  for (const JobId id : placed) {
+    const std::vector<NodeId>& on = attempts_[id.value - 1].nodes;
+    const auto here = std::find(on.begin(), on.end(), node);
+    if (here == on.end()) continue;
+    end_task(id, static_cast<std::size_t>(here - on.begin()), {TaskExit::Kind::Lost, 0, false, {}});
+  }
+}
+
+void Recording::end_task(JobId id, std::size_t rank, const TaskExit& exit) {
+  Attempt& attempt = attempts_[id.value - 1];
+  if (attempt.tasks[rank] == TaskState::Ended) return;
+  attempt.tasks[rank] = TaskState::Ended;
+  if (attempt.exit.ok()) attempt.exit = exit;
+  if (exit.kind == TaskExit::Kind::Lost && !attempt.broken_at) attempt.broken_at = last_at;
+  const bool over = std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
+                                [](TaskState task) { return task == TaskState::Ended; });
+  if (!over) return;
+  end_attempt(jobs[id.value - 1], attempt);
+  placed_.erase(id);
+}
+
+void Recording::end_attempt(Job& job, const Attempt& attempt) {
+  const Time running_at = attempt.running_at.value_or(last_at);
+  const Duration latency = attempt.running_at ? running_at - attempt.commanded_at : kNeverWhole;
+  job.facts.start_latencies.push_back(latency);
+  if (attempt.running_at) start_latencies.push_back(latency);
+  if (ran(attempt.exit) && !attempt.exit.stopped) {
+    job.facts.runs.push_back({job.kept + (last_at - running_at), attempt.exit});
+    job.kept = job.at_least = Duration{0};
+    job.open = false;
+    return;
+  }
+  if (attempt.told_at) stop_latencies.push_back(last_at - *attempt.told_at);
+  const Time worked_until =
+      std::min({last_at, attempt.told_at.value_or(last_at), attempt.broken_at.value_or(last_at)});
+  const Duration spent = std::max(Duration{0}, worked_until - running_at);
+  const Duration done = job.kept + spent;
+  const Duration interval = job.facts.spec.checkpoint.interval.value_or(Duration{0});
+  if (interval.ns <= 0) {
+    job.kept = Duration{0};
+  } else if (attempt.told == Termination::Preempted) {
+    job.kept = done;  // it was asked to save first
+  } else {
+    job.kept = job.kept + interval * (spent.ns / interval.ns);
+  }
+  job.at_least = std::max(job.at_least, done);
+  lost_gpu_hours += gpu_hours(job.facts.spec, done - job.kept);
+}
+
+void Recording::finish() {
+  for (const JobId id : placed_) {
+    const Attempt& attempt = attempts_[id.value - 1];
+    if (!attempt.running_at) continue;
+    Job& job = jobs[id.value - 1];
+    job.facts.start_latencies.push_back(*attempt.running_at - attempt.commanded_at);
+    job.at_least = std::max(job.at_least, job.kept + (last_at - *attempt.running_at));
+  }
+}
+
+}  // namespace gyre::sim

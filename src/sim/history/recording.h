@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/result.h"
+#include "control/journal.h"
+#include "domain/cluster.h"
+#include "sim/script.h"
+
+namespace gyre::sim {
+
+/// Takes a journal's records in and keeps what no policy decided: what was submitted, how long each
+/// run took and how it ended, what became of nodes and queues. Goes by events and commands alone,
+/// so it does not matter which version decided. One thread.
+class Recording {
+ public:
+  struct Job {
+    Time submitted_at;
+    Script::Job facts;
+    Duration kept{0};      // by checkpoints, of a run that has not ended
+    Duration at_least{0};  // that the run goes on for, at the least
+    bool open = true;      // the last run has no end of its own
+  };
+
+  /// As a start's latency: the attempt was over before all of its tasks ran.
+  static constexpr Duration kNeverWhole = Duration::max();
+
+  /// Errors: Invalid, a record that cannot stand where it does.
+  Result<void> take(const control::Record& record);
+  /// After the last record: what still runs has run until then.
+  void finish();
+
+  std::vector<Job> jobs;      // by submission: job n is the n-th
+  std::vector<Event> events;  // what else came from outside, as recorded
+  std::vector<NodeSpec> nodes;
+  std::vector<QueueSpec> queues;  // as they were last, by when they came
+  std::vector<Duration> start_latencies;
+  std::vector<Duration> stop_latencies;
+  EventSeq last_event;
+  Time first_at;
+  Time last_at;
+  std::uint64_t failed_starts = 0;
+  std::uint64_t lost_tasks = 0;
+  std::uint64_t stalls = 0;
+  std::uint64_t node_failures = 0;
+  double lost_gpu_hours = 0;
+
+ private:
+  /// What a job holds at present.
+  struct Attempt {
+    std::int32_t number = 0;
+    std::vector<NodeId> nodes;     // by rank
+    std::vector<TaskState> tasks;  // by rank
+    Time commanded_at;
+    std::optional<Time> running_at;  // all tasks
+    std::optional<Time> told_at;     // to stop
+    Termination told = Termination::None;
+    std::optional<Time> broken_at;  // when it lost its first task
+    TaskExit exit;                  // of the first task that ended badly, else of the last
+  };
+
+  Result<void> take(const Event& event);
+  Result<void> take(const Command& command);
+  Result<void> submit(const JobSubmitted& event);
+  void start(const StartGang& command);
+  void join(const NodeJoined& event);
+  void set_queue(const QueueSpec& queue);
+  void lose(NodeId node);
+  void task_started(const TaskStarted& event);
+  void task_ended(const TaskEnded& event);
+  void end_task(JobId id, std::size_t rank, const TaskExit& exit);
+  void end_attempt(Job& job, const Attempt& attempt);
+  Attempt* attempt_of(JobId id, std::int32_t number, std::int32_t rank);
+
+  Cluster cluster_;                // of nodes alone: which may join, which are up
+  std::vector<Attempt> attempts_;  // by job: the latest
+  std::set<JobId> placed_;         // jobs that hold something
+};
+
+}  // namespace gyre::sim

@@ -1,0 +1,197 @@
+#include "sim/history/what_if.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "control/replay.h"
+#include "sim/history/history.h"
+#include "sim/report/recorder.h"
+#include "sim/run.h"
+
+namespace gyre::sim {
+namespace {
+
+constexpr double kOnTimeS = 1;
+
+/// A journal up to an event, with the commands that it led to: a server may write it meanwhile.
+class UpTo final : public control::JournalReader {
+ public:
+  UpTo(control::JournalReader& journal, EventSeq last) : journal_(journal), last_(last) {}
+
+  Result<std::optional<control::Record>> next() override {
+    auto record = journal_.next();
+    if (!record || !*record) return record;
+    const auto* event = std::get_if<Event>(&**record);
+    if (event != nullptr && event->seq > last_) return std::optional<control::Record>();
+    return record;
+  }
+
+ private:
+  control::JournalReader& journal_;
+  EventSeq last_;
+};
+
+/// Tells a recorder of events as if time began with the first submission.
+class FromBeginning final : public control::Observer {
+ public:
+  FromBeginning(Recorder& recorder, Time begin) : recorder_(recorder), begin_(begin) {}
+
+  void after(const Event& event, const control::Decisions& decisions,
+             const control::Controller& core) override {
+    Event moved = event;
+    moved.at = std::max(Time{}, Time{} + (event.at - begin_));
+    recorder_.after(moved, decisions, core);
+  }
+
+ private:
+  Recorder& recorder_;
+  Time begin_;
+};
+
+/// What really happened; nullopt where this version decides otherwise than the one that wrote it.
+Result<std::optional<PolicyResult>> recorded(const WhatIfOptions& options, const History& history) {
+  auto journal = options.open();
+  if (!journal) return tl::unexpected(journal.error());
+  const Setting& setting = history.setting;
+  Recorder recorder({kRecorded, setting.workload, setting.trace, history.last_event.value,
+                     setting.trace.jobs.back().submit, true});
+  FromBeginning observer(recorder, history.begins_at);
+  UpTo reader(**journal, history.last_event);
+  control::Controller core{control::Config{}};
+  const auto replayed = control::replay(reader, core, {1, true, &observer});
+  if (!replayed) return tl::unexpected(replayed.error());
+  if (!replayed->matches()) return std::optional<PolicyResult>();
+  PolicyResult result = recorder.result();
+  result.node_failures = history.node_failures;
+  result.lost_gpu_hours = history.lost_gpu_hours;
+  return result;
+}
+
+Calibration compare(const PolicyResult& real, const PolicyResult& simulated) {
+  Calibration calibration;
+  double sum = 0;
+  for (std::size_t i = 0; i < std::min(real.outcomes.size(), simulated.outcomes.size()); ++i) {
+    const auto& was = real.outcomes[i].started_at;
+    const auto& is = simulated.outcomes[i].started_at;
+    if (!was || !is) continue;
+    const double difference = std::abs(static_cast<double>((*is - *was).ns) / 1e9);
+    ++calibration.jobs;
+    calibration.on_time += difference <= kOnTimeS ? 1 : 0;
+    sum += difference;
+  }
+  if (calibration.jobs > 0) {
+    calibration.difference_mean_s = sum / static_cast<double>(calibration.jobs);
+  }
+  return calibration;
+}
+
+void note_guesses(const History& history, const std::optional<PolicyResult>& real,
+                  std::vector<std::string>& notes) {
+  std::uint64_t declared = 0;
+  std::uint64_t learned = 0;
+  for (std::size_t i = 0; i < history.guesses.size(); ++i) {
+    // What was refused would be refused again, however long it took.
+    if (real && real->outcomes[i].attempts == 0 && real->outcomes[i].state == JobState::Failed) {
+      continue;
+    }
+    declared += history.guesses[i] == History::Guess::Declared ? 1 : 0;
+    learned += history.guesses[i] == History::Guess::Learned ? 1 : 0;
+  }
+  if (declared + learned == 0) return;
+  notes.push_back(fmt::format(
+      "{} jobs were stopped, or had not ended when the journal ends: how long they would run is "
+      "not "
+      "known. {} of them run for the estimate that came with them, {} for the median of what runs "
+      "of such jobs suggest; none for less than it had run",
+      declared + learned, declared, learned));
+}
+
+void note_what_is_left_out(const History& history, std::vector<std::string>& notes) {
+  if (history.failed_starts + history.lost_tasks + history.stalls == 0) return;
+  notes.push_back(fmt::format(
+      "{} starts that nodes refused, {} tasks that were lost while their node was there "
+      "and {} reports of tasks without progress do not happen again in simulation",
+      history.failed_starts, history.lost_tasks, history.stalls));
+}
+
+void note_calibration(const Calibration& calibration, const std::string& policy,
+                      std::vector<std::string>& notes) {
+  notes.push_back(fmt::format(
+      "'{}' is what happened, '{}' the same policy in simulation: {} of {} jobs start "
+      "within a second of when they did, {:.1f} s off on average. Compare other "
+      "policies with the simulated one",
+      kRecorded, policy, calibration.on_time, calibration.jobs, calibration.difference_mean_s));
+}
+
+void forget_jobs(SimulationReport& report) {
+  for (PolicyResult& result : report.results) {
+    result.outcomes.clear();
+    result.series.clear();
+  }
+}
+
+/// The policies to play, the one that was live first.
+Result<std::vector<PolicySpec>> choose(const WhatIfOptions& options, const History& history) {
+  PolicySpec live = history.policy;
+  if (history.policy_changed) live.name = "as-it-was";  // several, one after another
+  std::vector<PolicySpec> policies{live};
+  for (const PolicySpec& policy : options.policies) {
+    if (policy == live) continue;
+    if (policy.name == live.name) {
+      return fail(ErrorKind::Invalid,
+                  "the policy '{}' is another than the one that was live under this name; give it "
+                  "a name of its own",
+                  policy.name);
+    }
+    if (policy.name == kRecorded) {
+      return fail(ErrorKind::Invalid, "a policy cannot be called '{}' here: that is what happened",
+                  policy.name);
+    }
+    policies.push_back(policy);
+  }
+  return policies;
+}
+
+}  // namespace
+
+Result<SimulationReport> what_if(const WhatIfOptions& options) {
+  if (auto named = check_policies(options.policies); !named) return tl::unexpected(named.error());
+  auto journal = options.open();
+  if (!journal) return tl::unexpected(journal.error());
+  auto history = read_history(**journal, options.name);
+  if (!history) return tl::unexpected(history.error());
+  const auto policies = choose(options, *history);
+  if (!policies) return tl::unexpected(policies.error());
+  auto real = recorded(options, *history);
+  if (!real) return tl::unexpected(real.error());
+  SimulationReport report;
+  describe(history->setting, options.keep_jobs, report);
+  note_guesses(*history, *real, report.notes);
+  note_what_is_left_out(*history, report.notes);
+  if (*real) {
+    report.results.push_back(**real);
+  } else {
+    report.notes.push_back(
+        "this version decides otherwise than the one that wrote the journal ('gyre replay' shows "
+        "where), so what happened is not shown beside the rest");
+  }
+  for (std::size_t i = 0; i < policies->size(); ++i) {
+    if (i == 1) history->forget_policies();
+    auto result = run_policy({history->setting, (*policies)[i], history->execution, options.check,
+                              true, options.surroundings, i, policies->size()});
+    if (!result) return tl::unexpected(result.error());
+    if (i == 0 && *real) {
+      report.calibration = compare(**real, *result);
+      note_calibration(*report.calibration, result->policy, report.notes);
+    }
+    report.results.push_back(std::move(*result));
+  }
+  if (!options.keep_jobs) forget_jobs(report);
+  return report;
+}
+
+}  // namespace gyre::sim

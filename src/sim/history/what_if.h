@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "control/journal.h"
+#include "domain/policy.h"
+#include "sim/report/report.h"
+#include "sim/simulate.h"
+
+namespace gyre::sim {
+
+/// The column of what really happened.
+inline constexpr const char* kRecorded = "recorded";
+
+/// The inputs of `gyre replay --policy`.
+struct WhatIfOptions {
+  std::string name;  // of the journal, for messages and the report
+  /// Opens it from its beginning; called twice.
+  std::function<Result<std::unique_ptr<control::JournalReader>>()> open;
+  std::vector<PolicySpec> policies;  // at least one
+  bool check = false;                // verify every invariant after every event
+  bool keep_jobs = false;            // keep what output_files() needs
+  Surroundings surroundings;
+};
+
+/// What would have happened under other policies: the journal's history (history.h) played in
+/// simulation under each. Two columns stand before them: what really happened, and the policy that
+/// was live in simulation too, to know how far the simulation can be trusted. Errors: as of
+/// read_history(); Invalid for policies that cannot be told apart; Internal, a broken invariant.
+Result<SimulationReport> what_if(const WhatIfOptions& options);
+
+}  // namespace gyre::sim

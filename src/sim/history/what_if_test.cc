@@ -1,0 +1,261 @@
+#include "sim/history/what_if.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "base/rng.h"
+#include "sim/history/history.h"
+
+namespace gyre::sim {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+using Records = std::vector<control::Record>;
+
+class Writer final : public control::Journal {
+ public:
+  explicit Writer(Records& records) : records_(records) {}
+  void append(const Event& event) override { records_.emplace_back(event); }
+  void append(const Command& command) override { records_.emplace_back(command); }
+  Result<void> commit() override { return {}; }
+  Result<void> save(const ControllerState&) override { return {}; }
+
+ private:
+  Records& records_;
+};
+
+class Reader final : public control::JournalReader {
+ public:
+  explicit Reader(const Records& records) : records_(records) {}
+  Result<std::optional<control::Record>> next() override {
+    if (at_ == records_.size()) return std::optional<control::Record>();
+    return records_[at_++];
+  }
+
+ private:
+  const Records& records_;
+  std::size_t at_ = 0;
+};
+
+std::string random_trace(std::uint64_t seed, int jobs) {
+  Rng rng(seed);
+  std::string text = "id,submit,duration,gpus,priority,preemptible,checkpoint_interval\n";
+  std::uint64_t at = 0;
+  for (int i = 0; i < jobs; ++i) {
+    at += rng.below(120);
+    const std::uint64_t duration = 1 + rng.below(2000);
+    const std::uint64_t gpus = 1 + rng.below(12);
+    const std::uint64_t priority = rng.below(11);
+    const bool preemptible = rng.below(2) == 0;
+    const bool saves = rng.below(2) == 0;
+    text += fmt::format("{},{},{},{},{},{},{}\n", i, at, duration, gpus, priority,
+                        preemptible ? "true" : "false", saves ? "60" : "");
+  }
+  return text;
+}
+
+/// The journal of a simulated run.
+class WhatIfTest : public ::testing::Test {
+ protected:
+  SimulationReport live(const std::string& trace, const std::string& policy,
+                        ExecutionOptions execution = {}, FaultOptions faults = {}) {
+    const auto path = std::filesystem::path(::testing::TempDir()) / "gyre-what-if.csv";
+    std::ofstream(path, std::ios::binary) << trace;
+    SimulateOptions options;
+    options.trace_path = path.string();
+    options.nodes = "4x8";
+    options.policies = {*policy_by_name(policy)};
+    options.execution = execution;
+    options.faults = std::move(faults);
+    options.surroundings.open_journal = [this](const PolicySpec&) {
+      return Result<std::unique_ptr<control::Journal>>(std::make_unique<Writer>(records_));
+    };
+    auto report = simulate(options);
+    std::filesystem::remove(path);
+    EXPECT_TRUE(report.has_value()) << report.error().message;
+    return std::move(*report);
+  }
+
+  Result<SimulationReport> try_out(const std::vector<std::string>& policies) {
+    WhatIfOptions options;
+    options.name = "journal";
+    options.open = [this] {
+      return Result<std::unique_ptr<control::JournalReader>>(std::make_unique<Reader>(records_));
+    };
+    for (const std::string& name : policies) options.policies.push_back(*policy_by_name(name));
+    options.check = true;
+    return what_if(options);
+  }
+
+  /// A record of its own, at so many seconds after 2026 began.
+  void tell(std::int64_t second, Event::Body body) {
+    const Time at{(1'767'225'600 + second) * seconds(1).ns};
+    records_.emplace_back(Event{at, EventSeq{records_.size() + 1}, std::move(body)});
+  }
+
+  Records records_;
+};
+
+void expect_same(const PolicyResult& one, const PolicyResult& other) {
+  EXPECT_EQ(one.jobs, other.jobs);
+  EXPECT_EQ(one.finished, other.finished);
+  EXPECT_EQ(one.rejected, other.rejected);
+  EXPECT_EQ(one.makespan_s, other.makespan_s);
+  EXPECT_EQ(one.wait.mean_s, other.wait.mean_s);
+  EXPECT_EQ(one.wait.p99_s, other.wait.p99_s);
+  EXPECT_EQ(one.jct.mean_s, other.jct.mean_s);
+  EXPECT_EQ(one.preemptions, other.preemptions);
+  EXPECT_EQ(one.node_failures, other.node_failures);
+  EXPECT_EQ(one.gpu_allocation_mean, other.gpu_allocation_mean);
+  EXPECT_DOUBLE_EQ(one.lost_gpu_hours, other.lost_gpu_hours);
+}
+
+TEST_F(WhatIfTest, UnderItsOwnPolicyARecordRepeatsItself) {
+  for (const std::string policy : {"fifo", "easy", "preemptive", "tiresias"}) {
+    records_.clear();
+    const auto life = live(random_trace(7, 300), policy);
+    const auto report = try_out({"fifo"});
+    ASSERT_TRUE(report.has_value()) << report.error().message;
+    ASSERT_GE(report->results.size(), 2U) << policy;
+    EXPECT_EQ(report->results[0].policy, "recorded");
+    EXPECT_EQ(report->results[1].policy, policy);
+    expect_same(report->results[0], life.results[0]);
+    expect_same(report->results[1], life.results[0]);
+    ASSERT_TRUE(report->calibration.has_value());
+    EXPECT_EQ(report->calibration->jobs, 300U);
+    EXPECT_EQ(report->calibration->on_time, 300U);
+    EXPECT_EQ(report->calibration->difference_mean_s, 0);
+  }
+}
+
+TEST_F(WhatIfTest, SoItDoesWithLatenciesAndFailingNodes) {
+  ExecutionOptions execution;
+  execution.start_latency = seconds(7);
+  execution.stop_latency = seconds(3);
+  FaultOptions faults;
+  faults.mtbf = seconds(20'000);
+  const auto life = live(random_trace(3, 300), "preemptive", execution, faults);
+  EXPECT_GT(life.results[0].node_failures, 0U);
+  EXPECT_GT(life.results[0].preemptions, 0U);
+  const auto report = try_out({"fifo"});
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  expect_same(report->results[0], life.results[0]);
+  expect_same(report->results[1], life.results[0]);
+}
+
+TEST_F(WhatIfTest, AnotherPolicyGivesWhatItsOwnRunWouldHaveGiven) {
+  live(random_trace(11, 300), "fifo");
+  const auto report = try_out({"preemptive"});
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  records_.clear();
+  const auto other = live(random_trace(11, 300), "preemptive");
+  ASSERT_EQ(report->results.size(), 3U);
+  expect_same(report->results[2], other.results[0]);
+  EXPECT_NE(report->results[2].wait.mean_s, report->results[0].wait.mean_s);
+}
+
+TEST_F(WhatIfTest, WhatHadNotEndedRunsForItsEstimateAndNoShorterThanItHad) {
+  JobSpec spec;
+  spec.tasks = {{1, {}}};
+  spec.tasks[0].request.gpus = 1;
+  tell(0, PolicySet{*policy_by_name("fifo")});
+  tell(0, QueueSet{{"default", {}}});
+  tell(0, NodeJoined{NodeId{0}, {"a", "", "H100", 1, {}, CpuMilli{1000}, MemoryMib{1}}});
+  spec.expected_duration = seconds(500);
+  tell(10, JobSubmitted{JobId{1}, spec, {}});
+  records_.emplace_back(Command{
+      CommandId{1},
+      StartGang{JobId{1}, 1, {{0, NodeId{0}, {1, kWholeGpu, {}, {}}}}, StartRule::HeadOfLine}});
+  tell(12, TaskStarted{JobId{1}, 1, 0});
+  spec.expected_duration.reset();
+  tell(20, JobSubmitted{JobId{2}, spec, {}});
+  tell(40, JobStopRequested{JobId{2}});
+  tell(100, Tick{});
+  Reader reader(records_);
+  const auto history = read_history(reader, "journal");
+  ASSERT_TRUE(history.has_value()) << history.error().message;
+  const auto& jobs = history->setting.script->jobs;
+  EXPECT_EQ(jobs[0].runs.back().work, seconds(500));
+  EXPECT_EQ(jobs[0].start_latencies, std::vector<Duration>{seconds(2)});
+  EXPECT_EQ(history->guesses[0], History::Guess::Declared);
+  EXPECT_EQ(history->guesses[1], History::Guess::Learned);
+  const auto report = try_out({"easy"});
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  EXPECT_EQ(report->results[0].placed_at_end, 1U);
+  EXPECT_EQ(report->results[1].finished, 1U);
+  EXPECT_EQ(report->results[1].makespan_s, 502);
+  EXPECT_EQ(report->results[1].failed, 1U);  // its owner stops it again
+  EXPECT_THAT(report->notes, Contains(HasSubstr("2 jobs were stopped, or had not ended")));
+}
+
+TEST_F(WhatIfTest, AJobThatFailsFailsAgain) {
+  JobSpec spec;
+  spec.tasks = {{1, {}}};
+  spec.tasks[0].request.gpus = 1;
+  tell(0, PolicySet{*policy_by_name("fifo")});
+  tell(0, QueueSet{{"default", {}}});
+  tell(0, NodeJoined{NodeId{0}, {"a", "", "H100", 1, {}, CpuMilli{1000}, MemoryMib{1}}});
+  tell(10, JobSubmitted{JobId{1}, spec, {}});
+  records_.emplace_back(Command{
+      CommandId{1},
+      StartGang{JobId{1}, 1, {{0, NodeId{0}, {1, kWholeGpu, {}, {}}}}, StartRule::HeadOfLine}});
+  tell(10, TaskStarted{JobId{1}, 1, 0});
+  tell(70, TaskEnded{JobId{1}, 1, 0, {TaskExit::Kind::Exited, 3, false, {}}});
+  const auto report = try_out({"easy"});
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  for (const PolicyResult& result : report->results) {
+    EXPECT_EQ(result.failed, 1U) << result.policy;
+    EXPECT_EQ(result.makespan_s, 60) << result.policy;
+  }
+}
+
+TEST_F(WhatIfTest, AnotherVersionsDecisionsAreNoObstacle) {
+  live(random_trace(5, 50), "fifo");
+  for (control::Record& record : records_) {
+    if (auto* command = std::get_if<Command>(&record)) command->id.value += 1;
+  }
+  const auto report = try_out({"easy"});
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  EXPECT_EQ(report->results[0].policy, "fifo");
+  EXPECT_THAT(report->notes, Contains(HasSubstr("decides otherwise")));
+}
+
+TEST_F(WhatIfTest, RefusesWhatCannotBePlayed) {
+  EXPECT_THAT(try_out({"easy"}).error().message, HasSubstr("no job was ever submitted"));
+  live(random_trace(5, 20), "fifo");
+  auto event = std::get<Event>(records_.back());
+  event.at = Time{};
+  event.seq = EventSeq{event.seq.value + 1};
+  records_.emplace_back(event);
+  EXPECT_THAT(try_out({"easy"}).error().message, HasSubstr("out of order"));
+  std::get<Event>(records_.back()).at = Time::max();
+  EXPECT_THAT(try_out({"easy"}).error().message, HasSubstr("100 years"));
+  records_.pop_back();
+  records_.emplace_back(Command{CommandId{999}, StartGang{JobId{77}, 1, {}, {}}});
+  EXPECT_THAT(try_out({"easy"}).error().message, HasSubstr("not submitted"));
+}
+
+TEST_F(WhatIfTest, APolicyNeedsANameOfItsOwn) {
+  live(random_trace(5, 20), "fifo");
+  WhatIfOptions options;
+  options.name = "journal";
+  options.open = [this] {
+    return Result<std::unique_ptr<control::JournalReader>>(std::make_unique<Reader>(records_));
+  };
+  options.policies = {*policy_by_name("easy")};
+  options.policies[0].name = "fifo";
+  EXPECT_THAT(what_if(options).error().message, HasSubstr("a name of its own"));
+  options.policies[0].name = "recorded";
+  EXPECT_THAT(what_if(options).error().message, HasSubstr("that is what happened"));
+}
+
+}  // namespace
+}  // namespace gyre::sim

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+
+#include "base/result.h"
+#include "domain/policy.h"
+#include "sim/report/report.h"
+#include "sim/setting.h"
+#include "sim/simulate.h"
+
+namespace gyre::sim {
+
+/// One policy's run in a setting.
+struct RunOptions {
+  const Setting& setting;
+  const PolicySpec& policy;
+  const ExecutionOptions& execution;
+  bool check = false;      // verify every invariant after every event
+  bool keep_jobs = false;  // keep outcomes and series
+  const Surroundings& surroundings;
+  std::size_t index = 0;  // of how many runs this is which; for the progress
+  std::size_t count = 1;
+};
+
+/// Errors: Internal for a broken invariant and for a journal that fails.
+Result<PolicyResult> run_policy(const RunOptions& options);
+
+/// What a report says of the setting.
+void describe(const Setting& setting, bool keep_jobs, SimulationReport& report);
+
+}  // namespace gyre::sim
