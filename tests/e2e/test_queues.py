@@ -31,6 +31,15 @@ def test_a_queue_gets_what_it_may_have_and_no_more(divided):
     never = divided.run("--queue", "vision", "--gpu", "4", "--", "true")
     assert divided.json("explain", waiting)["waiting"]["reason"] == "WaitingForQuota"
     assert divided.json("explain", never)["waiting"]["reason"] == "ExceedsMaxQuota"
+    queues = {queue["name"]: queue for queue in divided.json("queue")["queues"]}
+    first = queues["vision"]["first_waiting"]
+    assert first["job"] == int(waiting) and first["why"]["reason"] == "WaitingForQuota"
+    assert queues["research"]["first_waiting"] is queues["product"]["first_waiting"] is None
+    assert {queue["gpu_milli_up"] for queue in queues.values()} == {4000}
+    urgent = divided.run("--queue", "vision", "--gpu", "1", "--priority", "9", "--", "true")
+    queues = {queue["name"]: queue for queue in divided.json("queue")["queues"]}
+    assert queues["vision"]["first_waiting"]["job"] == int(urgent)
+    divided.cli("stop", urgent)
     divided.wait(divided.run("--queue", "product", "--gpu", "1", "--", "true"), "succeeded")
     divided.cli("stop", running[0])
     divided.wait(waiting, "running")

@@ -9,12 +9,19 @@ import {promisify} from 'node:util';
 const PROGRAM = process.env.GYRE_BIN ?? new URL('../../build/gyre', import.meta.url).pathname;
 const run = promisify(execFile);
 
+function ended(process, signal) {
+  const gone = new Promise((resolve) => process.once('exit', resolve));
+  process.kill(signal);
+  return gone;
+}
+
 export class Cloud {
   constructor() {
     this.folder = mkdtempSync(join(tmpdir(), 'gyre-web-'));
     this.environment = {...process.env, GYRE_STATE: join(this.folder, 'state'), NO_COLOR: '1'};
     delete this.environment.GYRE_SERVER;
     this.port = 0;
+    this.agents = [];
   }
 
   get url() {
@@ -30,6 +37,7 @@ export class Cloud {
       said.push(line);
       const found = / on http:\/\/[^:]+:(\d+)/.exec(line);
       if (found) this.port = Number(found[1]);
+      this.agentsPort = /agents come in at .*:(\d+)/.exec(line)?.[1] ?? this.agentsPort;
       if (line.includes('Ctrl-C')) break;
     }
     if (!this.port || !said.at(-1)?.includes('Ctrl-C')) throw new Error(`no server: ${said.join('\n')}`);
@@ -40,10 +48,28 @@ export class Cloud {
   /** Ends the server; its tasks go on. */
   async down(signal = 'SIGTERM') {
     if (!this.process) return;
-    const gone = new Promise((resolve) => this.process.once('exit', resolve));
-    this.process.kill(signal);
-    await gone;
+    await ended(this.process, signal);
     this.process = undefined;
+  }
+
+  /** The path of a file with that text. */
+  write(name, text) {
+    const path = join(this.folder, name);
+    writeFileSync(path, text);
+    return path;
+  }
+
+  /** A node of its own, once it is up; of a server that was started with `--agents`. */
+  async agent(name, gpus) {
+    const token = await this.cli('node', 'join-token');
+    this.agents.push(spawn(PROGRAM, ['agent', '--server', `127.0.0.1:${this.agentsPort}`, '--state', join(this.folder, name),
+      '--name', name, '--virtual-gpus', gpus, '--share', '4'],
+    {env: {...this.environment, GYRE_JOIN_TOKEN: token}, stdio: 'ignore'}));
+    for (;;) {
+      const {nodes} = await this.get(`/v1/nodes?name=${name}`);
+      if (nodes[0]?.state === 'up') return;
+      await this.get('/v1/clock');
+    }
   }
 
   async cli(...args) {
@@ -82,6 +108,7 @@ export class Cloud {
       const {jobs} = await this.get('/v1/jobs?state=queued,starting,running,preempting,stopping&limit=1000');
       for (const job of jobs) await this.cli('stop', String(job.id)).catch(() => undefined);
       for (const job of jobs) await this.wait(job.id, 'succeeded', 'failed', 'cancelled');
+      for (const agent of this.agents) await ended(agent, 'SIGTERM');
       await this.down();
     }
     rmSync(this.folder, {recursive: true, force: true});
@@ -116,9 +143,7 @@ export class Simulation {
   }
 
   async close() {
-    const gone = new Promise((resolve) => this.process.once('exit', resolve));
-    this.process.kill('SIGTERM');
-    await gone;
+    await ended(this.process, 'SIGTERM');
     rmSync(this.folder, {recursive: true, force: true});
   }
 }

@@ -51,6 +51,8 @@ describe('pages', () => {
     await see('No job yet');
     await go('/decisions');
     await see('Nothing yet');
+    await go('/healing');
+    await see('Nothing has gone wrong yet');
     await go('/nowhere');
     await see('There is no such page');
     await go('/jobs/999');
@@ -178,7 +180,8 @@ describe('pages', () => {
 
   test('queues, nodes and one node', async () => {
     await go('/queues');
-    await page.getByRole('link', {name: 'default'}).waitFor();
+    await page.locator('[data-queue=default]').waitFor();
+    await see('No queue has a guarantee');
     await accessible();
     await go('/nodes');
     await see('virtual GPUs');
@@ -213,12 +216,161 @@ describe('pages', () => {
 
   test('dark colours have enough contrast too', async () => {
     await page.getByLabel('Colours').selectOption('dark');
-    for (const path of ['/', '/jobs', '/submit', '/nodes', '/efficiency', '/decisions']) {
+    for (const path of ['/', '/jobs', '/submit', '/nodes', '/efficiency', '/decisions', '/queues', '/healing']) {
       await go(path);
       await page.getByTestId('link').getByText('live').waitFor();
       await accessible(['color-contrast']);
     }
     await page.getByLabel('Colours').selectOption('system');
+  });
+});
+
+describe('queues in a tree', () => {
+  const TREE = `version: 1
+queues:
+  - {name: research, weight: 2, guaranteed: {gpus: 2}, limits: {gpus: 3, jobs: 10}}
+  - {name: vision, parent: research, guaranteed: {gpus: 1}}
+  - {name: speech, parent: research}
+  - {name: product, guaranteed: {gpus: 1}}
+`;
+  let divided;
+
+  before(async () => {
+    divided = new Cloud();
+    await divided.up('--queues', divided.write('queues.yaml', TREE));
+  });
+  after(() => divided?.close());
+
+  test('show what each holds, borrows and may hold, and why the rest waits', async () => {
+    await page.goto(`${divided.url}/#/queues`);
+    const queue = (name) => page.locator(`[data-queue=${name}]`);
+    await queue('vision').getByRole('img', {name: '0 of 4 GPUs held, 1 guaranteed, fair share 1, no limit'}).waitFor();
+    await queue('research').getByRole('img', {name: /2 guaranteed, fair share 2, limit 3$/}).waitFor();
+    const borrows = {queue: 'vision', command: 'sleep 1000', preemptible: true, resources: {gpu: 1}};
+    for (let i = 0; i < 3; ++i) {
+      await divided.wait(await divided.submit({...borrows, name: `sees-${i}`}), 'running');
+    }
+    await divided.submit({...borrows, name: 'too-many'});
+    await queue('vision').getByRole('img', {name: /^3 of 4 GPUs held, 2 of them borrowed, 1 guaranteed/}).waitFor(); // without a reload
+    await queue('research').getByRole('img', {name: /^3 of 4 GPUs held, 1 of them borrowed, 2 guaranteed.*limit 3$/}).waitFor();
+    await queue('research').locator('h3', {hasText: '3 of 10 on nodes, 1 waiting'}).waitFor();
+    const why = queue('vision').locator('.held-back', {hasText: 'Waiting for quota'});
+    await why.getByRole('link', {name: 'too-many'}).waitFor();
+    assert.match(await why.innerText(), /research.*3/);
+    const reach = await queue('research').locator('.queue-bar .limit').first().boundingBox();
+    const bar = await queue('research').locator('.queue-bar').first().boundingBox();
+    assert.ok(Math.abs(reach.x + reach.width - bar.x - 0.75 * bar.width) < 2, 'the limit stands at three quarters');
+    await accessible();
+    await queue('vision').getByRole('link', {name: '1 waiting'}).focus();
+    await page.keyboard.press('Enter');
+    await page.locator('[data-job]', {hasText: 'too-many'}).waitFor();
+    assert.equal(await page.locator('[data-job]').count(), 1);
+  });
+});
+
+describe('a fleet that heals itself', () => {
+  let fleet;
+  const visit = (path) => page.goto(`${fleet.url}/#${path}`);
+  const incidents = () => page.locator('.incident');
+
+  // One node in five may be in quarantine, so there are five. One of them alone has an A100.
+  before(async () => {
+    fleet = await new Cloud().up('--agents', '127.0.0.1:0');
+    for (const name of ['gpu-1', 'gpu-2', 'gpu-3']) await fleet.agent(name, '1xH100:80GB');
+    await fleet.agent('gpu-ill', '1xA100:40GB');
+  });
+  after(() => fleet?.close());
+
+  test('a job that is tried again has its time to repair', async () => {
+    await visit('/healing');
+    await page.locator('.tile', {hasText: 'mean time to repair'}).getByText('–').waitFor();
+    const job = await fleet.submit({name: 'flaky', command: 'test "$GYRE_ATTEMPT" = 2',
+      retry: {on: ['error'], max: 3, backoff: '0s..0s'}});
+    await fleet.wait(job, 'succeeded');
+    const incident = incidents().filter({has: page.getByRole('link', {name: `job ${job}`})});
+    await incident.getByText('recovered').waitFor(); // without a reload
+    await incident.getByText('exit code 1').waitFor();
+    await incident.getByText('runs again after').waitFor();
+    await page.locator('.tile', {hasText: 'mean time to repair'}).getByText('median').waitFor();
+  });
+
+  test('a node goes into quarantine, with its reasons, and is released after a question', async () => {
+    await visit('/healing');
+    await see('No node is in quarantine');
+    const misspelt = await fleet.submit({name: 'misspelt', command: ['gyre-no-such-command'], resources: {gpu: 'A100:1'},
+      retry: {on: ['no-capacity'], max: 2, backoff: '0s..0s'}});
+    await fleet.wait(misspelt, 'failed');
+    const node = page.locator('[data-node="gpu-ill"]');
+    await node.getByText('no such command').waitFor();
+    const open = incidents().filter({hasText: 'gyre node uncordon gpu-ill'});
+    for (const text of ['Start refused', 'no such command', 'nothing new is put on the node', 'being healed for']) {
+      await open.getByText(text).first().waitFor();
+    }
+    await accessible();
+    await visit('/');
+    await page.locator('.attention li', {hasText: 'gpu-ill'}).getByText('start refused').waitFor();
+    await visit('/nodes');
+    await page.locator('.card', {hasText: 'gpu-ill'}).getByText('quarantined').waitFor();
+    await accessible();
+    await visit('/nodes/gpu-ill');
+    await page.locator('.bar .state.quarantined').waitFor();
+    await page.getByRole('button', {name: 'Release'}).waitFor();
+    await visit('/healing');
+    await node.getByRole('button', {name: 'Release'}).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Escape');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Release');
+    await page.keyboard.press('Enter');
+    await node.getByText('what it has shown is forgotten').waitFor();
+    await page.keyboard.press('Enter');
+    await see('No node is in quarantine');
+    await incidents().getByText('a person put the node back').waitFor();
+    assert.equal((await fleet.get('/v1/nodes?name=gpu-ill')).nodes[0].state, 'up');
+  });
+
+  test('incidents are filtered by outcome, node, job and time', async () => {
+    await visit('/healing?window=all');
+    await incidents().first().waitFor();
+    const all = (await fleet.get('/v1/incidents')).incidents;
+    assert.equal(await incidents().count(), all.length);
+    await page.getByRole('button', {name: 'recovered', exact: true}).click();
+    await page.locator('.foot', {hasText: `${all.filter((one) => one.outcome === 'recovered').length} of`}).waitFor();
+    await page.getByRole('searchbox').fill('no such node');
+    await see('No incident is like that');
+    await page.getByRole('button', {name: 'Show all'}).click();
+    await page.getByRole('searchbox').fill('gpu-ill');
+    await page.locator('.foot', {hasText: `${all.filter((one) => one.node === 'gpu-ill').length} of`}).waitFor();
+    await page.reload();
+    assert.equal(await page.getByRole('searchbox').inputValue(), 'gpu-ill', 'the address holds the view');
+  });
+
+  test('a page whose reading fails says so, and tries again', async () => {
+    await page.route('**/v1/incidents?limit=*', (route) => route.fulfill({status: 503, json: {detail: 'the core is busy'}}));
+    await visit('/nodes');
+    await visit('/healing');
+    await page.reload();
+    await see('Cannot show incidents: the core is busy');
+    await page.unroute('**/v1/incidents?limit=*');
+    await page.getByRole('button', {name: 'Try again'}).click();
+    await incidents().first().waitFor();
+  });
+});
+
+describe('a narrow screen', () => {
+  before(() => page.setViewportSize({width: 375, height: 812}));
+  after(() => page.setViewportSize({width: 1280, height: 860}));
+
+  test('shows every page without scrolling sideways', async () => {
+    const {jobs} = await cloud.get('/v1/jobs?limit=1');
+    for (const path of ['/', '/jobs', `/jobs/${jobs[0].id}`, '/submit', '/queues', '/nodes', '/efficiency', '/decisions', '/healing']) {
+      await go(path);
+      await page.getByRole('heading', {level: 1}).waitFor({state: 'attached'});
+      await page.getByTestId('link').getByText('live').waitFor();
+      await page.getByText('Loading').waitFor({state: 'detached'});
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      assert.ok(over <= 0, `${path} is ${over} pixels too wide`);
+    }
+    await accessible();
   });
 });
 

@@ -34,7 +34,6 @@ try {
       await page.getByRole('link', {name: 'finetune-7b'}).waitFor();
     }],
     ['overview', '/', (page) => page.locator('.decision').first().waitFor()],
-    ['queues', '/queues', (page) => page.locator('.chart').first().waitFor()],
     ['nodes', '/nodes', (page) => page.locator('.card').first().waitFor()],
     ['efficiency', '/efficiency', (page) => page.getByRole('link', {name: 'finetune-7b'}).waitFor()],
     ['decisions', '/decisions', (page) => page.locator('.decision').first().waitFor()],
@@ -42,6 +41,40 @@ try {
   await shoot(cloud.url, [['overview', '/', (page) => page.locator('.chart').first().waitFor()]], 'dark');
 } finally {
   await cloud.close();
+}
+
+// Tenants with quotas on five nodes, of which one is ill.
+const fleet = new Cloud();
+try {
+  await fleet.up('--agents', '127.0.0.1:0', '--queues', fleet.write('queues.yaml', `version: 1
+queues:
+  - {name: research, weight: 2, guaranteed: {gpus: 6}, limits: {gpus: 10, jobs: 50}}
+  - {name: vision, parent: research, guaranteed: {gpus: 4}}
+  - {name: speech, parent: research}
+  - {name: product, guaranteed: {gpus: 2}, limits: {gpus: 8, gpu_hours: 2000}}
+`));
+  for (const name of ['gpu-1', 'gpu-2', 'gpu-3']) await fleet.agent(name, '4xH100:80GB');
+  await fleet.agent('gpu-4', '1xA100:40GB');
+  const flaky = await fleet.submit({name: 'flaky', queue: 'speech', command: 'test "$GYRE_ATTEMPT" = 2',
+    retry: {on: ['error'], max: 3, backoff: '1s..1s'}});
+  const render = await fleet.submit({name: 'render', queue: 'product', command: ['render-farm'], resources: {gpu: 'A100:1'},
+    retry: {on: ['no-capacity'], max: 2, backoff: '0s..0s'}});
+  await fleet.wait(render, 'failed');
+  await fleet.wait(flaky, 'succeeded');
+  const starts = [['finetune-7b', 'vision', 4], ['pretrain', 'vision', 3], ['asr', 'speech', 2], ['ranker', 'product', 1]];
+  for (const [name, queue, gpus] of starts) {
+    await fleet.wait(await fleet.submit({name, queue, command: 'sleep 1000', preemptible: true, resources: {gpu: gpus}}), 'running');
+  }
+  await fleet.submit({name: 'pretrain-70b', queue: 'vision', command: 'sleep 1000', preemptible: true, resources: {gpu: 4}});
+  await fleet.submit({name: 'tts', queue: 'speech', command: 'sleep 1000', preemptible: true, resources: {gpu: 2}});
+  const pages = [
+    ['queues', '/queues', (page) => page.locator('.held-back').first().waitFor()],
+    ['healing', '/healing', (page) => page.locator('[data-node] button').waitFor()],
+  ];
+  await shoot(fleet.url, pages);
+  await shoot(fleet.url, [['healing', '/healing', pages[1][2]]], 'dark');
+} finally {
+  await fleet.close();
 }
 
 async function shoot(url, pages, scheme = 'light') {

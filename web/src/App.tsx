@@ -17,6 +17,7 @@ const NodesPage = lazy(() => import('./pages/Nodes'));
 const NodePage = lazy(() => import('./pages/Node'));
 const EfficiencyPage = lazy(() => import('./pages/Efficiency'));
 const DecisionsPage = lazy(() => import('./pages/Decisions'));
+const HealingPage = lazy(() => import('./pages/Healing'));
 
 // "g" and then the letter goes there.
 const PLACES = [
@@ -27,6 +28,7 @@ const PLACES = [
   {to: '/nodes', label: 'Nodes & GPUs', key: 'n'},
   {to: '/efficiency', label: 'Efficiency', key: 'e'},
   {to: '/decisions', label: 'Decisions', key: 'd'},
+  {to: '/healing', label: 'Healing', key: 'h'},
 ];
 
 function useGoKeys(): void {
@@ -128,6 +130,7 @@ export function App() {
             <Route path="/nodes/:name" element={<NodePage />} />
             <Route path="/efficiency" element={<EfficiencyPage />} />
             <Route path="/decisions" element={<DecisionsPage />} />
+            <Route path="/healing" element={<HealingPage />} />
             <Route path="*" element={<Nowhere />} />
           </Routes>
         </Suspense></Boundary>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/units.h"
 #include "domain/trace_context.h"
@@ -283,23 +284,51 @@ void write_node(JsonText& out, const NodeView& node, bool devices) {
   out.close('}');
 }
 
+static std::map<std::string, std::int64_t> gpu_milli_up(const Cluster& cluster) {
+  std::map<std::string, std::int64_t> sums;
+  for (const Node& node : cluster.nodes()) {
+    if (node.up) sums[node.spec.partition] += std::int64_t{kWholeGpu.value} * node.spec.gpus;
+  }
+  return sums;
+}
+
+/// Whether `one` is more apt than `other` to say why its queue waits; both wait.
+static bool says_more(const Job& one, const Job& other) {
+  const auto key = [](const Job& job) {
+    return std::tuple(job.hold_until.has_value(), -job.spec.priority, job.id);
+  };
+  return key(one) < key(other);
+}
+
 std::vector<QueueView> view_queues(const control::Controller& core) {
   std::vector<QueueView> views;
   std::map<std::string, std::size_t> by_name;
+  const auto up = gpu_milli_up(core.cluster());
   for (const QueueSpec& spec : core.queues()) {
     by_name.emplace(spec.name, views.size());
-    views.push_back({spec, 0, 0, 0, core.queue_use(spec.name)});
+    const auto gpus = up.find(spec.partition);
+    views.push_back({spec, 0, 0, 0, core.queue_use(spec.name), gpus == up.end() ? 0 : gpus->second,
+                     std::nullopt});
   }
+  std::vector<const Job*> first(views.size());
   core.jobs().for_each([&](const Job& job) {
     if (is_final(job.state)) return;
-    for (auto at = by_name.find(job.spec.queue); at != by_name.end();
-         at = by_name.find(views[at->second].spec.parent)) {
+    const auto own = by_name.find(job.spec.queue);
+    if (own != by_name.end() && job.state == JobState::Queued) {
+      const Job*& known = first[own->second];
+      if (known == nullptr || says_more(job, *known)) known = &job;
+    }
+    for (auto at = own; at != by_name.end(); at = by_name.find(views[at->second].spec.parent)) {
       QueueView& view = views[at->second];
       view.queued += job.state == JobState::Queued;
       view.placed += is_placed(job.state);
       if (is_placed(job.state)) view.gpu_milli += gpu_total(job.spec.tasks).value;
     }
   });
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    if (first[i] == nullptr) continue;
+    views[i].first = {first[i]->id, first[i]->spec.name, core.explain(*first[i])};
+  }
   return views;
 }
 
@@ -320,7 +349,19 @@ void write_queue(JsonText& out, const QueueView& queue) {
       .member("gpu_seconds_max", spec.gpu_seconds_max)
       .member("share", queue.use.share)
       .member("gpu_milli_past", queue.use.past.gpu_milli)
-      .close('}');
+      .member("gpu_milli_up", queue.gpu_milli_up)
+      .key("first_waiting");
+  if (queue.first) {
+    out.open('{')
+        .member("job", queue.first->job.value)
+        .member("name", queue.first->name)
+        .key("why");
+    write_explanation(out, queue.first->why);
+    out.close('}');
+  } else {
+    out.null();
+  }
+  out.close('}');
 }
 
 void write_explanation(JsonText& out, const Explanation& explanation) {

@@ -73,11 +73,20 @@ void write_node(JsonText& out, const NodeView& node, bool devices);
 struct QueueView {
   QueueSpec spec;
   std::int64_t queued = 0;
-  std::int64_t placed = 0;      // starting, running, or being stopped
-  std::int64_t gpu_milli = 0;   // held by those
-  reason::FairShare::View use;  // with those below it
+  std::int64_t placed = 0;        // starting, running, or being stopped
+  std::int64_t gpu_milli = 0;     // held by those
+  reason::FairShare::View use;    // with those below it
+  std::int64_t gpu_milli_up = 0;  // of its partition's nodes
+  struct Waiting {
+    JobId job;
+    std::string name;
+    Explanation why;
+  };
+  /// The oldest of the highest priority among its own that wait, one that waits out a retry's
+  /// backoff only where there is no other.
+  std::optional<Waiting> first;
 };
-/// O(jobs * depth of queues).
+/// O(jobs * depth of queues + nodes).
 std::vector<QueueView> view_queues(const control::Controller& core);
 void write_queue(JsonText& out, const QueueView& queue);
 

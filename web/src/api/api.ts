@@ -10,6 +10,7 @@ export type JobFull = Schemas['JobFull'];
 export type JobState = Schemas['JobState'];
 export type JobEvent = Schemas['JobEvent'];
 export type Node = Schemas['Node'];
+export type Incident = Schemas['Incident'];
 export type Queue = Schemas['Queue'];
 export type UsageReport = Schemas['UsageReport'];
 export type JobUsage = Schemas['JobUsage'];
@@ -23,6 +24,7 @@ export type Problem = Schemas['Problem'];
 export type Plan = operations['planJob']['responses'][200]['content']['application/json'];
 export type Explanation = operations['explainJob']['responses'][200]['content']['application/json'];
 type NodeView = NonNullable<operations['listNodes']['parameters']['query']>;
+type IncidentView = NonNullable<operations['listIncidents']['parameters']['query']>;
 export type JobView = NonNullable<operations['listJobs']['parameters']['query']>;
 type JobPage = operations['listJobs']['responses'][200]['content']['application/json'];
 type DecisionPage = operations['listDecisions']['responses'][200]['content']['application/json'];
@@ -38,7 +40,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -87,7 +89,12 @@ export const api = createApi({
     }),
     actOnNode: build.mutation<unknown, {name: string; action: 'cordon' | 'uncordon' | 'drain'}>({
       query: ({name, action}) => ({url: `v1/nodes/${encodeURIComponent(name)}/actions`, method: 'POST', body: {action}}),
-      invalidatesTags: ['Nodes', 'Overview'],
+      invalidatesTags: ['Nodes', 'Overview', 'Incidents'],
+    }),
+    listIncidents: build.query<Incident[], IncidentView>({
+      query: (view) => ({url: 'v1/incidents', params: given(view)}),
+      transformResponse: (answer: {incidents: Incident[]}) => answer.incidents,
+      providesTags: ['Incidents'],
     }),
     listQueues: build.query<Queue[], void>({
       query: () => 'v1/queues',
@@ -160,5 +167,5 @@ export const {
   useListJobsQuery, useGetJobQuery, useExplainJobQuery, useJobEventsQuery, useReadSpecQuery, useStopJobMutation,
   usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
-  useShowUsageQuery,
+  useShowUsageQuery, useListIncidentsQuery,
 } = api;

@@ -53,6 +53,7 @@ export class Live {
   private readAt = 0;
   private jobs = new Set<number>();
   private waiting = 0;
+  private healing = false; // some event tells of a job that was interrupted, or runs again
 
   constructor(private readonly dispatch: AppDispatch) {}
 
@@ -63,7 +64,7 @@ export class Live {
     // What changes without an event: the means of the history, and the clock itself.
     window.setInterval(() => {
       if (document.hidden || !this.isOpen()) return;
-      this.dispatch(api.util.invalidateTags(['History', 'Overview', 'Nodes', 'Queues', 'Usage']));
+      this.dispatch(api.util.invalidateTags(['History', 'Overview', 'Nodes', 'Queues', 'Usage', 'Incidents']));
     }, 10_000);
     window.setInterval(() => {
       if (!document.hidden && this.isOpen()) void this.readClock();
@@ -120,7 +121,9 @@ export class Live {
   private take(message: MessageEvent<string>): void {
     if (this.last && comparePositions(message.lastEventId, this.last) <= 0) return; // known already
     this.last = message.lastEventId;
-    this.jobs.add((JSON.parse(message.data) as JobEvent).job);
+    const event = JSON.parse(message.data) as JobEvent;
+    this.jobs.add(event.job);
+    this.healing ||= event.attempt > 1 || (event.to === 'queued' && event.from !== null);
     ++this.waiting;
     if (!this.gatherTimer) {
       const wait = Math.max(GATHER_MS, this.readAt + READ_EVERY_MS - performance.now());
@@ -141,11 +144,12 @@ export class Live {
     this.jobs.clear();
     this.dispatch(heard(this.waiting));
     this.waiting = 0;
-    this.dispatch(api.util.invalidateTags([...LISTS, ...jobs]));
+    this.dispatch(api.util.invalidateTags([...LISTS, ...jobs, ...(this.healing ? ['Incidents' as const] : [])]));
+    this.healing = false;
   }
 
   private readAll(): void {
-    this.dispatch(api.util.invalidateTags([...LISTS, 'Job', 'History', 'Usage']));
+    this.dispatch(api.util.invalidateTags([...LISTS, 'Job', 'History', 'Usage', 'Incidents']));
   }
 
   private visibilityChanged(): void {

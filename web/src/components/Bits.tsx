@@ -7,8 +7,9 @@ import {percent} from '../lib/format';
 
 const MARKS: Record<string, string> = {
   queued: '◷', starting: '◔', running: '▶', preempting: '⇤', stopping: '■',
-  succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?',
+  succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?', quarantined: '✚',
   good: '✓', low: '◔', idle: '✕', unknown: '?',
+  open: '◔', held: '‖', recovered: '✓', undone: '↶', ended: '⊘', noted: '·',
 };
 
 /** A state by word, mark and colour. */

@@ -1,10 +1,11 @@
 /** Lines over time, drawn as SVG. Values are read by pointer, by arrow keys, or as a table. */
 import {scaleLinear, scaleTime} from 'd3-scale';
 import {area, line} from 'd3-shape';
-import {useEffect, useId, useRef, useState} from 'react';
+import {useId, useState} from 'react';
 
 import {axisTime, worldTime} from '../lib/clock';
 import {number} from '../lib/format';
+import {useWidth} from '../lib/width';
 
 export interface Line {
   label: string;
@@ -24,19 +25,6 @@ interface Props {
 
 const HEIGHT = 190;
 const PAD = {left: 44, right: 12, top: 10, bottom: 24};
-
-function useWidth(): [React.RefObject<HTMLDivElement | null>, number] {
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(600);
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const watcher = new ResizeObserver(() => setWidth(Math.max(220, element.clientWidth)));
-    watcher.observe(element);
-    return () => watcher.disconnect();
-  }, []);
-  return [box, width];
-}
 
 export function Chart({label, unit, beginsMs, stepMs, lines, max = 0}: Props) {
   const [box, width] = useWidth();

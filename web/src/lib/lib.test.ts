@@ -1,13 +1,15 @@
 import {describe, expect, it} from 'vitest';
 
 import {comparePositions} from '../api/position';
-import type {JobEvent} from '../api/api';
+import type {JobEvent, Queue} from '../api/api';
 import {serverNow, setServerTime} from './clock';
 import {ago, bytes, count, duration, memory, percent, sentence, sinceBeginning, words} from './format';
+import {isAbout, repairTimes} from './healing';
 import {trimmed} from './history';
 import {spans, timing} from './jobs';
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
+import {fairShares, pruned, treeOf} from './queues';
 import {fieldAt, formOf, withField} from './spec';
 
 describe('numbers for people', () => {
@@ -172,5 +174,62 @@ describe('a history', () => {
     expect(cut.gpus.length).toBe(60);
     expect(cut.queues[0]?.jobs_queued.length).toBe(60);
     expect(cut.begins_at).toBe('2026-01-01T00:50:00.000Z');
+  });
+});
+
+describe('healing', () => {
+  it('has a mean, a median and a longest time to repair', () => {
+    const of = (...times: (number | null)[]) => repairTimes(times.map((recovery_ms) => ({recovery_ms})));
+    expect(of()).toEqual({repairs: 0, meanMs: 0, medianMs: 0, longestMs: 0});
+    expect(of(null, 7000)).toEqual({repairs: 1, meanMs: 7000, medianMs: 7000, longestMs: 7000});
+    expect(of(9000, 1000, null, 2000)).toEqual({repairs: 3, meanMs: 4000, medianMs: 2000, longestMs: 9000});
+    expect(of(4000, 1000, 2000, 9000).medianMs).toBe(3000);
+  });
+  it('finds an incident by its node or its job', () => {
+    expect(isAbout({node: 'GPU-7', job: null}, ' gpu ')).toBe(true);
+    expect(isAbout({node: null, job: 17}, '17')).toBe(true);
+    expect(isAbout({node: null, job: 17}, '1')).toBe(false);
+    expect(isAbout({node: null, job: null}, 'null')).toBe(false);
+  });
+});
+
+describe('queues', () => {
+  const queue = (name: string, more: Partial<Queue> = {}): Queue => ({
+    name, partition: '', parent: '', weight: 1, jobs_queued: 0, jobs_placed: 0, gpu_milli_used: 0, gpu_milli_guaranteed: 0,
+    gpu_milli_max: null, jobs_max: null, gpu_seconds_used: 0, gpu_seconds_max: null, share: 0, gpu_milli_past: 0,
+    gpu_milli_up: 12_000, first_waiting: null, ...more,
+  });
+  const rounded = (parts: number[]) => parts.map(Math.round);
+
+  it('share by weight, guarantees and limits kept', () => {
+    expect(rounded(fairShares([queue('a', {weight: 2}), queue('b')], 12_000))).toEqual([8000, 4000]);
+    expect(rounded(fairShares([queue('a', {gpu_milli_guaranteed: 9000}), queue('b'), queue('c', {weight: 2})], 12_000)))
+      .toEqual([9000, 1000, 2000]);
+    expect(rounded(fairShares([queue('a', {gpu_milli_max: 2000}), queue('b')], 12_000))).toEqual([2000, 10_000]);
+    expect(rounded(fairShares([queue('a', {gpu_milli_max: 2000}), queue('b', {gpu_milli_max: 3000})], 12_000))).toEqual([2000, 3000]);
+    expect(fairShares([queue('a', {gpu_milli_guaranteed: 9000})], 0)).toEqual([9000]);
+    expect(fairShares([], 5)).toEqual([]);
+  });
+  it('stand in trees, each within its parent', () => {
+    const tree = treeOf([queue('vision', {parent: 'research', gpu_milli_used: 3000}), queue('other', {partition: 'x', gpu_milli_used: 1000}),
+      queue('research', {weight: 3, gpu_milli_guaranteed: 2000, gpu_milli_used: 3000}), queue('product'), queue('lost', {parent: 'nobody'})]);
+    expect(tree.map((one) => one.queue.name)).toEqual(['research', 'product', 'lost', 'other']);
+    expect(tree[0]!.below.map((one) => one.queue.name)).toEqual(['vision']);
+    expect(rounded(tree.map((one) => one.fairMilli))).toEqual([7200, 2400, 2400, 12_000]);
+    expect(Math.round(tree[0]!.below[0]!.fairMilli)).toBe(7200);
+    expect(tree.map((one) => one.borrowedMilli)).toEqual([1000, 0, 0, 0]);
+  });
+  it('are found by name, with what leads to them', () => {
+    const tree = treeOf([queue('a'), queue('b', {parent: 'a'}), queue('c', {parent: 'a'}), queue('b2', {parent: 'b'}), queue('d')]);
+    const names = (text: string, max = 9) => {
+      const {branches, ...counts} = pruned(tree, text, max);
+      const list = (some: typeof tree): string[] => some.flatMap((one) => [one.queue.name, ...list(one.below)]);
+      return [...list(branches), counts.shown, counts.matching];
+    };
+    expect(names('')).toEqual(['a', 'b', 'b2', 'c', 'd', 5, 5]);
+    expect(names('B')).toEqual(['a', 'b', 'b2', 3, 2]);
+    expect(names('c')).toEqual(['a', 'c', 2, 1]);
+    expect(names('', 2)).toEqual(['a', 'b', 2, 5]);
+    expect(names('x')).toEqual([0, 0]);
   });
 });

@@ -9,6 +9,7 @@ import {Name, NodeLink, Panel, StateMark} from '../components/Bits';
 import {DecisionLine} from '../components/DecisionLine';
 import {LogView} from '../components/LogView';
 import {WaitingReason} from '../components/Waiting';
+import {Confirm} from '../components/Confirm';
 import {Empty, Failed, Loading, Shown} from '../components/States';
 import {useNow, worldTime} from '../lib/clock';
 import {ago, count, duration, memory, number, sentence, words} from '../lib/format';
@@ -73,19 +74,13 @@ function JobDetail({job}: {job: JobFull}) {
 
 function Stop({job}: {job: JobFull}) {
   const [stop, result] = useStopJobMutation();
-  const [asked, setAsked] = useState(false);
   if (isOver(job.state)) return null;
   const asking = job.state === 'stopping' || result.isSuccess;
   return (
     <>
       {result.error && <span role="alert" className="bad">{errorText(result.error)}</span>}
       {asking ? <span className="quiet">is being stopped</span>
-        : asked ? (
-          <>
-            <button className="danger" autoFocus onClick={() => void stop(job.id)}>Yes, stop it</button>
-            <button onClick={() => setAsked(false)}>No</button>
-          </>
-        ) : <button onClick={() => setAsked(true)}>Stop</button>}
+        : <Confirm label="Stop" yes="Yes, stop it" act={() => void stop(job.id)} />}
     </>
   );
 }

@@ -4,6 +4,7 @@ import {Link, useSearchParams} from 'react-router';
 
 import {errorText, useListJobsQuery, useListQueuesQuery, useStopJobMutation, type Job, type JobView} from '../api/api';
 import {Chips, Name, StateMark} from '../components/Bits';
+import {Confirm} from '../components/Confirm';
 import {Empty, Failed, Loading} from '../components/States';
 import {useNow} from '../lib/clock';
 import {count, duration, number, words} from '../lib/format';
@@ -125,12 +126,10 @@ function Filters({view, change}: {view: JobView; change: Change}) {
 /** Stops the chosen jobs, a few at a time, and says what could not be stopped. */
 function Bulk({chosen, done}: {chosen: ReadonlyMap<number, Job>; done: () => void}) {
   const [stop] = useStopJobMutation();
-  const [asked, setAsked] = useState(false);
   const [left, setLeft] = useState(0);
   const [errors, setErrors] = useState<string[]>([]);
   const open = [...chosen.values()].filter((job) => !isOver(job.state));
   const run = async () => {
-    setAsked(false);
     setErrors([]);
     setLeft(open.length);
     const line = [...open];
@@ -151,12 +150,8 @@ function Bulk({chosen, done}: {chosen: ReadonlyMap<number, Job>; done: () => voi
     <div className="bulk" role="region" aria-label="Chosen jobs">
       <span>{count(chosen.size, 'job')} chosen, {number(open.length)} of them not over</span>
       {left > 0 ? <progress max={open.length} value={open.length - left} aria-label="Stopping" />
-        : asked ? (
-          <>
-            <button className="danger" autoFocus onClick={() => void run()}>Yes, stop {count(open.length, 'job')}</button>
-            <button onClick={() => setAsked(false)}>No</button>
-          </>
-        ) : <button disabled={open.length === 0} onClick={() => setAsked(true)}>Stop</button>}
+        : <Confirm label="Stop" yes={`Yes, stop ${count(open.length, 'job')}`} disabled={open.length === 0}
+          act={() => void run()} />}
       <button onClick={() => { setErrors([]); done(); }}>Choose none</button>
       {errors.length > 0 && (
         <p role="alert" className="bad">

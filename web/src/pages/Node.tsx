@@ -1,8 +1,9 @@
-import {useState} from 'react';
 import {Link, useParams} from 'react-router';
 
 import {errorText, useActOnNodeMutation, useListJobsQuery, useListNodesQuery, type Node} from '../api/api';
 import {JobLink, Meter, Name, Panel, StateMark} from '../components/Bits';
+import {Confirm} from '../components/Confirm';
+import {Release} from '../components/Release';
 import {Empty, Shown} from '../components/States';
 import {useNow} from '../lib/clock';
 import {count, duration, memory, number} from '../lib/format';
@@ -62,23 +63,17 @@ function Detail({node}: {node: Node}) {
 /** Takes the node out of service, or back into it. */
 function Duty({node}: {node: Node}) {
   const [act, result] = useActOnNodeMutation();
-  const [draining, setDraining] = useState(false);
   const out = node.state === 'cordoned' || node.state === 'draining';
-  const go = (action: 'cordon' | 'drain' | 'uncordon') => {
-    setDraining(false);
-    void act({name: node.name, action});
-  };
+  const go = (action: 'cordon' | 'drain' | 'uncordon') => void act({name: node.name, action});
   return (
     <>
       {result.error && <span role="alert" className="bad">{errorText(result.error)}</span>}
+      {node.state === 'quarantined' && <Release name={node.name} />}
       {out && <button onClick={() => go('uncordon')}>Back into service</button>}
       {node.state === 'up' && <button onClick={() => go('cordon')} title="nothing new is put there; what runs goes on">Cordon</button>}
-      {node.state !== 'draining' && node.state !== 'down' && (draining ? (
-        <>
-          <button className="danger" autoFocus onClick={() => go('drain')}>Yes, move its preemptible jobs away</button>
-          <button onClick={() => setDraining(false)}>No</button>
-        </>
-      ) : <button onClick={() => setDraining(true)}>Drain</button>)}
+      {node.state !== 'draining' && node.state !== 'down' && (
+        <Confirm label="Drain" yes="Yes, move its preemptible jobs away" act={() => go('drain')} />
+      )}
     </>
   );
 }

@@ -2,7 +2,7 @@ import {useState} from 'react';
 import {Link} from 'react-router';
 
 import {
-  useListDecisionsQuery, useListJobsQuery, useListNodesQuery, useReadHistoryQuery, useReadOverviewQuery,
+  useListDecisionsQuery, useListIncidentsQuery, useListJobsQuery, useListNodesQuery, useReadHistoryQuery, useReadOverviewQuery,
   type History, type Overview,
 } from '../api/api';
 import {JobLink, NodeLink, Panel, StateMark, Tile} from '../components/Bits';
@@ -117,17 +117,18 @@ function LatestDecisions({lastHour}: {lastHour?: Record<string, number>}) {
   );
 }
 
-/** What a person may have to look at: nodes that are down, and the latest failures. */
+/** What a person may have to look at: nodes that are down or being healed, and the latest failures. */
 function Attention() {
   const now = useNow();
   const failed = useListJobsQuery({state: 'failed', sort: 'ended', limit: 6});
   const nodes = useListNodesQuery({state: 'down', devices: false});
   const down = nodes.data ?? [];
+  const ill = (useListIncidentsQuery({open: true}).data ?? []).filter((one) => one.node !== null && one.job === null);
   return (
     <Panel title="Needs a look">
       <Shown query={failed} what="failed jobs">
         {({jobs, total}) =>
-          jobs.length === 0 && down.length === 0 ? <Empty>Nothing: no node is down and no job has failed.</Empty> : (
+          jobs.length === 0 && down.length === 0 && ill.length === 0 ? <Empty>Nothing: every node is well and no job has failed.</Empty> : (
             <ul className="attention">
               {down.slice(0, 6).map((node) => (
                 <li key={`node ${node.id}`}>
@@ -136,6 +137,13 @@ function Attention() {
                 </li>
               ))}
               {down.length > 6 && <li><Link to="/nodes">{number(down.length - 6)} more nodes are down</Link></li>}
+              {ill.slice(0, 6).map((one) => (
+                <li key={`incident ${one.id}`}>
+                  <StateMark state={one.outcome} /> <NodeLink name={one.node!} />
+                  <small>{words(one.symptom)}: {one.evidence}</small>
+                </li>
+              ))}
+              {ill.length > 6 && <li><Link to="/healing?outcome=open,held">{number(ill.length - 6)} more incidents</Link></li>}
               {jobs.map((job) => (
                 <li key={job.id}>
                   <StateMark state={job.state} /> <JobLink id={job.id} name={job.name} />

@@ -1,16 +1,20 @@
-import {useState} from 'react';
-import {Link} from 'react-router';
+import {useMemo, useState} from 'react';
 
-import {useListQueuesQuery, useReadHistoryQuery, type History} from '../api/api';
-import {Name, Panel} from '../components/Bits';
+import {useListQueuesQuery, useReadHistoryQuery, type History, type Queue} from '../api/api';
+import {Panel} from '../components/Bits';
 import {Chart} from '../components/Chart';
+import {QueueTree} from '../components/QueueTree';
 import {Empty, Shown} from '../components/States';
 import {number} from '../lib/format';
 import {trimmed} from '../lib/history';
+import {hasQuota, pruned, treeOf} from '../lib/queues';
 import {useTitle} from '../lib/title';
 
 const WINDOWS = ['1h', '24h', '30d'] as const;
 const COLOURS = ['var(--blue)', 'var(--green)', 'var(--amber)', 'var(--violet)', 'var(--red)', 'var(--quiet)'];
+
+const SHOWN_MAX = 300;
+const SEARCHED_FROM = 8; // fewer are seen at once
 
 export default function QueuesPage() {
   useTitle('Queues');
@@ -19,27 +23,36 @@ export default function QueuesPage() {
     <>
       <h1>Queues</h1>
       <Shown query={queues} what="queues">
-        {(list) => list.length === 0 ? <Empty>There is no queue yet.</Empty> : (
-          <div className="panel">
-            <table>
-              <caption className="hidden">Queues and their jobs</caption>
-              <thead><tr><th scope="col">Queue</th><th scope="col">Nodes of</th><th scope="col" className="number">Jobs on nodes</th>
-                <th scope="col" className="number">Jobs waiting</th></tr></thead>
-              <tbody>{list.map((queue) => (
-                <tr key={queue.name}>
-                  <th scope="row"><Link to={`/jobs?queue=${encodeURIComponent(queue.name)}`}><Name>{queue.name}</Name></Link></th>
-                  <td>{queue.partition ? <Name>{queue.partition}</Name> : 'all of the default partition'}</td>
-                  <td className="number">{number(queue.jobs_placed)}</td>
-                  <td className="number">
-                    <Link to={`/jobs?state=queued&queue=${encodeURIComponent(queue.name)}`}>{number(queue.jobs_queued)}</Link>
-                  </td>
-                </tr>
-              ))}</tbody>
-            </table>
-          </div>
+        {(list) => (
+          <Panel title="Who holds what, and what the rest waits for">
+            {list.length === 0 ? <Empty>There is no queue yet.</Empty> : <Tree queues={list} />}
+            {!list.some(hasQuota) && (
+              <p className="foot">
+                No queue has a guarantee, a limit or a weight, so the policy alone says who is next. A file of queues changes
+                that: <code>gyre up --queues queues.yaml</code>
+              </p>
+            )}
+          </Panel>
         )}
       </Shown>
       <Shares />
+    </>
+  );
+}
+
+function Tree({queues}: {queues: readonly Queue[]}) {
+  const [search, setSearch] = useState('');
+  const {branches, shown, matching} = useMemo(() => pruned(treeOf(queues), search, SHOWN_MAX), [queues, search]);
+  return (
+    <>
+      {queues.length > SEARCHED_FROM && (
+        <div className="bar">
+          <input type="search" placeholder="queue" aria-label="Search queues" value={search}
+            onChange={(event) => setSearch(event.target.value)} />
+        </div>
+      )}
+      {branches.length === 0 ? <Empty>No queue has a name like that.</Empty> : <QueueTree branches={branches} />}
+      {matching > shown && <p className="foot">The first {number(shown)} of {number(matching)} queues are shown.</p>}
     </>
   );
 }

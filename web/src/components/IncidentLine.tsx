@@ -1,0 +1,51 @@
+import type {ReactNode} from 'react';
+
+import type {Incident} from '../api/api';
+import {useNow, worldTime} from '../lib/clock';
+import {ago, count, duration, sentence} from '../lib/format';
+import {isOpen, REMEDIES} from '../lib/healing';
+import {JobLink, Name, NodeLink, StateMark} from './Bits';
+
+/** One incident: what was seen, what it is taken for, what was done, what came of it, how to undo it. */
+export function IncidentLine({incident}: {incident: Incident}) {
+  const now = useNow();
+  const {node, job} = incident;
+  return (
+    <li className="incident" data-incident={incident.id}>
+      <time dateTime={incident.detected_at} title={ago(incident.detected_at, now)}>{worldTime(incident.detected_at, now)}</time>
+      <StateMark state={incident.outcome} />
+      <div>
+        <p>
+          <strong>{sentence(incident.symptom)}</strong>
+          {node !== null && <> on <NodeLink name={node} /></>}
+          {job !== null && <>, <JobLink id={job} /></>}
+          {incident.repeats > 0 && `, seen ${count(incident.repeats, 'time')} more`}
+        </p>
+        <dl>
+          <Fact term="Seen"><Name>{incident.evidence || 'nothing more is known'}</Name></Fact>
+          <Fact term="Taken for">{incident.diagnosis}</Fact>
+          <Fact term="Done">{REMEDIES[incident.remedy]}</Fact>
+          <Fact term="Outcome">{outcome(incident, now)}</Fact>
+          {incident.undo !== null && <Fact term="To undo"><code>{incident.undo}</code></Fact>}
+        </dl>
+      </div>
+    </li>
+  );
+}
+
+function Fact({term, children}: {term: string; children: ReactNode}) {
+  return <div><dt>{term}</dt><dd>{children}</dd></div>;
+}
+
+function outcome(incident: Incident, nowMs: number): string {
+  const lasted = duration((isOpen(incident) ? nowMs : Date.parse(incident.closed_at ?? incident.detected_at)) -
+    Date.parse(incident.detected_at));
+  switch (incident.outcome) {
+    case 'noted': return 'nothing had to be done';
+    case 'open': return `being healed for ${lasted}`;
+    case 'held': return `the remedy waits for ${lasted}: too many nodes would be out of service`;
+    case 'recovered': return incident.job === null ? `back in service after ${lasted}` : `runs again after ${lasted}`;
+    case 'undone': return `a person put the node back after ${lasted}`;
+    case 'ended': return `the job was over after ${lasted}, before it ran again`;
+  }
+}

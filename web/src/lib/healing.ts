@@ -1,0 +1,40 @@
+import type {Incident} from '../api/api';
+
+/** What is not over: being healed, or waiting for its remedy. */
+export function isOpen(incident: Pick<Incident, 'outcome'>): boolean {
+  return incident.outcome === 'open' || incident.outcome === 'held';
+}
+
+/** How long repairs took, of those that were. */
+export interface RepairTimes {
+  repairs: number;
+  meanMs: number; // the mean time to repair; 0 where there is none, as the others
+  medianMs: number;
+  longestMs: number;
+}
+
+export function repairTimes(incidents: readonly Pick<Incident, 'recovery_ms'>[]): RepairTimes {
+  const times = incidents.flatMap(({recovery_ms}) => (recovery_ms === null ? [] : [recovery_ms])).sort((a, b) => a - b);
+  const middle = times.length / 2;
+  return {
+    repairs: times.length,
+    meanMs: times.reduce((sum, ms) => sum + ms, 0) / Math.max(1, times.length),
+    medianMs: ((times[Math.ceil(middle) - 1] ?? 0) + (times[Math.floor(middle)] ?? times.at(-1) ?? 0)) / 2,
+    longestMs: times.at(-1) ?? 0,
+  };
+}
+
+/** What a remedy does, for a person. */
+export const REMEDIES: Record<Incident['remedy'], string> = {
+  note: 'noted only: nothing has to be done by now',
+  quarantine: 'quarantine: nothing new is put on the node, what runs goes on',
+  evacuate: 'quarantine, and what may be preempted leaves the node',
+  retry: 'the job is tried again',
+};
+
+/** The node or job that an incident is about holds this text in its name. */
+export function isAbout(incident: Pick<Incident, 'node' | 'job'>, wanted: string): boolean {
+  const text = wanted.trim().toLowerCase();
+  return text === '' || (incident.node?.toLowerCase().includes(text) ?? false) ||
+    (incident.job !== null && String(incident.job) === text);
+}

@@ -1,0 +1,80 @@
+import type {Queue} from '../api/api';
+
+/** A queue with those below it. */
+export interface Branch {
+  queue: Queue;
+  fairMilli: number; // GPUs that it would hold were all queues to ask for more than there is
+  borrowedMilli: number; // held beyond its guarantee, where anything is guaranteed in its partition
+  below: Branch[];
+}
+
+type Siblings = readonly Pick<Queue, 'weight' | 'gpu_milli_guaranteed' | 'gpu_milli_max'>[];
+
+const HALVINGS = 60;
+
+/**
+ * What each sibling would hold of `milli` GPUs were all to ask for more: in proportion to weights, nobody below what it is
+ * guaranteed, nobody above its limit. That is where least share first, guarantees before, comes to rest.
+ */
+export function fairShares(siblings: Siblings, milli: number): number[] {
+  const at = (level: number) => siblings.map((one) =>
+    Math.min(one.gpu_milli_max ?? Infinity, Math.max(one.gpu_milli_guaranteed, level * one.weight)));
+  const sum = (parts: readonly number[]) => parts.reduce((all, one) => all + one, 0);
+  let low = 0;
+  let high = milli; // weights are 1 at least, so there one sibling alone would have all
+  if (sum(at(high)) <= milli) return at(high);
+  for (let i = 0; i < HALVINGS; ++i) {
+    const middle = (low + high) / 2;
+    if (sum(at(middle)) > milli) high = middle;
+    else low = middle;
+  }
+  return at(low);
+}
+
+/** The queues as trees, in the order in which they came; one whose parent is unknown stands at the top. */
+export function treeOf(queues: readonly Queue[]): Branch[] {
+  const names = new Set(queues.map(({name}) => name));
+  const children = new Map<string, Queue[]>();
+  for (const queue of queues) {
+    const parent = names.has(queue.parent) ? queue.parent : '';
+    const place = parent === '' ? `partition:${queue.partition}` : `queue:${parent}`;
+    const siblings = children.get(place);
+    if (siblings) siblings.push(queue);
+    else children.set(place, [queue]);
+  }
+  const guaranteeing = new Set(queues.filter((one) => one.gpu_milli_guaranteed > 0).map(({partition}) => partition));
+  const borrowed = (queue: Queue) =>
+    guaranteeing.has(queue.partition) ? Math.max(0, queue.gpu_milli_used - queue.gpu_milli_guaranteed) : 0;
+  const branches = (place: string, milli: number): Branch[] => {
+    const siblings = children.get(place) ?? [];
+    const fair = fairShares(siblings, milli);
+    return siblings.map((queue, index) =>
+      ({queue, fairMilli: fair[index]!, borrowedMilli: borrowed(queue), below: branches(`queue:${queue.name}`, fair[index]!)}));
+  };
+  return [...new Set(queues.map(({partition}) => partition))].flatMap((partition) =>
+    branches(`partition:${partition}`, queues.find((one) => one.partition === partition)!.gpu_milli_up));
+}
+
+/** The branches with a name that holds the text, and what leads to them; the first `max` queues of these. */
+export function pruned(branches: readonly Branch[], text: string, max: number): {branches: Branch[]; shown: number; matching: number} {
+  const wanted = text.trim().toLowerCase();
+  let shown = 0;
+  let matching = 0;
+  const walk = (list: readonly Branch[], kept: boolean): Branch[] => list.flatMap((branch) => {
+    const matches = kept || branch.queue.name.toLowerCase().includes(wanted);
+    const before = matching;
+    if (matches) ++matching;
+    const room = shown < max;
+    if (room) ++shown;
+    const below = walk(branch.below, matches);
+    if (matching === before && room) --shown;
+    return matching > before && room ? [{...branch, below}] : [];
+  });
+  return {branches: walk(branches, wanted === ''), shown, matching};
+}
+
+/** Whether the queue has a rule of its own. */
+export function hasQuota(queue: Queue): boolean {
+  return queue.parent !== '' || queue.weight !== 1 || queue.gpu_milli_guaranteed > 0 || queue.gpu_milli_max !== null ||
+    queue.jobs_max !== null || queue.gpu_seconds_max !== null;
+}
