@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The dashboard in Debian's Chromium, on real servers on the loopback: first paint; the map
-and the table of 10,000 nodes, used while they change. Wants Node.js 20.19 and `npm ci` in web/.
+"""The dashboard in Debian's Chromium, on real servers on the loopback: first paint; the map and
+the table of 10,000 nodes and the table of 100,000 jobs, used while they change; 80,000 events at
+one time. Wants Node.js 20.19 and `npm ci` in web/.
 
-  bench/dashboard.py [paint] [nodes]     default: all; GYRE_WATCH_MS: how long each is used
+  bench/dashboard.py [paint] [nodes] [jobs] [burst]     default: all; GYRE_WATCH_MS: how long each is used
 """
 import json
 import pathlib
@@ -38,6 +39,11 @@ def main():
             f"{report['paint']['javascript_bytes_compressed'] / 1000:.0f} kB")
     if "nodes" in report:
         tasks(f"{report['nodes']['nodes']} nodes", report["nodes"])
+    if "jobs" in report:
+        jobs = report["jobs"]
+        tasks(f"{jobs['jobs']} jobs, {jobs['events_a_second']} events a second", jobs)
+    if "burst" in report:
+        tasks(f"{report['burst']['events']} events at one time", report["burst"])
 
 
 main()

@@ -44,6 +44,24 @@ def test_what_the_gpus_do_is_shown(machine):
     assert other["utilisation_percent"] == 0
 
 
+def test_what_the_gpus_did_is_kept(machine):
+    machine.become("set 0 util 87\nset 0 power_mw 350000\n")
+    machine.until(lambda gpus: gpus[0]["utilisation_percent"] == 87)
+    name = machine.cloud.json("nodes")["nodes"][0]["name"]
+    for window, step in (("1h", 10), ("24h", 240)):
+        history = machine.cloud.http("GET", f"/v1/nodes/{name}/gpus/history?window={window}")[2]
+        assert history["probed"] and history["step_s"] == step
+        busy, other = history["gpus"]
+        assert (busy["device"], len(busy["power_mw"])) == (0, 360)
+        assert busy["power_mw"][0] is None and max(filter(None, busy["power_mw"])) <= 350000
+        assert max(filter(None, busy["utilisation_percent"])) > 0
+        assert set(busy["sm_active_ppm"]) == {None}, "it offers no GPM"
+        assert set(other["utilisation_percent"]) == {None, 0}
+    status, _, problem = machine.cloud.http("GET", f"/v1/nodes/{name}/gpus/history?window=2h")
+    assert status == 400 and problem["errors"][0]["pointer"] == "query:window"
+    assert machine.cloud.http("GET", "/v1/nodes/nobody/gpus/history")[0] == 404
+
+
 def test_faults_are_shown(machine):
     machine.until(lambda gpus: gpus[1]["health"] == "ok")
     machine.become("xid 1 0 48\nfails 1 15\n")

@@ -2,7 +2,7 @@
 import {execFile, spawn} from 'node:child_process';
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {promisify} from 'node:util';
 
@@ -22,6 +22,7 @@ export class Cloud {
     delete this.environment.GYRE_SERVER;
     this.port = 0;
     this.agents = [];
+    this.gpus = ['--virtual-gpus', '4xH100:80GB'];
   }
 
   get url() {
@@ -30,7 +31,7 @@ export class Cloud {
 
   /** Starts the server, on the port it had before. */
   async up(...options) {
-    this.process = spawn(PROGRAM, ['up', '--listen', String(this.port), '--virtual-gpus', '4xH100:80GB', ...options],
+    this.process = spawn(PROGRAM, ['up', '--listen', String(this.port), ...this.gpus, ...options],
       {env: this.environment, stdio: ['ignore', 'ignore', 'pipe']});
     const said = [];
     for await (const line of createInterface({input: this.process.stderr})) {
@@ -57,6 +58,14 @@ export class Cloud {
     const path = join(this.folder, name);
     writeFileSync(path, text);
     return path;
+  }
+
+  /** The next server finds two GPUs that a stand-in for the driver makes up, as the lines say (tests/live/nvml_stand_in.cc). */
+  makeUpGpus(lines) {
+    const device = (n) => `device GPU-0000-aa0${n} 81920 9.0 00000000:1${n}:00.0 NVIDIA H100 80GB HBM3`;
+    this.environment.NVML_STAND_IN = this.write('gpus.txt', [device(1), device(2), ...lines, ''].join('\n'));
+    this.environment.LD_LIBRARY_PATH = join(dirname(PROGRAM), 'nvml');
+    this.gpus = [];
   }
 
   /** A node of its own, once it is up; of a server that was started with `--agents`. */

@@ -111,7 +111,57 @@ async function nodes() {
   }
 }
 
-const parts = {paint: firstPaint, nodes};
+/** So many jobs, most of which wait, while a thousand events a second come: filtered, sorted, searched and scrolled. */
+async function jobs() {
+  const count = 100_000;
+  // 4,000 GPUs, jobs of 6 s in the mean: 667 a second start and end, with three events each, where the machine keeps up.
+  const simulation = await new Simulation().up(trace(count, 3), '500x8:H100', '--policy', 'fifo', '--speed', '1');
+  await until(simulation, (overview) => overview.jobs.succeeded > 500);
+  const {browser, page, tracer} = await openPage(`${simulation.url}/#/jobs`);
+  const heard = async () => Number(await page.getByTestId('link').getAttribute('data-events'));
+  const states = ['queued', 'running', 'succeeded'];
+  try {
+    await page.locator('[data-job]').first().waitFor();
+    const before = await heard();
+    const begun = Date.now();
+    await tracer.start();
+    await use(page, async (step) => {
+      await page.evaluate((at) => { const one = document.querySelector('.grid-table .scroll'); if (one) one.scrollTop = at; }, (step * 997 * 44) % (count * 40));
+      if (step % 16 === 2) await page.getByRole('button', {name: states[(step / 16 | 0) % 3], exact: true}).click();
+      if (step % 16 === 7) await page.getByRole('columnheader', {name: ['Name', 'GPUs', 'Time'][(step / 16 | 0) % 3], exact: true}).getByRole('button').click();
+      if (step % 16 === 12) await page.getByRole('searchbox').fill(['job-7', ''][(step / 16 | 0) % 2]);
+      await page.waitForTimeout(100);
+    });
+    const report = await tracer.stop();
+    return {...report, jobs: count, events_a_second: Math.round((await heard() - before) / ((Date.now() - begun) / 1000))};
+  } finally {
+    await browser.close();
+    await simulation.close();
+  }
+}
+
+/** A page that is looked at while 80,000 jobs arrive at one time. */
+async function burst() {
+  const count = 80_000;
+  const lines = ['name,submit,duration,gpus', 'first,0,10,1'];
+  for (let i = 0; i < count; ++i) lines.push(`job-${i},3600,1000,1`);
+  const simulation = await new Simulation().up(`${lines.join('\n')}\n`, '8x8:H100', '--policy', 'fifo', '--speed', '1');
+  const {browser, page, tracer} = await openPage(`${simulation.url}/#/`);
+  try {
+    await page.getByTestId('link').getByText('live').waitFor();
+    await tracer.start();
+    await fetch(`${simulation.url}/v1/simulation`, {method: 'POST', headers: {'Content-Type': 'application/json'},
+      body: JSON.stringify({speed: 36_000})});
+    await until(simulation, (overview) => overview.jobs.queued + overview.jobs.running >= count * 0.9);
+    await page.waitForFunction((n) => Number(document.querySelector('[data-testid=link]').dataset.events) >= n, count);
+    return {...(await tracer.stop()), events: count};
+  } finally {
+    await browser.close();
+    await simulation.close();
+  }
+}
+
+const parts = {paint: firstPaint, nodes, jobs, burst};
 const wanted = process.argv.slice(2);
 const report = {};
 for (const [name, measure] of Object.entries(parts)) {

@@ -189,6 +189,7 @@ describe('pages', () => {
     await accessible();
     await page.getByRole('table', {name: 'Nodes'}).getByRole('link').click();
     await page.getByRole('link', {name: 'train'}).waitFor();
+    await see('there is no device that could be read');
     await accessible();
     await page.getByRole('button', {name: 'Cordon'}).click();
     await page.locator('.bar').getByText('cordoned').waitFor();
@@ -200,6 +201,7 @@ describe('pages', () => {
     await go('/efficiency');
     const row = page.getByRole('row', {name: /train/});
     await row.getByText('unknown').waitFor();
+    await see('no job that has been judged is idle');
     await page.locator('.tile', {hasText: 'held by running jobs'}).getByText('3').first().waitFor();
     await accessible();
     await page.getByRole('button', {name: '1h'}).click();
@@ -353,6 +355,55 @@ describe('a fleet that heals itself', () => {
     await page.unroute('**/v1/incidents?limit=*');
     await page.getByRole('button', {name: 'Try again'}).click();
     await incidents().first().waitFor();
+  });
+});
+
+describe('a machine with GPUs', () => {
+  let machine;
+
+  before(async () => {
+    machine = new Cloud();
+    machine.makeUpGpus(['set 0 gpm 1', 'set 0 sm_ppm 800000', 'set 0 util 100', 'set 0 power_mw 350000', 'set 0 throttle 4', 'set 1 util 3']);
+    await machine.up();
+  });
+  after(() => machine?.close());
+
+  test('shows what its GPUs do, and did', async () => {
+    const job = await machine.run('--name', 'busy', '--gpu', '1', '--', 'sleep', '1000');
+    await machine.wait(job, 'running');
+    const [{name}] = (await machine.get('/v1/nodes')).nodes;
+    await page.goto(`${machine.url}/#/nodes/${name}`);
+    const row = page.getByRole('row', {name: /^0 NVIDIA H100/});
+    for (const text of ['ok', '80 %', '350 W', 'sw power cap', `job ${job}`]) await row.getByText(text).first().waitFor();
+    await page.getByRole('row', {name: /^1 NVIDIA H100/}).getByText('3 % by the driver').waitFor();
+    const chart = page.getByRole('img', {name: /^Power of each GPU/});
+    await chart.focus();
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowRight');
+    await page.getByText(/GPU 0 [\d.]+, GPU 1/).first().waitFor();
+    await accessible();
+    await page.getByRole('group', {name: 'How far back'}).getByRole('button', {name: '24h'}).click();
+    await page.getByText('mean of 240 s').first().waitFor();
+  });
+
+  test('shows who wastes what', async () => {
+    await machine.run('--name', 'slow', '--gpu', '1', '--', 'sleep', '1000');
+    // A job is judged after a minute at the earliest, so the judgement is put into the answer.
+    await page.route('**/v1/usage?*', async (route) => {
+      const report = await (await route.fetch()).json();
+      const wasted = {busy: 7200, slow: 1800};
+      for (const job of report.jobs) Object.assign(job, {verdict: 'idle', gpu_seconds_wasted: wasted[job.name]});
+      await route.fulfill({json: report});
+    });
+    await page.goto(`${machine.url}/#/efficiency`);
+    const bars = page.locator('.pareto li');
+    await bars.nth(1).waitFor();
+    assert.match(await bars.nth(0).innerText(), /busy[^]*2 GPU hours, 80 % up to here/);
+    assert.match(await bars.nth(1).innerText(), /slow[^]*0.5 GPU hours, 100 % up to here/);
+    await accessible();
+    await page.getByRole('button', {name: 'by queue'}).click();
+    await bars.filter({hasText: 'default'}).getByText('2.5 GPU hours, 100 % up to here').waitFor();
+    await page.unroute('**/v1/usage?*');
   });
 });
 

@@ -73,6 +73,7 @@ class Api {
   void act_on_node(const Call& call) const;
   void list_incidents(const Call& call) const;
   void show_gpus(const Call& call) const;
+  void show_gpu_history(const Call& call) const;
   void show_metrics(const Call& call) const;
   void make_join_token(const Call& call) const;
   void show_usage(const Call& call) const;

@@ -1,4 +1,5 @@
-// GET /v1/nodes/{name}/gpus
+// GET /v1/nodes/{name}/gpus and /v1/nodes/{name}/gpus/history
+#include <algorithm>
 #include <string>
 
 #include "base/units.h"
@@ -94,7 +95,52 @@ void write_gpu(JsonText& out, const GpuWatch::Gpu& gpu, std::size_t device, cons
   out.close(']').close('}');
 }
 
+/// `gpus` is not empty: all have the same steps.
+void write_history(JsonText& out, const std::vector<GpuWatch::Series>& gpus) {
+  const observe::GaugeHistory::Series& steps = gpus.front().front();
+  out.member("begins_at", format_utc(steps.begins_at))
+      .member("step_s", steps.step.ns / seconds(1).ns)
+      .key("gpus")
+      .open('[');
+  for (std::size_t device = 0; device < gpus.size(); ++device) {
+    out.open('{').member("device", device);
+    for (std::size_t i = 0; i < GpuWatch::kCharted.size(); ++i) {
+      out.key(observe::gpu_metric_facts(GpuWatch::kCharted[i]).name).open('[');
+      for (const auto& mean : gpus[device][i].means) out.value(mean);
+      out.close(']');
+    }
+    out.close('}');
+  }
+  out.close(']');
+}
+
 }  // namespace
+
+void Api::show_gpu_history(const Call& call) const {
+  const std::string window(call.request.query_value("window").value_or("1h"));
+  const auto& windows = GpuWatch::kWindows;
+  const auto found = std::find(windows.begin(), windows.end(), window);
+  if (found == windows.end()) {
+    return call.fail(
+        bad_parameter("window", fmt::format("'{}' is neither '1h' nor '24h'", window)));
+  }
+  const auto index = static_cast<std::size_t>(found - windows.begin());
+  ask<std::string>(
+      call,
+      [name = call.id](const auto& core) -> Result<std::string> {
+        const auto node = find_node(core, name);
+        if (!node) return tl::unexpected(node.error());
+        return core.cluster().node(*node).spec.name;
+      },
+      [this, index](const std::string& node) {
+        const auto gpus = options_.telemetry->gpus.history(node, index, machine_time());
+        JsonText out;
+        out.open('{').member("node", node).member("probed", !gpus.empty());
+        if (!gpus.empty()) write_history(out, gpus);
+        out.close('}');
+        return json_response(std::move(out));
+      });
+}
 
 void Api::show_gpus(const Call& call) const {
   ask<NodeGpus>(
@@ -112,6 +158,8 @@ void Api::show_gpus(const Call& call) const {
 
 void Api::add_telemetry_routes() {
   router_.add("GET", "/v1/nodes/{id}/gpus", {}, [this](const Call& call) { show_gpus(call); });
+  router_.add("GET", "/v1/nodes/{id}/gpus/history", {"window"},
+              [this](const Call& call) { show_gpu_history(call); });
   router_.add("GET", "/v1/usage", {"settle"}, [this](const Call& call) { show_usage(call); });
   router_.add("GET", "/metrics", {}, [this](const Call& call) { show_metrics(call); });
 }

@@ -11,7 +11,27 @@ namespace {
 /// Two readings further apart than this say nothing about the time between them.
 constexpr Duration kGapMax = seconds(10);
 
+/// By GpuWatch::kWindows.
+constexpr std::array<Duration, GpuWatch::kWindows.size()> kSteps{seconds(10), seconds(240)};
+constexpr std::size_t kStepsMax = 360;
+
 }  // namespace
+
+std::array<std::vector<observe::SampleMeans>, GpuWatch::kWindows.size()> GpuWatch::new_means() {
+  std::array<std::vector<observe::SampleMeans>, kWindows.size()> means;
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    means[i].assign(kCharted.size(), observe::SampleMeans({kSteps[i], kStepsMax}));
+  }
+  return means;
+}
+
+void GpuWatch::note_means(Device& device, const observe::GpuSample& sample) {
+  for (auto& window : device.means) {
+    for (std::size_t i = 0; i < kCharted.size(); ++i) {
+      if (const auto& value = sample[kCharted[i]]) window[i].add(sample.at, *value);
+    }
+  }
+}
 
 void GpuWatch::note_usage(Device& device, const observe::GpuSample& sample) {
   const auto& sm = sample[GpuMetric::SmActive];
@@ -38,6 +58,7 @@ void GpuWatch::report(const std::string& node, const std::vector<observe::GpuRea
     if (reading.sample.health == observe::GpuHealth::Ok) {
       devices[i].history.add(reading.sample);
       note_usage(devices[i], reading.sample);
+      note_means(devices[i], reading.sample);
     } else {
       devices[i].history.mark(reading.sample.at, reading.sample.health);
     }
@@ -57,6 +78,19 @@ std::vector<GpuWatch::Gpu> GpuWatch::read(const std::string& node) const {
     gpus.push_back(std::move(gpu));
   }
   return gpus;
+}
+
+std::vector<GpuWatch::Series> GpuWatch::history(const std::string& node, std::size_t window,
+                                                Time now) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Series> all;
+  const auto known = nodes_.find(node);
+  if (known == nodes_.end()) return all;
+  for (const Device& device : known->second) {
+    Series& series = all.emplace_back();
+    for (std::size_t i = 0; i < kCharted.size(); ++i) series[i] = device.means[window][i].read(now);
+  }
+  return all;
 }
 
 std::optional<GpuWatch::Usage> GpuWatch::usage(const std::string& node, int device) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -10,11 +11,12 @@
 
 #include "observe/gpu_history.h"
 #include "observe/gpu_sample.h"
+#include "observe/sample_means.h"
 
 namespace gyre::server {
 
 /// The latest readings of every probed GPU, in memory that is bounded by the number of devices:
-/// five minutes of one sample a second each. Thread-safe.
+/// five minutes of one sample a second each, and means over an hour and a day. Thread-safe.
 class GpuWatch {
  public:
   static constexpr std::size_t kSamplesMax = 300;
@@ -45,6 +47,15 @@ class GpuWatch {
 
   std::vector<Gpu> read(const std::string& node) const;  // empty: no probe has reported
 
+  /// What is kept over time.
+  static constexpr std::array kCharted{observe::GpuMetric::Utilisation,
+                                       observe::GpuMetric::SmActive, observe::GpuMetric::MemoryUsed,
+                                       observe::GpuMetric::Power, observe::GpuMetric::Temperature};
+  static constexpr std::array<std::string_view, 2> kWindows{"1h", "24h"};
+  using Series = std::array<observe::GaugeHistory::Series, kCharted.size()>;
+  /// Of each device up to `now`; empty: no probe has reported. Requires: window < kWindows.size().
+  std::vector<Series> history(const std::string& node, std::size_t window, Time now) const;
+
   struct Latest {
     std::string node;
     int device = 0;  // as allocations count them
@@ -59,7 +70,11 @@ class GpuWatch {
     observe::GpuFacts facts;
     observe::GpuHistory history{kSamplesMax};
     Usage usage;
+    std::array<std::vector<observe::SampleMeans>, kWindows.size()> means =
+        new_means();  // by kCharted
   };
+  static std::array<std::vector<observe::SampleMeans>, kWindows.size()> new_means();
+  static void note_means(Device& device, const observe::GpuSample& sample);
   static void note_usage(Device& device, const observe::GpuSample& sample);
 
   mutable std::mutex mutex_;

@@ -2,6 +2,7 @@
 import {createApi, fetchBaseQuery} from '@reduxjs/toolkit/query/react';
 
 import {setServerTime} from '../lib/clock';
+import {parseElements} from '../lib/slices';
 import type {components, operations} from './schema';
 
 type Schemas = components['schemas'];
@@ -11,6 +12,9 @@ export type JobState = Schemas['JobState'];
 export type JobEvent = Schemas['JobEvent'];
 export type Node = Schemas['Node'];
 export type Incident = Schemas['Incident'];
+export type Gpu = Schemas['Gpu'];
+export type GpuHistory = Schemas['GpuHistory'];
+type GpuList = operations['listGpus']['responses'][200]['content']['application/json'];
 export type Queue = Schemas['Queue'];
 export type UsageReport = Schemas['UsageReport'];
 export type JobUsage = Schemas['JobUsage'];
@@ -40,7 +44,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -76,12 +80,21 @@ export const api = createApi({
         headers: {...yaml, 'Idempotency-Key': key}, body: text}),
       invalidatesTags: ['Jobs', 'Overview', 'Queues'],
     }),
-    // Comparing 10,000 nodes with those of a second ago, to keep what is alike, costs more than drawing them.
-    listNodes: build.query<Node[], NodeView>({
-      query: (view) => ({url: 'v1/nodes', params: given(view)}),
-      transformResponse: (answer: {nodes: Node[]}) => answer.nodes,
+    // Comparing 10,000 nodes with those of a second ago, to keep what is alike, costs more than drawing them; reading
+    // them in one go takes longer than a frame may.
+    listNodes: build.query<readonly Node[], NodeView>({
+      query: (view) => ({url: 'v1/nodes', params: given(view), responseHandler: async (response) =>
+        response.ok ? parseElements<Node>(await response.text(), 'nodes') : response.json()}),
       structuralSharing: false,
       providesTags: ['Nodes'],
+    }),
+    listGpus: build.query<GpuList, string>({
+      query: (node) => `v1/nodes/${encodeURIComponent(node)}/gpus`,
+      providesTags: ['Gpus'],
+    }),
+    readGpuHistory: build.query<GpuHistory, {node: string; window: '1h' | '24h'}>({
+      query: ({node, window}) => ({url: `v1/nodes/${encodeURIComponent(node)}/gpus/history`, params: {window}}),
+      providesTags: ['Gpus'],
     }),
     showUsage: build.query<UsageReport, {settle: string}>({
       query: (params) => ({url: 'v1/usage', params}),
@@ -167,5 +180,5 @@ export const {
   useListJobsQuery, useGetJobQuery, useExplainJobQuery, useJobEventsQuery, useReadSpecQuery, useStopJobMutation,
   usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
-  useShowUsageQuery, useListIncidentsQuery,
+  useShowUsageQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
 } = api;

@@ -7,6 +7,7 @@ import {createSlice, type PayloadAction} from '@reduxjs/toolkit';
 import type {AppDispatch} from '../store';
 import {api, readClock, type JobEvent, type Simulation} from './api';
 import {comparePositions} from './position';
+import {follow, type StreamEvent} from './stream';
 
 export interface Link {
   state: 'connecting' | 'live' | 'away' | 'resting';
@@ -40,10 +41,12 @@ const RETRY_MS = [500, 1000, 2000, 4000, 5000];
 const GATHER_MS = 150; // events that come within it make one reading
 const READ_EVERY_MS = 1000; // lists are read again this often at most
 const REST_AFTER_MS = 30_000; // a hidden tab gives its connection back: a browser has six for one server
+const JOBS_MAX = 50; // of more jobs no list is kept: all that are shown are read again
 const LISTS = ['Jobs', 'Overview', 'Queues', 'Nodes', 'Decisions'] as const;
 
 export class Live {
-  private source: EventSource | null = null;
+  private source: AbortController | null = null;
+  private open = false;
   private last = '';
   private failures = 0;
   private retryTimer = 0;
@@ -64,7 +67,7 @@ export class Live {
     // What changes without an event: the means of the history, and the clock itself.
     window.setInterval(() => {
       if (document.hidden || !this.isOpen()) return;
-      this.dispatch(api.util.invalidateTags(['History', 'Overview', 'Nodes', 'Queues', 'Usage', 'Incidents']));
+      this.dispatch(api.util.invalidateTags(['History', 'Overview', 'Nodes', 'Queues', 'Usage', 'Incidents', 'Gpus']));
     }, 10_000);
     window.setInterval(() => {
       if (!document.hidden && this.isOpen()) void this.readClock();
@@ -84,22 +87,26 @@ export class Live {
   }
 
   private isOpen(): boolean {
-    return this.source?.readyState === EventSource.OPEN;
+    return this.open;
   }
 
   private connect(): void {
     if (this.source) return;
     window.clearTimeout(this.retryTimer);
     const cursor = this.last ? `&cursor=${encodeURIComponent(this.last)}` : '';
-    const source = new EventSource(`/v1/events?follow=true${cursor}`);
+    const source = new AbortController();
     this.source = source;
-    source.addEventListener('open', () => this.opened());
-    source.addEventListener('job', (message) => this.take(message));
-    source.addEventListener('missed', () => this.missed());
-    source.addEventListener('error', () => this.lost());
+    follow(`/v1/events?follow=true${cursor}`, source.signal, () => this.opened(), (event) => {
+      if (source.signal.aborted) return;
+      if (event.type === 'job') this.take(event);
+      else if (event.type === 'missed') this.missed();
+    }).catch(() => {
+      if (!source.signal.aborted) this.lost();
+    });
   }
 
   private opened(): void {
+    this.open = true;
     this.failures = 0;
     this.dispatch(became('live'));
     void this.readClock();
@@ -114,15 +121,16 @@ export class Live {
   }
 
   private close(): void {
-    this.source?.close();
+    this.source?.abort();
     this.source = null;
+    this.open = false;
   }
 
-  private take(message: MessageEvent<string>): void {
-    if (this.last && comparePositions(message.lastEventId, this.last) <= 0) return; // known already
-    this.last = message.lastEventId;
-    const event = JSON.parse(message.data) as JobEvent;
-    this.jobs.add(event.job);
+  private take({id, data}: StreamEvent): void {
+    if (this.last && comparePositions(id, this.last) <= 0) return; // known already
+    this.last = id;
+    const event = JSON.parse(data) as JobEvent;
+    if (this.jobs.size <= JOBS_MAX) this.jobs.add(event.job);
     this.healing ||= event.attempt > 1 || (event.to === 'queued' && event.from !== null);
     ++this.waiting;
     if (!this.gatherTimer) {
@@ -140,7 +148,7 @@ export class Live {
   private readChanged(): void {
     this.gatherTimer = 0;
     this.readAt = performance.now();
-    const jobs = [...this.jobs].map((id) => ({type: 'Job' as const, id}));
+    const jobs = this.jobs.size > JOBS_MAX ? ['Job' as const] : [...this.jobs].map((id) => ({type: 'Job' as const, id}));
     this.jobs.clear();
     this.dispatch(heard(this.waiting));
     this.waiting = 0;
@@ -149,7 +157,7 @@ export class Live {
   }
 
   private readAll(): void {
-    this.dispatch(api.util.invalidateTags([...LISTS, 'Job', 'History', 'Usage', 'Incidents']));
+    this.dispatch(api.util.invalidateTags([...LISTS, 'Job', 'History', 'Usage', 'Incidents', 'Gpus']));
   }
 
   private visibilityChanged(): void {

@@ -73,8 +73,8 @@ export function Chart({label, unit, beginsMs, stepMs, lines, max = 0}: Props) {
             <text key={+tick} className="axis" x={x(tick)} y={HEIGHT - 6} textAnchor="middle">{timeText(tick)}</text>
           ))}
           <g clipPath={`url(#${clip})`}>
-            {lines.map((one) => (
-              <Shape key={one.label} one={one} x={(index) => x(timeOf(index))} y={(value) => y(value)}
+            {lines.map((one, index) => (
+              <Shape key={one.label} one={one} dashes={DASHES[index % DASHES.length]!} x={(index) => x(timeOf(index))} y={(value) => y(value)}
                 floor={y(0)} />
             ))}
           </g>
@@ -102,8 +102,9 @@ export function Chart({label, unit, beginsMs, stepMs, lines, max = 0}: Props) {
 // Lines differ by more than their colour.
 const DASHES = ['none', '6 3', '2 3', '8 3 2 3'];
 
-function Shape({one, x, y, floor}: {
+function Shape({one, dashes, x, y, floor}: {
   one: Line;
+  dashes: string;
   x: (index: number) => number;
   y: (value: number) => number;
   floor: number;
@@ -115,7 +116,7 @@ function Shape({one, x, y, floor}: {
   return (
     <g stroke={one.colour} fill={one.colour}>
       {one.filled && <path d={fill(points) ?? ''} stroke="none" fillOpacity={0.18} />}
-      <path d={path(points) ?? ''} fill="none" strokeWidth={2} strokeLinejoin="round" />
+      <path d={path(points) ?? ''} fill="none" strokeWidth={2} strokeLinejoin="round" strokeDasharray={dashes} />
     </g>
   );
 }

@@ -6,9 +6,9 @@ const WORDS = {connecting: 'connecting', live: 'live', away: 'server away', rest
 
 /** Whether what is shown is what is. */
 export function LinkState() {
-  const {state} = useAppSelector(({link}) => link);
+  const {state, events} = useAppSelector(({link}) => link);
   return (
-    <span className={`link ${state}`} role="status" data-testid="link">
+    <span className={`link ${state}`} role="status" data-testid="link" data-events={events}>
       <i aria-hidden="true" />
       {WORDS[state]}
     </span>

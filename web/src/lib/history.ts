@@ -9,6 +9,9 @@ export function knownFrom(gpus: readonly (number | null)[]): number {
   return first < 0 ? last : Math.min(first, last);
 }
 
+/** Colours of lines in one chart; beyond them, the way of drawing tells lines apart. */
+export const COLOURS = ['var(--blue)', 'var(--green)', 'var(--amber)', 'var(--violet)', 'var(--red)', 'var(--quiet)'];
+
 /** The history without the time before the server knew anything. */
 export function trimmed(history: History): History {
   const from = knownFrom(history.gpus);

@@ -1,6 +1,7 @@
 import {describe, expect, it} from 'vitest';
 
 import {comparePositions} from '../api/position';
+import {EventParser} from '../api/stream';
 import type {JobEvent, Queue} from '../api/api';
 import {serverNow, setServerTime} from './clock';
 import {ago, bytes, count, duration, memory, percent, sentence, sinceBeginning, words} from './format';
@@ -10,6 +11,8 @@ import {spans, timing} from './jobs';
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
 import {fairShares, pruned, treeOf} from './queues';
+import {endOfObject, parseElements} from './slices';
+import {pareto} from './waste';
 import {fieldAt, formOf, withField} from './spec';
 
 describe('numbers for people', () => {
@@ -231,5 +234,50 @@ describe('queues', () => {
     expect(names('c')).toEqual(['a', 'c', 2, 1]);
     expect(names('', 2)).toEqual(['a', 'b', 2, 5]);
     expect(names('x')).toEqual([0, 0]);
+  });
+});
+
+describe('a stream of events', () => {
+  it('is read out of any pieces', () => {
+    const text = ': hello\n\nid: 1.0\nevent: job\ndata: {"job":1}\n\ndata:a\ndata: b\n\nevent: none\n\nid: 2.0\nevent: missed\ndata\n\nid: 3';
+    const events = (pieces: string[]) => {
+      const parser = new EventParser();
+      return pieces.flatMap((piece) => {
+        parser.add(piece);
+        const found = [];
+        for (let event = parser.next(); event; event = parser.next()) found.push(event);
+        return found;
+      });
+    };
+    const whole = events([text]);
+    expect(whole).toEqual([{id: '1.0', type: 'job', data: '{"job":1}'}, {id: '', type: 'message', data: 'a\nb'},
+      {id: '2.0', type: 'missed', data: ''}]);
+    expect(events([...text])).toEqual(whole);
+  });
+});
+
+describe('long lists', () => {
+  it('are read an element at a time, and come out frozen', async () => {
+    const nodes = [{name: '}{"],[\\', machine: {links: [{a: 1}, {b: '\\"}'}]}}, {name: '', machine: null}];
+    const read = await parseElements<(typeof nodes)[number]>(JSON.stringify({nodes}), 'nodes');
+    expect(read).toEqual(nodes);
+    expect(Object.isFrozen(read) && Object.isFrozen(read[0]) && Object.isFrozen(read[0]!.machine)).toBe(true);
+    expect(await parseElements('{"nodes":[]}', 'nodes')).toEqual([]);
+    expect(await parseElements('{ "nodes" : [{"a":1}] }', 'nodes')).toEqual([{a: 1}]);
+    await expect(parseElements('{"nodes":[{"a":1', 'nodes')).rejects.toThrow(SyntaxError);
+    await expect(parseElements('{"nodes":[{"a":1}', 'nodes')).rejects.toThrow(SyntaxError);
+    await expect(parseElements('{"nodes":[{"a"}]}', 'nodes')).rejects.toThrow(SyntaxError);
+    expect(endOfObject('x{"a":{"b":1}},', 1)).toBe(14);
+  });
+});
+
+describe('waste', () => {
+  const jobs = [[1, 'a', 'x', 60], [2, '', 'y', 30], [3, 'c', 'x', 10], [4, 'd', 'y', 0]].map(([job, name, queue, wasted]) =>
+    ({job: Number(job), name: String(name), queue: String(queue), gpu_seconds_wasted: Number(wasted)}));
+  it('is summed, the most first, up to the whole', () => {
+    expect(pareto(jobs, 'job', 9).map((one) => [one.name, one.gpuSeconds, one.upTo])).toEqual([['a', 60, 0.6], ['job 2', 30, 0.9], ['c', 10, 1]]);
+    expect(pareto(jobs, 'job', 1).map((one) => [one.name, one.job, one.upTo])).toEqual([['a', 1, 0.6], ['2 more', null, 1]]);
+    expect(pareto(jobs, 'queue', 9).map((one) => [one.name, one.gpuSeconds])).toEqual([['x', 70], ['y', 30]]);
+    expect(pareto([], 'queue', 9)).toEqual([]);
   });
 });

@@ -1,4 +1,19 @@
-import {useEffect, useRef} from 'react';
+import {useEffect, useRef, useState} from 'react';
+
+/** A value that changes so often at most: at once after a rest, else when `ms` are over. */
+export function useThrottled<T>(value: T, ms: number): T {
+  const [shown, setShown] = useState(value);
+  const changedAt = useRef(0);
+  useEffect(() => {
+    if (Object.is(shown, value)) return;
+    const timer = setTimeout(() => {
+      changedAt.current = performance.now();
+      setShown(value);
+    }, Math.max(0, changedAt.current + ms - performance.now()));
+    return () => clearTimeout(timer);
+  }, [shown, value, ms]);
+  return shown;
+}
 
 /** Arrow keys, Home and End walk through the links marked with `data-row` inside the box. */
 export function useRowKeys(scrollTo: (index: number) => void, length: number): React.RefObject<HTMLDivElement | null> {

@@ -2,8 +2,10 @@ import {useState} from 'react';
 
 import {useShowUsageQuery, type JobUsage, type UsageReport} from '../api/api';
 import {JobLink, Name, Panel, StateMark, Tile} from '../components/Bits';
+import {Pareto} from '../components/Pareto';
 import {Empty, Shown} from '../components/States';
 import {duration, memory, number, percent} from '../lib/format';
+import {pareto} from '../lib/waste';
 import {useTitle} from '../lib/title';
 import {useAppSelector} from '../store';
 
@@ -51,12 +53,14 @@ function Report({report}: {report: UsageReport}) {
           <small>by idle and low jobs since they run</small>
         </Tile>
       </div>
+      <Wasters jobs={report.jobs} />
       <Panel title="Jobs, those that waste most first">
         <div className="wide-table" tabIndex={0} role="region" aria-label="Table of jobs">
           <table>
             <caption className="hidden">Running jobs and what they use</caption>
             <thead><tr>
               <th scope="col">Job</th><th scope="col">Verdict</th><th scope="col" className="number">GPUs</th>
+              <th scope="col" className="number">Wasted</th>
               <th scope="col" className="number">Active</th><th scope="col" className="number">Idle for</th>
               <th scope="col" className="number">Held</th><th scope="col" className="number">CPU</th>
               <th scope="col" className="number">Memory</th><th scope="col">What would do</th>
@@ -70,12 +74,34 @@ function Report({report}: {report: UsageReport}) {
   );
 }
 
+const WASTERS_MAX = 8;
+
+/** The few that make most of the waste. */
+function Wasters({jobs}: {jobs: readonly JobUsage[]}) {
+  const [by, setBy] = useState<'job' | 'queue'>('job');
+  const parts = pareto(jobs, by, WASTERS_MAX);
+  return (
+    <Panel title="Who wastes what" aside={
+      <div className="chips" role="group" aria-label="Summed by">
+        {(['job', 'queue'] as const).map((one) => (
+          <button key={one} aria-pressed={one === by} onClick={() => setBy(one)}>by {one}</button>
+        ))}
+      </div>
+    }>
+      {parts.length === 0
+        ? <Empty>Nobody, as far as is known: no job that has been judged is idle, or uses little of what it holds.</Empty>
+        : <Pareto parts={parts} />}
+    </Panel>
+  );
+}
+
 function Row({job}: {job: JobUsage}) {
   return (
     <tr>
       <th scope="row"><JobLink id={job.job} name={job.name} /> <small className="quiet"><Name>{job.queue}</Name></small></th>
       <td><StateMark state={job.verdict} /></td>
       <td className="number">{number(job.gpus)}</td>
+      <td className="number">{job.gpu_seconds_wasted > 0 ? `${number(Math.round(job.gpu_seconds_wasted / 36) / 100)} GPU h` : '–'}</td>
       <td className="number" title={job.shared ? 'of all who share the devices' : undefined}>
         {job.gpu_activity === null ? '–' : `${number(Math.round(job.gpu_activity * 1000) / 10)} %`}
         {job.gpu_activity_by === 'utilisation' && <small> by the driver</small>}

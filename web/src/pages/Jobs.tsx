@@ -9,12 +9,13 @@ import {Empty, Failed, Loading} from '../components/States';
 import {useNow} from '../lib/clock';
 import {count, duration, number, words} from '../lib/format';
 import {isTyping} from '../lib/keys';
-import {useRowKeys} from '../lib/rows';
+import {useRowKeys, useThrottled} from '../lib/rows';
 import {useTitle} from '../lib/title';
 import {isOver, timing} from '../lib/jobs';
 
 const PAGE = 100;
 const ROW_PX = 44;
+const READ_EVERY_MS = 150; // while a person scrolls through
 const STATES = ['queued', 'starting', 'running', 'preempting', 'stopping', 'succeeded', 'failed', 'cancelled'];
 const STOPPED_AT_ONCE = 4; // a browser has six connections to one server, and one is the live stream
 
@@ -55,14 +56,14 @@ function useView() {
 
 /** Rows `first` to `last` of a view, from at most two pages of the server. */
 function useRows(view: JobView, first: number, last: number) {
-  const page = Math.floor(first / PAGE);
+  const page = useThrottled(Math.floor(first / PAGE), READ_EVERY_MS);
   const one = useListJobsQuery({...view, offset: page * PAGE, limit: PAGE});
-  const needsTwo = Math.floor(Math.max(first, last) / PAGE) > page;
+  const needsTwo = Math.floor(Math.max(first, last) / PAGE) === page + 1;
   const two = useListJobsQuery({...view, offset: (page + 1) * PAGE, limit: PAGE}, {skip: !needsTwo});
   const row = (index: number): Job | undefined => {
     const at = index - page * PAGE;
     if (at < 0) return undefined;
-    return at < PAGE ? one.currentData?.jobs[at] : needsTwo ? two.currentData?.jobs[at - PAGE] : undefined;
+    return at < PAGE ? one.currentData?.jobs[at] : needsTwo ? two.currentData?.jobs[at - PAGE] : undefined; // undefined beyond
   };
   return {row, query: one};
 }

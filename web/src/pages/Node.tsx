@@ -3,6 +3,7 @@ import {Link, useParams} from 'react-router';
 import {errorText, useActOnNodeMutation, useListJobsQuery, useListNodesQuery, type Node} from '../api/api';
 import {JobLink, Meter, Name, Panel, StateMark} from '../components/Bits';
 import {Confirm} from '../components/Confirm';
+import {GpuPanels} from '../components/GpuPanels';
 import {Release} from '../components/Release';
 import {Empty, Shown} from '../components/States';
 import {useNow} from '../lib/clock';
@@ -55,6 +56,7 @@ function Detail({node}: {node: Node}) {
         </div>
         {node.gpus > 0 && <p className="quiet">What is given out to jobs, in percent of each GPU; not how busy it is.</p>}
       </Panel>
+      {node.gpus > 0 && <GpuPanels node={node} />}
       <JobsHere node={node} />
     </>
   );

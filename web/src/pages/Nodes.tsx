@@ -1,5 +1,5 @@
 import {useVirtualizer} from '@tanstack/react-virtual';
-import {useCallback, useMemo, useRef, useState} from 'react';
+import {useCallback, useDeferredValue, useMemo, useRef, useState} from 'react';
 
 import {useListNodesQuery, useReadOverviewQuery, type Node} from '../api/api';
 import {Chips, Name, NodeLink, Panel, StateMark} from '../components/Bits';
@@ -40,10 +40,15 @@ export default function NodesPage() {
   );
 }
 
-function Fleet({nodes}: {nodes: readonly Node[]}) {
-  const [search, setSearch] = useState('');
-  const [only, setOnly] = useState<readonly string[]>([]);
-  const [sort, setSort] = useState<{key: Key; up: boolean}>({key: 'name', up: true});
+function Fleet({nodes: latest}: {nodes: readonly Node[]}) {
+  const [searched, setSearch] = useState('');
+  const [chosen, setOnly] = useState<readonly string[]>([]);
+  const [sorted, setSort] = useState<{key: Key; up: boolean}>({key: 'name', up: true});
+  // Ten thousand nodes take a while: what was pressed or typed shows at once, the list a moment later.
+  const nodes = useDeferredValue(latest);
+  const search = useDeferredValue(searched);
+  const only = useDeferredValue(chosen);
+  const sort = useDeferredValue(sorted);
   const shown = useMemo(() => {
     const wanted = search.toLowerCase();
     const models = only.filter((one) => !['down', 'closed', 'free'].includes(one));
@@ -73,9 +78,9 @@ function Fleet({nodes}: {nodes: readonly Node[]}) {
   return (
     <>
       <div className="bar">
-        <input type="search" placeholder="node" aria-label="Search nodes" value={search}
+        <input type="search" placeholder="node" aria-label="Search nodes" value={searched}
           onChange={(event) => setSearch(event.target.value)} />
-        <Chips label="Which nodes" chosen={only}
+        <Chips label="Which nodes" chosen={chosen}
           options={[{value: 'down', label: 'down'}, {value: 'closed', label: 'out of service'}, {value: 'free', label: 'with a free GPU'},
             ...models.map((model) => ({value: model, label: model}))]}
           toggle={(value) => setOnly((old) => (old.includes(value) ? old.filter((one) => one !== value) : [...old, value]))} />
@@ -89,7 +94,7 @@ function Fleet({nodes}: {nodes: readonly Node[]}) {
         {shown.length === 0 ? <Empty>No node is like that.</Empty>
           : nodes.length <= CARDS_MAX ? <NodeCards nodes={shown} /> : <HeatMap nodes={shown} />}
       </Panel>
-      {shown.length > 0 && <Table nodes={shown} sort={sort} setSort={setSort} />}
+      {shown.length > 0 && <Table nodes={shown} sort={sorted} setSort={setSort} />}
     </>
   );
 }

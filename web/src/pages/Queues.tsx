@@ -6,12 +6,11 @@ import {Chart} from '../components/Chart';
 import {QueueTree} from '../components/QueueTree';
 import {Empty, Shown} from '../components/States';
 import {number} from '../lib/format';
-import {trimmed} from '../lib/history';
+import {COLOURS, trimmed} from '../lib/history';
 import {hasQuota, pruned, treeOf} from '../lib/queues';
 import {useTitle} from '../lib/title';
 
 const WINDOWS = ['1h', '24h', '30d'] as const;
-const COLOURS = ['var(--blue)', 'var(--green)', 'var(--amber)', 'var(--violet)', 'var(--red)', 'var(--quiet)'];
 
 const SHOWN_MAX = 300;
 const SEARCHED_FROM = 8; // fewer are seen at once
