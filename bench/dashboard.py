@@ -3,7 +3,9 @@
 the table of 10,000 nodes and the table of 100,000 jobs, used while they change; 80,000 events at
 one time. Wants Node.js 20.19 and `npm ci` in web/.
 
-  bench/dashboard.py [paint] [nodes] [jobs] [burst]     default: all; GYRE_WATCH_MS: how long each is used
+  bench/dashboard.py [paint] [nodes] [jobs] [burst]     default: all
+
+GYRE_WATCH_MS: how long each is used.
 """
 import json
 import pathlib

@@ -1,6 +1,6 @@
 // A real `gyre up` on a state folder of its own, and the command line that talks to it.
 import {execFile, spawn} from 'node:child_process';
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdtempSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {createInterface} from 'node:readline';
@@ -60,10 +60,12 @@ export class Cloud {
     return path;
   }
 
-  /** The next server finds two GPUs that a stand-in for the driver makes up, as the lines say (tests/live/nvml_stand_in.cc). */
+  /** The next server finds two GPUs that a stand-in for the driver makes up, as the lines say, and when it is called again
+   *  from then on (tests/live/nvml_stand_in.cc). */
   makeUpGpus(lines) {
     const device = (n) => `device GPU-0000-aa0${n} 81920 9.0 00000000:1${n}:00.0 NVIDIA H100 80GB HBM3`;
-    this.environment.NVML_STAND_IN = this.write('gpus.txt', [device(1), device(2), ...lines, ''].join('\n'));
+    this.environment.NVML_STAND_IN = join(this.folder, 'gpus.txt');
+    renameSync(this.write('gpus.new', [device(1), device(2), ...lines, ''].join('\n')), this.environment.NVML_STAND_IN);
     this.environment.LD_LIBRARY_PATH = join(dirname(PROGRAM), 'nvml');
     this.gpus = [];
   }

@@ -29,18 +29,43 @@ try {
       await page.getByLabel('GPUs of each task').fill('H100:80GB:1');
       await page.getByText('A plan is not a promise').waitFor();
     }],
-    ['node', '/nodes', async (page) => {
-      await page.getByRole('table', {name: 'Nodes'}).getByRole('link').click();
-      await page.getByRole('link', {name: 'finetune-7b'}).waitFor();
-    }],
     ['overview', '/', (page) => page.locator('.decision').first().waitFor()],
     ['nodes', '/nodes', (page) => page.locator('.card').first().waitFor()],
-    ['efficiency', '/efficiency', (page) => page.getByRole('link', {name: 'finetune-7b'}).waitFor()],
     ['decisions', '/decisions', (page) => page.locator('.decision').first().waitFor()],
   ]);
   await shoot(cloud.url, [['overview', '/', (page) => page.locator('.chart').first().waitFor()]], 'dark');
 } finally {
   await cloud.close();
+}
+
+// A node with GPUs, made up, one of which is used, for two minutes: so long it takes until jobs are judged.
+const machine = new Cloud();
+try {
+  const doing = (s) => machine.makeUpGpus([0, 1].flatMap((gpu) => {
+    const part = gpu ? 0 : 0.6 + 0.35 * Math.sin(s / 17);
+    const fields = {gpm: 1, throttle: 0, limit_mw: 700_000, sm_ppm: part * 1e6, util: 100 * part,
+      power_mw: 70_000 + 550_000 * part, celsius: 34 + 36 * part, used_mib: 24_000 + 50_000 * part};
+    return Object.entries(fields).map(([name, value]) => `set ${gpu} ${name} ${Math.round(value)}`);
+  }));
+  doing(0);
+  await machine.up();
+  for (const name of ['finetune-7b', 'notebook']) {
+    await machine.wait(await machine.run('--name', name, '--gpu', '1', '--', 'sleep', '1000'), 'running');
+  }
+  for (let s = 0; s < 120; s += 2) {
+    doing(s);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+  await shoot(machine.url, [['node', '/nodes', async (page) => {
+    await page.getByRole('table', {name: 'Nodes'}).getByRole('link').click();
+    await page.getByRole('link', {name: 'finetune-7b'}).waitFor();
+    await page.locator('.chart').first().waitFor();
+  }], ['efficiency', '/efficiency', async (page) => {
+    await page.getByRole('button', {name: '1m'}).click();
+    await page.locator('.pareto li').first().waitFor();
+  }]], 'light', true);
+} finally {
+  await machine.close();
 }
 
 // Tenants with quotas on five nodes, of which one is ill.
@@ -77,14 +102,14 @@ queues:
   await fleet.close();
 }
 
-async function shoot(url, pages, scheme = 'light') {
+async function shoot(url, pages, scheme = 'light', whole = false) {
   const browser = await openBrowser({colorScheme: scheme, timezoneId: 'UTC'});
   const page = browser.context.pages()[0] ?? (await browser.context.newPage());
   for (const [name, path, ready] of pages) {
     await page.goto(`${url}/#${path}`);
     await page.getByTestId('link').getByText('live').waitFor();
     await ready(page);
-    await page.screenshot({path: `${FOLDER}${name}${scheme === 'dark' ? '-dark' : ''}.png`, animations: 'disabled'});
+    await page.screenshot({path: `${FOLDER}${name}${scheme === 'dark' ? '-dark' : ''}.png`, animations: 'disabled', fullPage: whole});
     console.log(`${name}${scheme === 'dark' ? '-dark' : ''}.png`);
   }
   await browser.close();

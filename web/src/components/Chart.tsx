@@ -24,7 +24,7 @@ interface Props {
 }
 
 const HEIGHT = 190;
-const PAD = {left: 44, right: 12, top: 10, bottom: 24};
+const PAD = {left: 44, right: 20, top: 10, bottom: 24};
 
 export function Chart({label, unit, beginsMs, stepMs, lines, max = 0}: Props) {
   const [box, width] = useWidth();
