@@ -3,6 +3,8 @@ import pathlib
 
 import pytest
 
+pytest.register_assert_rewrite("exec_cases")
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 

@@ -8,6 +8,7 @@
 
 #include "act/executor.h"
 #include "act/local_node.h"
+#include "act/task_exec.h"
 #include "act/task_logs.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -21,8 +22,9 @@ namespace gyre::act {
 
 /// Versions of the protocol that this program speaks. Two sides use the newest that both do. A
 /// release raises the newest by one at most, and goes on to speak the one before.
-inline constexpr std::uint32_t kProtocolNewest = 1;
+inline constexpr std::uint32_t kProtocolNewest = 2;
 inline constexpr std::uint32_t kProtocolOldest = 1;
+inline constexpr std::uint32_t kProtocolExec = 2;  // from here on commands run in tasks
 
 // --- from the server -----------------------------------------------------------------------------
 
@@ -56,8 +58,8 @@ struct GrantLease {
   std::uint32_t protocol = 0;  // as agreed
   bool operator==(const GrantLease&) const = default;
 };
-using Order =
-    std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog, GrantLease>;
+using Order = std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog,
+                           GrantLease, ExecOrder>;
 
 // --- from the agent ------------------------------------------------------------------------------
 
@@ -109,7 +111,7 @@ struct Beat {
   std::uint64_t number = 0;
   bool operator==(const Beat&) const = default;
 };
-using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat>;
+using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport>;
 
 // --- both ends of a connection -------------------------------------------------------------------
 

@@ -5,13 +5,15 @@
 
 namespace gyre::agent {
 
-Agent::Agent(act::Executor& executor, const act::TaskLogs& logs)
-    : executor_(executor), logs_(logs) {
+Agent::Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs)
+    : executor_(executor), logs_(logs), execs_(execs) {
+  if (execs_ != nullptr) execs_->listen([this](act::ExecReport report) { say(std::move(report)); });
   for (const act::FoundTask& found : executor_.found()) left_.emplace(found.key, found.ended);
   executor_.listen(*this);
 }
 
 void Agent::report_to(act::ReportSink* sink) {
+  if (sink == nullptr && execs_ != nullptr) execs_->hang_up_all();
   const std::lock_guard guard(sink_mutex_);
   sink_ = sink;
 }
@@ -77,6 +79,13 @@ void Agent::carry_out(const act::DiscardTask& order) {
 
 void Agent::carry_out(const act::ReadLog& order) {
   say(act::LogRead{order.id, logs_.read(order.query)});
+}
+
+void Agent::carry_out(const act::ExecOrder& order) {
+  if (execs_ != nullptr) return execs_->obey(order);
+  if (!std::holds_alternative<act::ExecStart>(order)) return;
+  say(act::ExecReport{act::ExecEnded{
+      act::exec_id(order), fail(ErrorKind::Unsupported, "this node runs no commands in tasks")}});
 }
 
 void Agent::started(const act::TaskKey& key, const StartStages& stages) {

@@ -7,6 +7,7 @@
 
 #include "act/agent_protocol.h"
 #include "act/executor.h"
+#include "act/task_exec.h"
 #include "act/task_logs.h"
 
 namespace gyre::agent {
@@ -17,13 +18,14 @@ namespace gyre::agent {
 class Agent final : public act::TaskListener {
  public:
   /// `logs` are those of the executor's tasks, and outlive the agent. The executor ends first: it
-  /// tells the agent what it must know to its own end.
-  Agent(act::Executor& executor, const act::TaskLogs& logs);
+  /// tells the agent what it must know to its own end; so does `execs`, without which no commands
+  /// run in tasks.
+  Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs = nullptr);
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  /// From now on reports go to `sink`; nullptr: nowhere. When it returns the former one is not used
-  /// any more.
+  /// From now on reports go to `sink`; nullptr: nowhere, and commands in tasks are ended, since
+  /// nobody has their output. When it returns the former one is not used any more.
   void report_to(act::ReportSink* sink);
 
   /// The tasks and the logs of a Hello.
@@ -49,11 +51,13 @@ class Agent final : public act::TaskListener {
   void carry_out(const act::DiscardTask& order);
   void carry_out(const act::ReadLog& order);
   void carry_out(const act::GrantLease&) {}
+  void carry_out(const act::ExecOrder& order);
   bool repeat(const act::TaskKey& key);
   void say(act::Report report);
 
   act::Executor& executor_;
   const act::TaskLogs& logs_;
+  act::TaskExecs* const execs_;
   mutable std::mutex mutex_;
   std::map<act::TaskKey, Known> known_;  // started or adopted in this life, not released
   std::map<act::TaskKey, bool> left_;    // by an earlier life, not taken up; true: it has ended

@@ -91,7 +91,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   act::Hello hello = hello_of(node, *gpus, "");
   hello.facts.labels = options.labels;
 
-  agent::Agent worker((*opened)->executor(), logs);
+  agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs());
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
   agent::Runner runner(worker, (*member)->dialer(),
                        runner_options(options, std::move(hello), lease_path));

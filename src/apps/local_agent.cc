@@ -54,7 +54,7 @@ std::unique_ptr<agent::Link> LocalDialer::dial(const act::Hello& hello,
 
 LocalAgent::LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs, live::Fleet& fleet,
                        act::Hello hello)
-    : agent_(tasks->executor(), logs),
+    : agent_(tasks->executor(), logs, &tasks->execs()),
       tasks_(std::move(tasks)),
       dialer_(fleet),
       runner_(agent_, dialer_, runner_options(std::move(hello))),

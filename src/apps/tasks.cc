@@ -11,7 +11,7 @@ Result<std::unique_ptr<Tasks>> Tasks::open(const NodeOptions& options, const act
                                            const std::string& state) {
   auto opened = NodeExecutor::open(options);
   if (!opened) return tl::unexpected(opened.error());
-  std::unique_ptr<Tasks> tasks(new Tasks);
+  std::unique_ptr<Tasks> tasks(new Tasks(options.tasks));
   tasks->node_ = std::move(*opened);
   tasks->mps_ = hold_shares(gpus, state, tasks->node_->tasks(), say);
   return tasks;

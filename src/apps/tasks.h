@@ -6,6 +6,7 @@
 
 #include "act/local_node.h"
 #include "adapter/mps/mps_executor.h"
+#include "adapter/process/exec/exec_host.h"
 #include "apps/node_executor.h"
 #include "base/result.h"
 
@@ -23,12 +24,14 @@ class Tasks {
   Tasks& operator=(const Tasks&) = delete;
 
   act::Executor& executor();
+  act::TaskExecs& execs() { return execs_; }
   /// What of the tasks' limits is kept, a line each.
   std::vector<std::string> enforced() const { return node_->lines(); }
 
  private:
-  Tasks() = default;
+  explicit Tasks(const std::string& folder) : execs_(folder) {}
 
+  process::ExecHost execs_;
   std::unique_ptr<mps::MpsExecutor> mps_;  // before the one that tells it
   std::unique_ptr<NodeExecutor> node_;
 };

@@ -111,7 +111,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
       "  gyre ps -a                     see what became of it\n\n"
       "Exit codes: 0 ok, 1 error, 2 usage, 3 can never be placed, 4 waiting timed out,\n"
       "5 budget or quota, 6 not allowed; 'run', 'submit --wait' and 'logs -f' return the "
-      "job's own.");
+      "job's own,\n'exec' its command's.");
   add_server_verbs(app, session);
   add_replay_verb(app, session);
   add_job_verbs(app, session);
@@ -119,6 +119,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
   add_top_verb(app, session);
   add_node_verbs(app, session);
   add_log_verb(app, session);
+  add_exec_verb(app, session);
   add_simulate_verb(app, session);
   add_import_verb(app, session);
   add_chaos_verb(app, session);
@@ -130,8 +131,9 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
     return kUsage;
   }
   if (const auto unknown = unknown_verb(app, argc, argv)) return usage_error(*unknown);
-  // The command of "run" is the job's own, whatever its words look like.
-  if (std::string_view(argv[1]) == "run") {
+  // The command of "run" is the job's own, whatever its words look like; so is that of "exec".
+  const std::string_view verb = argv[1];
+  if (verb == "run" || verb == "exec") {
     const char* const* dashes = std::find(argv, argv + argc, std::string_view("--"));
     for (const char* const* word = dashes; word < argv + argc; ++word) {
       if (word != dashes) session.after_dashes.emplace_back(*word);

@@ -19,7 +19,7 @@ struct Session {
   std::string server;                     // --server
   std::string state;                      // --state
   std::string output = "table";           // -o
-  std::vector<std::string> after_dashes;  // of "run": what follows the first "--"
+  std::vector<std::string> after_dashes;  // of "run", "exec": what follows the first "--"
   std::function<Outcome<int>()> action;
 
   Format format() const;
@@ -46,6 +46,7 @@ void add_list_verbs(CLI::App& app, Session& session);    // ps, queue, nodes, ex
 void add_top_verb(CLI::App& app, Session& session);      // top
 void add_node_verbs(CLI::App& app, Session& session);    // node
 void add_log_verb(CLI::App& app, Session& session);      // logs
+void add_exec_verb(CLI::App& app, Session& session);     // exec
 void add_server_verbs(CLI::App& app, Session& session);  // up, server, agent, doctor
 void add_replay_verb(CLI::App& app, Session& session);
 void add_simulate_verb(CLI::App& app, Session& session);

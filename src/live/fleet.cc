@@ -19,6 +19,9 @@ void Fleet::Session::report(act::Report report) {
   if (auto* read = std::get_if<act::LogRead>(&report)) {
     return fleet_.on_log(id_, std::move(*read));
   }
+  if (auto* exec = std::get_if<act::ExecReport>(&report)) {
+    return fleet_.on_exec(id_, std::move(*exec));
+  }
   if (const auto* beat = std::get_if<act::Beat>(&report)) {
     return fleet_.on_beat(*this, beat->number);
   }
@@ -62,6 +65,7 @@ void Fleet::close(Session& session) {
     }
   }
   fail_logs(session.id_);
+  fail_execs(session.id_);
 }
 
 /// The peer has no session any more; the one that it had is told.
@@ -312,6 +316,71 @@ void Fleet::fail_logs(std::uint64_t session) {
   for (const std::uint64_t id : broken) {
     answer_log(id, fail(ErrorKind::Unavailable,
                         "the node that keeps the log is gone; ask again when it is back"));
+  }
+}
+
+// --- commands in tasks ---------------------------------------------------------------------------
+
+Result<std::uint64_t> Fleet::start_exec(NodeId node, act::ExecStart start, ExecListener listener) {
+  const std::lock_guard guard(mutex_);
+  const auto peer = peers_.find(node);
+  if (peer == peers_.end() || peer->second.session == nullptr) {
+    return fail(ErrorKind::Unavailable, "the task's node {} is not connected; ask again later",
+                peer == peers_.end() ? std::to_string(node.value) : peer->second.name);
+  }
+  Session& session = *peer->second.session;
+  if (session.protocol_ < act::kProtocolExec) {
+    return fail(ErrorKind::Unsupported,
+                "the agent of node {} is of a release that runs no commands in tasks; install "
+                "this one there",
+                peer->second.name);
+  }
+  {
+    const std::lock_guard execs(exec_mutex_);
+    start.id = ++last_exec_;
+    execs_.emplace(start.id, ExecTalk{session.id_, std::move(listener)});
+  }
+  session.sink_.give(act::ExecOrder{start});
+  return start.id;
+}
+
+void Fleet::tell_exec(const act::ExecOrder& order) {
+  std::uint64_t session = 0;
+  {
+    const std::lock_guard guard(exec_mutex_);
+    const auto found = execs_.find(act::exec_id(order));
+    if (found == execs_.end()) return;
+    session = found->second.session;
+    if (std::holds_alternative<act::ExecHangUp>(order)) execs_.erase(found);
+  }
+  this->order(session, order);
+}
+
+/// An agent answers for itself alone.
+void Fleet::on_exec(std::uint64_t session, act::ExecReport report) {
+  ExecListener listener;
+  {
+    const std::lock_guard guard(exec_mutex_);
+    const auto found = execs_.find(act::exec_id(report));
+    if (found == execs_.end() || found->second.session != session) return;
+    listener = found->second.listener;
+    if (std::holds_alternative<act::ExecEnded>(report)) execs_.erase(found);
+  }
+  listener(std::move(report));
+}
+
+void Fleet::fail_execs(std::uint64_t session) {
+  std::vector<std::uint64_t> broken;
+  {
+    const std::lock_guard guard(exec_mutex_);
+    for (const auto& [id, talk] : execs_) {
+      if (talk.session == session) broken.push_back(id);
+    }
+  }
+  for (const std::uint64_t id : broken) {
+    on_exec(session, act::ExecEnded{id, fail(ErrorKind::Unavailable,
+                                             "the connection to the task's node broke off, and "
+                                             "ended the command with it")});
   }
 }
 

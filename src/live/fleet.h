@@ -76,6 +76,17 @@ class Fleet {
   /// and Unavailable where that node is not connected.
   void read_log(const act::LogQuery& query, Done<act::LogChunk> done);
 
+  /// Is told of one command in a task, on any thread; must return quickly and not call the fleet.
+  using ExecListener = std::function<void(act::ExecReport)>;
+
+  /// Has the node run a command in one of its tasks. Returns its id, which `start` need not have.
+  /// The listener's last word is ExecEnded; it hears no more after ExecHangUp. Errors: Unavailable,
+  /// the node is not connected; Unsupported, its agent is too old.
+  Result<std::uint64_t> start_exec(NodeId node, act::ExecStart start, ExecListener listener);
+
+  /// Passes an order about a command on; means nothing for one that is over.
+  void tell_exec(const act::ExecOrder& order);
+
   /// What the connected nodes have told of themselves.
   std::map<NodeId, act::MachineFacts> facts() const;
 
@@ -131,6 +142,11 @@ class Fleet {
     Done<act::LogChunk> done;
   };
 
+  struct ExecTalk {
+    std::uint64_t session = 0;
+    ExecListener listener;
+  };
+
   void close(Session& session);
   void on_beat(Session& session, std::uint64_t number);
   void on_log(std::uint64_t session, act::LogRead read);
@@ -139,6 +155,8 @@ class Fleet {
   std::optional<NodeId> log_place(const act::LogQuery& query) const;
   Result<Session*> log_keeper(const act::LogQuery& query) const;
   void fail_logs(std::uint64_t session);
+  void on_exec(std::uint64_t session, act::ExecReport report);
+  void fail_execs(std::uint64_t session);
   void unbind(Peer& peer);
   void forget_namesakes(NodeId node, const std::string& name);
 
@@ -156,6 +174,10 @@ class Fleet {
   std::mutex log_mutex_;
   std::map<std::uint64_t, LogRequest> log_requests_;
   std::uint64_t last_log_request_ = 0;
+
+  std::mutex exec_mutex_;  // never held while another is taken, or a listener called
+  std::map<std::uint64_t, ExecTalk> execs_;
+  std::uint64_t last_exec_ = 0;
 };
 
 }  // namespace gyre::live

@@ -150,6 +150,76 @@ TEST_F(FleetTest, BothSidesUseTheNewestVersionThatBothSpeak) {
   EXPECT_EQ(old.protocol, act::kProtocolOldest);
 }
 
+/// What was told of a command, a word each.
+struct ExecNews {
+  std::vector<std::string> words;
+
+  Fleet::ExecListener listener() {
+    return [this](act::ExecReport report) {
+      if (std::holds_alternative<act::ExecStarted>(report)) words.push_back("started");
+      if (const auto* output = std::get_if<act::ExecOutput>(&report)) words.push_back(output->bytes);
+      const auto* ended = std::get_if<act::ExecEnded>(&report);
+      if (ended == nullptr) return;
+      words.push_back(ended->exit_code ? "code " + std::to_string(*ended->exit_code)
+                                       : ended->exit_code.error().message);
+    };
+  }
+};
+
+act::ExecStart command_in_task() { return {0, {JobId{7}, 1, 0}, {"ls"}, false, {}, ""}; }
+
+TEST_F(FleetTest, ACommandsWordsGoToItsNodeAndItsNewsComeBack) {
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  agent.orders();
+  ExecNews news;
+  const auto id = fleet.start_exec(NodeId{0}, command_in_task(), news.listener());
+  ASSERT_TRUE(id);
+  fleet.tell_exec(act::ExecInput{*id, "x", true});
+  agent.session->report(act::ExecReport{act::ExecOutput{*id, false, "file"}});
+  agent.session->report(act::ExecReport{act::ExecEnded{*id, 3}});
+  agent.session->report(act::ExecReport{act::ExecOutput{*id, false, "too late"}});
+  fleet.tell_exec(act::ExecHangUp{*id});
+  EXPECT_THAT(news.words, testing::ElementsAre("started", "file", "code 3"));
+  EXPECT_THAT(agent.orders(), testing::ElementsAre("exec 7.1.0 ls", "exec word 1"));
+}
+
+TEST_F(FleetTest, ACommandIsOverWithItsNodesConnection) {
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  ExecNews news;
+  ASSERT_TRUE(fleet.start_exec(NodeId{0}, command_in_task(), news.listener()));
+  agent.leave();
+  EXPECT_THAT(news.words, testing::ElementsAre("started", HasSubstr("broke off")));
+  const auto none = fleet.start_exec(NodeId{0}, command_in_task(), news.listener());
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind, ErrorKind::Unavailable);
+}
+
+TEST_F(FleetTest, AnAgentTellsNothingOfAnothersCommand) {
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  ScriptedAgent liar;
+  liar.join(fleet, two_gpu_machine("liar"), true);
+  admit(2, NodeId{1});
+  ExecNews news;
+  const auto id = fleet.start_exec(NodeId{0}, command_in_task(), news.listener());
+  liar.session->report(act::ExecReport{act::ExecOutput{*id, false, "lie"}});
+  liar.session->report(act::ExecReport{act::ExecEnded{*id, 0}});
+  EXPECT_THAT(news.words, testing::ElementsAre("started"));
+}
+
+TEST_F(FleetTest, AnAgentOfAnEarlierReleaseIsNotAskedForCommands) {
+  agent.newest = act::kProtocolExec - 1;
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  ExecNews news;
+  const auto refused = fleet.start_exec(NodeId{0}, command_in_task(), news.listener());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::Unsupported);
+  EXPECT_THAT(refused.error().message, HasSubstr("runs no commands in tasks"));
+}
+
 TEST_F(FleetTest, ANodeThatTellsTooMuchIsRefused) {
   act::Hello hello = hello_of(NodeId{0});
   hello.facts.labels.assign(65, {"rack", "r1"});

@@ -93,6 +93,16 @@ class ScriptedAgent final : public act::OrderSink {
     note("read " + std::to_string(order.query.job.value));
     session->report(act::LogRead{order.id, act::LogChunk{"hello\n", 1, 6, 6, true}});
   }
+  void take(const act::ExecOrder& order) {
+    const std::uint64_t id = act::exec_id(order);
+    if (const auto* start = std::get_if<act::ExecStart>(&order)) {
+      note("exec " + act::to_string(start->key) + " " + start->command.front());
+      session->report(act::ExecReport{act::ExecStarted{id}});
+    } else {
+      note((std::holds_alternative<act::ExecHangUp>(order) ? "hang up " : "exec word ") +
+           std::to_string(id));
+    }
+  }
   void take(const act::GrantLease& lease) {
     if (lease.beat == 0) protocol = lease.protocol;
     if (leased || lease.beat > 0) note("lease " + std::to_string(lease.beat));

@@ -26,7 +26,44 @@ Result<act::TaskKey> checked_key(const v1::TaskKey& in) {
               in.rank());
 }
 
+Error read_failure(const v1::Failure& in) {
+  const bool known = in.kind() >= 0 && in.kind() <= static_cast<int>(ErrorKind::Internal);
+  return {known ? static_cast<ErrorKind>(in.kind()) : ErrorKind::Internal, in.message()};
+}
+
+void write_failure(const Error& error, v1::Failure& out) {
+  out.set_kind(static_cast<int>(error.kind));
+  out.set_message(error.message);
+}
+
 // --- orders --------------------------------------------------------------------------------------
+
+void write_size(const act::WindowSize& size, v1::WindowSize& out) {
+  out.set_columns(size.columns);
+  out.set_rows(size.rows);
+}
+
+struct ExecWriter {
+  v1::Exec& out;
+
+  void operator()(const act::ExecStart& order) const {
+    v1::ExecStart& start = *out.mutable_start();
+    write_key(order.key, *start.mutable_key());
+    for (const std::string& word : order.command) start.add_command(word);
+    start.set_terminal(order.terminal);
+    write_size(order.size, *start.mutable_size());
+    start.set_term(order.term);
+  }
+  void operator()(const act::ExecInput& order) const {
+    out.mutable_input()->set_bytes(order.bytes);
+    out.mutable_input()->set_last(order.last);
+  }
+  void operator()(const act::ExecResize& order) const {
+    write_size(order.size, *out.mutable_resize());
+  }
+  void operator()(const act::ExecWant& order) const { out.set_want(order.bytes); }
+  void operator()(const act::ExecHangUp&) const { out.set_hang_up(true); }
+};
 
 struct OrderWriter {
   v1::FromServer& out;
@@ -70,6 +107,10 @@ struct OrderWriter {
     out.mutable_lease()->set_beat(grant.beat);
     out.mutable_lease()->set_lease_ns(grant.lease.ns);
     out.mutable_lease()->set_protocol(grant.protocol);
+  }
+  void operator()(const act::ExecOrder& order) const {
+    out.mutable_exec()->set_id(act::exec_id(order));
+    std::visit(ExecWriter{*out.mutable_exec()}, order);
   }
 };
 
@@ -124,7 +165,64 @@ act::ReadLog read_log_query(const v1::ReadLog& in) {
   return order;
 }
 
+Result<act::WindowSize> read_size(const v1::WindowSize& in) {
+  constexpr std::uint32_t kMax = 65'535;
+  if (in.columns() > kMax || in.rows() > kMax) {
+    return fail(ErrorKind::Invalid, "a terminal has {} columns and rows at most", kMax);
+  }
+  return act::WindowSize{static_cast<std::uint16_t>(in.columns()),
+                         static_cast<std::uint16_t>(in.rows())};
+}
+
+Result<act::Order> read_exec_start(std::uint64_t id, const v1::ExecStart& in) {
+  const auto key = checked_key(in.key());
+  if (!key) return tl::unexpected(key.error());
+  const auto size = read_size(in.size());
+  if (!size) return tl::unexpected(size.error());
+  act::ExecStart start{id, *key, {}, in.terminal(), *size, in.term()};
+  start.command.assign(in.command().begin(), in.command().end());
+  return act::ExecOrder{std::move(start)};
+}
+
+Result<act::Order> read_exec(const v1::Exec& in) {
+  switch (in.body_case()) {
+    case v1::Exec::kStart:
+      return read_exec_start(in.id(), in.start());
+    case v1::Exec::kInput:
+      return act::ExecOrder{act::ExecInput{in.id(), in.input().bytes(), in.input().last()}};
+    case v1::Exec::kResize:
+      return read_size(in.resize()).map([&](const act::WindowSize& size) -> act::Order {
+        return act::ExecOrder{act::ExecResize{in.id(), size}};
+      });
+    case v1::Exec::kWant:
+      return act::ExecOrder{act::ExecWant{in.id(), in.want()}};
+    case v1::Exec::kHangUp:
+      return act::ExecOrder{act::ExecHangUp{in.id()}};
+    case v1::Exec::BODY_NOT_SET:
+      break;
+  }
+  return fail(ErrorKind::Invalid, "an order about a command is of no kind that is known here");
+}
+
 // --- reports -------------------------------------------------------------------------------------
+
+struct ExecNewsWriter {
+  v1::ExecNews& out;
+
+  void operator()(const act::ExecStarted&) const { out.set_started(true); }
+  void operator()(const act::ExecOutput& report) const {
+    out.mutable_output()->set_standard_error(report.standard_error);
+    out.mutable_output()->set_bytes(report.bytes);
+  }
+  void operator()(const act::ExecTook& report) const { out.set_took(report.bytes); }
+  void operator()(const act::ExecEnded& report) const {
+    if (report.exit_code) {
+      out.set_exit_code(*report.exit_code);
+    } else {
+      write_failure(report.exit_code.error(), *out.mutable_failure());
+    }
+  }
+};
 
 struct ReportWriter {
   v1::FromAgent& out;
@@ -141,9 +239,7 @@ struct ReportWriter {
     v1::LogRead& log = *out.mutable_log_read();
     log.set_id(read.id);
     if (!read.chunk) {
-      log.mutable_failure()->set_kind(static_cast<int>(read.chunk.error().kind));
-      log.mutable_failure()->set_message(read.chunk.error().message);
-      return;
+      return write_failure(read.chunk.error(), *log.mutable_failure());
     }
     v1::Chunk& chunk = *log.mutable_chunk();
     chunk.set_data(read.chunk->data);
@@ -153,6 +249,10 @@ struct ReportWriter {
     chunk.set_over(read.chunk->over);
   }
   void operator()(const act::Beat& beat) const { out.set_beat(beat.number); }
+  void operator()(const act::ExecReport& report) const {
+    out.mutable_exec()->set_id(act::exec_id(report));
+    std::visit(ExecNewsWriter{*out.mutable_exec()}, report);
+  }
 };
 
 act::MachineFacts read_facts(const v1::Facts& in) {
@@ -211,16 +311,32 @@ Result<AgentWord> read_begun(const v1::Begun& in) {
 
 AgentWord read_log(const v1::LogRead& in) {
   if (in.has_failure()) {
-    const int kind = in.failure().kind();
-    const bool known = kind >= 0 && kind <= static_cast<int>(ErrorKind::Internal);
-    return act::Report{act::LogRead{
-        in.id(), tl::unexpected(Error{known ? static_cast<ErrorKind>(kind) : ErrorKind::Internal,
-                                      in.failure().message()})}};
+    return act::Report{act::LogRead{in.id(), tl::unexpected(read_failure(in.failure()))}};
   }
   const v1::Chunk& chunk = in.chunk();
   return act::Report{
       act::LogRead{in.id(), act::LogChunk{chunk.data(), chunk.attempt(), chunk.next_offset(),
                                           chunk.size(), chunk.over()}}};
+}
+
+Result<AgentWord> read_exec_news(const v1::ExecNews& in) {
+  switch (in.body_case()) {
+    case v1::ExecNews::kStarted:
+      return act::Report{act::ExecReport{act::ExecStarted{in.id()}}};
+    case v1::ExecNews::kOutput:
+      return act::Report{act::ExecReport{
+          act::ExecOutput{in.id(), in.output().standard_error(), in.output().bytes()}}};
+    case v1::ExecNews::kTook:
+      return act::Report{act::ExecReport{act::ExecTook{in.id(), in.took()}}};
+    case v1::ExecNews::kExitCode:
+      return act::Report{act::ExecReport{act::ExecEnded{in.id(), in.exit_code()}}};
+    case v1::ExecNews::kFailure:
+      return act::Report{
+          act::ExecReport{act::ExecEnded{in.id(), tl::unexpected(read_failure(in.failure()))}}};
+    case v1::ExecNews::BODY_NOT_SET:
+      break;
+  }
+  return fail(ErrorKind::Invalid, "news of a command are of no kind that is known here");
 }
 
 void write_facts(const act::MachineFacts& facts, v1::Facts& out) {
@@ -265,6 +381,8 @@ Result<act::Order> read(const v1::FromServer& in) {
       if (in.lease().lease_ns() < 0) break;
       return act::GrantLease{in.lease().beat(), Duration{in.lease().lease_ns()},
                              in.lease().protocol()};
+    case v1::FromServer::kExec:
+      return read_exec(in.exec());
     case v1::FromServer::BODY_NOT_SET:
       break;
   }
@@ -301,6 +419,8 @@ Result<AgentWord> read(const v1::FromAgent& in) {
       return read_log(in.log_read());
     case v1::FromAgent::kBeat:
       return act::Report{act::Beat{in.beat()}};
+    case v1::FromAgent::kExec:
+      return read_exec_news(in.exec());
     case v1::FromAgent::BODY_NOT_SET:
       break;
   }

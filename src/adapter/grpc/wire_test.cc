@@ -30,7 +30,13 @@ TEST(Wire, OrdersArriveAsTheyWereGiven) {
        {act::Order{full_start()}, act::Order{act::AdoptTask{key}},
         act::Order{act::StopTask{key, {10, seconds(30)}}}, act::Order{act::ReleaseTask{key}},
         act::Order{act::DiscardTask{key}}, act::Order{read_log},
-        act::Order{act::GrantLease{4, seconds(300), 1}}}) {
+        act::Order{act::GrantLease{4, seconds(300), 1}},
+        act::Order{act::ExecOrder{
+            act::ExecStart{3, key, {"sh", "-c", "\xff"}, true, {132, 43}, "xterm"}}},
+        act::Order{act::ExecOrder{act::ExecInput{3, std::string("\0\xff", 2), true}}},
+        act::Order{act::ExecOrder{act::ExecResize{3, {80, 65'535}}}},
+        act::Order{act::ExecOrder{act::ExecWant{3, 65'536}}},
+        act::Order{act::ExecOrder{act::ExecHangUp{3}}}}) {
     v1::FromServer message;
     write(order, message);
     v1::FromServer carried;
@@ -39,6 +45,26 @@ TEST(Wire, OrdersArriveAsTheyWereGiven) {
     ASSERT_TRUE(heard) << heard.error().message;
     EXPECT_EQ(*heard, order);
   }
+}
+
+TEST(Wire, NewsOfACommandArriveAsTheyWereTold) {
+  const auto carry = [](const act::ExecReport& report) {
+    v1::FromAgent message;
+    write(act::Report{report}, message);
+    const auto heard = read(message);
+    EXPECT_TRUE(heard);
+    return std::get<act::ExecReport>(std::get<act::Report>(*heard));
+  };
+  const act::ExecOutput output{3, true, std::string("\0\xff", 2)};
+  EXPECT_EQ(std::get<act::ExecStarted>(carry(act::ExecStarted{3})), act::ExecStarted{3});
+  EXPECT_EQ(std::get<act::ExecOutput>(carry(output)), output);
+  EXPECT_EQ(std::get<act::ExecTook>(carry(act::ExecTook{3, 9})), (act::ExecTook{3, 9}));
+  EXPECT_EQ(std::get<act::ExecEnded>(carry(act::ExecEnded{3, 137})).exit_code, 137);
+  const auto failed = std::get<act::ExecEnded>(
+      carry(act::ExecEnded{3, fail(ErrorKind::Conflict, "it is over")}));
+  EXPECT_EQ(failed.id, 3U);
+  EXPECT_EQ(failed.exit_code.error().kind, ErrorKind::Conflict);
+  EXPECT_EQ(failed.exit_code.error().message, "it is over");
 }
 
 TEST(Wire, AHelloArrivesAsItWasSaid) {

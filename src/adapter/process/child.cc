@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 
+#include "adapter/process/exec/holder.h"
+
 namespace gyre::process {
 namespace {
 
@@ -70,6 +72,14 @@ bool enter(const Fd& folder, const SupervisorSpec& spec) {
   return ::fchdir(folder.get()) == 0 && ::chdir(kWorkFolder) == 0;
 }
 
+std::vector<char*> variables_of(const SupervisorSpec& spec) {
+  std::vector<char*> variables;
+  for (const std::string& variable : spec.env) {
+    variables.push_back(const_cast<char*>(variable.c_str()));
+  }
+  return variables;
+}
+
 /// Becomes the command; returns only what kept it from it. It is in the first `joined` groups.
 Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor, std::size_t joined) {
   ::setsid();
@@ -85,10 +95,7 @@ Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor, std:
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }
   arguments.push_back(nullptr);
-  std::vector<char*> environment;
-  for (const std::string& variable : spec.env) {
-    environment.push_back(const_cast<char*>(variable.c_str()));
-  }
+  std::vector<char*> environment = variables_of(spec);
   environment.push_back(nullptr);
   ::environ = environment.data();  // execvp() looks the command up in the task's own PATH
   default_signals();
@@ -121,6 +128,18 @@ Result<pid_t> start_child(const Fd& folder, const SupervisorSpec& spec) {
   if (n != static_cast<ssize_t>(sizeof failure)) return child;  // closed by a successful exec
   ::waitpid(child, nullptr, 0);
   return fail(ErrorKind::Unavailable, "{}", describe(failure, spec));
+}
+
+void start_holder(const Fd& folder, const SupervisorSpec& spec, const Fd& connection) {
+  const pid_t supervisor = ::getpid();
+  const auto [child, joined] = fork_into(spec.groups);
+  if (child != 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor || !join(spec.groups, joined)) ::_exit(0);
+  const int folder_error = enter(folder, spec) ? 0 : errno;
+  ::umask(022);
+  ::clearenv();
+  hold_command(connection.get(), variables_of(spec), folder_error);
 }
 
 }  // namespace gyre::process

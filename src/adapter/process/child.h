@@ -14,4 +14,10 @@ namespace gyre::process {
 /// runs. Errors: what kept it from running, worded for the job's owner. Requires: one thread.
 Result<pid_t> start_child(const Fd& folder, const SupervisorSpec& spec);
 
+/// Forks a holder, within the control groups, for a command that was asked for over `connection`
+/// (exec/holder.h): the command runs as one of the task's own, in its working directory and
+/// environment. Where there is no other process to be had, the connection's end says so. Requires:
+/// one thread, all signals blocked.
+void start_holder(const Fd& folder, const SupervisorSpec& spec, const Fd& connection);
+
 }  // namespace gyre::process

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 #include "adapter/process/child.h"
 #include "adapter/process/container/session.h"
 #include "adapter/process/container/warm_line.h"
+#include "adapter/process/exec/door.h"
+#include "adapter/process/exec/exec_protocol.h"
 #include "adapter/process/files.h"
 #include "adapter/process/folder.h"
 #include "adapter/process/lease.h"
@@ -56,6 +59,8 @@ class Supervisor {
   Result<void> prepare_container();
   std::optional<TaskExit> run_command();
   Result<void> run_in_container();
+  void open_door();
+  void admit();
   void signal_command(int signal) const;
   TaskExit wait_for_command();
   void reap();
@@ -72,6 +77,7 @@ class Supervisor {
   SupervisorSpec spec_;
   std::optional<ContainerSession> container_;
   pid_t command_ = 0;          // in a container: its first process, which hands signals on
+  Fd door_;                    // where further commands are asked for; in a container: not here
   std::optional<int> status_;  // of the command, once it has ended
   std::optional<StopPlan> stop_;
   bool killed_ = false;  // SIGKILL was sent since it outlived its grace
@@ -100,6 +106,7 @@ bool reserve_exit_file(const Fd& folder) {
 SupervisorCode leave(const Fd& folder, TaskExit exit) {
   exit.message.resize(std::min(exit.message.size(), kExitFileBytes / 2));
   ::unlinkat(folder.get(), kSpecFile, 0);  // what could not be started has it still
+  ::unlinkat(folder.get(), kExecSocket, 0);
   return replace_file(folder, kExitFile, encode(exit), Sync::Yes) ? SupervisorCode::Done
                                                                   : SupervisorCode::CannotWrite;
 }
@@ -174,7 +181,8 @@ Result<void> Supervisor::prepare_container() {
 Result<void> Supervisor::run_in_container() {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
   const ContainerSession::Output output{Fd(::openat(folder_.get(), kStdoutFile, kFlags, 0600)),
-                                        Fd(::openat(folder_.get(), kStderrFile, kFlags, 0600))};
+                                        Fd(::openat(folder_.get(), kStderrFile, kFlags, 0600)),
+                                        open_exec_door(folder_)};
   if (!output.out || !output.err) return os_error("cannot open the task's log files");
   Time alive = spec_.asked_at + spec_.stages.root;
   if (!spec_.stages.warm) {
@@ -207,10 +215,28 @@ std::optional<TaskExit> Supervisor::run_command() {
     if (!started) return start_failed(started.error());
     command_ = *started;
     spec_.stages.ready = monotonic_now() - made;
+    open_door();
   }
   ::unlinkat(folder_.get(), kSpecFile, 0);  // its secrets are kept no longer than needed
   static_cast<void>(replace_file(folder_, kRunningFile, encode(spec_.stages), Sync::No));
   return std::nullopt;
+}
+
+/// Whoever asks for a further command is told of by a signal, as all else is.
+void Supervisor::open_door() {
+  door_ = open_exec_door(folder_);
+  if (!door_) return;
+  ::fcntl(door_.get(), F_SETOWN, ::getpid());
+  ::fcntl(door_.get(), F_SETFL, O_ASYNC | O_NONBLOCK);
+  admit();
+}
+
+void Supervisor::admit() {
+  while (door_) {
+    const Fd connection(::accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!connection) return;
+    start_holder(folder_, spec_, connection);
+  }
 }
 
 TaskExit Supervisor::wait_for_command() {
@@ -266,6 +292,7 @@ int Supervisor::wait_for_signal(std::optional<Time> deadline) {
 }
 
 void Supervisor::on_signal(int signal) {
+  if (signal == SIGIO) admit();
   if (signal == SIGTERM) stop({.checkpoint_signal = 0, .grace = kDefaultGrace});
   if (signal != SIGUSR1) return;
   const auto options = read_stop(folder_);

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "adapter/process/container/warm_line.h"
+#include "adapter/process/exec/exec_protocol.h"
 #include "adapter/process/process_tree.h"
 #include "adapter/process/spawn.h"
 #include "adapter/process/supervisor.h"
@@ -322,6 +323,7 @@ void TaskLoop::record_and_end(Task& task, const TaskExit& exit) {
   // If this fails the task's end is the same after a restart, only found out anew.
   static_cast<void>(replace_file(task.folder, kExitFile, encode(exit), Sync::Yes));
   ::unlinkat(task.folder.get(), kSpecFile, 0);
+  ::unlinkat(task.folder.get(), kExecSocket, 0);
   end(task, exit);
 }
 

@@ -1,5 +1,6 @@
 // The first process of every container: forks the task's command, hands signals on to it, takes in
-// orphans, and tells the supervisor how the command ended. Without libraries beyond libc, since it
+// orphans, forks the holders of further commands, and tells the supervisor how the command ended.
+// Without libraries beyond libc, since it
 // is linked statically and runs on whatever the image holds.
 #include <fcntl.h>
 #include <poll.h>
@@ -13,12 +14,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
-#include <string_view>
 #include <vector>
 
 #include "adapter/process/container/init_protocol.h"
+#include "adapter/process/exec/holder.h"
+#include "adapter/process/line.h"
 #include "apps/init/filter.h"
 
 namespace {
@@ -48,31 +49,22 @@ bool receive(void* out, std::size_t size) {
   return true;
 }
 
-/// Receives the order's head, and makes the descriptors that come with it this process's output.
-bool receive_head(InitOrder& head) {
-  iovec part{&head, sizeof head};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> space{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space.data();
-  message.msg_controllen = space.size();
-  ssize_t n = 0;
-  do {
-    n = ::recvmsg(kInitDescriptor, &message, MSG_WAITALL);
-  } while (n < 0 && errno == EINTR);
-  if (n != static_cast<ssize_t>(sizeof head)) return false;
-  const cmsghdr* control = CMSG_FIRSTHDR(&message);
-  if (control == nullptr || control->cmsg_len != CMSG_LEN(2 * sizeof(int))) return false;
-  std::array<int, 2> output{};
-  std::memcpy(output.data(), CMSG_DATA(control), sizeof output);
-  const bool taken = ::dup2(output[0], STDOUT_FILENO) >= 0 && ::dup2(output[1], STDERR_FILENO) >= 0;
-  for (const int descriptor : output) ::close(descriptor);
+/// Receives the order's head. The first two descriptors that come with it become this process's
+/// output; the third is the door, -1 where there is none.
+bool receive_head(InitOrder& head, int& door) {
+  const Received got = receive_word(kInitDescriptor, &head, sizeof head, MSG_WAITALL);
+  if (got.size != static_cast<long>(sizeof head) || got.descriptors.size() < 2) return false;
+  const bool taken = ::dup2(got.descriptors[0], STDOUT_FILENO) >= 0 &&
+                     ::dup2(got.descriptors[1], STDERR_FILENO) >= 0;
+  ::close(got.descriptors[0]);
+  ::close(got.descriptors[1]);
+  door = got.descriptors.size() > 2 ? got.descriptors[2] : -1;
   return taken;
 }
 
 struct Order {
   std::vector<char> text;
+  int door = -1;  // where further commands are asked for
   const char* folder = "";
   std::vector<char*> arguments;
   std::vector<char*> variables;
@@ -81,29 +73,25 @@ struct Order {
 /// Ends the process where the supervisor is gone or does not speak the protocol.
 Order wait_for_order() {
   InitOrder head;
-  if (!receive_head(head)) ::_exit(0);
+  int door = -1;
+  if (!receive_head(head, door)) ::_exit(0);
   if (head.magic != kInitMagic || head.bytes == 0 || head.bytes > kInitBytesMax) {
     ::_exit(kBrokenProtocol);
   }
   Order order;
+  order.door = door;
   order.text.resize(head.bytes);
   if (!receive(order.text.data(), head.bytes)) ::_exit(0);
   if (order.text.back() != '\0') ::_exit(kBrokenProtocol);
-  std::uint32_t index = 0;
-  for (std::size_t at = 0; at < order.text.size(); ++index) {
-    char* const word = &order.text[at];
-    at += std::string_view(word).size() + 1;
-    if (index == 0) {
-      order.folder = word;
-    } else if (index <= head.arguments) {
-      order.arguments.push_back(word);
-    } else {
-      order.variables.push_back(word);
-    }
-  }
-  if (head.arguments == 0 || index != 1 + head.arguments + head.variables) {
+  const std::vector<char*> words = split_words(order.text.data(), order.text.size());
+  if (head.arguments == 0 ||
+      words.size() != std::size_t{1} + head.arguments + head.variables) {
     ::_exit(kBrokenProtocol);
   }
+  order.folder = words.front();
+  const auto middle = words.begin() + 1 + static_cast<std::ptrdiff_t>(head.arguments);
+  order.arguments.assign(words.begin() + 1, middle);
+  order.variables.assign(middle, words.end());
   order.arguments.push_back(nullptr);
   return order;
 }
@@ -150,6 +138,19 @@ pid_t start(Order& order) {
   return child;
 }
 
+/// Starts a holder for each further command that is asked for.
+void admit(const Order& order) {
+  for (;;) {
+    const int connection = ::accept4(order.door, nullptr, nullptr, SOCK_CLOEXEC);
+    if (connection < 0) return;
+    if (::fork() == 0) {
+      const bool entered = *order.folder == '\0' || ::chdir(order.folder) == 0;
+      hold_command(connection, order.variables, entered ? 0 : errno);
+    }
+    ::close(connection);  // where no process could be had, its other end sees this
+  }
+}
+
 /// Takes in what has ended; ends the process with the command.
 void reap(pid_t command) {
   int status = 0;
@@ -177,10 +178,13 @@ int main() {
   tell(InitWord::Ready, 0);
   Order order = wait_for_order();
   const pid_t command = start(order);
-  std::array<pollfd, 2> wait{{{signals, POLLIN, 0}, {kInitDescriptor, POLLIN, 0}}};
+  std::array<pollfd, 3> wait{
+      {{signals, POLLIN, 0}, {kInitDescriptor, POLLIN, 0}, {order.door, POLLIN, 0}}};
   for (reap(command);; reap(command)) {
     if (::poll(wait.data(), wait.size(), -1) < 0) continue;
     if (wait[1].revents != 0) return 0;  // the supervisor is gone
+    if (wait[2].revents != 0) admit(order);
+    if (wait[0].revents == 0) continue;
     signalfd_siginfo signal{};
     if (::read(signals, &signal, sizeof signal) != static_cast<ssize_t>(sizeof signal)) continue;
     const int number = static_cast<int>(signal.ssi_signo);

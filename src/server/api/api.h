@@ -59,6 +59,7 @@ class Api {
   void add_cluster_routes();
   void add_event_routes();
   void add_log_routes();
+  void add_exec_routes();
   void add_watch_routes();
   void add_clock_routes();
   void add_telemetry_routes();
@@ -86,6 +87,7 @@ class Api {
   void list_events(const Call& call) const;
   void read_log(const Call& call) const;
   void follow_log(const Call& call, const act::LogQuery& query) const;
+  void exec_in_job(const Call& call) const;
 
   /// Runs `look` on the driver's thread and `show` with its result on the I/O thread.
   template <class T>

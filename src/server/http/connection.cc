@@ -14,6 +14,7 @@
 
 #include "server/http/guard.h"
 #include "server/http/peer.h"
+#include "server/http/web_socket.h"
 
 namespace gyre::server::http {
 
@@ -65,21 +66,22 @@ std::optional<Problem> refuse_stranger(const asio::ip::tcp::socket& socket) {
 
 }  // namespace
 
-Connection::Connection(asio::ip::tcp::socket socket, Loop& loop, Shared& shared)
-    : socket_(std::move(socket)),
-      timer_(loop.context),
-      loop_(loop),
-      shared_(shared),
-      parser_(shared.limits.parser) {
-  loop_.connections.insert(this);
+Client::Client(Loop& loop, Shared& shared) : loop_(loop), shared_(shared) {
+  loop_.clients.insert(this);
   ++shared_.connections;
 }
 
-Connection::~Connection() {
-  loop_.connections.erase(this);
+Client::~Client() {
+  loop_.clients.erase(this);
   --shared_.connections;
-  if (loop_.stopping && loop_.connections.empty()) loop_.context.stop();
+  if (loop_.stopping && loop_.clients.empty()) loop_.context.stop();
 }
+
+Connection::Connection(asio::ip::tcp::socket socket, Loop& loop, Shared& shared)
+    : Client(loop, shared),
+      socket_(std::move(socket)),
+      timer_(loop.context),
+      parser_(shared.limits.parser) {}
 
 void Connection::start() {
   error_code ignored;
@@ -166,6 +168,7 @@ void Connection::handle(Request request) {
     return respond(http::respond(*problem));
   }
   arm(shared_.limits.answer_max);
+  if (!head_only_ && is_web_socket_request(request)) upgrade_ = request;
   shared_.handler(std::move(request), make_reply());
 }
 
@@ -189,6 +192,8 @@ Reply Connection::make_reply() {
 }
 
 void Connection::respond(Response response) {
+  if (response.channel) return become_web_socket(std::move(response));
+  upgrade_.reset();
   if (response.stream && !head_only_) {
     keep_alive_ = false;
   } else {
@@ -201,6 +206,16 @@ void Connection::respond(Response response) {
   phase_ = Phase::Writing;
   if (stream_) open_stream();
   write();
+}
+
+/// What the client says before it has been let in would be lost: it must wait (RFC 6455, 4.1).
+void Connection::become_web_socket(Response response) {
+  if (!upgrade_ || !input_.empty()) return close();
+  phase_ = Phase::Closed;
+  error_code ignored;
+  timer_.cancel(ignored);
+  std::make_shared<WebSocket>(std::move(socket_), loop_, shared_, std::move(response))
+      ->start(*upgrade_);
 }
 
 void Connection::open_stream() {

@@ -19,7 +19,7 @@
 
 namespace gyre::server::http {
 
-class Connection;
+class Client;
 
 /// What the connections of one server share.
 struct Shared {
@@ -31,24 +31,38 @@ struct Shared {
 /// One I/O thread with the connections that live on it. All is touched on that thread only. The
 /// context goes first: what still waits in it refers to the rest.
 struct Loop {
-  std::unordered_set<Connection*> connections;
-  bool stopping = false;  // the context stops with the last connection
+  std::unordered_set<Client*> clients;
+  bool stopping = false;  // the context stops with the last client
   boost::asio::io_context context{1};
 };
 
-/// One client: reads a request, hands it to the handler, writes the answer, and so on. All calls on
-/// its loop's thread; kept alive by the operations it waits for.
-class Connection : public std::enable_shared_from_this<Connection> {
+/// One connection of a loop's, counted while it lives. All calls on the loop's thread; kept alive by
+/// the operations it waits for.
+class Client {
+ public:
+  Client(Loop& loop, Shared& shared);
+  virtual ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// The server ends: so does this, soon.
+  virtual void finish() = 0;
+
+ protected:
+  Loop& loop_;
+  Shared& shared_;
+};
+
+/// A client that speaks HTTP: reads a request, hands it to the handler, writes the answer, and so
+/// on.
+class Connection final : public Client, public std::enable_shared_from_this<Connection> {
  public:
   Connection(boost::asio::ip::tcp::socket socket, Loop& loop, Shared& shared);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
 
   void start();
 
   /// Closes at once if nothing is under way, else after the answer; a stream ends.
-  void finish();
+  void finish() override;
   void close();
 
  private:
@@ -63,6 +77,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Reply make_reply();
   void respond(Response response);
   void open_stream();
+  void become_web_socket(Response response);
   void write();
   void on_written();
   void pump();
@@ -74,12 +89,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;
-  Loop& loop_;
-  Shared& shared_;
   RequestParser parser_;
   std::optional<Problem> stranger_;  // why this client may do nothing
   std::array<char, 8192> chunk_;
-  std::string input_;   // read, not yet parsed
+  std::optional<Request> upgrade_;  // the request, where it asks for a WebSocket
+  std::string input_;               // read, not yet parsed
   std::string output_;  // being written
   std::unique_ptr<Stream> stream_;
   Stream::State stream_state_ = Stream::State::Idle;

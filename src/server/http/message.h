@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,12 +51,43 @@ class Stream {
   virtual State read(std::string& out) = 0;
 };
 
+/// The server's end of a WebSocket (RFC 6455) that carries binary messages. Used by one I/O thread at
+/// a time; destroyed when the connection is gone.
+class Channel {
+ public:
+  enum class State : std::uint8_t {
+    Message,  // call read() again as soon as this one is written
+    Idle,     // call read() again after wake()
+    End,
+  };
+  virtual ~Channel() = default;
+
+  /// Called once, before all else. `wake` may be called from any thread, while the server lives.
+  virtual void open(std::function<void()> wake) = 0;
+
+  /// Whether receive() may be called. While it may not, nothing is read and the client has to wait;
+  /// asked again after wake().
+  virtual bool ready() const = 0;
+
+  /// One message of kMessageMax bytes at most. False: it breaks the protocol, and the connection is
+  /// closed.
+  virtual bool receive(std::string_view message) = 0;
+  static constexpr std::size_t kMessageMax = 65'536;
+
+  /// Makes `out` the next message. Not called before the one before it is written.
+  virtual State read(std::string& out) = 0;
+};
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   Pairs headers;
   std::string body;
   std::unique_ptr<Stream> stream;  // instead of `body`, when there is one
+  // Instead of all of these: the connection goes on as a WebSocket of this subprotocol. Only in
+  // answer to what is_web_socket_request().
+  std::unique_ptr<Channel> channel = nullptr;
+  std::string subprotocol = {};
 };
 
 /// Makes a response; run on the connection's I/O thread, so that only there text is written.

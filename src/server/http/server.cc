@@ -169,10 +169,9 @@ void Server::Impl::stop() {
   for (auto& thread : threads) {
     asio::post(thread->loop.context, [this, &thread = *thread] {
       thread.loop.stopping = true;
-      const std::vector<Connection*> all(thread.loop.connections.begin(),
-                                         thread.loop.connections.end());
-      for (Connection* connection : all) connection->finish();
-      if (thread.loop.connections.empty()) return thread.loop.context.stop();
+      const std::vector<Client*> all(thread.loop.clients.begin(), thread.loop.clients.end());
+      for (Client* client : all) client->finish();
+      if (thread.loop.clients.empty()) return thread.loop.context.stop();
       const auto timer = std::make_shared<asio::steady_timer>(thread.loop.context);
       timer->expires_after(std::chrono::nanoseconds(shared.limits.drain_max.ns));
       timer->async_wait([&thread, timer](error_code) { thread.loop.context.stop(); });

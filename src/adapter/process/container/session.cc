@@ -13,8 +13,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <sstream>
+
+#include "adapter/process/line.h"
 
 namespace gyre::process {
 namespace {
@@ -150,20 +151,9 @@ bool ContainerSession::send_order(const InitOrder& order, const Output& output) 
   for (const int descriptor : descriptors) {
     if (::fchown(descriptor, uid, gid) != 0) return false;
   }
-  InitOrder copy = order;
-  iovec part{&copy, sizeof copy};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptors)> space{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = space.data();
-  message.msg_controllen = space.size();
-  cmsghdr* control = CMSG_FIRSTHDR(&message);
-  control->cmsg_level = SOL_SOCKET;
-  control->cmsg_type = SCM_RIGHTS;
-  control->cmsg_len = CMSG_LEN(sizeof descriptors);
-  std::memcpy(CMSG_DATA(control), descriptors.data(), sizeof descriptors);
-  return ::sendmsg(line_.get(), &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof copy);
+  std::vector<int> all(descriptors.begin(), descriptors.end());
+  if (output.door) all.push_back(output.door.get());
+  return send_word(line_.get(), &order, sizeof order, all);
 }
 
 Result<Time> ContainerSession::run(const std::string& folder,

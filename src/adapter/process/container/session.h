@@ -25,6 +25,7 @@ class ContainerSession {
   struct Output {
     Fd out;
     Fd err;
+    Fd door;  // where further commands are asked for; may be none
   };
 
   explicit ContainerSession(ContainerPlan plan) : plan_(std::move(plan)) {}

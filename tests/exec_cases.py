@@ -1,0 +1,260 @@
+"""What `gyre exec` must do whatever the task is: a process of the node, or a container. Who imports this has a fixture
+`job_of`, which makes a running job of a shell script."""
+import fcntl
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+from cloud import PATIENCE_S
+
+WAITS = "while true; do sleep 0.1; done"
+# What makes a process one of the task's.
+IDENTITY = ("cat /proc/self/cgroup; for kind in mnt pid ipc uts user net cgroup; do readlink /proc/self/ns/$kind; done; "
+            "id; grep -E '^(Cap|Seccomp|NoNewPrivs)' /proc/self/status; pwd; ulimit -n; "
+            "echo $GYRE_JOB_ID $GYRE_TASK $CUDA_VISIBLE_DEVICES $GREETING $PATH; echo whole")
+
+
+def until(holds, what):
+    deadline = time.monotonic() + PATIENCE_S
+    while not (seen := holds()):
+        assert time.monotonic() < deadline, f"it never was so: {what}"
+        time.sleep(0.01)
+    return seen
+
+
+def running(words):
+    """Processes of which the command line has these words."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if re.search(words, line) and " exec " not in line:
+            found.append(int(pid))
+    return found
+
+
+def open_files(cloud):
+    return len(os.listdir(f"/proc/{cloud.process.pid}/fd"))
+
+
+def resident_kib(cloud):
+    status = pathlib.Path(f"/proc/{cloud.process.pid}/status").read_text(encoding="utf-8")
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+
+class Terminal:
+    """`gyre exec -t` in a terminal of its own, as a person has it."""
+
+    def __init__(self, cloud, *arguments, rows=30, columns=100):
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        self.said = b""
+        self.process = subprocess.Popen(
+            [cloud.program, "exec", "-it", *map(str, arguments)], env=cloud.environment, cwd=cloud.folder, stdin=slave,
+            stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(slave)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def hears(self, words):
+        deadline = time.monotonic() + PATIENCE_S
+        while words not in self.said:
+            ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"it never said {words}: {self.said}"
+            try:
+                self.said += os.read(self.master, 65536)
+            except OSError as error:  # the terminal's end
+                raise AssertionError(f"it ended before it said {words}: {self.said}") from error
+        _, self.said = self.said.split(words, 1)
+
+    def code(self):
+        code = self.process.wait(PATIENCE_S)
+        os.close(self.master)
+        return code
+
+
+def test_streams_stay_apart_and_the_code_is_the_commands(cloud, job_of):
+    job = job_of(WAITS)
+    result = cloud.cli("exec", job, "--", "sh", "-c", "echo out; echo err >&2; exit 7", code=7)
+    assert (result.stdout, result.stderr) == ("out\n", "err\n")
+    cloud.cli("exec", job, "--", "true")
+    cloud.cli("exec", job, "--", "sh", "-c", "kill -9 $$", code=137)
+    result = cloud.cli("exec", job, "--", "echo", "--", "a b", "&command=x", "%41", "ä", stdin="")
+    assert result.stdout == "-- a b &command=x %41 ä\n"
+
+
+def test_the_command_is_one_of_the_tasks_own(cloud, job_of):
+    job = job_of(f"{IDENTITY}; {WAITS}", env={"GREETING": "hello"})
+    own = until(lambda: (log := cloud.cli("logs", job).stdout).endswith("whole\n") and log, "it is told")
+    assert cloud.cli("exec", job, "--", "sh", "-c", IDENTITY).stdout == own
+
+
+def test_ten_megabytes_come_back_whole(cloud, job_of):
+    job = job_of(WAITS)
+    data = os.urandom(10_000_000)
+    assert cloud.cli("exec", job, "--", "cat", stdin=data, text=False).stdout == data
+    counted = cloud.cli("exec", job, "--", "sh", "-c", "cat >&2", stdin=data, text=False)
+    assert (counted.stdout, counted.stderr) == (b"", data)
+
+
+def test_a_command_that_does_not_read_ends_all_the_same(cloud, job_of):
+    job = job_of(WAITS)
+    cloud.cli("exec", job, "--", "sh", "-c", "exec <&-; exit 3", stdin=b"x" * 1_000_000, text=False, code=3)
+    assert cloud.cli("exec", job, "--", "head", "-c", "5", stdin="0123456789" * 100_000).stdout == "01234"
+
+
+def test_a_terminal_has_the_size_of_the_persons_and_follows_it(cloud, job_of):
+    job = job_of(WAITS)
+    shell = Terminal(cloud, job, "--", "sh", "-c", "trap 'stty size' WINCH; readlink /proc/self/fd/0; stty size; "
+                     "echo $TERM ready; while true; do sleep 0.05; done")
+    shell.hears(b"/dev/pts/")
+    shell.hears(b"30 100")
+    shell.hears(b"ready")
+    shell.resize(41, 133)
+    shell.hears(b"41 133")
+    shell.type(b"\x03")
+    assert shell.code() == 130
+
+
+def test_keys_reach_the_command_and_control_c_too(cloud, job_of):
+    job = job_of(WAITS)
+    shell = Terminal(cloud, job, "--", "sh", "-c", "trap 'echo was told; exit 5' INT; read word; echo got $word; "
+                     "while true; do sleep 0.05; done")
+    shell.type(b"abc\r")
+    shell.hears(b"got abc")
+    shell.type(b"\x03")
+    shell.hears(b"was told")
+    assert shell.code() == 5
+    assert cloud.job(job)["state"] == "running"
+
+
+def test_what_a_command_leaves_running_ends_with_it(cloud, job_of):
+    job = job_of(WAITS)
+    script = "sleep 7655 & (setsid sleep 7655 &) ; echo over"
+    assert cloud.cli("exec", job, "--", "sh", "-c", script).stdout == "over\n"
+    assert not running("^sleep 7655")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_client_that_is_gone_leaves_nothing(cloud, job_of, how):
+    job = job_of(WAITS)
+    cloud.cli("exec", job, "--", "true")
+    files = until(lambda: open_files(cloud), "it has files")
+    client = cloud.start("exec", str(job), "--", "sh", "-c",
+                         "trap '' HUP TERM; sleep 7656 & (setsid sleep 7656 &) ; echo up; sleep 7656; sleep 7656")
+    assert client.stdout.readline() == "up\n"
+    until(lambda: len(running("^sleep 7656")) == 3, "all three run")
+    client.send_signal(how)
+    client.communicate(timeout=PATIENCE_S)
+    until(lambda: not running("sleep 7656"), "all have ended")
+    until(lambda: open_files(cloud) <= files, "the server has closed what it had open")
+    assert cloud.job(job)["state"] == "running"
+
+
+def test_a_client_that_is_gone_is_seen_while_its_input_waits(cloud, job_of):
+    job = job_of(WAITS)
+    client = subprocess.Popen([cloud.program, "exec", str(job), "--", "sh", "-c", "echo up; sleep 7657"],
+                              env=cloud.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert client.stdout.readline() == b"up\n"
+    os.set_blocking(client.stdin.fileno(), False)
+    full = time.monotonic()
+    while time.monotonic() - full < 0.5:  # until it has taken nothing for a while
+        try:
+            os.write(client.stdin.fileno(), b"x" * 65536)
+            full = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+    client.kill()
+    client.wait(PATIENCE_S)
+    until(lambda: not running("^sleep 7657"), "the command has ended")
+
+
+def test_a_reader_that_stalls_stops_the_command_and_costs_no_memory(cloud, job_of):
+    job = job_of(WAITS)
+    before = resident_kib(cloud)
+    client = cloud.start("exec", str(job), "--", "yes", "a line that is written again and again")
+    pid = until(lambda: running("^yes a line"), "it runs")[0]
+
+    def written():
+        return re.search(r"wchar: (\d+)", pathlib.Path(f"/proc/{pid}/io").read_text(encoding="utf-8"))[1]
+
+    def stalled():
+        seen = written()
+        time.sleep(0.3)
+        return written() == seen
+    until(stalled, "it writes no more")
+    assert resident_kib(cloud) - before < 16_384
+    client.kill()
+    client.communicate(timeout=PATIENCE_S)
+    until(lambda: not running("^yes a line"), "it has ended")
+
+
+def test_the_end_of_the_task_ends_the_command_and_is_told(cloud, job_of):
+    job = job_of("read word </dev/null; while [ ! -e go ] && [ ! -e /tmp/go ]; do sleep 0.05; done")
+    client = cloud.start("exec", str(job), "--", "sh", "-c", "trap '' TERM HUP; echo up; sleep 7658; sleep 7658")
+    assert client.stdout.readline() == "up\n"
+    cloud.cli("exec", job, "--", "sh", "-c", "touch go || touch /tmp/go")
+    assert cloud.wait(job)["state"] == "succeeded"
+    _, said = client.communicate(timeout=PATIENCE_S)
+    assert client.returncode == 1
+    assert "the task has ended, and ended the command with it" in said
+    assert not running("^sleep 7658")
+
+
+def test_it_says_why_there_is_nothing_to_run_in(cloud, job_of):
+    job = job_of("true", wait=False)
+    cloud.wait(job, "succeeded")
+    refused = cloud.cli("exec", job, "--", "true", code=1)
+    assert refused.stderr == f"gyre: job {job} has ended (succeeded): no task of it runs\n"
+    holder = job_of(WAITS, resources={"gpu": 4})
+    waiting = job_of("true", wait=False, resources={"gpu": 4})
+    refused = cloud.cli("exec", waiting, "--", "true", code=1).stderr
+    assert f"job {waiting} waits (WaitingForTurn): no task of it runs; see 'gyre explain {waiting}'" in refused
+    assert "there is none of rank 1" in cloud.cli("exec", "--rank", 1, holder, "--", "true", code=1).stderr
+    assert "there is no job 77" in cloud.cli("exec", 77, "--", "true", code=1).stderr
+    assert "there is no program 'nonesuch' in the task" in cloud.cli("exec", holder, "--", "nonesuch", code=1).stderr
+    assert "there is no command" in cloud.cli("exec", holder, code=2).stderr
+    assert "is no job id" in cloud.cli("exec", "x", "--", "true", code=2).stderr
+
+
+def test_no_more_than_sixteen_at_a_time(cloud, job_of):
+    job = job_of(WAITS)
+    clients = [cloud.start("exec", str(job), "--", "sh", "-c", "echo up; sleep 7659") for _ in range(16)]
+    for client in clients:
+        assert client.stdout.readline() == "up\n"
+    refused = cloud.cli("exec", job, "--", "true", code=1).stderr
+    assert "16 commands run in this task already, which is the most" in refused
+    for client in clients:
+        client.kill()
+        client.communicate(timeout=PATIENCE_S)
+    until(lambda: not running("^sleep 7659"), "all have ended")
+    until(lambda: cloud.cli("exec", job, "--", "true", code=None).returncode == 0, "there is room again")
+
+
+def test_a_server_that_is_killed_takes_the_command_with_it_and_not_the_task(cloud, job_of):
+    job = job_of(WAITS)
+    client = cloud.start("exec", str(job), "--", "sh", "-c", "echo up; sleep 7660")
+    assert client.stdout.readline() == "up\n"
+    cloud.kill()
+    _, said = client.communicate(timeout=PATIENCE_S)
+    assert client.returncode == 1 and "broke off" in said
+    until(lambda: not running("^sleep 7660"), "the command has ended")
+    cloud.up()
+    assert cloud.wait(job, "running")
+    assert cloud.cli("exec", job, "--", "echo", "still here").stdout == "still here\n"
