@@ -31,6 +31,7 @@ struct LogChunk {
   std::uint64_t next_offset = 0;  // ask from here for what follows
   std::uint64_t size = 0;         // of the log when it was read
   bool over = false;              // the task has ended: with next_offset == size, nothing follows
+  std::uint64_t dropped = 0;  // bytes at the query's offset that are not kept; `data` is after them
 
   bool operator==(const LogChunk&) const = default;
 };

@@ -83,7 +83,8 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
                              .volumes = {},
                              .devices = {},
                              .warm = 0,
-                             .lease = lease_path},
+                             .lease = lease_path,
+                             .log_max = options.task_log},
                             *gpus, folder->path());
   if (!opened) return tl::unexpected(failure(opened.error()));
   const process::FileLogs logs(folder->tasks_path());

@@ -22,7 +22,8 @@ Result<std::unique_ptr<NodeExecutor>> NodeExecutor::open(const NodeOptions& opti
                                                .retention = {},
                                                .containers = std::move(containers),
                                                .images = node->images_.get(),
-                                               .lease = options.lease});
+                                               .lease = options.lease,
+                                               .log_max = options.log_max});
   if (!tasks) return tl::unexpected(tasks.error());
   node->tasks_ = std::move(*tasks);
   return node;

@@ -21,6 +21,7 @@ struct NodeOptions {
   std::size_t warm = 0;
   std::string lease = {};  // see process::ExecutorOptions
   MemoryMib image_cache{100 * 1024};
+  MemoryMib log_max{64};  // see process::ExecutorOptions
 };
 
 /// What runs tasks on this machine, with the images that it runs them in.

@@ -90,6 +90,7 @@ struct Settings {
   std::vector<std::string> volumes;
   std::vector<std::string> devices;
   int warm = 0;
+  MemoryMib task_log;
   std::vector<QueueSpec> queues;
 };
 
@@ -130,6 +131,7 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   settings.volumes = options.volumes;
   settings.devices = options.devices;
   settings.warm = options.warm;
+  settings.task_log = options.task_log;
   settings.queues = options.queues;
   return settings;
 }
@@ -226,7 +228,8 @@ cli::Outcome<void> Life::start_local_node() {
                             .secrets = folder.path() + "/secrets",
                             .volumes = settings.volumes,
                             .devices = settings.devices,
-                            .warm = static_cast<std::size_t>(settings.warm)},
+                            .warm = static_cast<std::size_t>(settings.warm),
+                            .log_max = settings.task_log},
                            settings.gpus, folder.path());
   if (!tasks) return tl::unexpected(store_failure(tasks.error()));
   const std::vector<std::string> enforced = (*tasks)->enforced();

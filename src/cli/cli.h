@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/quantity.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "cli/outcome.h"
@@ -25,6 +26,7 @@ struct UpOptions {
   std::vector<std::string> volumes;  // folders that containers may be given; ":ro" behind: to read
   std::vector<std::string> devices;  // CDI kinds that jobs may ask for
   int warm = 0;                      // containers kept ready for each image
+  MemoryMib task_log{64};            // kept of each log of a task
   std::string agents;                // "0.0.0.0:8643"; empty: no agents of other machines
   std::string node_lease = "5m";     // how long tasks of other machines go on without a server
   int nodes = 0;                     // > 0: that many, in network namespaces of their own
@@ -42,6 +44,7 @@ struct AgentOptions {
   std::string virtual_gpus;
   std::vector<std::pair<std::string, std::string>> labels;
   int share = 1;  // one of how many nodes on this machine
+  MemoryMib task_log{64};
 };
 
 struct ServeOptions;

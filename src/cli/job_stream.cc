@@ -30,13 +30,19 @@ void follow_log(StreamFollower& follower, const std::string& path, const std::st
                 int descriptor) {
   follower.add(path + "/logs?follow=true&" + query, "", [descriptor](const StreamEvent& event) {
     const Json data = Json::parse(event.data, nullptr, false);
-    if (event.name != "log" || !data.is_object()) return;
+    if (!data.is_object()) return;
+    if (event.name == "dropped") complain_of_dropped(data.value("bytes", std::uint64_t{0}));
+    if (event.name != "log") return;
     if (data.contains("base64")) {
       write_all(descriptor, server::decode_base64(data.value("base64", "")).value_or(""));
     } else {
       write_all(descriptor, data.value("text", ""));
     }
   });
+}
+
+void complain_of_dropped(std::uint64_t bytes) {
+  complain(fmt::format("{} bytes of the log are not kept and left out here", bytes));
 }
 
 int exit_code_of(const Json& job) {

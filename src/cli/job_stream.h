@@ -18,6 +18,9 @@ Outcome<nlohmann::ordered_json> get_json(HttpClient& client, const std::string& 
 void follow_log(StreamFollower& follower, const std::string& job, const std::string& query,
                 int descriptor);
 
+/// Says on stderr that a part of a log is missing.
+void complain_of_dropped(std::uint64_t bytes);
+
 /// What a program that stands for the job returns: the job's own code where there is one. Says on
 /// stderr why a job failed that has none.
 int exit_code_of(const nlohmann::ordered_json& job);

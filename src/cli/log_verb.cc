@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/job_stream.h"
 #include "cli/verbs.h"
@@ -26,13 +27,17 @@ Outcome<int> print_log(HttpClient& client, const std::string& path, const std::s
     const auto answer = client.send(call);
     if (!answer) return tl::unexpected(answer.error());
     if (answer->status != 200) return tl::unexpected(failure_of(*answer));
+    std::uint64_t dropped = 0;
+    std::istringstream(answer->header("x-log-dropped")) >> dropped;
+    if (dropped > 0) complain_of_dropped(dropped);
     write_all(STDOUT_FILENO, answer->body);
     offset = answer->header("x-next-offset");
     // Later pieces are of the attempt that the first one was of, whatever starts meanwhile.
     if (attempt.empty() && query.find("attempt=") == query.npos) {
       attempt = "&attempt=" + answer->header("x-attempt");
     }
-    if (answer->body.empty() || offset == answer->header("x-log-size")) return kOk;
+    const bool nothing = answer->body.empty() && dropped == 0;
+    if (nothing || offset == answer->header("x-log-size")) return kOk;
   }
 }
 

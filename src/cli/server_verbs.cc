@@ -129,6 +129,19 @@ void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options) {
   verb.add_option("--state", session.state, "where the store is kept")->type_name("DIR");
 }
 
+/// `limit` lives as long as the verb.
+void add_log_limit(CLI::App& verb, MemoryMib& limit) {
+  const auto read = [&limit](const std::string& text) {
+    const auto size = parse_memory(text);
+    if (!size) throw CLI::ValidationError("--task-log", size.error().message);
+    if (*size < MemoryMib{1}) throw CLI::ValidationError("--task-log", "1MB is the least");
+    limit = *size;
+  };
+  verb.add_option_function<std::string>(
+          "--task-log", read, "kept of each log of a task: its beginning and its newest part; 64MB")
+      ->type_name("SIZE");
+}
+
 void add_up(CLI::App& app, Session& session) {
   auto* verb =
       add_verb(app, "up", "Start a server with this machine as its node",
@@ -155,6 +168,7 @@ void add_up(CLI::App& app, Session& session) {
       ->check(CLI::Range(0, 64))
       ->capture_default_str()
       ->type_name("N");
+  add_log_limit(*verb, options->task_log);
   auto queue_file = std::make_shared<std::string>();
   verb->add_option("--queues", *queue_file, "quotas, limits and weights of queues")
       ->type_name("FILE");
@@ -209,6 +223,7 @@ void add_agent(CLI::App& app, Session& session) {
                    "offer one of that many equal parts of the machine's CPUs and memory")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  add_log_limit(*verb, options->task_log);
   verb->add_option("--state", session.state, "where its certificate and tasks are kept")
       ->type_name("DIR");
   on_verb(verb, session, [&session, options, labels]() -> Outcome<int> {

@@ -157,7 +157,8 @@ struct ExecNews {
   Fleet::ExecListener listener() {
     return [this](act::ExecReport report) {
       if (std::holds_alternative<act::ExecStarted>(report)) words.push_back("started");
-      if (const auto* output = std::get_if<act::ExecOutput>(&report)) words.push_back(output->bytes);
+      if (const auto* output = std::get_if<act::ExecOutput>(&report))
+        words.push_back(output->bytes);
       const auto* ended = std::get_if<act::ExecEnded>(&report);
       if (ended == nullptr) return;
       words.push_back(ended->exit_code ? "code " + std::to_string(*ended->exit_code)

@@ -51,6 +51,17 @@ def test_a_disk_filler(cloud, image, neighbour):
             "its root was full" in ended["reason_detail"]), ended
 
 
+def test_a_log_filler(server, image):
+    server.up("--virtual-gpus", "4xH100:80GB", "--task-log", "2MB")
+    job = submit(server, image, "yes 'a line of the log' | head -n 3000000; echo over")
+    assert server.wait(job)["state"] == "succeeded"
+    log_file = server.state / f"tasks/{job}.1.0/stdout.log"
+    assert log_file.stat().st_size == 3_000_000 * 18 + 5
+    assert log_file.stat().st_blocks * 512 < (2 << 20) + 65_536
+    shown = server.cli("logs", job)
+    assert shown.stdout.endswith("a line of the log\nover\n") and "are not kept" in shown.stderr
+
+
 def test_a_root_that_is_full_says_so(cloud, image):
     job = submit(cloud, image, "dd if=/dev/zero of=/fill bs=1M count=4000", read_only=False,
                  retry={"max": 0})

@@ -32,7 +32,8 @@ class Socket:
                  "Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": PROTOCOL,
                  "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode()}
         names.update({name.replace("_", "-"): value for name, value in headers.items()})
-        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in names.items() if value)]
+        lines = [f"GET {path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in names.items() if value]
         self.socket = cloud.raw(("\r\n".join(lines) + "\r\n\r\n").encode())
         self.socket.settimeout(PATIENCE_S)
         self.head = b""
@@ -48,6 +49,8 @@ class Socket:
         head = bytes([0x80 | opcode])
         if length < 126:
             head += bytes([0x80 | length])
+        elif length < 65536:
+            head += bytes([0xfe]) + struct.pack(">H", length)
         else:
             head += bytes([0xff]) + struct.pack(">Q", length)
         mask = b"\1\2\3\4"
@@ -76,7 +79,8 @@ class Socket:
 
 
 def test_frames_are_those_of_kubernetes(cloud, job_of):
-    path = f"/v1/jobs/{job_of(WAITS)}/exec?command=sh&command=-c&command=cat%3B+echo+bad+%3E%262%3B+exit+4"
+    script = "cat%3B+echo+bad+%3E%262%3B+exit+4"
+    path = f"/v1/jobs/{job_of(WAITS)}/exec?command=sh&command=-c&command={script}"
     one = Socket(cloud, path)
     assert one.status == 101 and f"Sec-WebSocket-Protocol: {PROTOCOL}".encode() in one.head
     one.send(b"\0hello")
@@ -89,7 +93,8 @@ def test_frames_are_those_of_kubernetes(cloud, job_of):
     assert one.receive() == (2, b"\2bad\n")
     opcode, status = one.receive()
     assert (opcode, status[0]) == (2, 3)
-    assert b'"reason":"NonZeroExitCode"' in status and b'{"reason":"ExitCode","message":"4"}' in status
+    assert b'"reason":"NonZeroExitCode"' in status
+    assert b'{"reason":"ExitCode","message":"4"}' in status
     assert one.receive() == (8, b"\x03\xe8")  # closed, 1000
 
 
@@ -105,7 +110,8 @@ def test_frames_are_those_of_kubernetes(cloud, job_of):
 ])
 def test_who_may_not_gets_no_shell(cloud, job_of, headers, status):
     job = job_of(WAITS)
-    assert Socket(cloud, f"/v1/jobs/{job}/exec?command=sleep&command=7661", **headers).status == status
+    path = f"/v1/jobs/{job}/exec?command=sleep&command=7661"
+    assert Socket(cloud, path, **headers).status == status
     assert not running("^sleep 7661")
 
 

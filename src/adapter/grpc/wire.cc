@@ -247,6 +247,7 @@ struct ReportWriter {
     chunk.set_next_offset(read.chunk->next_offset);
     chunk.set_size(read.chunk->size);
     chunk.set_over(read.chunk->over);
+    chunk.set_dropped(read.chunk->dropped);
   }
   void operator()(const act::Beat& beat) const { out.set_beat(beat.number); }
   void operator()(const act::ExecReport& report) const {
@@ -316,7 +317,7 @@ AgentWord read_log(const v1::LogRead& in) {
   const v1::Chunk& chunk = in.chunk();
   return act::Report{
       act::LogRead{in.id(), act::LogChunk{chunk.data(), chunk.attempt(), chunk.next_offset(),
-                                          chunk.size(), chunk.over()}}};
+                                          chunk.size(), chunk.over(), chunk.dropped()}}};
 }
 
 Result<AgentWord> read_exec_news(const v1::ExecNews& in) {

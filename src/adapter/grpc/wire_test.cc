@@ -31,8 +31,8 @@ TEST(Wire, OrdersArriveAsTheyWereGiven) {
         act::Order{act::StopTask{key, {10, seconds(30)}}}, act::Order{act::ReleaseTask{key}},
         act::Order{act::DiscardTask{key}}, act::Order{read_log},
         act::Order{act::GrantLease{4, seconds(300), 1}},
-        act::Order{act::ExecOrder{
-            act::ExecStart{3, key, {"sh", "-c", "\xff"}, true, {132, 43}, "xterm"}}},
+        act::Order{
+            act::ExecOrder{act::ExecStart{3, key, {"sh", "-c", "\xff"}, true, {132, 43}, "xterm"}}},
         act::Order{act::ExecOrder{act::ExecInput{3, std::string("\0\xff", 2), true}}},
         act::Order{act::ExecOrder{act::ExecResize{3, {80, 65'535}}}},
         act::Order{act::ExecOrder{act::ExecWant{3, 65'536}}},
@@ -60,8 +60,8 @@ TEST(Wire, NewsOfACommandArriveAsTheyWereTold) {
   EXPECT_EQ(std::get<act::ExecOutput>(carry(output)), output);
   EXPECT_EQ(std::get<act::ExecTook>(carry(act::ExecTook{3, 9})), (act::ExecTook{3, 9}));
   EXPECT_EQ(std::get<act::ExecEnded>(carry(act::ExecEnded{3, 137})).exit_code, 137);
-  const auto failed = std::get<act::ExecEnded>(
-      carry(act::ExecEnded{3, fail(ErrorKind::Conflict, "it is over")}));
+  const auto failed =
+      std::get<act::ExecEnded>(carry(act::ExecEnded{3, fail(ErrorKind::Conflict, "it is over")}));
   EXPECT_EQ(failed.id, 3U);
   EXPECT_EQ(failed.exit_code.error().kind, ErrorKind::Conflict);
   EXPECT_EQ(failed.exit_code.error().message, "it is over");

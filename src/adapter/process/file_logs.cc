@@ -11,6 +11,7 @@
 
 #include "adapter/process/files.h"
 #include "adapter/process/folder.h"
+#include "adapter/process/log_limiter.h"
 
 namespace gyre::process {
 namespace {
@@ -21,6 +22,25 @@ tl::unexpected<Error> no_log(const act::LogQuery& query) {
   return fail(ErrorKind::NotFound,
               "job {} has no log of task {}: it has not started, or its log is no longer kept",
               query.job.value, query.rank);
+}
+
+/// What is there from the query's offset on, around what has been cut out. Requires: the offset is
+/// within the log's size.
+Result<void> read_around(const Fd& file, const LogCut& cut, const act::LogQuery& query,
+                         act::LogChunk& chunk) {
+  const bool is_cut = query.offset >= cut.begin && query.offset < cut.end;
+  const std::uint64_t begin = is_cut ? std::min(cut.end, chunk.size) : query.offset;
+  const std::uint64_t end = begin < cut.begin ? std::min(cut.begin, chunk.size) : chunk.size;
+  chunk.dropped = begin - query.offset;
+  chunk.next_offset = begin;
+  chunk.data.resize(std::min<std::uint64_t>(query.bytes_max, end - begin));
+  if (chunk.data.empty()) return {};
+  const ssize_t n =
+      ::pread(file.get(), chunk.data.data(), chunk.data.size(), static_cast<off_t>(begin));
+  if (n < 0) return os_error("cannot read a task's log");
+  chunk.data.resize(static_cast<std::size_t>(n));
+  chunk.next_offset += static_cast<std::uint64_t>(n);
+  return {};
 }
 
 }  // namespace
@@ -56,11 +76,11 @@ Result<act::LogChunk> FileLogs::read(const act::LogQuery& query) const {
   if (!folder) return no_log(query);
   act::LogChunk chunk;
   chunk.attempt = key->attempt;
-  chunk.next_offset = query.offset;
   // Before the size: nothing is written after a task's end.
   chunk.over = exists(*folder, kExitFile);
-  const char* name = query.stream == act::LogStream::Stdout ? kStdoutFile : kStderrFile;
-  const Fd file(::openat(folder->get(), name, O_RDONLY | O_CLOEXEC));
+  const bool standard = query.stream == act::LogStream::Stdout;
+  const Fd file(
+      ::openat(folder->get(), standard ? kStdoutFile : kStderrFile, O_RDONLY | O_CLOEXEC));
   if (!file && errno != ENOENT) return os_error("cannot open a task's log");
   struct stat status {};
   if (file && ::fstat(file.get(), &status) != 0) return os_error("cannot look at a task's log");
@@ -69,13 +89,15 @@ Result<act::LogChunk> FileLogs::read(const act::LogQuery& query) const {
     return fail(ErrorKind::Invalid, "the log of job {} has {} bytes; {} is beyond its end",
                 query.job.value, chunk.size, query.offset);
   }
-  chunk.data.resize(std::min<std::uint64_t>(query.bytes_max, chunk.size - query.offset));
-  if (chunk.data.empty()) return chunk;
-  const ssize_t n =
-      ::pread(file.get(), chunk.data.data(), chunk.data.size(), static_cast<off_t>(query.offset));
-  if (n < 0) return os_error("cannot read a task's log");
-  chunk.data.resize(static_cast<std::size_t>(n));
-  chunk.next_offset += static_cast<std::uint64_t>(n);
+  const char* cut_file = standard ? kStdoutCutFile : kStderrCutFile;
+  LogCut cut = read_cut(*folder, cut_file);
+  for (LogCut before{1, 0}; before != cut;) {
+    before = cut;
+    if (auto done = read_around(file, cut, query, chunk); !done) {
+      return tl::unexpected(done.error());
+    }
+    cut = read_cut(*folder, cut_file);  // what was cut out meanwhile may have been read as zeros
+  }
   return chunk;
 }
 

@@ -70,7 +70,8 @@ std::string SupervisorSpec::encode() const {
                   {"working_directory", working_directory},
                   {"memory_mib", std::to_string(memory.value)},
                   {"asked_at_ns", std::to_string(asked_at.ns)},
-                  {"lease", lease}};
+                  {"lease", lease},
+                  {"log_max_mib", std::to_string(log_max.value)}};
   for (auto& record : records_of(stages)) records.push_back(std::move(record));
   for (const std::string& argument : command) records.emplace_back("argument", argument);
   for (const std::string& variable : env) records.emplace_back("env", variable);
@@ -88,6 +89,7 @@ Result<SupervisorSpec> SupervisorSpec::decode(std::string_view text) {
   spec.memory = {number_of<std::int64_t>(*records, "memory_mib")};
   spec.asked_at = {number_of<std::int64_t>(*records, "asked_at_ns")};
   spec.lease = value_of(*records, "lease");
+  spec.log_max = {number_of<std::int64_t>(*records, "log_max_mib")};
   spec.stages = stages_of(*records);
   for (const auto& [name, value] : *records) {
     if (name == "argument") spec.command.push_back(value);

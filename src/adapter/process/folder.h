@@ -24,6 +24,8 @@ inline constexpr const char* kStopFile = "stop";              // how it is to be
 inline constexpr const char* kExitFile = "exit";              // how it ended; the last word
 inline constexpr const char* kStdoutFile = "stdout.log";
 inline constexpr const char* kStderrFile = "stderr.log";
+inline constexpr const char* kStdoutCutFile = "stdout.cut";  // what of it is not kept
+inline constexpr const char* kStderrCutFile = "stderr.cut";
 inline constexpr const char* kSupervisorLog = "supervisor.log";
 inline constexpr const char* kWorkFolder = "work";  // the task's own
 
@@ -48,6 +50,7 @@ struct SupervisorSpec {
   StartStages stages{};  // those that were over when the supervisor was asked for
   Time asked_at{};       // when that was, by the machine's monotonic clock
   std::string lease{};   // its file; empty: the task needs none
+  MemoryMib log_max{0};  // see ExecutorOptions; 0: no limit
   TaskGroups groups;
   std::string container = {};  // a ContainerPlan as text; empty: a process of the node
 

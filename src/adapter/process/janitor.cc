@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 
@@ -12,6 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::int64_t kBlockBytes = 512;  // of st_blocks, stat(2)
+
 /// When a task ended, in nanoseconds; 0 if it cannot be told any more.
 std::int64_t ended_at(const std::string& path) {
   struct stat status {};
@@ -19,7 +22,8 @@ std::int64_t ended_at(const std::string& path) {
   return status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
-/// What the files of a folder take; one that vanishes meanwhile counts as nothing.
+/// What the files of a folder take of the disk, a log's holes not counted; one that vanishes
+/// meanwhile counts as nothing.
 std::uint64_t bytes_of(const std::string& path) {
   std::uint64_t bytes = 0;
   std::error_code error;
@@ -27,7 +31,9 @@ std::uint64_t bytes_of(const std::string& path) {
   for (fs::recursive_directory_iterator it(path, error); !error && it != end; it.increment(error)) {
     struct stat status {};
     if (::lstat(it->path().c_str(), &status) != 0) continue;
-    if (S_ISREG(status.st_mode)) bytes += static_cast<std::uint64_t>(status.st_size);
+    if (!S_ISREG(status.st_mode)) continue;
+    bytes += static_cast<std::uint64_t>(
+        std::min<std::int64_t>(status.st_size, status.st_blocks * kBlockBytes));
   }
   return bytes;
 }

@@ -127,7 +127,8 @@ ProcessExecutor::ProcessExecutor(ExecutorOptions options, Fd lock, std::string i
              .base_env = base_environment(),
              .instance = instance_,
              .warm = options_.containers.warm,
-             .lease = options_.lease},
+             .lease = options_.lease,
+             .log_max = options_.log_max},
             cgroups_, janitor_),
       preparer_(options_.images, containers_,
                 [this](Preparer::Outcome outcome) { hand_on(std::move(outcome)); }) {}

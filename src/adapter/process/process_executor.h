@@ -24,6 +24,7 @@ struct ExecutorOptions {
   act::ImageStore* images = nullptr;  // outlives the executor; without one there are no containers
   std::string lease =
       {};  // tasks end when that file's time is over; empty: they need none (lease.h)
+  MemoryMib log_max{64};  // kept of each log of a task: its beginning and its newest part
 };
 
 /// Runs tasks as processes of this machine, in containers where they name an image, each under a

@@ -23,6 +23,7 @@
 #include "adapter/process/files.h"
 #include "adapter/process/folder.h"
 #include "adapter/process/lease.h"
+#include "adapter/process/log_limiter.h"
 #include "adapter/process/process_tree.h"
 
 namespace gyre::process {
@@ -76,7 +77,8 @@ class Supervisor {
   Fd folder_;
   SupervisorSpec spec_;
   std::optional<ContainerSession> container_;
-  pid_t command_ = 0;          // in a container: its first process, which hands signals on
+  pid_t command_ = 0;  // in a container: its first process, which hands signals on
+  std::optional<LogLimiter> limiter_;
   Fd door_;                    // where further commands are asked for; in a container: not here
   std::optional<int> status_;  // of the command, once it has ended
   std::optional<StopPlan> stop_;
@@ -136,6 +138,7 @@ SupervisorCode Supervisor::run() {
   if (ran) exit = wait_for_command();
   const bool swept = sweep();
   if (ran) explain(*exit, swept);
+  if (limiter_) limiter_->finish();
   if (container_) container_->clean_up();
   remove(spec_.groups);
   return latched == SupervisorCode::Done ? leave(folder_, std::move(*exit)) : latched;
@@ -217,6 +220,7 @@ std::optional<TaskExit> Supervisor::run_command() {
     spec_.stages.ready = monotonic_now() - made;
     open_door();
   }
+  if (spec_.log_max.value > 0) limiter_.emplace(folder_, spec_.log_max);
   ::unlinkat(folder_.get(), kSpecFile, 0);  // its secrets are kept no longer than needed
   static_cast<void>(replace_file(folder_, kRunningFile, encode(spec_.stages), Sync::No));
   return std::nullopt;
@@ -244,6 +248,7 @@ TaskExit Supervisor::wait_for_command() {
   if (exists(folder_, kStopFile)) on_signal(SIGUSR1);
   for (reap(); !status_; reap()) {
     on_signal(wait_for_signal(next_look()));
+    if (limiter_) limiter_->look(monotonic_now());
     if (!fenced_ && lease_is_over()) {
       fenced_ = true;
       stop({.checkpoint_signal = 0, .grace = {}});
@@ -274,8 +279,11 @@ bool Supervisor::lease_is_over() {
 
 /// When something is to be done without a signal.
 std::optional<Time> Supervisor::next_look() const {
-  std::optional<Time> look;
-  if (stop_) look = std::min(stop_->term_at.value_or(stop_->kill_at), stop_->kill_at);
+  std::optional<Time> look = limiter_ ? limiter_->next_look() : std::nullopt;
+  if (stop_) {
+    look = std::min(
+        {look.value_or(Time::max()), stop_->term_at.value_or(stop_->kill_at), stop_->kill_at});
+  }
   if (spec_.lease.empty() || fenced_) return look;
   const Duration left = std::clamp(lease_ - boot_now(), Duration{}, kLeaseLookMax);
   return std::min(look.value_or(Time::max()), monotonic_now() + left);
@@ -292,7 +300,10 @@ int Supervisor::wait_for_signal(std::optional<Time> deadline) {
 }
 
 void Supervisor::on_signal(int signal) {
-  if (signal == SIGIO) admit();
+  if (signal == SIGIO) {
+    admit();
+    if (limiter_) limiter_->wake(monotonic_now());
+  }
   if (signal == SIGTERM) stop({.checkpoint_signal = 0, .grace = kDefaultGrace});
   if (signal != SIGUSR1) return;
   const auto options = read_stop(folder_);

@@ -391,6 +391,7 @@ SupervisorSpec TaskLoop::spec_of(const Begin& begin, const std::string& groups) 
   spec.stages.image = begin.image;
   spec.asked_at = begin.asked_at + begin.image;
   spec.lease = options_.lease;
+  spec.log_max = options_.log_max;
   const auto set = [&](const std::string& name, const std::string& value) {
     std::erase_if(spec.env, [&](const std::string& one) { return one.starts_with(name + "="); });
     spec.env.push_back(name + "=" + value);

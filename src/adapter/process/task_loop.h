@@ -30,6 +30,7 @@ struct LoopOptions {
   std::string instance;                 // no other executor of this machine has it
   std::size_t warm = 0;                 // see ContainerOptions
   std::string lease;                    // the file of the node's; empty: tasks need none
+  MemoryMib log_max{0};                 // see ExecutorOptions
 };
 
 /// Looks after all tasks of this machine on one thread: run() is that thread, post() may be called

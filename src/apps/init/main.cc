@@ -84,8 +84,7 @@ Order wait_for_order() {
   if (!receive(order.text.data(), head.bytes)) ::_exit(0);
   if (order.text.back() != '\0') ::_exit(kBrokenProtocol);
   const std::vector<char*> words = split_words(order.text.data(), order.text.size());
-  if (head.arguments == 0 ||
-      words.size() != std::size_t{1} + head.arguments + head.variables) {
+  if (head.arguments == 0 || words.size() != std::size_t{1} + head.arguments + head.variables) {
     ::_exit(kBrokenProtocol);
   }
   order.folder = words.front();

@@ -10,12 +10,21 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kSizeMax = 65'535;
 
+/// Null where there is none.
+Json member_of(const Json& object, const char* name) {
+  return object.is_object() && object.contains(name) ? object.at(name) : Json();
+}
+
+std::string text_of(const Json& object, const char* name) {
+  const Json member = member_of(object, name);
+  return member.is_string() ? member.get<std::string>() : std::string();
+}
+
 Result<ExecFrame> read_resize(std::string_view json) {
   const Json size = Json::parse(json, nullptr, false);
   const auto side = [&](const char* name) {
-    const auto found = size.is_object() ? size.find(name) : size.end();
-    const bool whole = found != size.end() && found->is_number_unsigned();
-    return whole && *found <= kSizeMax ? found->get<int>() : -1;
+    const Json number = member_of(size, name);
+    return number.is_number_unsigned() && number <= kSizeMax ? number.get<int>() : -1;
   };
   const int columns = side("Width");
   const int rows = side("Height");
@@ -64,23 +73,16 @@ std::string exec_status_frame(const Result<std::int32_t>& exit_code) {
 
 Result<std::int32_t> read_exec_status(std::string_view json) {
   const Json status = Json::parse(json, nullptr, false);
-  const auto text = [](const Json& object, const char* name) {
-    const auto found = object.is_object() ? object.find(name) : object.end();
-    return object.is_object() && found != object.end() && found->is_string()
-               ? found->get<std::string>()
-               : std::string();
-  };
-  if (text(status, "status") == "Success") return 0;
-  if (text(status, "reason") == "NonZeroExitCode" && status["details"].is_object() &&
-      status["details"]["causes"].is_array()) {
-    for (const Json& cause : status["details"]["causes"]) {
-      const std::string code = text(cause, "message");
+  if (text_of(status, "status") == "Success") return 0;
+  if (text_of(status, "reason") == "NonZeroExitCode") {
+    for (const Json& cause : member_of(member_of(status, "details"), "causes")) {
+      const std::string code = text_of(cause, "message");
       std::int32_t number = 0;
       const auto [end, error] = std::from_chars(code.data(), code.data() + code.size(), number);
-      if (text(cause, "reason") == "ExitCode" && error == std::errc{}) return number;
+      if (text_of(cause, "reason") == "ExitCode" && error == std::errc{}) return number;
     }
   }
-  const std::string message = text(status, "message");
+  const std::string message = text_of(status, "message");
   return fail(ErrorKind::Internal, "{}",
               message.empty() ? "the server does not say how the command ended" : message);
 }

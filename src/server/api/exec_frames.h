@@ -10,8 +10,8 @@
 
 namespace gyre::server {
 
-/// What goes over the WebSocket of a command in a task: binary messages of which the first byte is a
-/// channel, as in Kubernetes' subprotocol of this name (k8s.io/apimachinery, remotecommand).
+/// What goes over the WebSocket of a command in a task: binary messages of which the first byte is
+/// a channel, as in Kubernetes' subprotocol of this name (k8s.io/apimachinery, remotecommand).
 inline constexpr const char* kExecSubprotocol = "v5.channel.k8s.io";
 
 enum class ExecStreamId : std::uint8_t {

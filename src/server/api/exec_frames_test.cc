@@ -21,8 +21,8 @@ TEST(ExecFrames, WhatClientsMaySayIsUnderstood) {
 
 TEST(ExecFrames, AllElseIsRefused) {
   for (const std::string_view frame :
-       {""sv, "\1x"sv, "\2x"sv, "\3{}"sv, "\5"sv, "\xff"sv, "\xff\1"sv, "\xff\0\0"sv, "\4"sv, "\4{}"sv,
-        "\4{\"Width\":-1,\"Height\":1}"sv, "\4{\"Width\":1.5,\"Height\":1}"sv,
+       {""sv, "\1x"sv, "\2x"sv, "\3{}"sv, "\5"sv, "\xff"sv, "\xff\1"sv, "\xff\0\0"sv, "\4"sv,
+        "\4{}"sv, "\4{\"Width\":-1,\"Height\":1}"sv, "\4{\"Width\":1.5,\"Height\":1}"sv,
         "\4{\"Width\":65536,\"Height\":1}"sv, "\4[80,24]"sv}) {
     EXPECT_FALSE(read_exec_frame(frame)) << frame;
   }
@@ -39,8 +39,9 @@ TEST(ExecFrames, AStatusSaysTheCodeOrWhyThereIsNone) {
   const auto failed = told(fail(ErrorKind::Conflict, "the task is over \xff"));
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().message, "the task is over \xef\xbf\xbd");
-  for (const std::string_view none : {"", "{}", "[]", "1", "{\"status\":1}", "{\"reason\":\"NonZeroExitCode\"}",
-                                      "{\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[1]}}"}) {
+  for (const std::string_view none :
+       {"", "{}", "[]", "1", "{\"status\":1}", "{\"reason\":\"NonZeroExitCode\"}",
+        "{\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[1]}}"}) {
     EXPECT_FALSE(read_exec_status(none)) << none;
   }
 }

@@ -32,13 +32,12 @@ std::optional<http::Problem> check_upgrade(const http::Request& request) {
                          {{"Upgrade", "websocket"}}};
   }
   if (!http::offers_subprotocol(request, kExecSubprotocol)) {
-    return http::Problem{
-        400,
-        "bad-header",
-        "A header is not valid",
-        fmt::format("Sec-WebSocket-Protocol: offer '{}'", kExecSubprotocol),
-        {},
-        {}};
+    return http::Problem{400,
+                         "bad-header",
+                         "A header is not valid",
+                         fmt::format("Sec-WebSocket-Protocol: offer '{}'", kExecSubprotocol),
+                         {},
+                         {}};
   }
   return std::nullopt;
 }

@@ -44,6 +44,7 @@ http::Response log_response(act::LogChunk chunk) {
                       {"X-Next-Offset", fmt::format("{}", chunk.next_offset)},
                       {"X-Log-Size", fmt::format("{}", chunk.size)},
                       {"X-Log-Over", chunk.over ? "true" : "false"},
+                      {"X-Log-Dropped", fmt::format("{}", chunk.dropped)},
                       {"Cache-Control", "no-store"}};
   response.body = std::move(chunk.data);
   return response;

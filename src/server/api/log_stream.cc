@@ -89,13 +89,25 @@ std::optional<Result<act::LogChunk>> LogStream::answer_to(const act::LogQuery& q
   return answer;
 }
 
+void LogStream::write_dropped(const act::LogChunk& chunk, std::string& out) {
+  const std::uint64_t begin = query_.offset;
+  query_.attempt = chunk.attempt;
+  query_.offset += chunk.dropped;
+  JsonText text;
+  text.open('{').member("attempt", chunk.attempt).member("offset", begin);
+  text.member("bytes", chunk.dropped).close('}');
+  fmt::format_to(std::back_inserter(out), "id: {}\nevent: dropped\ndata: {}\n\n",
+                 to_string(LogPosition{chunk.attempt, query_.offset}), text.take());
+}
+
 /// True if there was something.
 bool LogStream::write_piece(const act::LogChunk& chunk, std::string& out) {
-  if (chunk.data.empty()) return false;
+  if (chunk.dropped > 0) write_dropped(chunk, out);
+  if (chunk.data.empty()) return chunk.dropped > 0;
   const bool more_comes = !(chunk.over || over_) || chunk.next_offset < chunk.size;
   std::string_view data = chunk.data;
   if (more_comes) data.remove_suffix(begun_character(data));
-  if (data.empty()) return false;
+  if (data.empty()) return chunk.dropped > 0;
   const std::uint64_t begin = chunk.next_offset - chunk.data.size();
   query_.attempt = chunk.attempt;
   query_.offset = begin + data.size();

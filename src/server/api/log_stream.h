@@ -30,7 +30,8 @@ using LogReader = std::function<void(const act::LogQuery&, live::Done<act::LogCh
 
 /// Follows one task's log through the job's attempts to the job's end. Each piece is an event "log"
 /// with {"attempt","offset","text"}, or "base64" in the place of "text" where the bytes are no
-/// UTF-8; its id is the position after it. The last event is "end".
+/// UTF-8; its id is the position after it. In the place of what is no longer kept there is an event
+/// "dropped" with {"attempt","offset","bytes"}. The last event is "end".
 class LogStream final : public http::Stream {
  public:
   /// `after`: events of the job from there on are news. `over`: the job had ended by then.
@@ -52,6 +53,7 @@ class LogStream final : public http::Stream {
   void look_for_the_end();
   std::optional<Result<act::LogChunk>> answer_to(const act::LogQuery& query);
   bool write_piece(const act::LogChunk& chunk, std::string& out);
+  void write_dropped(const act::LogChunk& chunk, std::string& out);
   State read_next_attempt(const Result<act::LogChunk>& chunk);
   act::LogQuery next_attempt() const;
 

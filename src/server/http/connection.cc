@@ -49,9 +49,7 @@ std::optional<LoopbackPair> ends_of(const asio::ip::tcp::socket& socket) {
 }
 
 std::optional<Problem> refuse_stranger(const asio::ip::tcp::socket& socket) {
-  const auto pair = ends_of(socket);
-  const Result<uid_t> owner =
-      pair ? owner_of_client(*pair) : Result<uid_t>(fail(ErrorKind::NotFound, "it is closed"));
+  const Result<uid_t> owner = owner_of(socket);
   const uid_t self = geteuid();
   if (owner && (*owner == self || *owner == 0)) return std::nullopt;
   std::string detail =
@@ -65,6 +63,12 @@ std::optional<Problem> refuse_stranger(const asio::ip::tcp::socket& socket) {
 }
 
 }  // namespace
+
+Result<uid_t> owner_of(const asio::ip::tcp::socket& socket) {
+  const auto pair = ends_of(socket);
+  if (!pair) return fail(ErrorKind::NotFound, "it is closed");
+  return owner_of_client(*pair);
+}
 
 Client::Client(Loop& loop, Shared& shared) : loop_(loop), shared_(shared) {
   loop_.clients.insert(this);

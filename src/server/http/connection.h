@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -12,6 +14,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "base/result.h"
 #include "server/http/message.h"
 #include "server/http/problem.h"
 #include "server/http/request_parser.h"
@@ -36,8 +39,11 @@ struct Loop {
   boost::asio::io_context context{1};
 };
 
-/// One connection of a loop's, counted while it lives. All calls on the loop's thread; kept alive by
-/// the operations it waits for.
+/// Who owns the other end of an established connection. Errors: as owner_of_client().
+Result<uid_t> owner_of(const boost::asio::ip::tcp::socket& socket);
+
+/// One connection of a loop's, counted while it lives. All calls on the loop's thread; kept alive
+/// by the operations it waits for.
 class Client {
  public:
   Client(Loop& loop, Shared& shared);
@@ -94,7 +100,7 @@ class Connection final : public Client, public std::enable_shared_from_this<Conn
   std::array<char, 8192> chunk_;
   std::optional<Request> upgrade_;  // the request, where it asks for a WebSocket
   std::string input_;               // read, not yet parsed
-  std::string output_;  // being written
+  std::string output_;              // being written
   std::unique_ptr<Stream> stream_;
   Stream::State stream_state_ = Stream::State::Idle;
   boost::asio::steady_timer::time_point last_piece_;

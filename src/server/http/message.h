@@ -51,8 +51,8 @@ class Stream {
   virtual State read(std::string& out) = 0;
 };
 
-/// The server's end of a WebSocket (RFC 6455) that carries binary messages. Used by one I/O thread at
-/// a time; destroyed when the connection is gone.
+/// The server's end of a WebSocket (RFC 6455) that carries binary messages. Used by one I/O thread
+/// at a time; destroyed when the connection is gone.
 class Channel {
  public:
   enum class State : std::uint8_t {

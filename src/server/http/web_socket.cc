@@ -1,7 +1,5 @@
 #include "server/http/web_socket.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
@@ -117,21 +115,20 @@ void WebSocket::open() {
       alive->listen();
     });
   });
+  look_for_the_client();
   pump();
   listen();
 }
 
 void WebSocket::listen() {
-  if (!impl_->open || !impl_->channel || impl_->reading) return;
-  if (!impl_->channel->ready()) return look_for_the_client();
+  if (!impl_->open || !impl_->channel || impl_->reading || !impl_->channel->ready()) return;
   impl_->reading = true;
-  impl_->timer.cancel();
-  impl_->stream.async_read(impl_->buffer, [self = shared_from_this()](error_code error,
-                                                                      std::size_t) {
-    self->impl_->reading = false;
-    if (error) return self->drop();
-    self->on_message();
-  });
+  impl_->stream.async_read(impl_->buffer,
+                           [self = shared_from_this()](error_code error, std::size_t) {
+                             self->impl_->reading = false;
+                             if (error) return self->drop();
+                             self->on_message();
+                           });
 }
 
 void WebSocket::on_message() {
@@ -144,14 +141,18 @@ void WebSocket::on_message() {
   listen();
 }
 
-/// While nothing is read, nothing else tells that the client is gone.
+/// Sees two ends that no operation tells of: the client has closed its end while nothing is read,
+/// which waits in line behind what is not; and it has broken the protocol, and keeps its end open.
 void WebSocket::look_for_the_client() {
   impl_->timer.expires_after(std::chrono::nanoseconds(shared_.limits.poll_interval.ns));
   impl_->timer.async_wait([self = shared_from_this()](error_code aborted) {
-    if (aborted || !self->impl_->channel) return;
-    pollfd client{self->impl_->stream.next_layer().native_handle(), POLLRDHUP, 0};
-    if (::poll(&client, 1, 0) != 0) return self->drop();
-    self->listen();
+    Impl& impl = *self->impl_;
+    if (aborted || !impl.channel) return;
+    const bool paused = !impl.reading;
+    if (!impl.stream.is_open() || (paused && !owner_of(impl.stream.next_layer()))) {
+      return self->drop();
+    }
+    self->look_for_the_client();
   });
 }
 
@@ -162,7 +163,7 @@ void WebSocket::pump() {
     case Channel::State::Message:
       break;
     case Channel::State::Idle:
-      return;
+      return listen();  // what was just read may have made it ready
     case Channel::State::End:
       return end(websocket::close_code::normal);
   }
@@ -173,6 +174,7 @@ void WebSocket::pump() {
                               if (error) return self->drop();
                               self->pump();
                             });
+  listen();
 }
 
 void WebSocket::end(unsigned code) {

@@ -18,9 +18,10 @@ inline constexpr const char* kInitTarget = "/dev/gyre-init";
 inline constexpr std::uint32_t kInitMagic = 0x67797265;
 inline constexpr std::uint32_t kInitBytesMax = 8U << 20U;
 
-/// Comes with the two descriptors to which the command writes, and, where it can be made, the socket
-/// at which further commands are asked for (exec_protocol.h); is followed by `bytes` of strings, each with its NUL: the working directory (empty: as it is), the
-/// arguments, the variables ("NAME=value") that are set beside or instead of the container's own.
+/// Comes with the two descriptors to which the command writes, and, where it can be made, the
+/// socket at which further commands are asked for (exec_protocol.h); is followed by `bytes` of
+/// strings, each with its NUL: the working directory (empty: as it is), the arguments, the
+/// variables ("NAME=value") that are set beside or instead of the container's own.
 struct InitOrder {
   std::uint32_t magic = kInitMagic;
   std::uint32_t arguments = 0;

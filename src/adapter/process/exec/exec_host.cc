@@ -65,7 +65,8 @@ void ExecHost::run() {
   ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   std::array<epoll_event, 64> events{};
   for (;;) {
-    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
     for (int i = 0; i < count; ++i) {
       const std::uint64_t token = events[static_cast<std::size_t>(i)].data.u64;
       if (token == kWords) {
@@ -113,9 +114,8 @@ void ExecHost::carry_out(const act::ExecOrder& order) {
 }
 
 Result<void> ExecHost::find_room(const act::TaskKey& key) const {
-  const auto beside = static_cast<std::size_t>(
-      std::count_if(running_.begin(), running_.end(),
-                    [&](const auto& one) { return one.second.key == key; }));
+  const auto beside = static_cast<std::size_t>(std::count_if(
+      running_.begin(), running_.end(), [&](const auto& one) { return one.second.key == key; }));
   if (beside >= limits_.per_task) {
     return fail(ErrorKind::Unavailable,
                 "{} commands run in this task already, which is the most; end one of them", beside);

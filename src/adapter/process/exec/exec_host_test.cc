@@ -21,19 +21,26 @@ class News {
   void put(const act::ExecReport& report) {
     const std::lock_guard guard(mutex_);
     if (const auto* one = std::get_if<act::ExecOutput>(&report)) output_ += one->bytes;
+    if (std::holds_alternative<act::ExecStarted>(report)) started_ = true;
     if (const auto* took = std::get_if<act::ExecTook>(&report)) taken_ += took->bytes;
-    if (const auto* ended = std::get_if<act::ExecEnded>(&report)) ended_[ended->id] = ended->exit_code;
+    if (const auto* ended = std::get_if<act::ExecEnded>(&report))
+      ended_[ended->id] = ended->exit_code;
     changed_.notify_all();
   }
   std::string end_of(std::uint64_t id) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, test::kPatience, [&] { return ended_.contains(id); })) return "never";
+    if (!changed_.wait_for(lock, test::kPatience, [&] { return ended_.contains(id); }))
+      return "never";
     const auto& code = ended_.at(id);
     return code ? std::to_string(*code) : code.error().message;
   }
   bool wait_output(std::size_t bytes) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, test::kPatience, [&] { return output_.size() >= bytes; });
+  }
+  bool wait_started() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, test::kPatience, [&] { return started_; });
   }
   std::string output() {
     const std::lock_guard guard(mutex_);
@@ -49,6 +56,7 @@ class News {
   std::condition_variable changed_;
   std::string output_;
   std::uint64_t taken_ = 0;
+  bool started_ = false;
   std::map<std::uint64_t, Result<std::int32_t>> ended_;
 };
 
@@ -152,6 +160,7 @@ TEST_F(ExecHostTest, WhatCannotRunIsRefused) {
 TEST_F(ExecHostTest, AfterTheTasksEndNobodyIsThere) {
   run_task();
   exec(1, {"sleep", "1000"});
+  ASSERT_TRUE(news_.wait_started());
   executor_->stop(kTask, {});
   EXPECT_THAT(news_.end_of(1), HasSubstr("the task has ended"));
   recorder_.wait_ended(kTask);

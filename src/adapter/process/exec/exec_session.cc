@@ -51,8 +51,7 @@ Result<void> check(const act::ExecStart& start) {
 bool is_stream(const Fd& file, bool terminal) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return false;
-  return terminal ? S_ISCHR(status.st_mode) && ::isatty(file.get()) == 1
-                  : S_ISFIFO(status.st_mode);
+  return terminal ? S_ISCHR(status.st_mode) && ::isatty(file.get()) == 1 : S_ISFIFO(status.st_mode);
 }
 
 }  // namespace
@@ -107,10 +106,10 @@ void ExecSession::read_answer() {
   for (const int descriptor : got.descriptors) streams.emplace_back(descriptor);
   if (got.size < 0 && errno == EAGAIN) return;
   if (got.size != static_cast<long>(sizeof answer)) {
-    return end(started_ ? fail(ErrorKind::Conflict,
-                               "the task has ended, and ended the command with it")
-                        : fail(ErrorKind::Unavailable,
-                               "the task has just ended, or may have no more processes"));
+    return end(started_
+                   ? fail(ErrorKind::Conflict, "the task has ended, and ended the command with it")
+                   : fail(ErrorKind::Unavailable,
+                          "the task has just ended, or may have no more processes"));
   }
   if (answer.word == ExecWord::Ended) {
     const int status = answer.value;
@@ -133,6 +132,7 @@ bool ExecSession::take_streams(std::vector<Fd> streams) {
   }
   if (terminal_) streams.emplace_back(::fcntl(streams.front().get(), F_DUPFD_CLOEXEC, 0));
   at(Part::Input) = std::move(streams[0]);
+  if (input_.empty() && input_ends_) at(Part::Input).reset();
   at(Part::Output) = std::move(streams[1]);
   if (!terminal_) at(Part::Errors) = std::move(streams[2]);
   return true;
@@ -142,8 +142,7 @@ void ExecSession::refuse(const ExecAnswer& answer) {
   const std::string why = error_text(answer.value);
   switch (answer.word) {
     case ExecWord::NoFolder:
-      return end(
-          fail(ErrorKind::Conflict, "cannot enter the task's working directory: {}", why));
+      return end(fail(ErrorKind::Conflict, "cannot enter the task's working directory: {}", why));
     case ExecWord::NoProcess:
       return end(fail(ErrorKind::Unavailable, "the task may have no more processes: {}", why));
     case ExecWord::NoCommand:
@@ -201,7 +200,7 @@ void ExecSession::take(act::ExecInput input) {
     return end(fail(ErrorKind::Internal, "the server sends more input than was taken"));
   }
   input_ends_ = input_ends_ || (input.last && !terminal_);
-  if (!at(Part::Input)) {
+  if (started_ && !at(Part::Input)) {
     if (!input.bytes.empty()) (*listener_)(act::ExecTook{id_, input.bytes.size()});
     return;
   }

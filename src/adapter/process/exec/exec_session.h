@@ -24,8 +24,8 @@ class ExecSession {
 
   using Listener = std::function<void(act::ExecReport)>;
 
-  /// Asks for the command; `tasks` is the folder of all tasks' folders. Errors: as knock(); NotFound,
-  /// no such task here; Invalid, a command that is too long.
+  /// Asks for the command; `tasks` is the folder of all tasks' folders. Errors: as knock();
+  /// NotFound, no such task here; Invalid, a command that is too long.
   static Result<ExecSession> open(const std::string& tasks, const act::ExecStart& start,
                                   const Listener& listener);
 

@@ -67,8 +67,7 @@ bool receive(int connection, Order& order) {
   const ExecRequest& request = order.request;
   const bool whole = order.packet[static_cast<std::size_t>(got.size) - 1] == '\0';
   if (request.magic != kExecMagic || !whole || request.arguments == 0 ||
-      request.arguments > words.size() ||
-      request.variables != words.size() - request.arguments) {
+      request.arguments > words.size() || request.variables != words.size() - request.arguments) {
     return false;
   }
   const auto middle = words.begin() + static_cast<std::ptrdiff_t>(request.arguments);
