@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "cli/job_stream.h"
+#include "cli/outlook.h"
 #include "cli/verbs.h"
 #include "codec/job_spec_text.h"
 #include "domain/image_ref.h"
@@ -258,9 +259,7 @@ void print_plan(const Json& plan) {
     const Json& waiting = plan.at("waiting");
     fmt::print("It would wait ({}): {}\n", waiting.value("reason", ""),
                terminal_safe(waiting.value("detail", "")));
-    if (waiting.at("expected_start").is_string()) {
-      fmt::print("It would start by {}\n", waiting.value("expected_start", ""));
-    }
+    print_outlook(waiting);
   }
   for (const Json& job : plan.at("preempts")) fmt::print("It would stop job {}\n", job.dump());
 }

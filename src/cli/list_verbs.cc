@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "cli/job_stream.h"
+#include "cli/outlook.h"
 #include "cli/verbs.h"
 
 namespace gyre::cli {
@@ -231,9 +232,7 @@ void print_explanation(const Json& it) {
     if (!waiting.at("blocked_by").is_null()) {
       fmt::print("it waits for job {}\n", waiting.at("blocked_by").dump());
     }
-    if (waiting.at("expected_start").is_string()) {
-      fmt::print("expected start: {}\n", waiting.value("expected_start", ""));
-    }
+    print_outlook(waiting);
   }
   if (const Json& ended = it.at("ended"); ended.is_object()) {
     fmt::print("it ended: {}\n  {}\n", ended.value("reason", ""),
@@ -246,7 +245,7 @@ Outcome<int> explain(const Session& session, const std::string& id) {
   if (!path) return tl::unexpected(path.error());
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
-  const auto document = get_json(*client, *path + "/explanation");
+  const auto document = get_json(*client, *path + "/explanation?outlook=true");
   if (!document) return tl::unexpected(document.error());
   const Format format = session.format();
   if (format == Format::Json || format == Format::Yaml) {

@@ -87,7 +87,8 @@ Outcome<int> what_if(const Session& session, const ReplayFlags& flags) {
   options.policies = std::move(*policies);
   options.check = flags.check;
   options.keep_jobs = !flags.out.empty();
-  const auto report = watched(options.surroundings, [&] { return sim::what_if(options); });
+  const auto report =
+      watched<sim::SimulationReport>(options.surroundings, [&] { return sim::what_if(options); });
   if (!report) return give_up(kError, "{}", report.error().message);
   return show(session, *report, flags.out);
 }

@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "domain/policy.h"
 #include "live/playback.h"
+#include "sim/report/comparison.h"
 #include "sim/simulate.h"
 
 namespace gyre::cli {
@@ -22,6 +23,9 @@ struct SimulateFlags {
   std::optional<std::uint64_t> limit;
   bool skip_bad_rows = false;
   bool check = false;
+  std::uint64_t starts_told = 0;
+  std::optional<std::uint32_t> seeds;
+  std::string resample;
   std::optional<std::string> serve;  // empty: at the default address
   std::optional<double> speed;
 };
@@ -60,11 +64,13 @@ Outcome<sim::SimulateOptions> read_flags(const SimulateFlags& flags) {
   options.skip_bad_rows = flags.skip_bad_rows;
   options.check = flags.check;
   options.keep_jobs = !flags.out.empty();
+  options.starts_told_one_in = flags.starts_told;
   options.faults.trace_path = flags.fault_trace;
   sim::ExecutionOptions& execution = options.execution;
   for (const auto& read :
        {read_duration("--mtbf", flags.mtbf, options.faults.mtbf),
         read_duration("--mttr", flags.mttr, options.faults.mttr),
+        read_duration("--resample", flags.resample, options.resample),
         read_duration("--start-latency", flags.start_latency, execution.start_latency),
         read_duration("--stop-latency", flags.stop_latency, execution.stop_latency),
         read_duration("--restart-overhead", flags.restart_overhead, execution.restart_overhead),
@@ -96,6 +102,18 @@ Outcome<int> serve(const Session& session, const SimulateFlags& flags,
   return session.ports.serve_simulation(play);
 }
 
+/// The same with several seeds: means, intervals, differences.
+Outcome<int> compare(const Session& session, const SimulateFlags& flags,
+                     sim::SimulateOptions& options) {
+  if (!flags.journal.empty())
+    return give_up(kUsage, "--journal keeps one run, not --seeds of them");
+  const auto comparison = watched<sim::Comparison>(
+      options.surroundings, [&] { return sim::compare(options, *flags.seeds); });
+  if (!comparison)
+    return give_up(failure_of(comparison.error()).exit_code, "{}", comparison.error().message);
+  return show(session, *comparison, flags.out);
+}
+
 Outcome<int> simulate(const Session& session, const SimulateFlags& flags) {
   if (!flags.experiment.empty()) {
     return run_experiment(session, {flags.traces, flags.nodes, flags.format, flags.policies});
@@ -108,12 +126,14 @@ Outcome<int> simulate(const Session& session, const SimulateFlags& flags) {
   if (!options) return tl::unexpected(options.error());
   if (flags.serve) return serve(session, flags, std::move(*options));
   if (flags.speed) return give_up(kUsage, "--speed is for --serve");
+  if (flags.seeds) return compare(session, flags, *options);
   if (!flags.journal.empty()) {
     options->surroundings.open_journal = [&](const PolicySpec&) {
       return session.ports.create_journal(flags.journal);
     };
   }
-  const auto report = watched(options->surroundings, [&] { return sim::simulate(*options); });
+  const auto report = watched<sim::SimulationReport>(options->surroundings,
+                                                     [&] { return sim::simulate(*options); });
   // A wrong trace is no wrong command line.
   if (!report) return give_up(kError, "{}", report.error().message);
   return show(session, *report, flags.out);
@@ -129,6 +149,23 @@ std::string policy_help() {
     text += fmt::format("  +{:<18} {}\n", placement.name, placement.description);
   }
   return text;
+}
+
+/// What breaks, and what starts and stops cost.
+void add_world_flags(CLI::App& verb, SimulateFlags& flags) {
+  verb.add_option("--mtbf", flags.mtbf, "nodes fail: mean time between failures of one")
+      ->type_name("DURATION");
+  verb.add_option("--mttr", flags.mttr, "mean time to repair one; else 1h")->type_name("DURATION");
+  verb.add_option("--fault-trace", flags.fault_trace, "nodes fail as this trace says")
+      ->type_name("FILE");
+  verb.add_option("--start-latency", flags.start_latency, "from a start to running")
+      ->type_name("DURATION");
+  verb.add_option("--stop-latency", flags.stop_latency, "from a stop to the end")
+      ->type_name("DURATION");
+  verb.add_option("--restart-overhead", flags.restart_overhead, "work that each restart adds")
+      ->type_name("DURATION");
+  verb.add_option("--checkpoint-interval", flags.checkpoint, "of jobs whose trace gives none")
+      ->type_name("DURATION");
 }
 
 }  // namespace
@@ -158,28 +195,26 @@ void add_simulate_verb(CLI::App& app, Session& session) {
   verb->add_option("--seed", flags->seed, "the same seed gives the same run")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  verb->add_option("--seeds", flags->seeds,
+                   "compare policies over N seeds, from --seed on: means with intervals")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  verb->add_option("--resample", flags->resample,
+                   "draw the trace anew from its parts of this length, another way each seed")
+      ->type_name("DURATION");
   verb->add_option("--limit", flags->limit, "read so many rows at most")
       ->check(CLI::NonNegativeNumber);
   verb->add_flag("--skip-bad-rows", flags->skip_bad_rows,
                  "count malformed rows, do not refuse them");
   verb->add_flag("--check", flags->check, "verify every invariant after every event");
+  verb->add_option("--tell-starts", flags->starts_told,
+                   "tell one in N of the jobs that wait when they will start, and see if they do")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
   verb->add_option("--out", flags->out, "write tables, series and plots there")->type_name("DIR");
   verb->add_option("--journal", flags->journal, "keep the run's journal, for 'gyre replay'")
       ->type_name("FILE");
-  verb->add_option("--mtbf", flags->mtbf, "nodes fail: mean time between failures of one")
-      ->type_name("DURATION");
-  verb->add_option("--mttr", flags->mttr, "mean time to repair one; else 1h")
-      ->type_name("DURATION");
-  verb->add_option("--fault-trace", flags->fault_trace, "nodes fail as this trace says")
-      ->type_name("FILE");
-  verb->add_option("--start-latency", flags->start_latency, "from a start to running")
-      ->type_name("DURATION");
-  verb->add_option("--stop-latency", flags->stop_latency, "from a stop to the end")
-      ->type_name("DURATION");
-  verb->add_option("--restart-overhead", flags->restart_overhead, "work that each restart adds")
-      ->type_name("DURATION");
-  verb->add_option("--checkpoint-interval", flags->checkpoint, "of jobs whose trace gives none")
-      ->type_name("DURATION");
+  add_world_flags(*verb, *flags);
   verb->add_option("--serve", flags->serve, "play it in the browser instead, there")
       ->expected(0, 1)
       ->type_name("[ADDRESS]");
@@ -192,6 +227,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       ->check(CLI::IsMember({"fgd"}))
       ->type_name("fgd")
       ->excludes("--seed", "--limit", "--skip-bad-rows", "--check", "--out", "--journal", "--mtbf")
+      ->excludes("--tell-starts", "--seeds", "--resample")
       ->excludes("--mttr", "--fault-trace", "--start-latency", "--stop-latency")
       ->excludes("--restart-overhead", "--checkpoint-interval", "--serve", "--speed", "--queues");
   add_output_flag(*verb, session);

@@ -10,7 +10,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "cli/progress_bar.h"
 #include "codec/policy_text.h"
 
 namespace gyre::cli {
@@ -30,18 +29,40 @@ double peak_rss_mib() {
   return 0;
 }
 
-Outcome<void> write_files(const std::string& folder, const sim::SimulationReport& report) {
+Outcome<void> write_files(const std::string& folder, const std::vector<sim::OutputFile>& files) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  for (const sim::OutputFile& file : sim::output_files(report)) {
+  std::string page;
+  for (const sim::OutputFile& file : files) {
     const std::string path = folder + "/" + file.name;
     std::ofstream out(path, std::ios::binary | std::ios::trunc);
     out << file.content;
     out.close();
     if (!out) return give_up(kError, "cannot write {}: {}", path, std::strerror(errno));
+    if (file.name.ends_with(".html")) page = path;
   }
-  fmt::print(stderr, "written: {}/report.html and the files beside it\n", folder);
+  fmt::print(stderr, "written: {} and the files beside it\n", page);
   return {};
+}
+
+template <class Report>
+Outcome<int> show_any(const Session& session, const Report& report, const std::string& folder) {
+  if (!folder.empty()) {
+    if (auto written = write_files(folder, sim::output_files(report)); !written) {
+      return tl::unexpected(written.error());
+    }
+  }
+  switch (session.format()) {
+    case Format::Json:
+      write_all(STDOUT_FILENO, sim::to_json(report));
+      break;
+    case Format::Yaml:
+      print_document(nlohmann::ordered_json::parse(sim::to_json(report)), Format::Yaml);
+      break;
+    default:
+      write_all(STDOUT_FILENO, sim::to_table(report));
+  }
+  return kOk;
 }
 
 }  // namespace
@@ -71,9 +92,7 @@ Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
   return policies;
 }
 
-Result<sim::SimulationReport> watched(sim::Surroundings& surroundings,
-                                      const std::function<Result<sim::SimulationReport>()>& run) {
-  ProgressBar bar;
+void watch(sim::Surroundings& surroundings, ProgressBar& bar) {
   surroundings.wall_clock_s = wall_clock_s;
   surroundings.peak_rss_mib = peak_rss_mib;
   surroundings.progress = [&bar](const sim::Progress& progress) {
@@ -82,29 +101,16 @@ Result<sim::SimulationReport> watched(sim::Surroundings& surroundings,
              fmt::format("{} ({}/{})  {} of {} jobs", progress.policy, progress.policy_index + 1,
                          progress.policy_count, progress.jobs_done, progress.jobs));
   };
-  auto report = run();
-  surroundings.progress = {};
-  return report;
 }
 
 Outcome<int> show(const Session& session, const sim::SimulationReport& report,
                   const std::string& folder) {
-  if (!folder.empty()) {
-    if (auto written = write_files(folder, report); !written) {
-      return tl::unexpected(written.error());
-    }
-  }
-  switch (session.format()) {
-    case Format::Json:
-      write_all(STDOUT_FILENO, sim::to_json(report));
-      break;
-    case Format::Yaml:
-      print_document(nlohmann::ordered_json::parse(sim::to_json(report)), Format::Yaml);
-      break;
-    default:
-      write_all(STDOUT_FILENO, sim::to_table(report));
-  }
-  return kOk;
+  return show_any(session, report, folder);
+}
+
+Outcome<int> show(const Session& session, const sim::Comparison& comparison,
+                  const std::string& folder) {
+  return show_any(session, comparison, folder);
 }
 
 }  // namespace gyre::cli

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "cli/outcome.h"
+#include "cli/progress_bar.h"
 #include "cli/verbs.h"
 #include "domain/policy.h"
+#include "sim/report/comparison.h"
 #include "sim/simulate.h"
 
 namespace gyre::cli {
@@ -15,12 +16,21 @@ namespace gyre::cli {
 /// usage, with the file, or the nearest name.
 Outcome<std::vector<PolicySpec>> read_policies(const std::string& names);
 
+/// Lets `surroundings` measure, and show on `bar` how far a simulation is.
+void watch(sim::Surroundings& surroundings, ProgressBar& bar);
+
 /// Calls `run` while `surroundings`, which it uses, measure and show a progress bar.
-Result<sim::SimulationReport> watched(sim::Surroundings& surroundings,
-                                      const std::function<Result<sim::SimulationReport>()>& run);
+template <class Report, class Run>
+Result<Report> watched(sim::Surroundings& surroundings, Run&& run) {
+  ProgressBar bar;
+  watch(surroundings, bar);
+  return run();
+}
 
 /// Writes the report's files into `folder`, unless that is empty, and the report to stdout.
 Outcome<int> show(const Session& session, const sim::SimulationReport& report,
+                  const std::string& folder);
+Outcome<int> show(const Session& session, const sim::Comparison& comparison,
                   const std::string& folder);
 
 }  // namespace gyre::cli

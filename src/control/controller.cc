@@ -397,6 +397,11 @@ void Controller::forget_oldest() {
   }
 }
 
+void Controller::forget_ended() {
+  config_.jobs_finished_kept_max = 0;
+  forget_oldest();
+}
+
 CommandId Controller::emit(decltype(Command::body) body) {
   ++last_command_.value;
   decisions_.commands.push_back({last_command_, std::move(body)});

@@ -94,6 +94,10 @@ class Controller {
   /// check().
   Result<Plan> plan(const JobSpec& spec) const;
 
+  /// Forgets all jobs that have ended, and each one that ends from now on: for a copy that is
+  /// played ahead. O(jobs that have ended).
+  void forget_ended();
+
   /// Commands whose outcome has not been seen, under the ids that they have in the journal: what a
   /// world that starts afresh must be told again.
   Commands outstanding() const;

@@ -110,7 +110,6 @@ Explanation Controller::explain(const Job& job) const {
     answer.detail = fmt::format("attempt {} ended ({}); retry {} of {} in {}", job.attempt,
                                 to_string(job.ending), job.retries, job.spec.retry.retries_max,
                                 format_duration(*job.hold_until - now_));
-    answer.expected_start = job.hold_until;
     return answer;
   }
   answer = scheduler_.explain(job, partition_of(job), cluster_);

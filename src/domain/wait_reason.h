@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "base/ids.h"
-#include "base/time.h"
 
 namespace gyre {
 
@@ -30,10 +29,9 @@ std::string_view to_string(WaitReason reason);
 /// The reason with the numbers behind it.
 struct Explanation {
   WaitReason reason = WaitReason::PendingEvaluation;
-  std::string detail;                  // one line for a person, with numbers and units
-  std::int64_t jobs_ahead = 0;         // in its partition's line
-  std::optional<JobId> blocked_by;     // the job that it waits for
-  std::optional<Time> expected_start;  // where running jobs' estimates allow one
+  std::string detail;               // one line for a person, with numbers and units
+  std::int64_t jobs_ahead = 0;      // in its partition's line
+  std::optional<JobId> blocked_by;  // the job that it waits for
 };
 
 }  // namespace gyre

@@ -119,12 +119,8 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition,
     answer.jobs_ahead = static_cast<std::int64_t>(line.waiting.size()) + ahead;
     if (ahead > 0) answer.blocked_by = fair_.first_of_queue(job.id);
   }
-  if (line.reservation && line.reservation->job == job.id) {
-    answer.expected_start = line.reservation->at;
-  }
-  if (const auto claim = line.claims.find(job.id); claim != line.claims.end()) {
+  if (line.claims.contains(job.id)) {
     answer.reason = WaitReason::WaitingForPreemption;
-    answer.expected_start = claim->second.room.at;
     return answer;
   }
   const bool first = line.waiting.empty() || line.waiting.first().key == key;

@@ -6,6 +6,7 @@
 #include "control/driver.h"
 #include "sim/check/checker.h"
 #include "sim/report/recorder.h"
+#include "sim/report/start_teller.h"
 
 namespace gyre::sim {
 namespace {
@@ -23,7 +24,8 @@ class Watch final : public control::Observer {
   struct Inputs {
     World& world;
     Recorder& recorder;
-    Checker* checker;  // may be absent
+    Checker* checker;     // may be absent
+    StartTeller* teller;  // the same
     const std::function<void(const Progress&)>& show;
     Progress progress;
   };
@@ -36,6 +38,7 @@ class Watch final : public control::Observer {
     }
     inputs_.recorder.after(event, decisions, core);
     if (inputs_.checker != nullptr) inputs_.checker->after(event, decisions, core);
+    if (inputs_.teller != nullptr) inputs_.teller->after(event, decisions, core);
     if (++inputs_.progress.events % kEventsPerProgress == 0) show();
   }
 
@@ -85,16 +88,21 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
   if (!journal) return tl::unexpected(journal.error());
 
   control::Config config;
-  config.jobs_finished_kept_max = 1;  // the recorder keeps what a report needs
+  // The recorder keeps what a report needs; a look ahead learns from those that have ended.
+  const bool tells = options.starts_told_one_in > 0;
+  if (!tells) config.jobs_finished_kept_max = 1;
   control::Controller core(config);
   World world = setting.world(policy, options.execution);
   Recorder recorder({policy.name, setting.workload, setting.trace, expected_events(setting),
                      setting.trace.jobs.back().submit, options.keep_jobs});
   std::optional<Checker> checker;
   if (options.check || kAlwaysCheck) checker.emplace();
+  std::optional<StartTeller> teller;
+  if (tells) teller.emplace(options.starts_told_one_in);
   Watch watch({world,
                recorder,
                checker ? &*checker : nullptr,
+               teller ? &*teller : nullptr,
                options.surroundings.progress,
                {policy.name, options.index, options.count, 0, 0, setting.trace.jobs.size()}});
   if (auto done = control::run(core, world, **journal, watch); !done) {
@@ -111,6 +119,8 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
   PolicyResult result = recorder.result();
   result.lost_gpu_hours = world.lost_gpu_hours();
   result.node_failures = world.node_failures();
+  if (teller) result.starts_told = teller->result();
+  if (teller && !options.keep_jobs) result.starts_told->starts.clear();
   if (wall_s) result.wall_s = wall_s() - began;
   if (options.surroundings.peak_rss_mib) result.peak_rss_mib = options.surroundings.peak_rss_mib();
   return result;

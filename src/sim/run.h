@@ -17,6 +17,8 @@ struct RunOptions {
   const ExecutionOptions& execution;
   bool check = false;      // verify every invariant after every event
   bool keep_jobs = false;  // keep outcomes and series
+  /// When one in so many of the jobs that wait will start is asked at its submission; 0: of none.
+  std::uint64_t starts_told_one_in = 0;
   const Surroundings& surroundings;
   std::size_t index = 0;  // of how many runs this is which; for the progress
   std::size_t count = 1;

@@ -6,12 +6,16 @@
 #include <utility>
 
 #include "base/rng.h"
+#include "base/units.h"
 #include "sim/traces/byte_source.h"
 #include "sim/traces/fault_trace.h"
+#include "sim/traces/resample.h"
 #include "sim/traces/table.h"
 
 namespace gyre::sim {
 namespace {
+
+constexpr std::int64_t kPartsMax = 100'000;  // that a trace is drawn from
 
 Result<FailureModel> make_failures(const SimulateOptions& options, const Fleet& fleet,
                                    std::vector<std::string>& notes) {
@@ -63,6 +67,13 @@ Result<Setting> read_setting(const SimulateOptions& options, std::vector<std::st
                           {options.format, options.limit, options.skip_bad_rows});
   if (!trace) return tl::unexpected(trace.error());
   notes.insert(notes.end(), trace->notes.begin(), trace->notes.end());
+  if (options.resample) {
+    if ((trace->jobs.back().submit - Time{}).ns / options.resample->ns > kPartsMax) {
+      return fail(ErrorKind::Invalid, "parts of {} are too many parts of this trace: {} at most",
+                  format_duration(*options.resample), kPartsMax);
+    }
+    trace = resample(*trace, *options.resample, Rng(options.seed).stream("resample"));
+  }
   notes.insert(notes.end(), fleet->notes.begin(), fleet->notes.end());
   auto failures = make_failures(options, *fleet, notes);
   if (!failures) return tl::unexpected(failures.error());

@@ -40,6 +40,11 @@ Result<void> validate(const SimulateOptions& options) {
   if (options.execution.checkpoint_interval == Duration{0}) {
     return fail(ErrorKind::Invalid, "a checkpoint interval cannot be 0; leave it out for none");
   }
+  const Duration part = options.resample.value_or(seconds(1));
+  if (part.ns <= 0 || part > kSpanMax) {
+    return fail(ErrorKind::Invalid, "parts of {} cannot be: above 0 and at most 100 years",
+                format_duration(part));
+  }
   const FaultOptions& faults = options.faults;
   if (faults.mtbf && !faults.trace_path.empty()) {
     return fail(ErrorKind::Invalid, "failures come by rate or from a fault trace, not both");
@@ -81,7 +86,8 @@ Result<SimulationReport> simulate(const SimulateOptions& options) {
   }
   for (std::size_t i = 0; i < options.policies.size(); ++i) {
     auto result = run_policy({*setting, options.policies[i], options.execution, options.check,
-                              options.keep_jobs, options.surroundings, i, options.policies.size()});
+                              options.keep_jobs, options.starts_told_one_in, options.surroundings,
+                              i, options.policies.size()});
     if (!result) return tl::unexpected(result.error());
     report.results.push_back(std::move(*result));
   }

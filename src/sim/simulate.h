@@ -51,10 +51,12 @@ struct SimulateOptions {
   std::vector<PolicySpec> policies;  // at least one; run one after another over the same trace
   std::vector<QueueSpec> queues;     // quotas, parents first; a queue that none names has none
   std::uint64_t seed = 1;
-  std::optional<std::uint64_t> limit;  // rows read from the trace at most
-  bool skip_bad_rows = false;          // count malformed rows instead of refusing the trace
-  bool check = false;                  // verify every invariant after every event
-  bool keep_jobs = false;              // keep what output_files() needs; costs 64 bytes a job
+  std::optional<std::uint64_t> limit;    // rows read from the trace at most
+  bool skip_bad_rows = false;            // count malformed rows instead of refusing the trace
+  bool check = false;                    // verify every invariant after every event
+  bool keep_jobs = false;                // keep what output_files() needs; costs 64 bytes a job
+  std::uint64_t starts_told_one_in = 0;  // jobs that wait are told when they start; 0: none is
+  std::optional<Duration> resample;      // another trace like this one: traces/resample.h
   ExecutionOptions execution;
   FaultOptions faults;
   Surroundings surroundings;

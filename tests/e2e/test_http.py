@@ -46,6 +46,8 @@ def test_every_answer_is_as_described(cloud, described):
     for number in (1, 2, 3):
         assert described("GET", f"/v1/jobs/{number}", job)[0] == 200
         assert described("GET", f"/v1/jobs/{number}/explanation", job + "/explanation")[0] == 200
+        assert described("GET", f"/v1/jobs/{number}/explanation?outlook=true",
+                         job + "/explanation")[0] == 200
     assert described("GET", "/v1/jobs/1/logs", job + "/logs") == (200, b"hello\n")
     assert described("GET", "/v1/jobs/1/logs?offset=3&stream=stdout", job + "/logs")[1] == b"lo\n"
     described("POST", "/v1/plans", body=spec)

@@ -180,6 +180,20 @@ Duration RunTimes::quantile(const Job& job, Duration age, double q) const {
   return age * 2;
 }
 
+bool RunTimes::knows(const JobSpec& spec) const {
+  constexpr std::array<std::uint64_t, 2> kRunsMin{3, 10};
+  const auto names = kinds_of(spec);
+  for (std::size_t i = 0; i < kRunsMin.size(); ++i) {
+    const auto kind = kinds_.find(names[i]);
+    if (kind == kinds_.end()) continue;
+    const Weights& own = kind->second.weights;
+    // Old runs fade, so that three weigh a little less than three.
+    const std::uint64_t sum = std::accumulate(own.begin(), own.end(), std::uint64_t{0});
+    if (sum + kRun / 2 >= kRunsMin[i] * kRun) return true;
+  }
+  return false;
+}
+
 std::vector<JobId> RunTimes::observe(const Job& job, Duration total) {
   const auto names = kinds_of(job.spec);
   for (std::size_t i = 0; i < names.size(); ++i) {

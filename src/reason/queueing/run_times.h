@@ -58,6 +58,10 @@ class RunTimes {
   /// The run time that a share of `q` of such jobs do not exceed, given that they exceed `age`.
   Duration quantile(const Job& job, Duration age, double q) const;
 
+  /// Whether enough runs like it are over for quantiles to say something: 3 of its kind, or 10 of
+  /// its queue and size.
+  bool knows(const JobSpec& spec) const;
+
   /// Learns that the job was over after `total`. Beliefs stay as they were until refresh(). Returns
   /// the members whose belief will change.
   std::vector<JobId> observe(const Job& job, Duration total);

@@ -113,14 +113,9 @@ class DecisionLog::Story {
           first->state != JobState::Queued) {
         continue;
       }
-      const auto expected = core_.explain(*first).expected_start;
-      // A start this soon that did not come stands on a guess about jobs that have just begun.
-      const bool told = expected && *expected - event_.at > seconds(2);
-      const std::string when =
-          told ? fmt::format("expected to start in {}", format_duration(*expected - event_.at))
-               : "whose start cannot be told, since running jobs have no expected end";
-      return fmt::format("{} (priority {}, {}) is first of the line, {}", quoted(*first),
-                         first->spec.priority, gpus(gpu_total(first->spec.tasks).value), when);
+      return fmt::format("{} (priority {}, {}) is first of the line, and not delayed by it",
+                         quoted(*first), first->spec.priority,
+                         gpus(gpu_total(first->spec.tasks).value));
     }
     return "";
   }

@@ -71,7 +71,7 @@ void Api::add_job_routes() {
   router_.add("GET", "/v1/jobs/{id}", {}, [this](const Call& call) { show_job(call); });
   router_.add("GET", "/v1/jobs/{id}/spec", {}, [this](const Call& call) { show_spec(call); });
   router_.add("POST", "/v1/jobs/{id}/actions", {}, [this](const Call& call) { act_on_job(call); });
-  router_.add("GET", "/v1/jobs/{id}/explanation", {},
+  router_.add("GET", "/v1/jobs/{id}/explanation", {"outlook"},
               [this](const Call& call) { explain_job(call); });
   router_.add("POST", "/v1/plans", {}, [this](const Call& call) { plan_job(call); });
 }
@@ -195,16 +195,31 @@ void Api::act_on_job(const Call& call) const {
 void Api::explain_job(const Call& call) const {
   const auto id = read_job_id(call.id);
   if (!id) return call.fail(http::problem_of(id.error()));
-  ask<JobView>(
+  bool looks_ahead = false;
+  if (auto wrong = read_flag(call.request, "outlook", looks_ahead)) return call.fail(*wrong);
+  struct Seen {
+    JobView job;
+    Time now;
+    std::optional<control::Controller> core;  // to look ahead with
+  };
+  ask<Seen>(
       call,
-      [id = *id](const auto& core) {
-        return find_job(core, id).map([&](const Job* job) { return view_job(core, *job, false); });
+      [this, id = *id, looks_ahead](const auto& core) {
+        return find_job(core, id).map([&](const Job* job) {
+          Seen seen{view_job(core, *job, false), options_.clock(), std::nullopt};
+          if (looks_ahead && job->state == JobState::Queued) seen.core = core;
+          return seen;
+        });
       },
-      [](const JobView& job) {
+      [](const Seen& seen) {
+        const JobView& job = seen.job;
         JsonText out;
         out.open('{').member("job", job.id.value).member("name", job.name);
         out.member("state", to_string(job.state)).key("waiting");
-        if (job.waiting) {
+        if (job.waiting && seen.core) {
+          const control::Outlook outlook = control::outlook(*seen.core, job.id, seen.now);
+          write_explanation(out, *job.waiting, &outlook);
+        } else if (job.waiting) {
           write_explanation(out, *job.waiting);
         } else {
           out.null();
@@ -224,30 +239,29 @@ void Api::explain_job(const Call& call) const {
 void Api::plan_job(const Call& call) const {
   auto read = read_spec(call.request);
   if (auto* problem = std::get_if<http::Problem>(&read)) return call.fail(*problem);
-  struct Outcome {
-    control::Plan plan;
-    std::vector<std::string> nodes;
+  struct Seen {
+    control::Controller core;
+    Time now;
   };
-  ask<Outcome>(
+  ask<Seen>(
       call,
-      [spec = std::move(std::get<JobSpec>(read))](const auto& core) {
-        return core.plan(spec).map([&](control::Plan plan) {
-          auto nodes = node_names(core, plan.placement);
-          return Outcome{std::move(plan), std::move(nodes)};
-        });
+      [this, spec = std::get<JobSpec>(read)](const auto& core) {
+        return core.check(spec).map([&] { return Seen{core, options_.clock()}; });
       },
-      [](const Outcome& outcome) {
-        const control::Plan& plan = outcome.plan;
+      [spec = std::get<JobSpec>(read)](const Seen& seen) {
+        const auto planned = control::plan_job(seen.core, spec, seen.now);
+        if (!planned) return http::respond(http::problem_of(planned.error()));
+        const control::Plan& plan = planned->plan;
         JsonText out;
         out.open('{').member("starts_now", plan.starts_now).key("placement");
-        write_placement(out, plan.placement, outcome.nodes);
+        write_placement(out, plan.placement, node_names(seen.core, plan.placement));
         out.key("preempts").open('[');
         for (const JobId job : plan.preempts) out.value(job.value);
         out.close(']').key("waiting");
         if (plan.starts_now) {
           out.null();
         } else {
-          write_explanation(out, plan.waiting);
+          write_explanation(out, plan.waiting, planned->outlook ? &*planned->outlook : nullptr);
         }
         out.close('}');
         return json_response(std::move(out));

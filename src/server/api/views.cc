@@ -364,7 +364,30 @@ void write_queue(JsonText& out, const QueueView& queue) {
   out.close('}');
 }
 
-void write_explanation(JsonText& out, const Explanation& explanation) {
+namespace {
+
+void write_outlook(JsonText& out, const control::Outlook& outlook) {
+  const control::StartForecast& start = outlook.start;
+  out.open('{').key("start").open('{');
+  write_time(out, "earliest", start.earliest);
+  write_time(out, "median", start.median);
+  write_time(out, "latest", start.latest);
+  out.member("scenarios_percent", static_cast<std::int64_t>(100 * start.kShare));
+  out.member("unknown", start.unknown).close('}');
+  out.key("alternatives").open('[');
+  for (const control::Alternative& alternative : outlook.alternatives) {
+    out.open('{').member("change", alternative.change);
+    out.member("starts_now", alternative.starts_now).key("preempts").open('[');
+    for (const JobId job : alternative.preempts) out.value(job.value);
+    out.close(']').close('}');
+  }
+  out.close(']').close('}');
+}
+
+}  // namespace
+
+void write_explanation(JsonText& out, const Explanation& explanation,
+                       const control::Outlook* outlook) {
   out.open('{')
       .member("reason", to_string(explanation.reason))
       .member("detail", explanation.detail)
@@ -375,7 +398,13 @@ void write_explanation(JsonText& out, const Explanation& explanation) {
   } else {
     out.null();
   }
-  write_time(out, "expected_start", explanation.expected_start);
+  write_time(out, "expected_start", outlook == nullptr ? std::nullopt : outlook->start.median);
+  out.key("outlook");
+  if (outlook == nullptr) {
+    out.null();
+  } else {
+    write_outlook(out, *outlook);
+  }
   out.close('}');
 }
 

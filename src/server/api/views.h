@@ -9,6 +9,7 @@
 
 #include "act/agent_protocol.h"
 #include "control/controller.h"
+#include "control/forecast/outlook.h"
 #include "domain/job.h"
 #include "domain/node.h"
 #include "domain/wait_reason.h"
@@ -90,7 +91,8 @@ struct QueueView {
 std::vector<QueueView> view_queues(const control::Controller& core);
 void write_queue(JsonText& out, const QueueView& queue);
 
-void write_explanation(JsonText& out, const Explanation& explanation);
+void write_explanation(JsonText& out, const Explanation& explanation,
+                       const control::Outlook* outlook = nullptr);
 
 /// Which devices a task has on which node, by rank. `node_names` is parallel to `placement`.
 void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,

@@ -204,7 +204,7 @@ class ReasonTest : public BooksTest {
     tell(JobSubmitted{JobId{9}, waiting, {}}, {{}, {move(9, Queued, Queued, 0)}});
     Job job;
     job.id = JobId{9};
-    return what_is_untrue(books_, job, {reason, "", 0, {}, {}}, now_);
+    return what_is_untrue(books_, job, {reason, "", 0, {}}, now_);
   }
 };
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "reason/queueing/run_times.h"
+#include "control/forecast/run_time_lessons.h"
 #include "sim/history/recording.h"
 #include "sim/traces/table.h"
 
@@ -20,48 +20,32 @@ Duration median(std::vector<Duration>& spans) {
 
 bool is_too_long(Time begin, Time end) { return end.ns / 2 - begin.ns / 2 > kSpanMax.ns / 2; }
 
-/// What the runs of a record teach about how long jobs take.
-class Lessons {
- public:
-  explicit Lessons(const std::vector<Recording::Job>& jobs) {
-    batches_.reserve(jobs.size());
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      Job job = as_job(jobs, i);
-      if (validate(job.spec)) {
-        job.batch = run_times_.batch_for(job.spec, job.id, jobs[i].submitted_at);
-        run_times_.join(job, Duration{0});
-      }
-      batches_.push_back(job.batch);
-      for (const Script::Run& run : jobs[i].facts.runs) {
-        if (job.batch.value != 0) run_times_.observe(job, run.work);
-      }
-    }
-  }
+/// As much of a recorded job as says how long jobs like it take.
+Job as_job(const Recording::Job& recorded, std::size_t index) {
+  Job job;
+  job.id = JobId{index + 1};
+  job.spec = recorded.facts.spec;
+  job.submitted_at = recorded.submitted_at;
+  return job;
+}
 
-  /// The median of those that exceed `age`.
-  Duration guess(const std::vector<Recording::Job>& jobs, std::size_t index, Duration age) const {
-    Job job = as_job(jobs, index);
-    job.batch = batches_[index];
-    return job.batch.value == 0 ? age : run_times_.quantile(job, age, 0.5);
+/// What those that ended teach about those that did not.
+control::RunTimeLessons lessons_of(const std::vector<Recording::Job>& jobs) {
+  control::RunTimeLessons lessons;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    for (const Script::Run& run : jobs[i].facts.runs) lessons.learn(as_job(jobs[i], i), run.work);
   }
-
- private:
-  static Job as_job(const std::vector<Recording::Job>& jobs, std::size_t index) {
-    Job job;
-    job.id = JobId{index + 1};
-    job.spec = jobs[index].facts.spec;
-    return job;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (jobs[i].open) lessons.expect(as_job(jobs[i], i), jobs.back().submitted_at);
   }
-
-  reason::RunTimes run_times_;
-  std::vector<JobId> batches_;  // by job; 0: it asks for nothing that can be
-};
+  return lessons;
+}
 
 /// Gives every run an end and every start a latency.
 void complete(History& history, std::vector<Recording::Job>& jobs) {
   using Guess = History::Guess;
   history.guesses.assign(jobs.size(), Guess::None);
-  const Lessons lessons(jobs);
+  const control::RunTimeLessons lessons = lessons_of(jobs);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     Recording::Job& job = jobs[i];
     std::replace(job.facts.start_latencies.begin(), job.facts.start_latencies.end(),
@@ -71,7 +55,8 @@ void complete(History& history, std::vector<Recording::Job>& jobs) {
     const Duration least = job.at_least + history.execution.stop_latency + seconds(1);
     const auto& declared = job.facts.spec.expected_duration;
     const bool is_declared = declared && *declared > job.at_least;
-    const Duration guess = is_declared ? *declared : lessons.guess(jobs, i, job.at_least);
+    const Duration guess =
+        is_declared ? *declared : lessons.quantile(as_job(job, i), job.at_least, 0.5);
     history.guesses[i] = is_declared ? Guess::Declared : Guess::Learned;
     job.facts.runs.push_back({std::clamp(guess, least, std::max(least, kSpanMax)), {}});
   }

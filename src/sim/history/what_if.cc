@@ -182,7 +182,7 @@ Result<SimulationReport> what_if(const WhatIfOptions& options) {
   for (std::size_t i = 0; i < policies->size(); ++i) {
     if (i == 1) history->forget_policies();
     auto result = run_policy({history->setting, (*policies)[i], history->execution, options.check,
-                              true, options.surroundings, i, policies->size()});
+                              true, 0, options.surroundings, i, policies->size()});
     if (!result) return tl::unexpected(result.error());
     if (i == 0 && *real) {
       report.calibration = compare(**real, *result);

@@ -24,22 +24,24 @@ svg { max-width: 100%; height: auto; }
   th, td { border-color: #2d333b; } }
 )";
 
-std::string table(const SimulationReport& report) {
+}  // namespace
+
+std::string_view page_style() { return kPageStyle; }
+
+std::string html_table(const std::vector<std::vector<std::string>>& rows) {
   std::string html = "<div class=\"scroll\"><table>\n";
   bool header = true;
-  for (const auto& row : figure_rows(report, false)) {
+  for (const auto& row : rows) {
     html += header ? "<thead><tr>" : "<tr>";
     for (const std::string& cell : row) {
       const std::string_view tag = header ? "th" : "td";
-      html += fmt::format("<{}>{}</{}>", tag, escape_markup(cell), tag);
+      html += fmt::format("<{0}>{1}</{0}>", tag, escape_markup(cell));
     }
     html += header ? "</tr></thead>\n<tbody>\n" : "</tr>\n";
     header = false;
   }
   return html + "</tbody></table></div>\n";
 }
-
-}  // namespace
 
 std::string to_html(const SimulationReport& report) {
   std::string html = fmt::format(
@@ -48,7 +50,7 @@ std::string to_html(const SimulationReport& report) {
       "<style>\n{}{}</style>\n</head>\n<body>\n<h1>Simulation of {}</h1>\n<p>{}</p>\n",
       escape_markup(report.trace.name), kPageStyle, plot_style(), escape_markup(report.trace.name),
       escape_markup(headline(report)));
-  html += table(report);
+  html += html_table(figure_rows(report, false));
   for (const Plot& plot : plots_of(report)) {
     html += fmt::format("<figure>\n{}</figure>\n", to_svg(plot, false));
   }

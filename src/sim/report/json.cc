@@ -9,21 +9,6 @@
 namespace gyre::sim {
 namespace {
 
-std::string text(std::string_view value) {
-  std::string quoted = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + '"';
-}
-
 /// A double with as many digits as it needs to be read back exactly, and no more.
 std::string number(double value) { return fmt::format("{}", value); }
 
@@ -43,12 +28,19 @@ std::string fairness(const std::optional<Fairness>& fairness) {
                      number(fairness->jain));
 }
 
+std::string starts_told(const std::optional<StartsTold>& told) {
+  if (!told) return "";
+  return fmt::format(
+      R"(,"starts_told":{{"asked":{},"known":{},"inside":{},"early":{},"width_median_s":{}}})",
+      told->asked, told->known, told->inside, told->early, number(told->width_median_s));
+}
+
 std::string result(const PolicyResult& r, bool with_measured) {
   std::string json = fmt::format(
       R"({{"policy":{},"jobs":{},"finished":{},"rejected":{},"makespan_s":{},"wait_s":{},)"
       R"("jct_s":{},"gpu_allocation_ratio":{{"mean":{},"peak":{}}},)"
       R"("fragmentation_ratio":{{"mean":{}}},"preemptions":{},"lost_gpu_hours":{},"events":{})",
-      text(r.policy), r.jobs, r.finished, r.rejected, number(r.makespan_s), spread(r.wait),
+      json_text(r.policy), r.jobs, r.finished, r.rejected, number(r.makespan_s), spread(r.wait),
       spread(r.jct), number(r.gpu_allocation_mean), number(r.gpu_allocation_peak),
       number(r.fragmentation_mean), r.preemptions, number(r.lost_gpu_hours), r.events);
   if (with_measured) {
@@ -57,25 +49,41 @@ std::string result(const PolicyResult& r, bool with_measured) {
   }
   return json + fmt::format(R"(,"failed":{},"waiting_at_end":{},"placed_at_end":{},)"
                             R"("node_failures":{},"fragmented_gpus":{{"mean":{}}},)"
-                            R"("bounded_slowdown":{{"mean":{}}},"fairness":{}}})",
+                            R"("bounded_slowdown":{{"mean":{}}},"fairness":{}{}}})",
                             r.failed, r.waiting_at_end, r.placed_at_end, r.node_failures,
                             number(r.fragmented_gpus_mean), number(r.bounded_slowdown_mean),
-                            fairness(r.fairness));
+                            fairness(r.fairness), starts_told(r.starts_told));
 }
 
 }  // namespace
 
+std::string json_text(std::string_view value) {
+  std::string quoted = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
 std::string render_json(const SimulationReport& report, bool with_measured) {
-  std::string json = fmt::format(
-      R"({{"trace":{{"jobs":{},"skipped":{},"name":{},"format":{}}},"results":[)",
-      report.trace.jobs, report.trace.skipped, text(report.trace.name), text(report.trace.format));
+  std::string json =
+      fmt::format(R"({{"trace":{{"jobs":{},"skipped":{},"name":{},"format":{}}},"results":[)",
+                  report.trace.jobs, report.trace.skipped, json_text(report.trace.name),
+                  json_text(report.trace.format));
   for (std::size_t i = 0; i < report.results.size(); ++i) {
     json += (i == 0 ? "" : ",") + result(report.results[i], with_measured);
   }
   json += fmt::format(R"(],"fleet":{{"nodes":{},"gpus":{},"partitions":{}}},"seed":{},"notes":[)",
                       report.fleet.nodes, report.fleet.gpus, report.fleet.partitions, report.seed);
   for (std::size_t i = 0; i < report.notes.size(); ++i) {
-    json += (i == 0 ? "" : ",") + text(report.notes[i]);
+    json += (i == 0 ? "" : ",") + json_text(report.notes[i]);
   }
   json += ']';
   if (const auto& calibration = report.calibration) {

@@ -63,6 +63,17 @@ std::string series_csv(const PolicyResult& result) {
   return csv;
 }
 
+std::string starts_csv(const SimulationReport& report, const StartsTold& told) {
+  std::string csv = "id,submitted_s,earliest_s,median_s,latest_s,started_s\n";
+  for (const ToldStart& start : told.starts) {
+    fmt::format_to(std::back_inserter(csv), "{},{},{},{},{},{}\n",
+                   field(report.job_names[start.job]), to_seconds(start.told_at),
+                   to_seconds(start.earliest), to_seconds(start.median), to_seconds(start.latest),
+                   to_seconds(start.started_at));
+  }
+  return csv;
+}
+
 }  // namespace
 
 std::vector<OutputFile> output_files(const SimulationReport& report) {
@@ -71,6 +82,9 @@ std::vector<OutputFile> output_files(const SimulationReport& report) {
   for (const PolicyResult& result : report.results) {
     files.push_back({fmt::format("jobs-{}.csv", result.policy), jobs_csv(report, result)});
     files.push_back({fmt::format("timeseries-{}.csv", result.policy), series_csv(result)});
+    if (!result.starts_told) continue;
+    files.push_back({fmt::format("starts-told-{}.csv", result.policy),
+                     starts_csv(report, *result.starts_told)});
   }
   files.push_back({"summary.json", render_json(report, false)});
   for (const Plot& plot : plots_of(report)) files.push_back({plot.file, to_svg(plot, true)});

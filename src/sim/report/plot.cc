@@ -26,16 +26,6 @@ double nice_step(double high, int count) {
   return 10 * power;
 }
 
-/// An axis from 0 to a round number at or above `high`.
-Axis linear_axis(std::string label, double high) {
-  const double step = nice_step(std::max(high, 1e-9), 5);
-  Axis axis{std::move(label), 0, step * std::ceil(high / step - 1e-9), false, {}};
-  axis.high = std::max(axis.high, step);
-  const auto marks = static_cast<int>(std::llround(axis.high / step));
-  for (int i = 0; i <= marks; ++i) axis.ticks.push_back({i * step, fmt::format("{:g}", i * step)});
-  return axis;
-}
-
 struct TimeUnit {
   std::string_view name;
   double seconds;
@@ -155,6 +145,15 @@ Plot wait_plot(const SimulationReport& report) {
 }
 
 }  // namespace
+
+Axis linear_axis(std::string label, double high) {
+  const double step = nice_step(std::max(high, 1e-9), 5);
+  Axis axis{std::move(label), 0, step * std::ceil(high / step - 1e-9), false, {}};
+  axis.high = std::max(axis.high, step);
+  const auto marks = static_cast<int>(std::llround(axis.high / step));
+  for (int i = 0; i <= marks; ++i) axis.ticks.push_back({i * step, fmt::format("{:g}", i * step)});
+  return axis;
+}
 
 std::vector<Plot> plots_of(const SimulationReport& report) {
   return {time_plot(report, true), time_plot(report, false), wait_plot(report)};

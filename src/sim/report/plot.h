@@ -39,6 +39,9 @@ struct Plot {
   std::vector<Line> lines;
 };
 
+/// An axis from 0 to a round number at or above `high`.
+Axis linear_axis(std::string label, double high);
+
 /// Allocation and queue length over time, and the share of jobs that waited at most so long.
 std::vector<Plot> plots_of(const SimulationReport& report);
 

@@ -49,6 +49,26 @@ struct Fairness {
   double jain = 1;             // 0..1, of the queues' mean 1/rho
 };
 
+/// What one job was told at its submission, and what came.
+struct ToldStart {
+  std::uint32_t job = 0;  // index into SimulationReport::job_names
+  Time told_at;
+  Time earliest;
+  Time median;
+  Time latest;
+  Time started_at;
+};
+
+/// Of jobs that had to wait and were told at submission when they would start.
+struct StartsTold {
+  std::uint64_t asked = 0;
+  std::uint64_t known = 0;        // an interval with two ends was told
+  std::uint64_t inside = 0;       // of those: started in it
+  std::uint64_t early = 0;        // of those: before it
+  double width_median_s = 0;      // of the intervals
+  std::vector<ToldStart> starts;  // of those known, by when they started; only with keep_jobs
+};
+
 /// One policy's run over the trace.
 struct PolicyResult {
   std::string policy;
@@ -73,6 +93,7 @@ struct PolicyResult {
   double lost_gpu_hours = 0;  // work done again, and restart overhead
   std::uint64_t node_failures = 0;
   std::uint64_t events = 0;  // that the core was told
+  std::optional<StartsTold> starts_told;
   std::optional<double> wall_s;
   std::optional<double> peak_rss_mib;
   std::vector<JobOutcome> outcomes;  // by submission; only with keep_jobs

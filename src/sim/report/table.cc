@@ -37,6 +37,14 @@ std::function<bool(const PolicyResult&)> positive(std::uint64_t PolicyResult::*m
   return [member](const PolicyResult& r) { return r.*member > 0; };
 }
 
+bool is_told(const PolicyResult& r) { return r.starts_told.has_value(); }
+
+std::string share_of_told(const PolicyResult& r, std::uint64_t StartsTold::*member) {
+  if (!r.starts_told || r.starts_told->known == 0) return "-";
+  return percent(static_cast<double>((*r.starts_told).*member) /
+                 static_cast<double>(r.starts_told->known));
+}
+
 bool is_shared(const PolicyResult& r) { return r.fairness.has_value(); }
 
 const std::vector<Figure>& figures() {
@@ -76,6 +84,18 @@ const std::vector<Figure>& figures() {
        [](const R& r) { return r.fairness ? fmt::format("{:.3f} of 1", r.fairness->jain) : "-"; },
        is_shared},
       {"preemptions", count_of(&R::preemptions), positive(&R::preemptions)},
+      {"starts in the interval told",
+       [](const R& r) { return share_of_told(r, &StartsTold::inside); }, is_told},
+      {"  earlier", [](const R& r) { return share_of_told(r, &StartsTold::early); }, is_told},
+      {"  jobs told, of those asked",
+       [](const R& r) {
+         const auto& told = r.starts_told;
+         return told ? fmt::format("{} / {}", told->known, told->asked) : std::string("-");
+       },
+       is_told},
+      {"  interval's width, median",
+       [](const R& r) { return r.starts_told ? span_text(r.starts_told->width_median_s) : "-"; },
+       is_told},
       {"node failures", count_of(&R::node_failures), positive(&R::node_failures)},
       {"work lost", [](const R& r) { return fmt::format("{:.1f} GPU h", r.lost_gpu_hours); },
        [](const R& r) { return r.lost_gpu_hours > 0; }},
@@ -84,7 +104,8 @@ const std::vector<Figure>& figures() {
   return kFigures;
 }
 
-/// Columns in bytes; the figures' names and units are ASCII.
+}  // namespace
+
 std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
@@ -99,8 +120,6 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   }
   return text;
 }
-
-}  // namespace
 
 std::string count_text(std::uint64_t value) {
   std::string digits = fmt::format("{}", value);

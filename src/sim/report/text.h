@@ -19,6 +19,19 @@ std::vector<std::vector<std::string>> figure_rows(const SimulationReport& report
 /// The sentence above the figures: what ran on what.
 std::string headline(const SimulationReport& report);
 
+/// `rows` as columns as wide as their widest cell, each but the first to the right. In bytes: for
+/// ASCII.
+std::string aligned(const std::vector<std::vector<std::string>>& rows);
+
+/// `value` as a JSON string.
+std::string json_text(std::string_view value);
+
+/// The style sheet of a report's page.
+std::string_view page_style();
+
+/// `rows` as an HTML table; the first row is its heading.
+std::string html_table(const std::vector<std::vector<std::string>>& rows);
+
 /// A number of seconds for a person: "12.3 s", "4.5 min", "6.7 h", "8.9 d".
 std::string span_text(double seconds);
 

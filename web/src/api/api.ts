@@ -57,7 +57,7 @@ export const api = createApi({
       providesTags: (_result, _error, id) => [{type: 'Job', id}],
     }),
     explainJob: build.query<Explanation, number>({
-      query: (id) => `v1/jobs/${id}/explanation`,
+      query: (id) => `v1/jobs/${id}/explanation?outlook=true`,
       providesTags: (_result, _error, id) => [{type: 'Job', id}],
     }),
     jobEvents: build.query<EventPage, number>({

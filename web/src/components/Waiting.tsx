@@ -3,12 +3,25 @@ import {useNow} from '../lib/clock';
 import {count, duration, sentence} from '../lib/format';
 import {JobLink} from './Bits';
 
-const SOON_MS = 2000; // a start that is expected this soon, and does not come, was expected without grounds
+type Outlook = NonNullable<Waiting['outlook']>;
 
-/** The one reason why a job waits, with the numbers behind it. */
+/** The time from now until then; what is past is about to come. */
+function span(now: number, then: string): string {
+  return duration(Math.max(0, Date.parse(then) - now));
+}
+
+/** When it is expected to start, or why nobody knows. */
+function start(now: number, {start}: Outlook): string {
+  if (!start.median || !start.earliest) return `When it will start is unknown: ${start.unknown}.`;
+  const until = start.latest ? `and ${span(now, start.latest)}` : 'and later than can be looked ahead';
+  return `Expected to start in ${span(now, start.median)}, in ${start.scenarios_percent} % of scenarios between ${
+    span(now, start.earliest)} ${until}.`;
+}
+
+/** The one reason why a job waits, with the numbers behind it, and what would start sooner. */
 export function WaitingReason({waiting}: {waiting: Waiting}) {
   const now = useNow();
-  const startsIn = waiting.expected_start ? Date.parse(waiting.expected_start) - now : 0;
+  const sooner = waiting.outlook?.alternatives.filter((one) => one.starts_now).map((one) => one.change) ?? [];
   return (
     <div className="reason wait" role="status">
       <strong>{sentence(waiting.reason)}</strong>
@@ -16,9 +29,9 @@ export function WaitingReason({waiting}: {waiting: Waiting}) {
       <p className="quiet">
         {waiting.jobs_ahead > 0 ? `${count(waiting.jobs_ahead, 'job')} ahead of it. ` : 'First of its line. '}
         {waiting.blocked_by !== null && <>Waits for <JobLink id={waiting.blocked_by} />. </>}
-        {startsIn > SOON_MS ? `Expected to start in ${duration(startsIn)}, if jobs end when expected.`
-          : 'When it will start cannot be told: what it waits for has no expected end.'}
+        {waiting.outlook && start(now, waiting.outlook)}
       </p>
+      {sooner.length > 0 && <p className="quiet">It would start now if it were: {sooner.join('; ')}.</p>}
     </div>
   );
 }

@@ -1,0 +1,53 @@
+#include "cli/outlook.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/print.h"
+
+namespace gyre::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void print_start(const Json& start) {
+  if (!start.at("median").is_string()) {
+    fmt::print("expected start: unknown; {}\n", terminal_safe(start.value("unknown", "")));
+    return;
+  }
+  const std::string latest = start.at("latest").is_string() ? "and " + start.value("latest", "")
+                                                            : "and later than can be looked ahead";
+  fmt::print("expected start: {}; in {} % of scenarios between {} {}\n", start.value("median", ""),
+             start.value("scenarios_percent", 0), start.value("earliest", ""), latest);
+}
+
+std::string describe(const Json& alternative) {
+  std::string text = terminal_safe(alternative.value("change", ""));
+  for (const Json& job : alternative.at("preempts")) {
+    text += fmt::format(", stopping job {}", job.dump());
+  }
+  return text;
+}
+
+}  // namespace
+
+void print_outlook(const Json& waiting) {
+  const auto outlook = waiting.find("outlook");
+  if (outlook == waiting.end() || !outlook->is_object()) return;
+  print_start(outlook->at("start"));
+  std::string still_waits;
+  for (const Json& alternative : outlook->at("alternatives")) {
+    const bool makes_room = !alternative.at("preempts").empty();
+    if (alternative.value("starts_now", false) || makes_room) {
+      fmt::print("it would start {} if it were: {}\n",
+                 alternative.value("starts_now", false) ? "now" : "soon", describe(alternative));
+    } else {
+      still_waits += (still_waits.empty() ? "" : "; ") + describe(alternative);
+    }
+  }
+  if (!still_waits.empty()) fmt::print("it would wait too if it were: {}\n", still_waits);
+}
+
+}  // namespace gyre::cli

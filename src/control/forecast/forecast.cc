@@ -1,0 +1,144 @@
+#include "control/forecast/forecast.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace gyre::control {
+namespace {
+
+constexpr std::size_t kPastMin = 20;  // submissions, before they say how it goes on
+
+bool declared(const JobSpec& spec, Duration age) {
+  return spec.expected_duration && *spec.expected_duration > age;
+}
+
+}  // namespace
+
+Forecaster::Forecaster(const Controller& core, Time now, const ForecastOptions& options)
+    : options_(options),
+      core_(core),
+      now_(std::max(now, core.now())),
+      lessons_(RunTimeLessons::of(core.jobs(), now_)) {
+  std::optional<Time> begin;
+  core_.jobs().for_each([&](const Job& job) {
+    if (now_ - job.submitted_at > options_.past_max || job.submitted_at >= now_) return;
+    if (!begin) begin = job.submitted_at;
+    past_.push_back({job.submitted_at - *begin, job.id, job.spec, work_of(job)});
+  });
+  if (past_.size() < kPastMin) {
+    past_.clear();
+  } else {
+    past_length_ = now_ - *begin;
+  }
+  core_.forget_ended();
+}
+
+std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) const {
+  std::map<JobId, std::vector<Time>> times;
+  std::set<JobId> endless;
+  for (int i = 0; i < options_.scenarios; ++i) {
+    const FutureOutcome outcome = play(core_, jobs, scenario(i));
+    for (const auto& [job, at] : outcome.started) times[job].push_back(at);
+    endless.insert(outcome.endless.begin(), outcome.endless.end());
+  }
+  // Of n draws and the truth, each is as likely to have any rank.
+  const auto draws = static_cast<double>(options_.scenarios + 1);
+  const double tail = (1 - StartForecast::kShare) / 2;
+  const auto low = static_cast<std::size_t>(std::max(1.0, std::floor(tail * draws))) - 1;
+  const auto high = static_cast<std::size_t>(std::ceil((1 - tail) * draws)) - 1;
+  std::map<JobId, StartForecast> forecasts;
+  for (const JobId id : jobs) {
+    std::vector<Time>& seen = times[id];
+    std::sort(seen.begin(), seen.end());
+    const auto at = [&seen](std::size_t rank) {
+      return rank < seen.size() ? std::optional(seen[rank]) : std::nullopt;
+    };
+    StartForecast forecast;
+    forecast.median = at(static_cast<std::size_t>(options_.scenarios) / 2);
+    if (forecast.median) {
+      forecast.earliest = at(low);
+      forecast.latest = at(high);
+    } else {
+      forecast.unknown = why_unknown(*core_.jobs().find(id), endless);
+    }
+    forecasts.emplace(id, std::move(forecast));
+  }
+  return forecasts;
+}
+
+Scenario Forecaster::scenario(int index) const {
+  Rng rng = Rng(options_.seed).stream(fmt::format("scenario-{}", index));
+  const Rng draws = rng.stream("work");
+  Scenario scenario;
+  scenario.events_max = options_.events_max;
+  scenario.begin = now_;
+  scenario.horizon = saturating_add(now_, options_.horizon);
+  if (!past_.empty() && past_length_.ns > 0) {
+    const Duration from{
+        static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(past_length_.ns)))};
+    auto next = static_cast<std::size_t>(
+        std::lower_bound(past_.begin(), past_.end(), from,
+                         [](const Past& past, Duration at) { return past.offset < at; }) -
+        past_.begin());
+    Time lap = now_ - from;
+    for (std::int64_t i = 0; i < options_.events_max / 3; ++i, ++next) {
+      if (next == past_.size()) {
+        next = 0;
+        lap = lap + past_length_;
+      }
+      const Time at = lap + past_[next].offset;
+      if (at > scenario.horizon) break;
+      scenario.arrivals.push_back({at, &past_[next].spec, work_again(past_[next], draws)});
+    }
+  }
+  scenario.work = [this, draws](const Job& job, Duration age) {
+    Rng own = draws.stream(fmt::format("{}", job.id.value));
+    return draw_work(job, age, own.uniform());
+  };
+  return scenario;
+}
+
+/// Of a submission that comes again: as then, if that is known.
+std::optional<Duration> Forecaster::work_again(const Past& past, const Rng& draws) const {
+  if (past.work) return past.work;
+  Job job;
+  job.id = past.job;
+  job.spec = past.spec;
+  Rng own = draws.stream(fmt::format("again-{}", past.job.value));
+  return draw_work(job, Duration{0}, own.uniform());
+}
+
+std::optional<Duration> Forecaster::draw_work(const Job& job, Duration age, double q) const {
+  const bool learned = core_.policy().durations == PolicySpec::Durations::Learned;
+  const bool is_declared = declared(job.spec, age);
+  if (is_declared && !learned) return *job.spec.expected_duration;
+  if (lessons_.knows(job.spec)) return lessons_.quantile(job, age, q);
+  if (is_declared) return *job.spec.expected_duration;
+  return std::nullopt;
+}
+
+std::string Forecaster::why_unknown(const Job& job, const std::set<JobId>& endless) const {
+  const WaitReason reason = core_.explain(job).reason;
+  if (reason == WaitReason::WaitingForProvisioning) return "the nodes that it needs are down";
+  if (reason == WaitReason::ExceedsMaxQuota) return "its queue may never use so much";
+  for (const JobId id : endless) {
+    const Job* other = core_.jobs().find(id);
+    if (id == job.id || other == nullptr) continue;
+    const auto& estimate = other->spec.expected_duration;
+    return estimate && is_placed(other->state)
+               ? fmt::format(
+                     "job {} has run longer than it was expected to, and too few jobs like "
+                     "it have ended to know better",
+                     id.value)
+               : fmt::format(
+                     "job {} has no estimate (expected_duration), and too few jobs like it "
+                     "have ended to know better",
+                     id.value);
+  }
+  return "it is later than can be looked ahead";
+}
+
+}  // namespace gyre::control

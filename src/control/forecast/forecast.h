@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "control/controller.h"
+#include "control/forecast/future.h"
+#include "control/forecast/run_time_lessons.h"
+
+namespace gyre::control {
+
+struct ForecastOptions {
+  int scenarios = 20;
+  std::int64_t events_max = 10'000;  // of one scenario
+  Duration horizon = seconds(std::int64_t{60} * 86'400);
+  Duration past_max = seconds(std::int64_t{7} * 86'400);  // whose submissions may come again
+  std::uint64_t seed = 1;
+};
+
+/// When a waiting job starts. With neither bound nothing can be said, and `unknown` says why.
+struct StartForecast {
+  static constexpr double kShare = 0.8;  // of the scenarios in which it lies between the bounds
+
+  std::optional<Time> earliest;
+  std::optional<Time> median;
+  std::optional<Time> latest;  // none: it may be later than was looked for
+  std::string unknown;         // one line for a person; empty where there is an interval
+};
+
+/// Told by playing copies of a core through scenarios. A running or waiting job takes what
+/// its submitter declared; without that a time drawn from what jobs like it took; without any like
+/// it nobody knows when it ends. Under a policy that learns, what jobs like it took goes first.
+/// Submissions go on as they came of late: those of the past week, from a place in it that is drawn
+/// (a circular block bootstrap; Politis and Romano 1992).
+///
+/// Pure and deterministic: the same core and options give the same answers. Const methods may be
+/// called from several threads.
+class Forecaster {
+ public:
+  /// Takes a copy, as it is at `now`. O(jobs).
+  Forecaster(const Controller& core, Time now, const ForecastOptions& options = {});
+
+  /// When these start. Requires: they wait. O(scenarios * events).
+  std::map<JobId, StartForecast> starts(const std::set<JobId>& jobs) const;
+  StartForecast start(JobId job) const { return starts({job}).at(job); }
+
+ private:
+  struct Past;
+
+  Scenario scenario(int index) const;
+  std::optional<Duration> work_again(const Past& past, const Rng& draws) const;
+  std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
+  std::string why_unknown(const Job& job, const std::set<JobId>& endless) const;
+
+  /// A submission of the past, which may come again.
+  struct Past {
+    Duration offset;  // since the past's beginning
+    JobId job;
+    JobSpec spec;
+    std::optional<Duration> work;
+  };
+
+  ForecastOptions options_;
+  Controller core_;
+  Time now_;
+  RunTimeLessons lessons_;
+  std::vector<Past> past_;  // by offset
+  Duration past_length_{0};
+};
+
+}  // namespace gyre::control

@@ -1,0 +1,194 @@
+#include "control/forecast/forecast.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "control/forecast/outlook.h"
+
+namespace gyre::control {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr Duration kHour = seconds(3600);
+
+/// A core whose starts succeed at once.
+class ForecastTest : public ::testing::Test {
+ protected:
+  void use(const std::string& policy) { tell(PolicySet{*policy_by_name(policy)}); }
+  void SetUp() override {
+    use("easy");
+    tell(QueueSet{{"default", {}}});
+  }
+  void add_node(std::int32_t gpus, const std::string& model = "H100") {
+    const NodeId id{static_cast<std::uint32_t>(core_.cluster().nodes().size())};
+    tell(NodeJoined{id, {"n", "", model, gpus, {}, CpuMilli{64'000}, MemoryMib{1 << 20}}});
+  }
+  static JobSpec job_of(std::int32_t gpus, std::optional<Duration> estimate = std::nullopt) {
+    JobSpec spec;
+    spec.name = "train";
+    spec.tasks = {{1, {}}};
+    spec.tasks[0].request.gpus = gpus;
+    spec.expected_duration = estimate;
+    return spec;
+  }
+  JobId submit(const JobSpec& spec) {
+    const JobId id{core_.jobs().last().value + 1};
+    tell(JobSubmitted{id, spec, {}});
+    return id;
+  }
+  void finish(JobId id) { tell(TaskEnded{id, core_.jobs().find(id)->attempt, 0, {}}); }
+  void pass(Duration span) { now_ = now_ + span; }
+
+  void tell(Event::Body body) {
+    const Decisions& decisions = core_.step({now_, EventSeq{++seq_}, std::move(body)});
+    for (const Command& command : Commands(decisions.commands)) {
+      if (const auto* start = std::get_if<StartGang>(&command.body)) {
+        for (const TaskPlacement& task : start->placement) {
+          tell(TaskStarted{start->job, start->attempt, task.rank, {}});
+        }
+      }
+    }
+  }
+  StartForecast forecast(JobId job) const { return Forecaster(core_, now_).start(job); }
+
+  Time now_{seconds(1'000'000).ns};
+  std::uint64_t seq_ = 0;
+  Controller core_{Config{}};
+};
+
+TEST_F(ForecastTest, WithEstimatesTheStartIsTheirEnd) {
+  add_node(8);
+  submit(job_of(8, kHour));
+  const JobId second = submit(job_of(8, kHour));
+  const JobId third = submit(job_of(8));
+  EXPECT_EQ(forecast(second).median, now_ + kHour);
+  EXPECT_EQ(forecast(second).earliest, now_ + kHour);
+  EXPECT_EQ(forecast(second).latest, now_ + kHour);
+  EXPECT_EQ(forecast(third).median, now_ + kHour * 2);
+  pass(kHour / 2);
+  EXPECT_EQ(forecast(second).median, now_ + kHour / 2);
+}
+
+TEST_F(ForecastTest, WithoutAnEstimateItIsUnknownBecauseOfThatJob) {
+  add_node(8);
+  const JobId first = submit(job_of(8));
+  const JobId second = submit(job_of(8, kHour));
+  const StartForecast start = forecast(second);
+  EXPECT_FALSE(start.earliest || start.median || start.latest);
+  EXPECT_THAT(start.unknown, HasSubstr("job 1 has no estimate"));
+  EXPECT_EQ(first.value, 1U);
+}
+
+TEST_F(ForecastTest, AnEstimateThatHasPassedIsNoEstimate) {
+  add_node(8);
+  submit(job_of(8, kHour));
+  const JobId second = submit(job_of(8, kHour));
+  pass(kHour * 2);
+  EXPECT_THAT(forecast(second).unknown, HasSubstr("has run longer than it was expected to"));
+}
+
+TEST_F(ForecastTest, JobsLikeItThatHaveEndedGiveAnInterval) {
+  add_node(8);
+  for (int i = 1; i <= 12; ++i) {
+    const JobId id = submit(job_of(8));
+    pass(seconds(1000 + 100 * i));
+    finish(id);
+  }
+  submit(job_of(8));
+  const JobId waits = submit(job_of(8));
+  const StartForecast start = forecast(waits);
+  ASSERT_TRUE(start.earliest && start.median && start.latest) << start.unknown;
+  EXPECT_LT(*start.earliest, *start.latest);
+  EXPECT_GT(*start.earliest, now_ + seconds(500));
+  EXPECT_LT(*start.latest, now_ + seconds(4000));
+}
+
+TEST_F(ForecastTest, NodesThatAreDownAreToldOf) {
+  add_node(8);
+  tell(NodeLost{NodeId{0}, "power"});
+  EXPECT_THAT(forecast(submit(job_of(8, kHour))).unknown, HasSubstr("are down"));
+}
+
+TEST_F(ForecastTest, TheSameCoreGivesTheSameAnswer) {
+  add_node(8);
+  for (int i = 1; i <= 30; ++i) {
+    const JobId id = submit(job_of(8));
+    pass(seconds(100 * i));
+    finish(id);
+  }
+  submit(job_of(8));
+  const JobId waits = submit(job_of(4));
+  const Forecaster one(core_, now_);
+  const Forecaster other(core_, now_);
+  EXPECT_EQ(one.start(waits).median, other.start(waits).median);
+  EXPECT_EQ(one.start(waits).latest, other.start(waits).latest);
+}
+
+TEST_F(ForecastTest, WhoComesLaterAndGoesFirstIsReckonedWith) {
+  use("preemptive");
+  add_node(8);
+  JobSpec urgent = job_of(8, kHour);
+  urgent.priority = 9;
+  for (int i = 0; i < 30; ++i) {  // an urgent hour every two hours
+    const JobId id = submit(urgent);
+    pass(kHour);
+    finish(id);
+    pass(kHour);
+  }
+  submit(job_of(8, kHour * 3));
+  const JobId waits = submit(job_of(8, kHour));
+  // Without them it would start in three hours.
+  EXPECT_GT(*forecast(waits).latest, now_ + kHour * 3);
+}
+
+TEST_F(ForecastTest, AlternativesAreTriedOnACopy) {
+  add_node(4, "H100");
+  add_node(4, "A100");
+  JobSpec spec = job_of(4);
+  spec.tasks[0].request.gpu_models = {"H100"};
+  submit(spec);
+  const JobId waits = submit(spec);
+  const ControllerState before = core_.state();
+  const Outlook seen = outlook(core_, waits, now_);
+  EXPECT_EQ(core_.state(), before);
+  std::map<std::string, bool> starts;
+  for (const Alternative& alternative : seen.alternatives) {
+    starts[alternative.change] = alternative.starts_now;
+  }
+  EXPECT_TRUE(starts.at("on A100 instead of H100"));
+  EXPECT_FALSE(starts.at("preemptible"));
+  EXPECT_FALSE(starts.at("2 GPUs instead of 4"));
+  EXPECT_FALSE(starts.contains("2 nodes with 2 GPUs each instead of 1 with 4"));  // one H100 node
+}
+
+TEST_F(ForecastTest, HalfOfTheNodesMayDo) {
+  add_node(8);
+  add_node(8);
+  submit(job_of(8));
+  JobSpec wide = job_of(8);
+  wide.tasks[0].count = 2;
+  const auto planned = plan_job(core_, wide, now_);
+  ASSERT_TRUE(planned.has_value()) << planned.error().message;
+  ASSERT_TRUE(planned->outlook.has_value());
+  const auto& alternatives = planned->outlook->alternatives;
+  const auto half =
+      std::find_if(alternatives.begin(), alternatives.end(),
+                   [](const Alternative& one) { return one.change == "1 node instead of 2"; });
+  ASSERT_NE(half, alternatives.end());
+  EXPECT_TRUE(half->starts_now);
+}
+
+TEST_F(ForecastTest, APlanThatStartsNowNeedsNoOutlook) {
+  add_node(8);
+  const auto planned = plan_job(core_, job_of(8), now_);
+  ASSERT_TRUE(planned.has_value());
+  EXPECT_TRUE(planned->plan.starts_now);
+  EXPECT_FALSE(planned->outlook.has_value());
+  EXPECT_EQ(plan_job(core_, job_of(9), now_).error().kind, ErrorKind::NeverFits);
+}
+
+}  // namespace
+}  // namespace gyre::control

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "control/controller.h"
+
+namespace gyre::control {
+
+/// One way in which things may go on.
+struct Scenario {
+  struct Arrival {
+    Time at;
+    const JobSpec* spec = nullptr;  // outlives the scenario
+    std::optional<Duration> work;   // nullopt: as `work` says
+  };
+  /// The whole work of a job, given what of it is done; nullopt: nobody knows, it never ends.
+  /// Asked once for each job.
+  std::function<std::optional<Duration>(const Job&, Duration age)> work;
+  Time begin;                     // not before the core's last event
+  std::vector<Arrival> arrivals;  // by time
+  Time horizon = Time::max();     // nothing is looked for after it
+  std::int64_t events_max = 0;
+};
+
+struct FutureOutcome {
+  std::map<JobId, Time> started;  // of those asked about
+  std::set<JobId> endless;        // jobs that held something and whose work nobody knows
+};
+
+/// Plays `core`, a copy, until all of `jobs` have started, the horizon or the limit is reached, or
+/// nothing can happen any more. Nodes stay as they are, starts and stops take no time, and tasks
+/// end well. Pure. O(events) steps.
+FutureOutcome play(Controller core, const std::set<JobId>& jobs, const Scenario& scenario);
+
+}  // namespace gyre::control

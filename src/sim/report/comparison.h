@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "sim/report/report.h"
+#include "sim/simulate.h"
+
+namespace gyre::sim {
+
+/// A mean over seeds with its 95 % confidence interval by Student's t: mean +- half_width.
+struct Estimate {
+  double mean = 0;
+  double half_width = 0;  // infinite for one seed
+};
+
+/// Of values that are independent and roughly normal. Requires: at least one.
+Estimate estimate_of(const std::vector<double>& values);
+
+/// What one figure came to under every policy, with every seed.
+struct ComparedFigure {
+  std::string name;
+  std::string unit;  // "s", "%", "x" or "GPU h"
+  bool less_is_better = true;
+  std::vector<std::vector<double>> values;  // by policy, by seed
+};
+
+/// Policies over several seeds. Seed i is one and the same world for all policies, so differences
+/// are taken seed by seed (a paired comparison).
+struct Comparison {
+  TraceSummary trace;
+  FleetSummary fleet;
+  std::vector<std::uint64_t> seeds;
+  std::vector<std::string> policies;
+  std::vector<ComparedFigure> figures;
+  std::vector<std::string> notes;
+
+  /// How much more, in percent, `policy` has of the figure than the first policy. Seeds in which
+  /// the first has nothing are left out; nullopt if that are all.
+  std::optional<Estimate> difference(const ComparedFigure& figure, std::size_t policy) const;
+};
+
+/// The same simulation with `seeds` seeds, from options.seed on. Errors: as simulate(); Invalid
+/// where no seed would differ from another, for nothing is random.
+Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds);
+
+std::string to_json(const Comparison& comparison);
+std::string to_table(const Comparison& comparison);
+
+/// comparison.html (one page that needs nothing else), its plots as .svg, and comparison.json.
+std::vector<OutputFile> output_files(const Comparison& comparison);
+
+}  // namespace gyre::sim

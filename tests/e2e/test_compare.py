@@ -1,0 +1,30 @@
+"""`gyre simulate --seeds N`: policies over several seeds, and the page that shows it."""
+import json
+
+
+def test_policies_over_seeds_with_intervals_and_a_page(offline, root):
+    out = offline.folder / "report"
+    run = ["simulate", root / "data/philly-excerpt.csv", "--nodes", "20x8", "--policy",
+           "fifo,preemptive", "--seeds", "4", "--resample", "1d"]
+    done = offline.cli(*run, "--out", out)
+    assert "against fifo, seed by seed" in done.stdout and "better" in done.stdout
+    document = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
+    assert document == json.loads(offline.cli(*run, "-o", "json").stdout)
+    assert document["seeds"] == [1, 2, 3, 4]
+    wait = next(one for one in document["figures"] if one["name"] == "wait, mean")
+    assert [one["policy"] for one in wait["results"]] == ["fifo", "preemptive"]
+    difference = wait["results"][1]["difference_percent"]
+    assert difference["mean"] + difference["half_width"] < 0
+    page = (out / "comparison.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == len(document["figures"])
+    assert "src=" not in page and "<script" not in page and "<link" not in page
+
+
+def test_what_would_say_nothing_is_refused(offline, root):
+    trace = root / "data/philly-excerpt.csv"
+    for more in (["--seeds", "3"], ["--seeds", "1", "--resample", "1d"],
+                 ["--seeds", "3", "--resample", "1d", "--journal", "j.sqlite"]):
+        done = offline.cli("simulate", trace, "--nodes", "20x8", *more, code=2)
+        assert done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
+    done = offline.cli("simulate", trace, "--nodes", "20x8", "--resample", "0s", code=2)
+    assert "parts of" in done.stderr
