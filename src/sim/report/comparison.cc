@@ -72,6 +72,11 @@ std::string estimate_json(const Estimate& estimate) {
                      number(estimate.half_width));
 }
 
+std::string difference_json(const Difference& difference) {
+  return fmt::format(R"({{"mean":{},"low":{},"high":{}}})", number(difference.mean),
+                     number(difference.low), number(difference.high));
+}
+
 bool is_random(const SimulateOptions& options) {
   const bool places_by_chance = std::any_of(
       options.policies.begin(), options.policies.end(),
@@ -93,15 +98,19 @@ Estimate estimate_of(const std::vector<double>& values) {
   return {mean, factor * std::sqrt(squares / (count - 1) / count)};
 }
 
-std::optional<Estimate> Comparison::difference(const ComparedFigure& figure,
-                                               std::size_t policy) const {
-  std::vector<double> percent;
+std::optional<Difference> Comparison::difference(const ComparedFigure& figure,
+                                                 std::size_t policy) const {
+  std::vector<double> logarithms;
   for (std::size_t seed = 0; seed < seeds.size(); ++seed) {
     const double base = figure.values[0][seed];
-    if (base > 0) percent.push_back(100 * (figure.values[policy][seed] / base - 1));
+    const double value = figure.values[policy][seed];
+    if (base > 0 && value > 0) logarithms.push_back(std::log(value / base));
   }
-  if (percent.empty()) return std::nullopt;
-  return estimate_of(percent);
+  if (logarithms.empty()) return std::nullopt;
+  const Estimate estimate = estimate_of(logarithms);
+  const auto percent = [](double logarithm) { return 100 * std::expm1(logarithm); };
+  return Difference{percent(estimate.mean), percent(estimate.mean - estimate.half_width),
+                    percent(estimate.mean + estimate.half_width)};
 }
 
 Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) {
@@ -172,7 +181,7 @@ std::string to_json(const Comparison& comparison) {
           fmt::format(R"({}{{"policy":{},"estimate":{},"difference_percent":{},"by_seed":[{}]}})",
                       p == 0 ? "" : ",", json_text(comparison.policies[p]),
                       estimate_json(estimate_of(figure.values[p])),
-                      p > 0 && difference ? estimate_json(*difference) : "null",
+                      p > 0 && difference ? difference_json(*difference) : "null",
                       fmt::join(figure.values[p], ","));
     }
     json += "]}";
@@ -218,15 +227,16 @@ std::vector<std::vector<std::string>> difference_rows(const Comparison& comparis
         continue;
       }
       const std::string_view said = verdict(*difference, figure.less_is_better);
-      rows.back().push_back(fmt::format("{:+.1f} % +- {:.1f}, {}", difference->mean,
-                                        difference->half_width, said.empty() ? "open" : said));
+      rows.back().push_back(fmt::format("{:+.1f} % ({:+.1f} to {:+.1f}), {}", difference->mean,
+                                        difference->low, difference->high,
+                                        said.empty() ? "open" : said));
     }
   }
   return rows;
 }
 
-std::string_view verdict(const Estimate& difference, bool less_is_better) {
-  if (std::abs(difference.mean) <= difference.half_width) return "";
+std::string_view verdict(const Difference& difference, bool less_is_better) {
+  if (difference.low <= 0 && difference.high >= 0) return "";
   return (difference.mean < 0) == less_is_better ? "better" : "worse";
 }
 

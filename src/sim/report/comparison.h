@@ -20,6 +20,14 @@ struct Estimate {
 /// Of values that are independent and roughly normal. Requires: at least one.
 Estimate estimate_of(const std::vector<double>& values);
 
+/// A geometric mean of ratios with its 95 % confidence interval, as percent above 100 %: never
+/// below -100. Student's t on the logarithms.
+struct Difference {
+  double mean = 0;
+  double low = 0;
+  double high = 0;
+};
+
 /// What one figure came to under every policy, with every seed.
 struct ComparedFigure {
   std::string name;
@@ -38,9 +46,9 @@ struct Comparison {
   std::vector<ComparedFigure> figures;
   std::vector<std::string> notes;
 
-  /// How much more, in percent, `policy` has of the figure than the first policy. Seeds in which
-  /// the first has nothing are left out; nullopt if that are all.
-  std::optional<Estimate> difference(const ComparedFigure& figure, std::size_t policy) const;
+  /// How much more `policy` has of the figure than the first policy. Seeds in which one of them has
+  /// nothing are left out; nullopt if that are all.
+  std::optional<Difference> difference(const ComparedFigure& figure, std::size_t policy) const;
 };
 
 /// The same simulation with `seeds` seeds, from options.seed on. Errors: as simulate(); Invalid

@@ -113,10 +113,9 @@ std::string findings(const Comparison& comparison) {
       const std::string_view said = verdict(*difference, figure.less_is_better);
       if (said.empty()) continue;
       (said == "better" ? better : worse)
-          .push_back(fmt::format("{} {:.1f} % {} ({:.1f} to {:.1f} %)", figure.name,
+          .push_back(fmt::format("{} {:.1f} % {} ({:+.1f} to {:+.1f} %)", figure.name,
                                  std::abs(difference->mean), difference->mean < 0 ? "less" : "more",
-                                 std::abs(difference->mean) - difference->half_width,
-                                 std::abs(difference->mean) + difference->half_width));
+                                 difference->low, difference->high));
     }
     html +=
         fmt::format("<li><strong>{}</strong> against {}: ", escape_markup(comparison.policies[p]),
@@ -149,7 +148,8 @@ std::string to_html(const Comparison& comparison) {
   }
   html +=
       "<p>Means over the seeds with their 95 % confidence intervals by Student's t. A seed is the "
-      "same world for every policy, so differences are taken seed by seed. In the plots a dot is a "
+      "same world for every policy, so differences are ratios taken seed by seed, and their "
+      "geometric mean. In the plots a dot is a "
       "seed, the bar the interval of the mean.</p>\n";
   for (const ComparedFigure& figure : comparison.figures) {
     html += fmt::format("<figure>\n{}</figure>\n", interval_plot(comparison, figure, false));

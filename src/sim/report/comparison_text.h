@@ -18,6 +18,6 @@ std::vector<std::vector<std::string>> comparison_rows(const Comparison& comparis
 std::vector<std::vector<std::string>> difference_rows(const Comparison& comparison);
 
 /// What may be said of a difference: "better" or "worse", or "" where chance may have made it.
-std::string_view verdict(const Estimate& difference, bool less_is_better);
+std::string_view verdict(const Difference& difference, bool less_is_better);
 
 }  // namespace gyre::sim
