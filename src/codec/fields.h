@@ -107,7 +107,8 @@ struct Fields<HealingSpec> {
 template <>
 struct Fields<NodeHealth::Sighting> {
   static constexpr std::tuple list{Field{"symptom", &NodeHealth::Sighting::symptom},
-                                   Field{"at", &NodeHealth::Sighting::at}};
+                                   Field{"at", &NodeHealth::Sighting::at},
+                                   Field{"job", &NodeHealth::Sighting::job}};
 };
 template <>
 struct Fields<NodeHealth> {

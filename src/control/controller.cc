@@ -197,7 +197,7 @@ void Controller::on(const TaskEnded& event) {
   const NodeId node = job->placement[rank].node;
   end_task(*job, event.rank, event.exit);
   if (event.exit.kind == TaskExit::Kind::StartFailed && !event.exit.stopped) {
-    see(node, {Symptom::StartRefused, event.exit.message, 0});
+    see(node, {Symptom::StartRefused, event.exit.message, 0, event.job});
   }
 }
 

@@ -34,7 +34,7 @@ void Controller::on(const TaskStalled& event) {
                   event.job.value, format_duration(event.idle));
   job->exit = {TaskExit::Kind::Lost, 0, false, evidence};
   stop(*job, Termination::TaskFailed);
-  see(node, {Symptom::TaskStalled, evidence, 0});
+  see(node, {Symptom::TaskStalled, evidence, 0, event.job});
 }
 
 void Controller::see(NodeId node, const reason::Healer::Sign& sign) {

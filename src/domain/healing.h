@@ -64,6 +64,7 @@ struct NodeHealth {
   struct Sighting {
     Symptom symptom = Symptom::DeviceFault;
     Time at;
+    std::optional<JobId> job;  // whose task showed it
     bool operator==(const Sighting&) const = default;
   };
   std::vector<Sighting> seen;  // by time; the latest kSightingsMax that are remembered

@@ -24,9 +24,14 @@ Healer::Changes Healer::sees(NodeId node, const Sign& sign, Time now) {
   if (!active()) return {};
   NodeHealth& health = health_of(node);
   forget_old(health, now);
-  if (matters(sign.symptom)) {
+  const bool again =
+      sign.job && std::any_of(health.seen.begin(), health.seen.end(),
+                              [&](const NodeHealth::Sighting& sighting) {
+                                return sighting.symptom == sign.symptom && sighting.job == sign.job;
+                              });
+  if (matters(sign.symptom) && !again) {
     if (health.seen.size() == kSightingsMax) health.seen.erase(health.seen.begin());
-    health.seen.push_back({sign.symptom, now});
+    health.seen.push_back({sign.symptom, now, sign.job});
   }
   Incident* known = open_of(node, sign.symptom);
   Incident& incident = known != nullptr ? *known : open(sign, now);

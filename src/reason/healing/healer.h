@@ -33,13 +33,15 @@ class Healer {
     Symptom symptom = Symptom::DeviceFault;
     std::string evidence;
     std::int32_t xid = 0;
+    std::optional<JobId> job{};  // whose task showed it: the fault may be the job's own
   };
 
   void configure(const HealingSpec& spec);
   bool active() const { return !state_.spec.rules.empty(); }
   void node_joined() { state_.nodes.emplace_back(); }
 
-  /// A symptom of a node. Requires: the node joined.
+  /// A symptom of a node. The same of one job again counts once: a job that cannot start anywhere
+  /// condemns no node. Requires: the node joined.
   Changes sees(NodeId node, const Sign& sign, Time now);
 
   /// The node is there again: closes what its loss opened.

@@ -96,6 +96,17 @@ TEST_F(HealerTest, WhatAProgramCausesIsNotedAndHeldAgainstNoNode) {
   EXPECT_FALSE(healer_.suspect({1}));
 }
 
+TEST_F(HealerTest, OneJobThatCannotStartCondemnsNoNodeButSeveralDo) {
+  const auto refused = [&](std::uint64_t job) {
+    now_ = now_ + seconds(1);
+    return healer_.sees({5}, {Symptom::StartRefused, "no such file", 0, JobId{job}}, now_);
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_THAT(refused(7), IsEmpty());
+  EXPECT_EQ(healer_.health({5}).seen.size(), 1U);
+  EXPECT_THAT(refused(8), IsEmpty());
+  EXPECT_THAT(refused(9), SizeIs(1));
+}
+
 TEST_F(HealerTest, ANodeThatIsLostIsWaitedForUntilItIsLostTooOften) {
   EXPECT_THAT(fault(4, Symptom::NodeLost), IsEmpty());
   EXPECT_EQ(last().outcome, Outcome::Open);
