@@ -6,6 +6,7 @@
 
 #include "reason/backfill/conservative.h"
 #include "reason/backfill/easy.h"
+#include "reason/placement/thought.h"
 #include "reason/preemption/victims.h"
 #include "reason/queueing/merge.h"
 #include "reason/scheduler.h"
@@ -76,6 +77,7 @@ bool Scheduler::has_leftover() const {
 /// those first that have waited too long.
 void Scheduler::review(PartitionId partition, Scene scene) {
   Line& target = line(partition);
+  target.running.advance(scene.now);
   while (!target.patience.empty() && target.patience.begin()->first <= scene.now) {
     const Job& job = *scene.jobs.find(target.patience.begin()->second);
     target.patience.erase(target.patience.begin());
@@ -122,6 +124,10 @@ bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
 bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
   const Waiting entry = waiting;
   Cluster& cluster = turn.scene.cluster;
+  Thought thought(cluster, demands_.at(entry.demand));
+  turn.work += static_cast<std::int64_t>(cluster.classes(turn.partition).size());
+  hold(thought, cluster, *turn.line.reservation);
+  if (!thought.fits()) return false;
   std::optional<std::vector<TaskPlacement>> placement;
   {
     Trial trial(cluster, turn.partition);

@@ -29,12 +29,15 @@ void for_each_held(const Job& job, Visitor&& visit) {
   }
 }
 
-inline void release_all(const Job& job, Trial& trial) {
-  for_each_held(job, [&](NodeId node, const Allocation& part) { trial.release(node, part); });
+/// `changed` is a Trial or a Thought.
+template <class Changed>
+void release_all(const Job& job, Changed& changed) {
+  for_each_held(job, [&](NodeId node, const Allocation& part) { changed.release(node, part); });
 }
 
-inline void allocate_all(const Job& job, Trial& trial) {
-  for_each_held(job, [&](NodeId node, const Allocation& part) { trial.allocate(node, part); });
+template <class Changed>
+void allocate_all(const Job& job, Changed& changed) {
+  for_each_held(job, [&](NodeId node, const Allocation& part) { changed.allocate(node, part); });
 }
 
 }  // namespace gyre::reason

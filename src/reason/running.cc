@@ -1,18 +1,75 @@
 #include "reason/running.h"
 
-#include <algorithm>
+#include <cstdint>
 
 namespace gyre::reason {
 
-Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) {
-  Entry entry{Kind::Open, job.attempt_started_at, outlook.standing};
+namespace {
+
+/// When a job that started at `start` and was to end at `end` is over a tenth of its time so far
+/// past that: the first moment t with end + (t - start) / 10 < t.
+Time over_a_tenth_past(Time start, Time end) {
+  const std::int64_t late = (end - start).ns + 1;
+  if (late <= 0) return end;
+  const std::int64_t ninths = late / 9;
+  const std::int64_t rest = late % 9;
+  return saturating_add(saturating_add(start, Duration{ninths * 9 + rest}),
+                        Duration{rest == 0 ? ninths - 1 : ninths});
+}
+
+}  // namespace
+
+Running::ByTime& Running::order(Kind kind) {
+  switch (kind) {
+    case Kind::Estimated:
+      return estimated_;
+    case Kind::Late:
+      return late_;
+    case Kind::Open:
+      return open_;
+    case Kind::Leaving:
+      break;
+  }
+  return leaving_;
+}
+
+void Running::grow_old(Entry& entry) const {
+  if (entry.kind == Kind::Estimated && entry.key < now_) {
+    entry.kind = Kind::Late;
+    entry.key = over_a_tenth_past(entry.start, entry.key);
+  }
+  if (entry.kind == Kind::Late && entry.key <= now_) {
+    entry.kind = Kind::Open;
+    entry.key = entry.start;
+  }
+}
+
+void Running::advance(Time now) {
+  now_ = now;
+  for (ByTime* passing : {&estimated_, &late_}) {
+    while (!passing->empty() && passing->begin()->first <= now_) {
+      const JobId id = passing->begin()->second;
+      Entry& entry = jobs_.at(id);
+      const Kind before = entry.kind;
+      grow_old(entry);
+      if (entry.kind == before) break;  // ends right now
+      passing->erase(passing->begin());
+      order(entry.kind).emplace(entry.key, id);
+    }
+  }
+}
+
+Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) const {
+  const Time start = job.attempt_started_at;
+  Entry entry{Kind::Open, start, start, outlook.standing};
   if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
     entry.kind = Kind::Leaving;
     entry.key = saturating_add(job.state_since, job.spec.checkpoint.grace);
     entry.standing.reset();
   } else if (outlook.remaining) {
     entry.kind = Kind::Estimated;
-    entry.key = saturating_add(job.attempt_started_at, *outlook.remaining);
+    entry.key = saturating_add(start, *outlook.remaining);
+    grow_old(entry);
   }
   return entry;
 }
@@ -62,8 +119,10 @@ void Running::update(const Job& job, const Outlook& outlook) {
 
 std::optional<Time> Running::expected_end(JobId id) const {
   const auto found = jobs_.find(id);
-  if (found == jobs_.end() || found->second.kind == Kind::Open) return std::nullopt;
-  return found->second.key;
+  if (found == jobs_.end()) return std::nullopt;
+  const Entry& entry = found->second;
+  if (entry.kind == Kind::Open || entry.kind == Kind::Late) return std::nullopt;
+  return entry.key;
 }
 
 std::optional<Rank> Running::rank_of(JobId id) const {
@@ -77,17 +136,6 @@ std::vector<JobId> Running::ids() const {
   ids.reserve(jobs_.size());
   for (const auto& [id, entry] : jobs_) ids.push_back(id);
   return ids;
-}
-
-std::vector<Ending> Running::overdue(Time now, const JobTable& jobs) const {
-  std::vector<Ending> late;
-  for (auto entry = estimated_.begin(); entry != estimated_.end() && entry->first < now; ++entry) {
-    const Time start = jobs.find(entry->second)->attempt_started_at;
-    const bool about_to_end = saturating_add(entry->first, (now - start) / 10) >= now;
-    late.push_back({about_to_end ? now : open_end(start, now), entry->second});
-  }
-  std::sort(late.begin(), late.end());
-  return late;
 }
 
 }  // namespace gyre::reason

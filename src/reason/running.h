@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "domain/job.h"
-#include "domain/job_table.h"
 #include "reason/queueing/order.h"
 
 namespace gyre::reason {
@@ -59,30 +58,34 @@ class Running {
   /// Jobs that are being stopped.
   const std::set<std::pair<Time, JobId>>& leaving() const { return leaving_; }
 
+  /// It is `now`: jobs pass their estimates. Never goes back. O(log n) for each that does.
+  void advance(Time now);
+
   /// Calls `visit(Ending)` in ascending order until it returns false. A job being stopped ends
-  /// after its grace. One without an estimate, or over a tenth past it, is expected to run as long
-  /// again as it has run. O(jobs visited + jobs past their estimate).
+  /// after its grace; one past its estimate, now; one without an estimate, or over a tenth past it,
+  /// is expected to run as long again as it has run. O(jobs visited).
   template <class Visitor>
-  void walk(Time now, const JobTable& jobs, Visitor&& visit) const;
+  void walk(Visitor&& visit) const;
 
  private:
-  enum class Kind : std::uint8_t { Estimated, Open, Leaving };
+  enum class Kind : std::uint8_t { Estimated, Late, Open, Leaving };
   struct Entry {
     Kind kind = Kind::Open;
-    Time key;
+    Time key;    // in its kind's order
+    Time start;  // of the attempt
     std::optional<Standing> standing;
   };
   using ByTime = std::set<std::pair<Time, JobId>>;
 
-  static Entry entry_of(const Job& job, const Outlook& outlook);
-  ByTime& order(Kind kind) {
-    return kind == Kind::Estimated ? estimated_ : kind == Kind::Open ? open_ : leaving_;
-  }
-  /// Estimated jobs whose estimate has passed, with their new expected ends, ascending.
-  std::vector<Ending> overdue(Time now, const JobTable& jobs) const;
+  Entry entry_of(const Job& job, const Outlook& outlook) const;
+  ByTime& order(Kind kind);
+  /// What has become of a job with an estimate by now.
+  void grow_old(Entry& entry) const;
 
+  Time now_;
   std::map<JobId, Entry> jobs_;
   ByTime estimated_;  // by expected end
+  ByTime late_;       // past it, by when that is over a tenth
   ByTime open_;       // by start: the later the start, the earlier the expected end
   ByTime leaving_;    // by end of grace
   std::set<std::pair<Rank, JobId>> evictable_;
@@ -95,33 +98,30 @@ inline Time open_end(Time start, Time now) {
 }
 
 template <class Visitor>
-void Running::walk(Time now, const JobTable& jobs, Visitor&& visit) const {
-  const std::vector<Ending> late = overdue(now, jobs);
-  auto next_late = late.begin();
-  auto next_estimated = estimated_.lower_bound({now, JobId{}});
+void Running::walk(Visitor&& visit) const {
+  for (const auto& [over, id] : late_) {
+    if (!visit(Ending{now_, id})) return;
+  }
+  auto next_estimated = estimated_.begin();
   auto next_open = open_.rbegin();
   auto next_leaving = leaving_.begin();
   constexpr Ending kNone{Time::max(), JobId{~std::uint64_t{0}}};
   while (true) {
-    const std::array<Ending, 4> candidates{
-        next_late == late.end() ? kNone : *next_late,
+    const std::array<Ending, 3> candidates{
         next_estimated == estimated_.end() ? kNone
                                            : Ending{next_estimated->first, next_estimated->second},
         next_open == open_.rend() ? kNone
-                                  : Ending{open_end(next_open->first, now), next_open->second},
+                                  : Ending{open_end(next_open->first, now_), next_open->second},
         next_leaving == leaving_.end()
             ? kNone
-            : Ending{std::max(now, next_leaving->first), next_leaving->second}};
+            : Ending{std::max(now_, next_leaving->first), next_leaving->second}};
     const auto soonest = std::min_element(candidates.begin(), candidates.end());
     if (*soonest == kNone || !visit(*soonest)) return;
     switch (soonest - candidates.begin()) {
       case 0:
-        ++next_late;
-        break;
-      case 1:
         ++next_estimated;
         break;
-      case 2:
+      case 1:
         ++next_open;
         break;
       default:

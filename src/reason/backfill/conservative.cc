@@ -9,7 +9,7 @@ namespace gyre::reason {
 
 Schedule::Schedule(const Question& question, PartitionId partition, const Running& running)
     : question_(question), partition_(partition) {
-  running.walk(question.now, question.jobs, [&](const Ending& ending) {
+  running.walk([&](const Ending& ending) {
     // What is expected to end now still holds what it has.
     endings_.push_back({std::max(ending.at, question.now + nanoseconds(1)), ending.job});
     return true;

@@ -1,6 +1,11 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "domain/reservation.h"
 #include "reason/question.h"
@@ -10,15 +15,37 @@ namespace gyre::reason {
 
 /// The earliest time at which `head` can start if running jobs end when expected and nothing else
 /// starts, and where (EASY's shadow time; Lifka, JSSPP 1995). nullopt if it does not fit even then.
-/// O(k * search) for the k jobs that end before that.
+/// O(distinct node states + k) for the k jobs that end before that.
 std::optional<Reservation> reserve(const Question& question, JobId head, const Demand& demand,
                                    const Running& running);
 
 /// Takes away what is free now but needed by the reservation then, so that a search sees only what
-/// a job may use however long it runs.
-void hold(Trial& trial, const Cluster& cluster, const Reservation& reservation);
+/// a job may use however long it runs. `changed` is a Trial or a Thought of the cluster.
+template <class Changed>
+void hold(Changed& changed, const Cluster& cluster, const Reservation& reservation);
 
 /// Tells the reservation of a job placed beside it that may still run at its time.
 void run_past(Reservation& reservation, const std::vector<TaskPlacement>& placement);
+
+template <class Changed>
+void hold(Changed& changed, const Cluster& cluster, const Reservation& reservation) {
+  for (std::size_t i = 0; i < reservation.placement.size(); ++i) {
+    const TaskPlacement& task = reservation.placement[i];
+    if (!cluster.node(task.node).open()) continue;
+    const Capacity now = cluster.node(task.node).free;
+    const Reservation::Spare& then = reservation.free_then[i];
+    for (std::uint32_t bits = task.allocation.devices; bits != 0; bits &= bits - 1) {
+      const auto device = static_cast<std::uint32_t>(std::countr_zero(bits));
+      const GpuMilli kept{std::min<std::int32_t>(now.gpu[device], task.allocation.gpu_milli.value)};
+      if (kept.value == 0) continue;
+      changed.allocate(task.node, {static_cast<std::uint16_t>(1U << device), kept, {}, {}});
+    }
+    // Of what is needed then, what will come free by then need not be kept now.
+    const CpuMilli cpu = std::clamp(task.allocation.cpu - (then.cpu - now.cpu), {}, now.cpu);
+    const MemoryMib memory =
+        std::clamp(task.allocation.memory - (then.memory - now.memory), {}, now.memory);
+    if (cpu.value != 0 || memory.value != 0) changed.allocate(task.node, {0, {}, cpu, memory});
+  }
+}
 
 }  // namespace gyre::reason

@@ -8,9 +8,9 @@
 namespace gyre::reason {
 namespace {
 
-bool usable(const Cluster& cluster, const NodeClass& state, const Demand::Group& group) {
-  return group.could_run[state.shape.value] != 0 &&
-         has_room(cluster.shape(state.shape), state.free, group.request);
+bool usable(const Cluster& cluster, ShapeId shape, const Capacity& free,
+            const Demand::Group& group) {
+  return group.could_run[shape.value] != 0 && has_room(cluster.shape(shape), free, group.request);
 }
 
 NodeView view_of(const Cluster& cluster, const NodeClass& state, NodeId first) {
@@ -30,7 +30,7 @@ std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
   Score best_score;
   for (const std::uint32_t index : cluster.classes(search.demand.partition)) {
     const NodeClass& state = cluster.node_class(index);
-    if (!usable(cluster, state, group)) continue;
+    if (!usable(cluster, state.shape, state.free, group)) continue;
     const std::size_t asked = search.per_node ? state.nodes.size() : 1;
     for (const NodeId node : std::span(state.nodes).first(asked)) {
       Score score = score_of(view_of(cluster, state, node), index, group);
@@ -45,21 +45,16 @@ std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
       {0, *best, cluster.pick(*best, group.request, best_score.device_free)}};
 }
 
-/// Matches the tasks of a gang to nodes. Never takes a node that another group cannot spare: by
-/// Hall's theorem every subset of groups must keep as many usable nodes as it has tasks left.
+/// Matches the tasks of a gang to nodes. Never takes a node that another group cannot spare.
 class GangSearch {
  public:
-  explicit GangSearch(const Search& search) : cluster_(search.cluster), demand_(search.demand) {
-    available_.resize(std::size_t{1} << demand_.groups.size());
-    for (const Demand::Group& group : demand_.groups) missing_.push_back(group.count);
+  explicit GangSearch(const Search& search)
+      : cluster_(search.cluster), demand_(search.demand), supply_(search.demand) {
     for (const std::uint32_t index : cluster_.classes(demand_.partition)) {
       const NodeClass& state = cluster_.node_class(index);
-      std::size_t groups = 0;
-      for (std::size_t g = 0; g < demand_.groups.size(); ++g) {
-        if (usable(cluster_, state, demand_.groups[g])) groups |= std::size_t{1} << g;
-      }
+      const std::size_t groups = usable_by(cluster_, demand_, state.shape, state.free);
       if (groups == 0) continue;
-      available_[groups] += static_cast<std::int64_t>(state.nodes.size());
+      supply_.nodes[groups] += static_cast<std::int64_t>(state.nodes.size());
       const std::size_t step = search.per_node ? 1 : state.nodes.size();
       for (std::size_t from = 0; from < state.nodes.size(); from += step) {
         states_.push_back({&state, index, groups, from, from + step});
@@ -67,24 +62,11 @@ class GangSearch {
     }
   }
 
-  bool possible() const {
-    for (std::size_t subset = 1; subset < available_.size(); ++subset) {
-      std::int64_t need = 0;
-      std::int64_t have = 0;
-      for (std::size_t g = 0; g < missing_.size(); ++g) {
-        if ((subset >> g & 1U) != 0) need += missing_[g];
-      }
-      for (std::size_t groups = 1; groups < available_.size(); ++groups) {
-        if ((groups & subset) != 0) have += available_[groups];
-      }
-      if (have < need) return false;
-    }
-    return true;
-  }
+  bool possible() const { return supply_.enough(); }
 
   std::vector<TaskPlacement> place(const StateScore& score) {
     for (std::size_t g = 0; g < demand_.groups.size(); ++g) {
-      while (missing_[g] > 0) take_best(g, score);
+      while (supply_.missing[g] > 0) take_best(g, score);
     }
     return std::move(placement_);
   }
@@ -104,12 +86,12 @@ class GangSearch {
   };
 
   bool take_would_do(const State& state, std::size_t g) {
-    if (missing_.size() == 1) return true;
-    --available_[state.groups];
-    --missing_[g];
+    if (supply_.missing.size() == 1) return true;
+    --supply_.nodes[state.groups];
+    --supply_.missing[g];
     const bool possible_then = possible();
-    ++available_[state.groups];
-    ++missing_[g];
+    ++supply_.nodes[state.groups];
+    ++supply_.missing[g];
     return possible_then;
   }
 
@@ -129,21 +111,20 @@ class GangSearch {
       best_score = score;
     }
     GYRE_ASSERT(best != nullptr);  // the gang was possible, and still is
-    while (missing_[g] > 0 && !best->used_up() && take_would_do(*best, g)) {
+    while (supply_.missing[g] > 0 && !best->used_up() && take_would_do(*best, g)) {
       const NodeId node = best->first();
       placement_.push_back({static_cast<std::int32_t>(placement_.size()), node,
                             cluster_.pick(node, group.request, best_score.device_free)});
       ++best->taken;
-      --available_[best->groups];
-      --missing_[g];
+      --supply_.nodes[best->groups];
+      --supply_.missing[g];
     }
   }
 
   const Cluster& cluster_;
   const Demand& demand_;
   std::vector<State> states_;
-  std::vector<std::int64_t> available_;  // unused nodes, by the groups that can use them
-  std::vector<std::int64_t> missing_;    // tasks without a node yet, by group
+  Supply supply_;
   std::vector<TaskPlacement> placement_;
   std::int64_t looked_at_ = 0;
 };
@@ -153,6 +134,34 @@ bool is_single(const Demand& demand) {
 }
 
 }  // namespace
+
+std::size_t usable_by(const Cluster& cluster, const Demand& demand, ShapeId shape,
+                      const Capacity& free) {
+  std::size_t groups = 0;
+  for (std::size_t g = 0; g < demand.groups.size(); ++g) {
+    if (usable(cluster, shape, free, demand.groups[g])) groups |= std::size_t{1} << g;
+  }
+  return groups;
+}
+
+Supply::Supply(const Demand& demand) : nodes(std::size_t{1} << demand.groups.size()) {
+  for (const Demand::Group& group : demand.groups) missing.push_back(group.count);
+}
+
+bool Supply::enough() const {
+  for (std::size_t subset = 1; subset < nodes.size(); ++subset) {
+    std::int64_t need = 0;
+    std::int64_t have = 0;
+    for (std::size_t g = 0; g < missing.size(); ++g) {
+      if ((subset >> g & 1U) != 0) need += missing[g];
+    }
+    for (std::size_t groups = 1; groups < nodes.size(); ++groups) {
+      if ((groups & subset) != 0) have += nodes[groups];
+    }
+    if (have < need) return false;
+  }
+  return true;
+}
 
 std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,
@@ -171,7 +180,8 @@ bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work) {
   work += static_cast<std::int64_t>(classes.size());
   if (!is_single(demand)) return GangSearch({cluster, demand, false}).possible();
   return std::any_of(classes.begin(), classes.end(), [&](std::uint32_t index) {
-    return usable(cluster, cluster.node_class(index), demand.groups.front());
+    const NodeClass& state = cluster.node_class(index);
+    return usable(cluster, state.shape, state.free, demand.groups.front());
   });
 }
 

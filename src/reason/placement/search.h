@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -28,6 +29,22 @@ struct Search {
 std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,
                                                          std::int64_t& work);
+
+/// Bit g: a node of that shape with `free` (devices ascending) has room for a task of group g.
+std::size_t usable_by(const Cluster& cluster, const Demand& demand, ShapeId shape,
+                      const Capacity& free);
+
+/// The nodes that a gang may take, and its tasks that have none yet.
+struct Supply {
+  explicit Supply(const Demand& demand);  // no nodes, all tasks
+
+  std::vector<std::int64_t> nodes;    // by usable_by()
+  std::vector<std::int64_t> missing;  // by group
+
+  /// Whether every task can have a node of its own: by Hall's theorem, whether every subset of the
+  /// groups has as many nodes as tasks. O(4^groups).
+  bool enough() const;
+};
 
 /// Whether find_placement() would find one. O(distinct node states), times 4^groups.
 bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "reason/placement/search.h"
+#include "reason/placement/thought.h"
 
 namespace gyre::reason {
 namespace {
@@ -12,20 +12,16 @@ struct Taken {
   Rank rank;
 };
 
-bool fits_now(const Question& question, const Demand& demand) {
-  return question.cluster.free_gpu_milli(demand.partition) >= demand.gpu_milli &&
-         fits(question.cluster, demand, question.work);
-}
-
 /// Takes victims until the demand fits. False if it never does.
-bool take_enough(const Question& question, Trial& trial, const Beneficiary& who, Victims& victims,
+bool take_enough(const Question& question, Thought& thought, Rank bar, Victims& victims,
                  std::vector<Taken>& taken) {
   while (question.work < question.work_max) {
-    const Job* job = victims.take(who.bar);
+    const Job* job = victims.take(bar);
     if (job == nullptr) return false;
-    release_all(*job, trial);
+    ++question.work;
+    release_all(*job, thought);
     taken.push_back({job, victims.rank()});
-    if (fits_now(question, who.demand)) return true;
+    if (thought.fits()) return true;
   }
   return false;
 }
@@ -65,19 +61,22 @@ void RankedVictims::refill() {
 
 std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
                               Victims& victims) {
+  Thought thought(question.cluster, who.demand);
+  question.work += static_cast<std::int64_t>(question.cluster.classes(who.demand.partition).size());
   std::vector<Taken> taken;
-  const bool enough = take_enough(question, trial, who, victims, taken);
+  const bool enough = take_enough(question, thought, who.bar, victims, taken);
   Room room;
   // Gives back, dearest first, what is not needed. The last one taken is.
   for (std::size_t i = taken.size(); i-- > 0;) {
     const Job& job = *taken[i].job;
     bool needed = enough && i + 1 == taken.size();
-    if (!needed) {
-      allocate_all(job, trial);
-      needed = enough && !fits_now(question, who.demand);
-      if (needed) release_all(job, trial);
+    if (enough && !needed) {
+      allocate_all(job, thought);
+      needed = !thought.fits();
+      if (needed) release_all(job, thought);
     }
     if (needed) {
+      release_all(job, trial);
       room.victims.push_back(job.id);
     } else {
       victims.put_back(job, taken[i].rank);

@@ -71,7 +71,7 @@ struct Beneficiary {
 /// Running jobs beyond the bar whose end would let the beneficiary start, none that could be
 /// spared, and where it would start then. They are gone in `trial` afterwards, and the placement is
 /// taken. Not so if nullopt: no set of them makes enough room, or the work was spent before one was
-/// found. O(n * search) for n jobs that are tried.
+/// found. O(distinct node states + n log n) for n jobs that are tried.
 std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
                               Victims& victims);
 
