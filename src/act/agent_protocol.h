@@ -56,6 +56,7 @@ struct GrantLease {
   std::uint64_t beat = 0;
   Duration lease;
   std::uint32_t protocol = 0;  // as agreed
+  std::uint64_t term = 0;  // the server's; an agent obeys none of an older term than it has seen
   bool operator==(const GrantLease&) const = default;
 };
 using Order = std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog,

@@ -32,6 +32,7 @@ void Runner::run() {
       if (stop_) return;
       orders_.clear();
       broken_.reset();
+      refused_ = false;
     }
     stay_connected();
     wait_before_dialing();
@@ -49,6 +50,7 @@ void Runner::stop() {
 void Runner::received(act::Order order) {
   {
     const std::lock_guard guard(mutex_);
+    if (refused_) return;
     orders_.push_back(std::move(order));
   }
   changed_.notify_all();
@@ -107,12 +109,24 @@ void Runner::stay_connected() {
 void Runner::obey(const act::Order& order) {
   const auto* grant = std::get_if<act::GrantLease>(&order);
   if (grant == nullptr) return agent_.obey(order);
+  if (options_.accepts && !options_.accepts(grant->term)) return refuse_server(grant->term);
   if (failures_ > 0 || last_notice_.empty()) options_.notice(kConnected);
   failures_ = 0;
   last_notice_ = kConnected;
   // A lease runs from when the beat was sent: the server counts from when it came, which is later.
   if (grant->beat < first_sent_ || grant->beat >= first_sent_ + sent_.size()) return;
   options_.lease(saturating_add(sent_[grant->beat - first_sent_], grant->lease));
+}
+
+/// None of its orders is carried out: the grant is the first of them.
+void Runner::refuse_server(std::uint64_t term) {
+  const std::lock_guard guard(mutex_);
+  refused_ = true;
+  orders_.clear();
+  broken_ = Error{ErrorKind::Conflict,
+                  fmt::format("this server's store is of term {}, and one that was restored from a "
+                              "backup later has led this node; end the older server",
+                              term)};
 }
 
 void Runner::report_break(const Error& why) {

@@ -27,6 +27,7 @@ struct RunnerOptions {
   std::uint64_t seed = 0;  // of the jitter, so that a fleet does not come back all at once
   std::function<act::Hello()> hello;               // all but tasks and logs
   std::function<void(Time)> lease;                 // tasks may run until then, by the boot clock
+  std::function<bool(std::uint64_t)> accepts;      // a server of that term; empty: of any
   std::function<void(const std::string&)> notice;  // one line for a person
 };
 
@@ -49,6 +50,7 @@ class Runner final : public LinkListener {
   void stay_connected();
   void wait_before_dialing();
   void obey(const act::Order& order);
+  void refuse_server(std::uint64_t term);
   void report_break(const Error& why);
 
   Agent& agent_;
@@ -65,6 +67,7 @@ class Runner final : public LinkListener {
   std::deque<act::Order> orders_;
   std::optional<Error> broken_;
   bool stop_ = false;
+  bool refused_ = false;  // the server: what it says counts no more
 };
 
 }  // namespace gyre::agent

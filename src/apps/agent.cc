@@ -5,6 +5,7 @@
 #ifdef GYRE_HAVE_ADAPTER_GRPC
 #include <fmt/format.h>
 
+#include <fstream>
 #include <memory>
 #include <random>
 #include <thread>
@@ -45,7 +46,7 @@ NodeSpec node_spec(const std::string& name, const act::GpuSet& gpus,
 }
 
 agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello hello,
-                                    std::string lease_path) {
+                                    std::string lease_path, std::string term_path) {
   std::random_device chance;
   agent::RunnerOptions runner;
   runner.seed = chance();
@@ -54,6 +55,14 @@ agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello
     // It may change from one connection to the next.
     hello.facts.address = process::address_towards(server);
     return hello;
+  };
+  runner.accepts = [path = std::move(term_path)](std::uint64_t term) {
+    std::uint64_t latest = 0;
+    std::ifstream(path) >> latest;
+    if (term <= latest) return term == latest;
+    const auto kept = process::replace_file(path, fmt::format("{}\n", term));
+    if (!kept) say("warning: " + kept.error().message);
+    return true;
   };
   runner.lease = [path = std::move(lease_path)](Time until) {
     if (const auto written = process::write_lease(path, until); !written) {
@@ -94,8 +103,9 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
 
   agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs());
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
-  agent::Runner runner(worker, (*member)->dialer(),
-                       runner_options(options, std::move(hello), lease_path));
+  agent::Runner runner(
+      worker, (*member)->dialer(),
+      runner_options(options, std::move(hello), lease_path, folder->path() + "/term"));
   say(fmt::format("gyre {} agent of {}", GYRE_VERSION, options.server));
   introduce(node, *gpus, tasks->enforced());
   say("Ctrl-C ends the agent; tasks that run go on until their lease is over");

@@ -12,6 +12,7 @@
 #include "adapter/process/machine.h"
 #include "adapter/sqlite/journal.h"
 #include "apps/agent.h"
+#include "apps/backup.h"
 #include "apps/bare_starts.h"
 #include "apps/gpus.h"
 #include "apps/serve_simulation.h"
@@ -95,7 +96,14 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
 }  // namespace
 
 cli::Ports make_ports() {
-  return {up, agent, open_journal, create_journal, examine_machine, serve_simulation, bare_starts};
+  return {up,
+          agent,
+          open_journal,
+          create_journal,
+          examine_machine,
+          serve_simulation,
+          bare_starts,
+          {create_backup, verify_backup, restore_backup}};
 }
 
 }  // namespace gyre::apps

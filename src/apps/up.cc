@@ -1,12 +1,14 @@
 #include "apps/up.h"
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -32,6 +34,7 @@
 #include "live/fleet.h"
 #include "live/inbox.h"
 #include "live/opening.h"
+#include "live/storage.h"
 #include "live/world.h"
 #include "server/api/api.h"
 #include "server/http/server.h"
@@ -162,6 +165,51 @@ cli::Outcome<void> check_no_local_tasks(const std::string& tasks) {
                  "they have ended, or use another --state");
 }
 
+live::StorageOptions storage_options(const std::string& folder) {
+  live::StorageOptions options;
+  options.look = [folder]() -> std::optional<live::DiskRoom> {
+    struct statvfs disk {};
+    if (statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
+    const std::uint64_t block = disk.f_frsize;
+    return live::DiskRoom{disk.f_bavail * block, disk.f_blocks * block};
+  };
+  return options;
+}
+
+/// Tells how long commits take.
+class WatchedJournal final : public control::Journal {
+ public:
+  WatchedJournal(control::Journal& journal, live::Storage& storage)
+      : journal_(journal), storage_(storage) {}
+  void append(const Event& event) override { journal_.append(event); }
+  void append(const Command& command) override { journal_.append(command); }
+  Result<void> commit() override {
+    storage_.commit_begins();
+    auto done = journal_.commit();
+    storage_.commit_ends();
+    return done;
+  }
+  Result<void> save(const ControllerState& state) override { return journal_.save(state); }
+
+ private:
+  control::Journal& journal_;
+  live::Storage& storage_;
+};
+
+/// What was found damaged in the store and has been mended, for a person, and for the incidents.
+std::vector<Event::Body> tell_repairs(const adapter::sqlite::Recovered& recovered) {
+  std::vector<Event::Body> events;
+  const auto tell = [&events](const std::string& evidence) {
+    say("warning: the journal was damaged: " + evidence);
+    events.emplace_back(StoreHealed{Symptom::JournalDamaged, server::machine_time(), evidence});
+  };
+  for (const std::string& line : recovered.repairs) tell(line);
+  for (const std::string& line : recovered.snapshots_refused) {
+    tell(line + "; an older one was taken in its place");
+  }
+  return events;
+}
+
 /// The server between its start and its end. Members stand in the order in which they need each
 /// other: who replies to clients goes before who serves them, the store goes last.
 struct Life {
@@ -171,10 +219,12 @@ struct Life {
       : settings(std::move(how)),
         folder(std::move(held)),
         journal(std::move(store)),
+        storage(storage_options(folder.path())),
+        watched(*journal, storage),
         core(std::move(recovered)),
         door(std::move(agents)),
         village(std::move(around)),
-        fleet(inbox, remember_lease(folder.path(), settings.fleet),
+        fleet(inbox, fleet_options(),
               [clock = live::system_clock_source()] { return clock().monotonic; }),
         logs(folder.tasks_path()),
         used(folder.tasks_path()),
@@ -185,16 +235,24 @@ struct Life {
         watchers(counted, tracing),
         api(inbox, fleet, watch, api_options()) {}
 
+  live::FleetOptions fleet_options() const {
+    live::FleetOptions options = remember_lease(folder.path(), settings.fleet);
+    options.term = journal->term();
+    return options;
+  }
+
   server::ApiOptions api_options() {
     server::ApiOptions options;
     options.keeper = door ? &door->keeper() : nullptr;
     options.telemetry = &telemetry;
     options.usages = &used;
+    options.storage = &storage;
     tracing.fill(options);
     return options;
   }
 
-  cli::Outcome<void> start(const PolicySpec& policy);
+  /// `first`: what the core is to be told before anything else.
+  cli::Outcome<void> start(const PolicySpec& policy, std::vector<Event::Body> first);
   cli::Outcome<void> start_local_node();
   cli::Outcome<void> start_agents();
   cli::Outcome<int> serve(const Ending& ending);
@@ -202,6 +260,8 @@ struct Life {
   const Settings settings;
   cli::StateFolder folder;
   std::unique_ptr<SqliteJournal> journal;
+  live::Storage storage;
+  WatchedJournal watched;
   control::Controller core;
   live::Inbox inbox;
   std::unique_ptr<AgentDoor> door;   // null: no agents of other machines
@@ -271,14 +331,19 @@ cli::Outcome<void> Life::start_agents() {
   return {};
 }
 
-cli::Outcome<void> Life::start(const PolicySpec& policy) {
+cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body> first) {
   live::WorldOptions options;
   options.notice = say;
+  options.storage = &storage;
+  options.first_job = journal->first_job();
   world.emplace(core, inbox, fleet, std::move(options));
   const live::Opening opening{policy, choose_queues(settings.queues, core), default_healing()};
-  for (Event::Body& event : live::opening_events(core, opening)) {
-    inbox.post(std::move(event), {});
-  }
+  std::vector<Event::Body> events = live::opening_events(core, opening);
+  // A new journal begins with its policy.
+  const auto place = core.last_event() == EventSeq{} ? events.end() : events.begin();
+  events.insert(place, std::make_move_iterator(first.begin()),
+                std::make_move_iterator(first.end()));
+  for (Event::Body& event : events) inbox.post(std::move(event), {});
   auto ready = settings.local_node ? start_local_node() : check_no_local_tasks(folder.tasks_path());
   if (!ready) return ready;
   auto served =
@@ -298,7 +363,7 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
   Result<void> result;
   std::thread driver([&] {
     result =
-        control::run(core, *world, *journal, watchers, {.events_per_snapshot = kEventsPerSnapshot});
+        control::run(core, *world, watched, watchers, {.events_per_snapshot = kEventsPerSnapshot});
     ending.driver_ended();
   });
   const auto ready = start_agents();
@@ -333,7 +398,8 @@ cli::Outcome<int> up(const cli::UpOptions& options) {
   raise_descriptor_limit();
   auto folder = cli::StateFolder::hold(settings->state);
   if (!folder) return tl::unexpected(folder.error());
-  auto journal = SqliteJournal::open({folder->journal_path(), settings->sync});
+  auto journal = SqliteJournal::open(
+      {.path = folder->journal_path(), .sync = settings->sync, .reserve = true});
   if (!journal) return tl::unexpected(store_failure(journal.error()));
   auto recovered = (*journal)->recover({});
   if (!recovered) return tl::unexpected(store_failure(recovered.error()));
@@ -352,9 +418,15 @@ cli::Outcome<int> up(const cli::UpOptions& options) {
     if (!prepared) return tl::unexpected(prepared.error());
     door = std::move(*prepared);
   }
+  std::vector<Event::Body> first = tell_repairs(*recovered);
+  if (!recovered->repairs.empty()) {
+    for (Event::Body& silent : live::distrust_nodes(recovered->core)) {
+      first.push_back(std::move(silent));
+    }
+  }
   Life life(std::move(*folder), std::move(*journal), std::move(recovered->core), std::move(door),
             std::move(village), std::move(*settings), std::move(*tracing));
-  if (const auto started = life.start(*policy); !started) {
+  if (const auto started = life.start(*policy, std::move(first)); !started) {
     return tl::unexpected(started.error());
   }
   return life.serve(ending);

@@ -17,6 +17,7 @@ enum class ErrorKind : unsigned char {
   Unavailable,  // not now; the same call may succeed later
   Unsupported,  // this build, host or store version cannot do it
   Internal,     // the surroundings failed (disk, operating system)
+  NoRoom,       // the disk is full; the same call succeeds once there is room
 };
 
 /// What was wrong, where, and what to do; `message` is one line for a person.

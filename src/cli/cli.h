@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,40 @@ struct AgentOptions {
 
 struct ServeOptions;
 
+/// What is in a backup, or in a state folder that was made from one.
+struct BackupFacts {
+  std::string path;
+  std::string cluster_id;
+  std::string written_by;  // the version that made the store
+  Time made_at;            // zero: a journal that is no backup
+  std::uint64_t bytes = 0;
+  std::uint64_t events = 0;
+  std::uint64_t commands = 0;
+  EventSeq last;
+  Time last_at;
+  std::size_t files = 0;  // beside the journal: the fleet's keys among them
+};
+
+/// The last event that is wanted of a backup; neither: all of it.
+struct BackupCut {
+  std::optional<std::uint64_t> upto;
+  std::optional<Time> at;
+};
+
+/// Copies of a store.
+struct Backups {
+  /// Also while a server writes it. Errors: NotFound, Conflict (the file is there), Invalid
+  /// (damaged), NoRoom and Internal (the disk).
+  std::function<Result<BackupFacts>(const std::string& state_folder, const std::string& file)>
+      create;
+  /// Reads and replays all of it. Errors: NotFound, Invalid.
+  std::function<Result<BackupFacts>(const std::string& file)> verify;
+  /// Makes a state folder. Errors: as above; Conflict, the folder is not empty.
+  std::function<Result<BackupFacts>(const std::string& file, const std::string& folder,
+                                    const BackupCut& cut)>
+      restore;
+};
+
 /// One line of `gyre doctor`.
 struct Finding {
   enum class Level : unsigned char { Ok, Warn, Fail };
@@ -77,6 +112,7 @@ struct Ports {
   std::function<std::vector<Finding>(const std::string& state_folder)> examine_machine;
   std::function<Outcome<int>(const ServeOptions&)> serve_simulation;
   std::function<Result<std::unique_ptr<BareStarts>>(const std::string& image)> bare_starts;
+  Backups backups;
 };
 
 /// The whole program: reads the command line, runs one verb, returns the exit code.

@@ -28,8 +28,9 @@ Finding examine_disk(const std::string& folder) {
   const std::string text =
       fmt::format("{} free on the disk of {}", format_memory(MemoryMib{free_mib}), folder);
   if (free_mib >= 1024) return {Level::Ok, "disk", text, ""};
-  return {free_mib >= 100 ? Level::Warn : Level::Fail, "disk", text,
-          "make room, or choose another folder with --state; a full disk stops the server"};
+  return {
+      free_mib >= 100 ? Level::Warn : Level::Fail, "disk", text,
+      "make room, or choose another folder with --state; with little room no jobs are taken in"};
 }
 
 Finding examine_folder(const std::string& folder) {

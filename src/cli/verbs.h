@@ -54,6 +54,7 @@ void add_bench_verb(CLI::App& app, Session& session);  // bench cold-start
 void add_completion_verb(CLI::App& app, Session& session);
 void add_import_verb(CLI::App& app, Session& session);
 void add_chaos_verb(CLI::App& app, Session& session);
+void add_backup_verb(CLI::App& app, Session& session);
 void add_incidents_verb(CLI::App& app, Session& session);
 
 /// `action`, when the command line names this verb.

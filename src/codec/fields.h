@@ -76,8 +76,8 @@ struct EnumNames<Termination> {
 template <>
 struct EnumNames<Symptom> {
   static constexpr std::array<std::string_view, kSymptomCount> list{
-      "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
-      "start_refused",     "task_stalled", "task_failed"};
+      "application_fault", "device_fault", "unknown_gpu_error", "node_lost",   "start_refused",
+      "task_stalled",      "task_failed",  "journal_damaged",   "storage_full"};
 };
 template <>
 struct EnumNames<Remedy> {
@@ -366,6 +366,12 @@ struct Fields<TaskStalled> {
       Field{"rank", &TaskStalled::rank}, Field{"idle", &TaskStalled::idle}};
 };
 template <>
+struct Fields<StoreHealed> {
+  static constexpr std::tuple list{Field{"symptom", &StoreHealed::symptom},
+                                   Field{"since", &StoreHealed::since},
+                                   Field{"evidence", &StoreHealed::evidence}};
+};
+template <>
 struct Fields<Event> {
   static constexpr std::tuple list{Field{"at", &Event::at}, Field{"seq", &Event::seq},
                                    Field{"type", &Event::body}};
@@ -534,6 +540,10 @@ struct TypeName<GpuErrorSeen> {
 template <>
 struct TypeName<TaskStalled> {
   static constexpr std::string_view value = "task_stalled";
+};
+template <>
+struct TypeName<StoreHealed> {
+  static constexpr std::string_view value = "store_healed";
 };
 template <>
 struct TypeName<QuarantineNode> {

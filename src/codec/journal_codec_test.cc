@@ -53,6 +53,7 @@ static_assert(kDescribesAll<HealingRule> && kDescribesAll<HealingSpec> &&
 static_assert(kDescribesAll<NodeHealth> && kDescribesAll<NodeHealth::Sighting>);
 static_assert(kDescribesAll<Incident> && kDescribesAll<HealingState>);
 static_assert(kDescribesAll<GpuErrorSeen> && kDescribesAll<TaskStalled>);
+static_assert(kDescribesAll<StoreHealed>);
 static_assert(kDescribesAll<QuarantineNode> && kDescribesAll<ReleaseNode>);
 static_assert(kDescribesAll<DemandKind> && kDescribesAll<DemandMix>);
 static_assert(kDescribesAll<Reservation> && kDescribesAll<Reservation::Spare>);

@@ -120,6 +120,7 @@ class Controller {
   void on(const HealingSet& event);
   void on(const GpuErrorSeen& event);
   void on(const TaskStalled& event);
+  void on(const StoreHealed& event);
 
   reason::Scene scene() { return {cluster_, jobs_, now_}; }
   std::optional<PartitionId> partition_of(const JobSpec& spec) const;

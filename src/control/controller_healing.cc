@@ -1,6 +1,8 @@
 // What the core does about what is wrong: symptoms in, remedies out.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/units.h"
 #include "control/controller.h"
 #include "domain/xid.h"
@@ -35,6 +37,10 @@ void Controller::on(const TaskStalled& event) {
   job->exit = {TaskExit::Kind::Lost, 0, false, evidence};
   stop(*job, Termination::TaskFailed);
   see(node, {Symptom::TaskStalled, evidence, 0, event.job});
+}
+
+void Controller::on(const StoreHealed& event) {
+  healer_.store_healed({event.symptom, event.evidence, 0}, std::min(event.since, now_), now_);
 }
 
 void Controller::see(NodeId node, const reason::Healer::Sign& sign) {

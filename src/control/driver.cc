@@ -23,6 +23,15 @@ bool take_batch(Controller& core, World& world, Journal& journal, Observer& obse
   return true;
 }
 
+/// A full disk is waited for as long as the world likes.
+Result<void> commit(Journal& journal, World& world) {
+  for (;;) {
+    auto done = journal.commit();
+    if (done || done.error().kind != ErrorKind::NoRoom) return done;
+    if (!world.await_room(done.error())) return done;
+  }
+}
+
 }  // namespace
 
 Result<void> run(Controller& core, World& world, Journal& journal, Observer& observer,
@@ -36,13 +45,15 @@ Result<void> run(Controller& core, World& world, Journal& journal, Observer& obs
     more =
         take_batch(core, world, journal, observer, options.events_per_commit_max, commands, last);
     if (last == before) continue;
-    if (auto done = journal.commit(); !done) return done;
+    if (auto done = commit(journal, world); !done) return done;
     world.committed(last);
     observer.committed(last);
     for (const Command& command : commands) world.submit(command);
     if (options.events_per_snapshot > 0 && !core.has_leftover() &&
         last.value - last_snapshot.value >= options.events_per_snapshot) {
-      if (auto done = journal.save(core.state()); !done) return done;
+      auto done = journal.save(core.state());
+      // Without room for it, a recovery has more to replay: that is all.
+      if (!done && done.error().kind != ErrorKind::NoRoom) return done;
       last_snapshot = last;
     }
   }

@@ -93,7 +93,8 @@ class RandomHistory {
 
   Event::Body node_event() {
     const NodeId id{static_cast<std::uint32_t>(rng_.below(core_.cluster().nodes().size()))};
-    const std::uint64_t die = rng_.below(9);
+    const std::uint64_t die = rng_.below(10);
+    if (die == 9) return StoreHealed{Symptom::StorageFull, now_, "no room"};
     if (die == 6) return stall();
     if (die > 6) {
       constexpr std::array<std::int32_t, 4> kXids{31, 48, 63, 999};

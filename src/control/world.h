@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/result.h"
 #include "domain/command.h"
 #include "domain/event.h"
 
@@ -23,6 +24,13 @@ class World {
 
   /// Everything up to and including `seq` is durable: whoever waits for it may be told.
   virtual void committed(EventSeq seq) = 0;
+
+  /// The journal has no room for what was taken, and nothing of it is durable. Waits a while; then
+  /// true to try again, false to give up.
+  virtual bool await_room(const Error& why) {
+    static_cast<void>(why);
+    return false;
+  }
 
   /// Carries out an intent that is already durable; its outcome arrives later as events. Must
   /// accept a command it has seen before, and act on it once.

@@ -106,6 +106,14 @@ struct TaskStalled {
   bool operator==(const TaskStalled&) const = default;
 };
 
+/// The server's own store was damaged or had no room, and is of use again.
+struct StoreHealed {
+  Symptom symptom = Symptom::JournalDamaged;
+  Time since;
+  std::string evidence;  // what was seen and done; one line for a person
+  bool operator==(const StoreHealed&) const = default;
+};
+
 /// Something the core learns. A world stamps events on entry: `at` never goes backwards, and `seq`
 /// grows by one each time, so equal times are ordered.
 struct Event {
@@ -113,7 +121,7 @@ struct Event {
   EventSeq seq;
   using Body = std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned,
                             NodeDutySet, NodeContact, JobSubmitted, JobStopRequested, TaskStarted,
-                            TaskEnded, HealingSet, GpuErrorSeen, TaskStalled>;
+                            TaskEnded, HealingSet, GpuErrorSeen, TaskStalled, StoreHealed>;
   Body body;
 
   bool operator==(const Event&) const = default;

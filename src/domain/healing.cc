@@ -12,8 +12,8 @@ constexpr Duration kSpanMax = seconds(366LL * 86'400);
 constexpr std::size_t kRulesMax = 50;
 
 constexpr std::array<std::string_view, kSymptomCount> kSymptoms{
-    "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
-    "start_refused",     "task_stalled", "task_failed"};
+    "application_fault", "device_fault", "unknown_gpu_error", "node_lost",   "start_refused",
+    "task_stalled",      "task_failed",  "journal_damaged",   "storage_full"};
 constexpr std::array<std::string_view, kSymptomCount> kDiagnoses{
     "a mistake of the program; the device is sound",
     "the device or its driver; it cannot be trusted",
@@ -21,7 +21,9 @@ constexpr std::array<std::string_view, kSymptomCount> kDiagnoses{
     "the machine, its network or its agent is down",
     "the node cannot start tasks, or not this one",
     "the program waits for ever, or the device or the network under it hangs",
-    "the program ended with an error"};
+    "the program ended with an error",
+    "the disk of the server, or a power cut while it wrote",
+    "the disk of the server's state folder has no room left"};
 constexpr std::array<std::string_view, 3> kRemedies{"note", "quarantine", "evacuate"};
 constexpr std::array<std::string_view, 6> kOutcomes{"noted",     "open",   "held",
                                                     "recovered", "undone", "ended"};

@@ -18,11 +18,13 @@ enum class Symptom : std::uint8_t {
   DeviceFault,       // a GPU error that it cannot
   UnknownGpuError,   // one that is in no table: taken for the worst, not acted on as such
   NodeLost,
-  StartRefused,  // the node could not start a task
-  TaskStalled,   // no progress and no activity for a window
-  TaskFailed,    // ended by itself with an error
+  StartRefused,    // the node could not start a task
+  TaskStalled,     // no progress and no activity for a window
+  TaskFailed,      // ended by itself with an error
+  JournalDamaged,  // the server's own store, of no node
+  StorageFull,     // no room for that store
 };
-inline constexpr std::size_t kSymptomCount = 7;
+inline constexpr std::size_t kSymptomCount = 9;
 std::string_view to_string(Symptom symptom);  // "application_fault", ...
 std::string_view diagnosis(Symptom symptom);  // what it is taken for; one line for a person
 

@@ -83,7 +83,7 @@ void Fleet::on_beat(Session& session, std::uint64_t number) {
   const auto peer = peers_.find(NodeId{static_cast<std::uint32_t>(node)});
   if (peer == peers_.end() || peer->second.session != &session) return;
   peer->second.heard = now_();
-  session.sink_.give(act::GrantLease{number, options_.lease, session.protocol_});
+  session.sink_.give(act::GrantLease{number, options_.lease, session.protocol_, options_.term});
 }
 
 // --- the world's side ----------------------------------------------------------------------------
@@ -136,7 +136,8 @@ bool Fleet::bind(std::uint64_t session, NodeId node, const act::Hello& hello) {
   peer.session->node_ = node.value;
   forget_namesakes(node, hello.node.name);
   for (const act::TaskKey& key : hello.logs) remember_log(key, node);
-  peer.session->sink_.give(act::GrantLease{0, options_.lease, peer.session->protocol_});
+  peer.session->sink_.give(
+      act::GrantLease{0, options_.lease, peer.session->protocol_, options_.term});
   return true;
 }
 

@@ -1,6 +1,9 @@
 #include "live/inbox.h"
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 namespace gyre::live {
@@ -31,6 +34,8 @@ bool Inbox::refuses(const Done<T>& done) {
     const std::lock_guard guard(mutex_);
     if (shut_) {
       refusal = shutting_down();
+    } else if (closed_ && done) {
+      refusal = closed_;
     } else if (requests_.size() - unbounded_ >= limits_.requests_max) {
       refusal = full("requests", limits_.requests_max);
     }
@@ -62,6 +67,7 @@ Result<void> Inbox::ask(Query query) {
   {
     const std::lock_guard guard(mutex_);
     if (shut_) return tl::unexpected(shutting_down());
+    if (closed_) return tl::unexpected(*closed_);
     if (queries_.size() >= limits_.queries_max) {
       return tl::unexpected(full("queries", limits_.queries_max));
     }
@@ -69,6 +75,37 @@ Result<void> Inbox::ask(Query query) {
   }
   changed_.notify_one();
   return {};
+}
+
+void Inbox::close(const Error& why) {
+  std::deque<Request> refused;
+  {
+    const std::lock_guard guard(mutex_);
+    closed_ = why;
+    const auto has_somebody = [](const Request& request) {
+      const auto* posting = std::get_if<Posting>(&request);
+      return std::holds_alternative<Submission>(request) || (posting != nullptr && posting->done);
+    };
+    const auto first =
+        std::stable_partition(requests_.begin(), requests_.end(), std::not_fn(has_somebody));
+    refused.insert(refused.end(), std::make_move_iterator(first),
+                   std::make_move_iterator(requests_.end()));
+    requests_.erase(first, requests_.end());
+  }
+  for (Request& request : refused) {
+    if (auto* submission = std::get_if<Submission>(&request)) submission->done(tl::unexpected(why));
+    if (auto* posting = std::get_if<Posting>(&request)) posting->done(tl::unexpected(why));
+  }
+}
+
+void Inbox::reopen() {
+  const std::lock_guard guard(mutex_);
+  closed_.reset();
+}
+
+bool Inbox::wait_for_shutdown(Duration wait_max) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::nanoseconds(wait_max.ns), [this] { return shut_; });
 }
 
 void Inbox::shutdown() {

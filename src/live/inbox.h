@@ -53,6 +53,11 @@ class Inbox final {
   /// the query is not run then. One accepted is destroyed unrun only if the world breaks off.
   Result<void> ask(Query query);
 
+  /// Refuses with `why` what waits here and what comes, but for what has nobody to be told, until
+  /// reopen(). Queries that wait go on waiting.
+  void close(const Error& why);
+  void reopen();
+
   /// Refuses new requests; the world ends when what is here has been worked off. Idempotent.
   void shutdown();
 
@@ -91,6 +96,9 @@ class Inbox final {
   /// Waits until there is a request, a query or a shutdown; `wait_max` at most (none: for ever).
   void wait(std::optional<Duration> wait_max);
 
+  /// Waits until there is a shutdown; `wait_max` at most. True if there is.
+  bool wait_for_shutdown(Duration wait_max);
+
   /// True once shut down and empty.
   bool is_over() const;
 
@@ -107,6 +115,7 @@ class Inbox final {
   std::size_t unbounded_ = 0;  // of them, outside the bound
   std::deque<Query> queries_;
   bool shut_ = false;
+  std::optional<Error> closed_;
 };
 
 }  // namespace gyre::live

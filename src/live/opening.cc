@@ -23,6 +23,16 @@ NodeArrival node_arrival(const control::Controller& core, const NodeSpec& spec) 
   return arrival;
 }
 
+std::vector<Event::Body> distrust_nodes(const control::Controller& core) {
+  std::vector<Event::Body> events;
+  std::uint32_t id = 0;
+  for (const Node& node : core.cluster().nodes()) {
+    if (node.up && !node.silent) events.emplace_back(NodeContact{NodeId{id}, true});
+    ++id;
+  }
+  return events;
+}
+
 std::vector<Event::Body> opening_events(const control::Controller& core, const Opening& opening) {
   std::vector<Event::Body> events;
   const bool fresh = core.last_event() == EventSeq{};

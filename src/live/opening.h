@@ -20,6 +20,10 @@ struct Opening {
 /// The events that bring `core` to what the server was started with; none if it is there already.
 std::vector<Event::Body> opening_events(const control::Controller& core, const Opening& opening);
 
+/// After a journal has lost its end: nothing is put on a node until its agent has come and has said
+/// which tasks it has, since what runs there may be of lost jobs.
+std::vector<Event::Body> distrust_nodes(const control::Controller& core);
+
 /// What the core must learn when an agent has come, and which node it is then.
 struct NodeArrival {
   NodeId node;

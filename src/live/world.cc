@@ -69,6 +69,7 @@ std::optional<Event> World::next(std::optional<Time> deadline) {
     if (is_durable()) {
       for (const Query& query : inbox_.take_queries()) query(core_);
     }
+    look_at_storage();
     if (admit_next()) {
       Admitted ready = std::move(admitted_.front());
       admitted_.pop_front();
@@ -83,6 +84,9 @@ std::optional<Event> World::next(std::optional<Time> deadline) {
     if (deadline) wait_max = std::min(*deadline - time, kClockLookMax);
     if (const auto pause = fleet_.watch_pause()) {
       wait_max = std::min(wait_max.value_or(*pause), *pause);
+    }
+    if (options_.storage != nullptr && options_.storage->is_short()) {
+      wait_max = std::min(wait_max.value_or(Storage::kLookPause), Storage::kLookPause);
     }
     inbox_.wait(wait_max);
   }
@@ -107,8 +111,27 @@ Time World::now() {
   return time;
 }
 
+bool World::await_room(const Error& why) {
+  if (options_.storage == nullptr) return false;
+  if (options_.storage->fails(why)) {
+    notice(fmt::format("{}; nothing is accepted until there is", why.message));
+    inbox_.close(options_.storage->refusal());
+  }
+  return !inbox_.wait_for_shutdown(Storage::kLookPause);
+}
+
+/// Says what is over.
+void World::look_at_storage() const {
+  if (options_.storage == nullptr) return;
+  auto healed = options_.storage->healed();
+  if (!healed) return;
+  notice(fmt::format("the disk has room again: {}", healed->evidence));
+  admitted_.push_back({std::move(*healed), nullptr});
+}
+
 void World::committed(EventSeq seq) {
   durable_ = seq;
+  if (options_.storage != nullptr && options_.storage->works()) inbox_.reopen();
   while (!waiting_.empty() && waiting_.front().seq <= seq) {
     const Durable durable = std::move(waiting_.front().durable);
     waiting_.pop_front();
@@ -147,7 +170,7 @@ bool World::admit(Inbox::Submission& submission) const {
     return false;
   }
   // Still the next id when it is stamped: the core takes no step between.
-  const JobId job{core_.jobs().last().value + 1};
+  const JobId job{std::max(core_.jobs().last().value + 1, options_.first_job.value)};
   admitted_.push_back(
       {JobSubmitted{job, std::move(submission.spec), std::move(submission.submission_key)},
        [job, done = std::move(submission.done)](const Result<EventSeq>& seq) {
@@ -178,6 +201,9 @@ bool World::admit_repeated(const Inbox::Submission& submission) const {
 }
 
 Result<void> World::check(const Inbox::Submission& submission) const {
+  if (options_.storage != nullptr) {
+    if (auto room = options_.storage->takes_jobs(); !room) return room;
+  }
   if (core_.jobs().size() >= options_.jobs_max) {
     return fail(ErrorKind::Unavailable,
                 "{} jobs are known already, which is the limit; wait for some to end",

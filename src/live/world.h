@@ -15,13 +15,16 @@
 #include "live/clock.h"
 #include "live/fleet.h"
 #include "live/inbox.h"
+#include "live/storage.h"
 
 namespace gyre::live {
 
 struct WorldOptions {
+  JobId first_job;                   // no new job gets a lower id
   std::size_t jobs_max = 1'010'000;  // in the core, ended ones that are kept included
   ClockSource clock = system_clock_source();
   std::function<void(const std::string&)> notice;  // one line for a person; may be empty
+  Storage* storage = nullptr;                      // outlives the world; null: always room
 };
 
 /// The world of real time and real machines. Driven by one thread; others use the inbox.
@@ -43,6 +46,8 @@ class World final : public control::World {
   bool has_pending() const override { return admit_next(); }
   void committed(EventSeq seq) override;
   void submit(const Command& command) override;
+  /// Meanwhile whoever asks for something is told why it cannot be.
+  bool await_room(const Error& why) override;
 
   std::uint64_t clock_steps_back() const { return clock_.steps_back(); }
 
@@ -64,6 +69,7 @@ class World final : public control::World {
   bool admit(Inbox::Arrival& arrival) const;
   bool end_all_of(const Inbox::Arrival& arrival) const;
   bool look_at_fleet() const;
+  void look_at_storage() const;
   bool admit_repeated(const Inbox::Submission& submission) const;
   Result<void> check(const Inbox::Submission& submission) const;
   void tell_when_durable(Durable durable) const;

@@ -20,6 +20,8 @@ using ::grpc::StatusCode;
         return StatusCode::UNAVAILABLE;
       case ErrorKind::Unsupported:
         return StatusCode::FAILED_PRECONDITION;
+      case ErrorKind::NoRoom:
+        return StatusCode::RESOURCE_EXHAUSTED;
       case ErrorKind::Internal:
         break;
     }

@@ -107,6 +107,7 @@ struct OrderWriter {
     out.mutable_lease()->set_beat(grant.beat);
     out.mutable_lease()->set_lease_ns(grant.lease.ns);
     out.mutable_lease()->set_protocol(grant.protocol);
+    out.mutable_lease()->set_term(grant.term);
   }
   void operator()(const act::ExecOrder& order) const {
     out.mutable_exec()->set_id(act::exec_id(order));
@@ -381,7 +382,7 @@ Result<act::Order> read(const v1::FromServer& in) {
     case v1::FromServer::kLease:
       if (in.lease().lease_ns() < 0) break;
       return act::GrantLease{in.lease().beat(), Duration{in.lease().lease_ns()},
-                             in.lease().protocol()};
+                             in.lease().protocol(), in.lease().term()};
     case v1::FromServer::kExec:
       return read_exec(in.exec());
     case v1::FromServer::BODY_NOT_SET:

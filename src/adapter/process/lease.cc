@@ -18,16 +18,19 @@ Time boot_now() {
   return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
 }
 
-Result<void> write_lease(const std::string& path, Time until) {
+Result<void> replace_file(const std::string& path, std::string_view text) {
   const std::string draft = path + ".tmp";
-  const std::string text = fmt::format("{}\n", until.ns);
   const Fd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   const auto size = static_cast<ssize_t>(text.size());
   if (!file || ::write(file.get(), text.data(), text.size()) != size ||
       ::rename(draft.c_str(), path.c_str()) != 0) {
-    return os_error("cannot write the node's lease");
+    return os_error(fmt::format("cannot write {}", path));
   }
   return {};
+}
+
+Result<void> write_lease(const std::string& path, Time until) {
+  return replace_file(path, fmt::format("{}\n", until.ns));
 }
 
 Time read_lease(const std::string& path) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -12,6 +13,9 @@ namespace gyre::process {
 /// agent that should renew it is gone.
 
 Time boot_now();
+
+/// Puts a small file in place, at once for every reader. Errors: Internal, the disk.
+Result<void> replace_file(const std::string& path, std::string_view text);
 
 /// Replaces what is there, at once for every reader. Errors: Internal, the disk.
 Result<void> write_lease(const std::string& path, Time until);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -20,6 +21,8 @@ ErrorKind kind_of(int code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return ErrorKind::Conflict;
+    case SQLITE_FULL:
+      return ErrorKind::NoRoom;
     default:
       return ErrorKind::Internal;
   }
@@ -30,12 +33,14 @@ std::string_view advice(int code) {
     case SQLITE_NOTADB:
       return "; give the path of a Gyre journal";
     case SQLITE_CORRUPT:
-      return "; restore it from a copy";
+      return "; restore a backup, or take what is whole of it into another folder with 'gyre "
+             "backup "
+             "restore'";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return "; another process holds it: stop that one";
     case SQLITE_FULL:
-      return "; free space on its disk, then start again";
+      return "; make room on its disk";
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
@@ -45,10 +50,19 @@ std::string_view advice(int code) {
   }
 }
 
+/// SQLite quotes what it found, which in a damaged file may be anything.
+std::string one_line(std::string text) {
+  const auto odd = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
+  std::replace_if(text.begin(), text.end(), odd, ' ');
+  constexpr std::size_t kTextMax = 200;
+  if (text.size() > kTextMax) text = text.substr(0, kTextMax) + "...";
+  return text;
+}
+
 tl::unexpected<Error> failure(sqlite3* connection, std::string_view path) {
   const int code = sqlite3_extended_errcode(connection);
   const int system = sqlite3_system_errno(connection);
-  return fail(kind_of(code), "journal '{}': {}{}{}{}", path, sqlite3_errmsg(connection),
+  return fail(kind_of(code), "journal '{}': {}{}{}{}", path, one_line(sqlite3_errmsg(connection)),
               system == 0 ? "" : ", ", system == 0 ? "" : std::strerror(system), advice(code));
 }
 
@@ -165,6 +179,19 @@ Result<Statement> Database::prepare(std::string_view sql) {
     return failure(connection_.get(), path_);
   }
   return Statement(statement);
+}
+
+Result<void> Database::copy_all_of(Database& other) {
+  constexpr int kAllPages = -1;
+  sqlite3_backup* const copying =
+      sqlite3_backup_init(connection_.get(), "main", other.connection_.get(), "main");
+  if (copying == nullptr) return failure(connection_.get(), path_);
+  const int code = sqlite3_backup_step(copying, kAllPages);
+  sqlite3_backup_finish(copying);
+  if (code == SQLITE_DONE) return {};
+  // Which of the two it was that failed shows in whose error it is.
+  const bool own = sqlite3_errcode(connection_.get()) != SQLITE_OK;
+  return own ? failure(connection_.get(), path_) : failure(other.connection_.get(), other.path_);
 }
 
 Result<std::int64_t> Database::integer(std::string_view sql) {

@@ -53,6 +53,9 @@ class Database {
   Result<std::int64_t> integer(std::string_view sql);
   Result<std::string> text(std::string_view sql);
 
+  /// Becomes a copy of what `other` is at this moment; whoever writes that one goes on meanwhile.
+  Result<void> copy_all_of(Database& other);
+
   const std::string& path() const { return path_; }
 
  private:

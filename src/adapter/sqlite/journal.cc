@@ -1,12 +1,21 @@
 #include "adapter/sqlite/journal.h"
 
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
 #include <utility>
 
+#include "adapter/sqlite/backup.h"
+#include "adapter/sqlite/damage.h"
 #include "adapter/sqlite/database.h"
 #include "adapter/sqlite/file_lock.h"
 #include "adapter/sqlite/record_reader.h"
 #include "adapter/sqlite/schema.h"
 #include "adapter/sqlite/snapshots.h"
+#include "adapter/sqlite/wal.h"
 #include "base/assert.h"
 #include "codec/journal_codec.h"
 #include "control/replay.h"
@@ -17,6 +26,9 @@ namespace {
 // Pages of 4 KiB in the write-ahead log before they are moved into the database; the move stalls
 // one commit for some ten milliseconds.
 constexpr int kCheckpointPages = 4000;
+
+// What is cut off by itself at most: some commits.
+constexpr std::int64_t kTornRecordsMax = 10'000;
 
 const char* pragma_value(Sync sync) {
   switch (sync) {
@@ -45,9 +57,9 @@ Result<Database> open_for_writing(const JournalOptions& options) {
                 "write-ahead log needs; put it on a local disk",
                 options.path);
   }
-  const auto set =
-      database->execute(fmt::format("PRAGMA synchronous={};PRAGMA wal_autocheckpoint={}",
-                                    pragma_value(options.sync), kCheckpointPages));
+  const auto set = database->execute(
+      fmt::format("PRAGMA synchronous={};PRAGMA wal_autocheckpoint={};PRAGMA cell_size_check=ON",
+                  pragma_value(options.sync), kCheckpointPages));
   if (!set) return tl::unexpected(set.error());
   return database;
 }
@@ -64,6 +76,59 @@ tl::unexpected<Error> diverged(const std::string& path, const control::Mismatch&
               GYRE_VERSION);
 }
 
+/// A record that waits for its commit.
+struct Pending {
+  RecordRow row;
+  std::string body;
+};
+
+/// How a recovery from one snapshot came out.
+struct Attempt {
+  Result<Recovered> recovered;
+  EventSeq reached;                     // the last event that was whole
+  std::optional<std::int64_t> damaged;  // the record at which it failed
+};
+
+/// Takes room for the write-ahead log, so that others who fill the disk do not take it; a twentieth
+/// of the disk at most. It is no error where that cannot be.
+void reserve_log(const JournalOptions& options) {
+  constexpr std::int64_t kFrameBytes = 24 + 4096;
+  struct statvfs disk {};
+  if (!options.reserve || ::statvfs(options.path.c_str(), &disk) != 0) return;
+  const auto share = static_cast<std::int64_t>(disk.f_blocks * disk.f_frsize / 20);
+  const int file = ::open((options.path + "-wal").c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return;
+  static_cast<void>(
+      ::fallocate(file, FALLOC_FL_KEEP_SIZE, 0, std::min(kFrameBytes * kCheckpointPages, share)));
+  ::close(file);
+}
+
+/// Where commits wait for the disk none is begun before the last one is whole.
+Result<std::vector<std::string>> examine_log(const JournalOptions& options) {
+  const std::string path = options.path + "-wal";
+  const auto report = examine_wal(path);
+  if (!report) {
+    return fail(report.error().kind, "{}{}", report.error().message, way_out(options.path, 0));
+  }
+  if (options.sync == Sync::Full && report->commits_torn > 1) {
+    return fail(
+        ErrorKind::Invalid,
+        "journal's write-ahead log '{}': it is damaged behind frame {}, where {} commits end{}",
+        path, report->frames, report->commits_torn, way_out(options.path, 0));
+  }
+  if (report->commits_torn == 0) return std::vector<std::string>{};
+  const std::string kept = fmt::format("{}.cut-{}", path, report->frames + 1);
+  std::error_code error;
+  std::filesystem::copy_file(path, kept, std::filesystem::copy_options::overwrite_existing, error);
+  if (error) {
+    return fail(ErrorKind::Internal, "cannot copy '{}' to '{}': {}", path, kept, error.message());
+  }
+  return std::vector{
+      fmt::format("the write-ahead log is whole up to frame {}; the {} frames behind it were cut "
+                  "off and are kept in {}",
+                  report->frames, report->torn, kept)};
+}
+
 }  // namespace
 
 struct SqliteJournal::Impl {
@@ -71,63 +136,175 @@ struct SqliteJournal::Impl {
   Database database;
   Statement insert;
   std::string cluster_id;
+  std::uint64_t term;
+  JobId first_job;
   std::int64_t last_position;
-  bool in_transaction = false;
-  RecordRow cause{};               // the last event's
-  std::optional<Error> failure{};  // the first; nothing is written after it
+  std::vector<std::string> repairs{};
+  RecordRow cause{};  // the last event's
+  std::vector<Pending> pending{};
+  std::optional<Error> failure{};  // the first that is for good; nothing is written after it
 
-  Result<void> state() const {
-    if (failure) return tl::unexpected(*failure);
+  void add(RecordKind kind, std::string body) {
+    if (!failure) pending.push_back({{kind, cause.at, cause.seq}, std::move(body)});
+  }
+
+  Result<void> write(const Pending& record, std::int64_t position) {
+    insert.bind(1, position)
+        .bind(2, static_cast<std::int64_t>(record.row.kind))
+        .bind(3, record.row.at)
+        .bind(4, record.row.seq)
+        .bind(5, std::string_view(record.body))
+        .bind(6, static_cast<std::int64_t>(checksum(record.row, record.body)));
+    return insert.run();
+  }
+
+  Result<void> write_pending() {
+    std::int64_t position = last_position;
+    for (const Pending& record : pending) {
+      if (auto done = write(record, ++position); !done) return done;
+    }
     return {};
   }
 
-  bool check(Result<void> done) {
-    if (!done && !failure) failure = std::move(done.error());
-    return !failure;
-  }
-
-  bool begin() {
-    if (failure || in_transaction) return !failure;
-    in_transaction = check(database.execute("BEGIN IMMEDIATE"));
-    return in_transaction;
-  }
-
-  void write(RecordKind kind, const std::string& body) {
-    if (!begin()) return;
-    const RecordRow row{kind, cause.at, cause.seq};
-    insert.bind(1, last_position + 1)
-        .bind(2, static_cast<std::int64_t>(kind))
-        .bind(3, row.at)
-        .bind(4, row.seq)
-        .bind(5, std::string_view(body))
-        .bind(6, static_cast<std::int64_t>(checksum(row, body)));
-    if (check(insert.run())) ++last_position;
+  /// All that `work` writes, or nothing of it.
+  template <class Work>
+  Result<void> transact(Work work) {
+    if (failure) return tl::unexpected(*failure);
+    Result<void> done = database.execute("BEGIN IMMEDIATE");
+    if (done) done = work();
+    if (done) done = database.execute("COMMIT");
+    if (done) return done;
+    static_cast<void>(database.execute("ROLLBACK"));  // where SQLite has not done so by itself
+    if (done.error().kind != ErrorKind::NoRoom) failure = done.error();
+    return done;
   }
 
   Result<void> commit() {
-    if (in_transaction && !failure) check(database.execute("COMMIT"));
-    in_transaction = false;
-    return state();
+    if (pending.empty() && !failure) return {};
+    auto done = transact([this] { return write_pending(); });
+    if (!done) return done;
+    last_position += static_cast<std::int64_t>(pending.size());
+    pending.clear();
+    return {};
   }
 
-  Result<Recovered> replay_after(const control::Config& config, std::optional<Snapshot> snapshot) {
-    control::Controller core(config);
-    if (snapshot) {
-      auto restored = control::Controller::restore(config, snapshot->state);
-      if (!restored) return tl::unexpected(std::move(restored.error()));
-      core = std::move(*restored);
-    }
-    auto reader = RecordReader::open(database, snapshot ? snapshot->position : 0);
-    if (!reader) return tl::unexpected(reader.error());
-    auto report = control::replay(*reader, core, {1, true});
-    if (!report) return tl::unexpected(report.error());
-    if (!report->matches()) return diverged(database.path(), report->first_mismatches.front());
-    return Recovered{std::move(core),
-                     snapshot ? std::optional(snapshot->state.seq) : std::nullopt,
-                     report->events,
-                     {}};
-  }
+  Result<std::optional<Snapshot>> newest_snapshot(std::vector<std::string>& refused);
+  Attempt attempt(const control::Config& config, const std::optional<Snapshot>& snapshot,
+                  bool decide_again);
+  Result<void> cut(const Attempt& failed);
+  Result<void> skip_jobs(JobId last);
+  Result<void> append_decided(const control::ReplayReport& report);
 };
+
+/// Errors: Invalid, the journal ends before its snapshot does.
+Result<std::optional<Snapshot>> SqliteJournal::Impl::newest_snapshot(
+    std::vector<std::string>& refused) {
+  const auto saved = snapshot_seqs(database);
+  if (!saved) return tl::unexpected(saved.error());
+  for (const std::int64_t seq : *saved) {
+    auto snapshot = load_snapshot(database, seq);
+    if (!snapshot) {
+      refused.push_back(std::move(snapshot.error().message));
+      continue;
+    }
+    if (snapshot->position > last_position) {
+      return fail(ErrorKind::Invalid,
+                  "journal '{}': it ends with record {}, but the snapshot after event {} was made "
+                  "at record {}{}",
+                  database.path(), last_position, seq, snapshot->position,
+                  way_out(database.path(), 0));
+    }
+    const auto there = database.integer(fmt::format(
+        "SELECT count(*) FROM records WHERE position = {} AND seq = {}", snapshot->position, seq));
+    if (!there) return tl::unexpected(there.error());
+    if (*there == 1) return std::optional(std::move(*snapshot));
+    refused.push_back(fmt::format("journal '{}': the snapshot after event {} names a wrong record",
+                                  database.path(), seq));
+  }
+  return std::optional<Snapshot>();
+}
+
+/// `decide_again`: commands that are missing after the last event are made anew.
+Attempt SqliteJournal::Impl::attempt(const control::Config& config,
+                                     const std::optional<Snapshot>& snapshot, bool decide_again) {
+  control::Controller core(config);
+  if (snapshot) {
+    auto restored = control::Controller::restore(config, snapshot->state);
+    if (!restored) return {tl::unexpected(std::move(restored.error())), {}, {}};
+    core = std::move(*restored);
+  }
+  auto reader = RecordReader::open(database, snapshot ? snapshot->position : 0);
+  if (!reader) return {tl::unexpected(reader.error()), {}, {}};
+  constexpr std::size_t kCommandsMax = 1'000'000;
+  const control::ReplayOptions options =
+      decide_again ? control::ReplayOptions{kCommandsMax, false} : control::ReplayOptions{1, true};
+  auto report = control::replay(*reader, core, options);
+  const EventSeq reached = core.last_event();
+  if (!report) return {tl::unexpected(report.error()), reached, reader->damaged()};
+  if (!report->matches()) {
+    const auto cut_off = [reached](const control::Mismatch& mismatch) {
+      return mismatch.seq == reached && !mismatch.recorded;
+    };
+    const auto& found = report->first_mismatches;
+    const auto other = std::find_if_not(found.begin(), found.end(), cut_off);
+    if (!decide_again || other != found.end()) {
+      return {
+          diverged(database.path(), other == found.end() ? found.front() : *other), reached, {}};
+    }
+    if (auto done = append_decided(*report); !done) {
+      return {tl::unexpected(done.error()), reached, {}};
+    }
+  }
+  return {Recovered{std::move(core),
+                    snapshot ? std::optional(snapshot->state.seq) : std::nullopt,
+                    report->events,
+                    {},
+                    {}},
+          reached,
+          {}};
+}
+
+Result<void> SqliteJournal::Impl::append_decided(const control::ReplayReport& report) {
+  cause = {RecordKind::Event, report.last_time.ns,
+           static_cast<std::int64_t>(report.last_event->value)};
+  for (const control::Mismatch& mismatch : report.first_mismatches) {
+    add(RecordKind::Command, codec::encode(*mismatch.computed));
+  }
+  return commit();
+}
+
+/// The ids of jobs that were cut off are not given anew: tasks of theirs may still run.
+Result<void> SqliteJournal::Impl::skip_jobs(JobId last) {
+  first_job = {last.value + 1 + static_cast<std::uint64_t>(kTornRecordsMax)};
+  return set_meta_number(database, kFirstJob, first_job.value);
+}
+
+/// Errors: Invalid, whole records stand behind the damaged one, or it is more than a torn end.
+Result<void> SqliteJournal::Impl::cut(const Attempt& failed) {
+  const std::int64_t position = *failed.damaged;
+  const auto behind = look_behind(database, position);
+  if (!behind) return tl::unexpected(behind.error());
+  if (behind->whole) {
+    return fail(ErrorKind::Invalid, "{}, and whole records follow up to record {}{}",
+                failed.recovered.error().message, *behind->whole,
+                way_out(database.path(), failed.reached.value));
+  }
+  const std::int64_t behind_it = last_position - position;
+  if (failed.reached == EventSeq{} || behind_it >= kTornRecordsMax) {
+    return fail(ErrorKind::Invalid,
+                "{}, and so are all {} behind it, which is more than a torn end{}",
+                failed.recovered.error().message, behind_it,
+                way_out(database.path(), failed.reached.value));
+  }
+  const auto kept = cut_records(database, position);
+  if (!kept) return tl::unexpected(kept.error());
+  repairs.push_back(fmt::format(
+      "record {} and {} behind it were damaged; they were cut off and are kept in {}. The "
+      "journal goes on after event {}",
+      position, behind_it, *kept, failed.reached.value));
+  last_position = position - 1;
+  return {};
+}
 
 Result<Sync> sync_by_name(std::string_view name) {
   if (name == "full") return Sync::Full;
@@ -142,58 +319,74 @@ SqliteJournal::~SqliteJournal() = default;
 Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const JournalOptions& options) {
   auto lock = FileLock::take(options.path + ".lock");
   if (!lock) return tl::unexpected(lock.error());
+  auto repairs = examine_log(options);
+  if (!repairs) return tl::unexpected(repairs.error());
   auto database = open_for_writing(options);
   if (!database) return tl::unexpected(database.error());
+  // Frames that were passed over must not be taken for this life's.
+  if (!repairs->empty()) {
+    if (auto done = database->execute("PRAGMA wal_checkpoint(TRUNCATE)"); !done) {
+      return tl::unexpected(done.error());
+    }
+  }
   auto last = database->integer("SELECT coalesce(max(position), 0) FROM records");
   if (!last) return tl::unexpected(last.error());
   auto cluster = database->text("SELECT value FROM meta WHERE key = 'cluster_id'");
   if (!cluster) return tl::unexpected(cluster.error());
+  const auto term = meta_number(*database, kTerm);
+  if (!term) return tl::unexpected(term.error());
+  const auto first_job = meta_number(*database, kFirstJob);
+  if (!first_job) return tl::unexpected(first_job.error());
+  reserve_log(options);
   auto insert = database->prepare(
       "INSERT INTO records(position, kind, at, seq, body, checksum) VALUES(?, ?, ?, ?, ?, ?)");
   if (!insert) return tl::unexpected(insert.error());
-  return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::unique_ptr<Impl>(new Impl{
-      std::move(*lock), std::move(*database), std::move(*insert), std::move(*cluster), *last})));
+  return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::unique_ptr<Impl>(
+      new Impl{std::move(*lock), std::move(*database), std::move(*insert), std::move(*cluster),
+               *term, JobId{*first_job}, *last, std::move(*repairs)})));
 }
 
 void SqliteJournal::append(const Event& event) {
   impl_->cause = {RecordKind::Event, event.at.ns, static_cast<std::int64_t>(event.seq.value)};
-  impl_->write(RecordKind::Event, codec::encode(event));
+  impl_->add(RecordKind::Event, codec::encode(event));
 }
 
 void SqliteJournal::append(const Command& command) {
-  impl_->write(RecordKind::Command, codec::encode(command));
+  impl_->add(RecordKind::Command, codec::encode(command));
 }
 
 Result<void> SqliteJournal::commit() { return impl_->commit(); }
 
 Result<void> SqliteJournal::save(const ControllerState& state) {
-  if (impl_->begin()) {
-    impl_->check(save_snapshot(impl_->database, state, impl_->last_position));
-  }
-  return impl_->commit();
+  if (auto done = impl_->commit(); !done) return done;
+  return impl_->transact(
+      [&] { return save_snapshot(impl_->database, state, impl_->last_position); });
 }
 
 Result<Recovered> SqliteJournal::recover(const control::Config& config) {
-  GYRE_ASSERT(!impl_->in_transaction);
-  auto saved = snapshot_seqs(impl_->database);
-  if (!saved) return tl::unexpected(saved.error());
+  GYRE_ASSERT(impl_->pending.empty());
   std::vector<std::string> refused;
-  for (const std::int64_t seq : *saved) {
-    auto snapshot = load_snapshot(impl_->database, seq);
-    if (!snapshot) {
-      refused.push_back(std::move(snapshot.error().message));
-      continue;
+  const auto snapshot = impl_->newest_snapshot(refused);
+  if (!snapshot) return tl::unexpected(snapshot.error());
+  Attempt attempt = impl_->attempt(config, *snapshot, false);
+  if (attempt.damaged) {
+    if (auto done = impl_->cut(attempt); !done) return tl::unexpected(done.error());
+    attempt = impl_->attempt(config, *snapshot, true);
+    if (attempt.recovered) {
+      const auto skipped = impl_->skip_jobs(attempt.recovered->core.jobs().last());
+      if (!skipped) return tl::unexpected(skipped.error());
     }
-    auto recovered = impl_->replay_after(config, std::move(*snapshot));
-    if (recovered) recovered->snapshots_refused = std::move(refused);
-    return recovered;
   }
-  auto recovered = impl_->replay_after(config, std::nullopt);
-  if (recovered) recovered->snapshots_refused = std::move(refused);
-  return recovered;
+  if (attempt.recovered) {
+    attempt.recovered->snapshots_refused = std::move(refused);
+    attempt.recovered->repairs = std::exchange(impl_->repairs, {});
+  }
+  return std::move(attempt.recovered);
 }
 
 const std::string& SqliteJournal::cluster_id() const { return impl_->cluster_id; }
+std::uint64_t SqliteJournal::term() const { return impl_->term; }
+JobId SqliteJournal::first_job() const { return impl_->first_job; }
 
 struct SqliteJournalReader::Impl {
   Database database;

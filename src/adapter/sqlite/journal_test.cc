@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,80 +14,13 @@
 #include <functional>
 
 #include "adapter/sqlite/schema.h"
-#include "control/random_history.h"
+#include "adapter/sqlite/test_kit.h"
 #include "control/replay.h"
 
 namespace gyre::adapter::sqlite {
 namespace {
 
-using control::RandomHistory;
-using control::Record;
-
-class SqliteJournalTest : public ::testing::Test {
- protected:
-  SqliteJournalTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "gyre-journal-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ + "/journal.db";
-  }
-  ~SqliteJournalTest() override { std::filesystem::remove_all(folder_); }
-
-  std::unique_ptr<SqliteJournal> open(Sync sync = Sync::Off) {
-    auto journal = SqliteJournal::open({path_, sync});
-    EXPECT_TRUE(journal) << journal.error().message;
-    return journal ? std::move(*journal) : nullptr;
-  }
-
-  std::vector<Record> read_all() {
-    std::vector<Record> records;
-    auto reader = SqliteJournalReader::open(path_);
-    EXPECT_TRUE(reader) << reader.error().message;
-    for (;;) {
-      auto record = (*reader)->next();
-      EXPECT_TRUE(record) << record.error().message;
-      if (!record || !*record) return records;
-      records.push_back(std::move(**record));
-    }
-  }
-
-  void sql(const std::string& text) {
-    sqlite3* connection = nullptr;
-    ASSERT_EQ(sqlite3_open(path_.c_str(), &connection), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(connection, text.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
-        << sqlite3_errmsg(connection);
-    sqlite3_close(connection);
-  }
-
-  /// Runs `work` in a process of its own and returns what waitpid says of it.
-  static int in_child(const std::function<void()>& work) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      work();
-      ::_exit(0);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return status;
-  }
-
-  std::string folder_;
-  std::string path_;
-};
-
-void live(RandomHistory& life, control::Journal& journal, int commits, int events_each) {
-  for (int i = 0; i < commits; ++i) {
-    for (int j = 0; j < events_each; ++j) life.step(journal);
-    ASSERT_TRUE(journal.commit());
-  }
-}
-
-EventSeq last_event(const std::vector<Record>& records) {
-  EventSeq last;
-  for (const Record& record : records) {
-    if (const auto* event = std::get_if<Event>(&record)) last = event->seq;
-  }
-  return last;
-}
+class SqliteJournalTest : public ::testing::Test, protected JournalFolder {};
 
 TEST_F(SqliteJournalTest, GivesBackWhatWasAppendedInOrder) {
   struct Copy final : control::Journal {

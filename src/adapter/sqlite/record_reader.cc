@@ -30,6 +30,15 @@ std::uint32_t checksum(const RecordRow& row, std::string_view body) {
       crc32_z(start, reinterpret_cast<const Bytef*>(body.data()), body.size()));
 }
 
+static RecordRow row_of(const Statement& row) {
+  return {row.integer(1) == 0 ? RecordKind::Event : RecordKind::Command, row.integer(2),
+          row.integer(3)};
+}
+
+bool is_whole(const Statement& row) {
+  return static_cast<std::int64_t>(checksum(row_of(row), row.text(5))) == row.integer(4);
+}
+
 Result<RecordReader> RecordReader::open(Database& database, std::int64_t after_position) {
   auto select = database.prepare(
       "SELECT position, kind, at, seq, checksum, body FROM records WHERE position > ? "
@@ -43,20 +52,15 @@ Result<std::optional<control::Record>> RecordReader::next() {
   const auto row = select_.step();
   if (!row) return tl::unexpected(row.error());
   if (!*row) return std::optional<control::Record>();
-  if (select_.integer(0) != ++position_) {
-    return fail(ErrorKind::Invalid,
-                "journal '{}': record {} is missing; it was damaged: restore it from a copy", path_,
-                position_);
+  ++position_;
+  const bool there = select_.integer(0) == position_;
+  if (!there || !is_whole(select_)) {
+    damaged_ = position_;
+    return fail(ErrorKind::Invalid, "journal '{}': record {} {}", path_, position_,
+                there ? "has a wrong checksum" : "is missing");
   }
-  const RecordRow head{select_.integer(1) == 0 ? RecordKind::Event : RecordKind::Command,
-                       select_.integer(2), select_.integer(3)};
+  const RecordRow head = row_of(select_);
   const std::string_view body = select_.text(5);
-  if (static_cast<std::int64_t>(checksum(head, body)) != select_.integer(4)) {
-    return fail(ErrorKind::Invalid,
-                "journal '{}': record {} has a wrong checksum; it was damaged: restore it from a "
-                "copy",
-                path_, position_);
-  }
   return head.kind == RecordKind::Event ? as_record(codec::decode_event(body), path_, position_)
                                         : as_record(codec::decode_command(body), path_, position_);
 }

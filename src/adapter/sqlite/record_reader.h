@@ -21,6 +21,9 @@ struct RecordRow {
 /// CRC-32 (zlib) over a row's numbers and its text.
 std::uint32_t checksum(const RecordRow& row, std::string_view body);
 
+/// Whether a row of `position, kind, at, seq, checksum, body` has its checksum.
+bool is_whole(const Statement& row);
+
 /// The records after a position, in order, each checked: its checksum, its place, its text.
 class RecordReader final : public control::JournalReader {
  public:
@@ -29,6 +32,9 @@ class RecordReader final : public control::JournalReader {
 
   Result<std::optional<control::Record>> next() override;
 
+  /// The record that next() refused for its checksum or its absence; none if it was something else.
+  std::optional<std::int64_t> damaged() const { return damaged_; }
+
  private:
   RecordReader(std::string path, Statement select, std::int64_t position)
       : path_(std::move(path)), select_(std::move(select)), position_(position) {}
@@ -36,6 +42,7 @@ class RecordReader final : public control::JournalReader {
   std::string path_;
   Statement select_;
   std::int64_t position_;
+  std::optional<std::int64_t> damaged_;
 };
 
 }  // namespace gyre::adapter::sqlite

@@ -229,6 +229,10 @@ void Healer::close_job(JobId job, Outcome outcome, Time now) {
   if (Incident* known = open_of(job)) close(*known, outcome, now);
 }
 
+void Healer::store_healed(const Sign& sign, Time since, Time now) {
+  close(open(sign, since), Outcome::Recovered, now);
+}
+
 Duration Healer::with_jitter(Duration backoff, JobId job, std::int32_t retry) const {
   if (!active()) return backoff;
   Rng rng = Rng(job.value).stream("backoff");

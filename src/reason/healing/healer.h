@@ -55,6 +55,10 @@ class Healer {
   void job_runs(JobId job, Time now) { close_job(job, Incident::Outcome::Recovered, now); }
   void job_over(JobId job, Time now) { close_job(job, Incident::Outcome::Ended, now); }
 
+  /// The server's own store was of no use from `since` on, and is again; kept with or without
+  /// rules.
+  void store_healed(const Sign& sign, Time since, Time now);
+
   /// What is due: quarantines that are over, and symptoms that are forgotten.
   Changes wake(Time now);
   std::optional<Time> next_wakeup() const { return next_; }

@@ -55,9 +55,15 @@ void Api::add_cluster_routes() {
 }
 
 void Api::add_meta_routes() {
-  router_.add("GET", "/healthz", {}, [](const Call& call) {
+  router_.add("GET", "/healthz", {}, [this](const Call& call) {
+    const auto storage =
+        options_.storage != nullptr ? options_.storage->read() : live::Storage::Read{};
+    const bool fine = storage.state == live::Storage::State::Ok;
     JsonText out;
-    out.open('{').member("status", "ok").member("version", GYRE_VERSION).close('}');
+    out.open('{').member("status", fine ? "ok" : "degraded").member("version", GYRE_VERSION);
+    out.key("storage").open('{').member("status", to_string(storage.state));
+    if (!fine) out.member("detail", storage.detail);
+    out.close('}').close('}');
     call.answer(json_response(std::move(out)));
   });
   // Ready is who answers: the question goes through the driver, which begins after recovery.

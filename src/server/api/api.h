@@ -13,6 +13,7 @@
 #include "live/gatekeeper.h"
 #include "live/inbox.h"
 #include "live/playback.h"
+#include "live/storage.h"
 #include "server/api/router.h"
 #include "server/api/telemetry.h"
 #include "server/api/views.h"
@@ -43,6 +44,7 @@ struct ApiOptions {
   const JobTraces* traces = nullptr;         // none: submissions pass on their callers' traces only
   const observe::SpanSink* spans = nullptr;  // whose counts are shown
   JsonLog* log = nullptr;
+  live::Storage* storage = nullptr;  // null: there is no store
 };
 
 /// The REST resources of api/openapi.yaml. Reads copy plain data on the driver's thread and are

@@ -45,6 +45,11 @@ Problem problem_of(const Error& error) {
     }
     case ErrorKind::Unsupported:
       return make(501, "unsupported", "This server cannot do it");
+    case ErrorKind::NoRoom: {
+      Problem problem = make(507, "no-room", "The server's disk has no room");
+      problem.headers.emplace_back("Retry-After", "5");
+      return problem;
+    }
     case ErrorKind::Internal:
       break;
   }

@@ -78,6 +78,7 @@ class Books {
   void on(const HealingSet&) {}
   void on(const GpuErrorSeen&) {}
   void on(const TaskStalled&) {}
+  void on(const StoreHealed&) {}
 
   void take(const Transition& transition);
   void count_quota(const Transition& transition, const JobBook& job);

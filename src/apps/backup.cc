@@ -1,0 +1,193 @@
+#include "apps/backup.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "adapter/sqlite/backup.h"
+#include "adapter/sqlite/journal.h"
+#include "base/units.h"
+#include "control/replay.h"
+#include "control/restore.h"
+#include "live/clock.h"
+#include "live/opening.h"
+
+namespace gyre::apps {
+namespace {
+
+namespace fs = std::filesystem;
+namespace store = adapter::sqlite;
+
+constexpr const char* kJournal = "journal.sqlite";
+// Jobs that a backup does not know may have had these ids, and their tasks may still run.
+constexpr std::uint64_t kJobsSkipped = 1'000'000;
+constexpr std::uintmax_t kSideFileMax = 16ULL << 20U;
+
+Time now() { return live::system_clock_source()().real; }
+
+/// The fleet's authority, without which every agent would have to join anew, and the longest lease.
+Result<std::vector<store::SideFile>> read_side_files(const fs::path& folder) {
+  std::vector<fs::path> paths{folder / "lease_s"};
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder / "fleet", error)) {
+    paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  std::vector<store::SideFile> files;
+  for (const fs::path& path : paths) {
+    if (!fs::is_regular_file(path, error)) continue;
+    if (fs::file_size(path, error) > kSideFileMax) {
+      return fail(ErrorKind::Invalid, "{} is larger than any file of a fleet", path.string());
+    }
+    std::ifstream in(path, std::ios::binary);
+    std::string body{std::istreambuf_iterator<char>(in), {}};
+    if (in.bad()) return fail(ErrorKind::Internal, "cannot read {}", path.string());
+    files.push_back({path.lexically_relative(folder).string(), std::move(body)});
+  }
+  return files;
+}
+
+/// A name comes from a file: it may lead nowhere else.
+bool is_side_file(const fs::path& name) {
+  return name == "lease_s" || (name.parent_path() == "fleet" && name.has_filename() &&
+                               name.filename() != "." && name.filename() != "..");
+}
+
+Result<void> write_side_files(const fs::path& folder, const std::vector<store::SideFile>& files) {
+  for (const store::SideFile& file : files) {
+    if (!is_side_file(file.name)) {
+      return fail(ErrorKind::Invalid, "the backup has a file '{}', which no backup has", file.name);
+    }
+    const fs::path path = folder / file.name;
+    if (path.parent_path() != folder) {
+      fs::create_directory(path.parent_path());
+      fs::permissions(path.parent_path(), fs::perms::owner_all);
+    }
+    std::ofstream out(path, std::ios::binary);
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+    out << file.body;
+    out.close();
+    if (!out) return fail(ErrorKind::Internal, "cannot write {}", path.string());
+  }
+  return {};
+}
+
+Result<cli::BackupFacts> facts_of(const std::string& file, const store::RecordCounts& counts) {
+  const auto content = store::read_backup(file);
+  if (!content) return tl::unexpected(content.error());
+  auto reader = store::SqliteJournalReader::open(file);
+  if (!reader) return tl::unexpected(reader.error());
+  std::error_code error;
+  return cli::BackupFacts{.path = file,
+                          .cluster_id = (*reader)->cluster_id(),
+                          .written_by = (*reader)->written_by(),
+                          .made_at = content->made_at,
+                          .bytes = fs::file_size(file, error),
+                          .events = counts.events,
+                          .commands = counts.commands,
+                          .last = counts.last,
+                          .last_at = counts.last_at,
+                          .files = content->files.size()};
+}
+
+std::vector<Event::Body> closing_events(const control::Controller& core, const std::string& file) {
+  std::vector<Event::Body> events = live::distrust_nodes(core);
+  events.emplace_back(
+      StoreHealed{Symptom::JournalDamaged, core.now(),
+                  fmt::format("restored from {} as it was after event {} of {}", file,
+                              core.last_event().value, format_utc(core.now()))});
+  return events;
+}
+
+Result<control::RestoreReport> restore_into(const fs::path& folder, const std::string& file,
+                                            const cli::BackupCut& cut) {
+  auto reader = store::SqliteJournalReader::open(file);
+  if (!reader) return tl::unexpected(reader.error());
+  auto content = store::read_backup(file);
+  if (!content) return tl::unexpected(content.error());
+  if (content->made_at == Time{}) {  // the journal of a state folder
+    auto files = read_side_files(fs::absolute(file).parent_path());
+    if (!files) return tl::unexpected(files.error());
+    content->files = std::move(*files);
+  }
+  if (auto done = write_side_files(folder, content->files); !done)
+    return tl::unexpected(done.error());
+  const std::string path = folder / kJournal;
+  control::Controller core{control::Config{}};
+  control::RestoreOptions options;
+  if (cut.upto) options.upto = EventSeq{*cut.upto};
+  options.at = cut.at;
+  options.closing = [&file](const control::Controller& then) { return closing_events(then, file); };
+  options.closing_at = now();
+  auto report = [&]() -> Result<control::RestoreReport> {
+    auto journal = store::SqliteJournal::open({path, store::Sync::Normal});
+    if (!journal) return tl::unexpected(journal.error());
+    return control::restore(**reader, **journal, core, options);
+  }();
+  if (!report) return report;
+  const JobId first_job{core.jobs().last().value + 1 + kJobsSkipped};
+  if (auto done = store::succeed(path, file, now(), first_job); !done)
+    return tl::unexpected(done.error());
+  return report;
+}
+
+}  // namespace
+
+Result<cli::BackupFacts> create_backup(const std::string& state_folder, const std::string& file) {
+  auto files = read_side_files(state_folder);
+  if (!files) return tl::unexpected(files.error());
+  auto made = store::copy_journal((fs::path(state_folder) / kJournal).string(), file,
+                                  {now(), std::move(*files)});
+  if (!made) return tl::unexpected(made.error());
+  return facts_of(file, *made);
+}
+
+Result<cli::BackupFacts> verify_backup(const std::string& file) {
+  if (auto sound = store::check_file(file); !sound) return tl::unexpected(sound.error());
+  auto reader = store::SqliteJournalReader::open(file);
+  if (!reader) return tl::unexpected(reader.error());
+  control::Controller core{control::Config{}};
+  const auto report = control::replay(**reader, core);
+  if (!report) return tl::unexpected(report.error());
+  if (!report->matches()) {
+    return fail(ErrorKind::Invalid, "'{}': event {} led to other commands than recorded", file,
+                report->first_mismatches.front().seq.value);
+  }
+  return facts_of(file, {report->events, report->commands, report->last_event.value_or(EventSeq{}),
+                         report->last_time});
+}
+
+Result<cli::BackupFacts> restore_backup(const std::string& file, const std::string& folder,
+                                        const cli::BackupCut& cut) {
+  std::error_code error;
+  const fs::path target = fs::absolute(folder).lexically_normal();
+  if (fs::exists(target, error) && !fs::is_empty(target, error)) {
+    return fail(ErrorKind::Conflict,
+                "'{}' is not an empty folder; nothing is ever restored over what is "
+                "there",
+                folder);
+  }
+  const fs::path draft = fmt::format("{}.{}.partial", target.string(), ::getpid());
+  fs::create_directories(draft, error);
+  fs::permissions(draft, fs::perms::owner_all, error);
+  if (error)
+    return fail(ErrorKind::Internal, "cannot make '{}': {}", draft.string(), error.message());
+  const auto report = restore_into(draft, file, cut);
+  if (!report) {
+    fs::remove_all(draft, error);
+    return tl::unexpected(report.error());
+  }
+  fs::remove(target, error);
+  fs::rename(draft, target, error);
+  if (error) return fail(ErrorKind::Internal, "cannot make '{}': {}", folder, error.message());
+  auto facts = facts_of(file, {report->events, report->commands, report->last, report->last_at});
+  if (facts) facts->path = target;
+  return facts;
+}
+
+}  // namespace gyre::apps

@@ -1,0 +1,40 @@
+"""A server that was restored elsewhere: its agents go on with it, and obey the old one no more."""
+
+
+def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
+    agent = fleet.agent("a")
+    job = fleet.submit_lone(1000)
+    fleet.until(lambda: fleet.ran(1), "the task runs")
+    fleet.wait(job, "running")
+    backup, old = fleet.folder / "backup.gyre", fleet.state
+    fleet.cli("backup", "create", backup)
+    lost = fleet.submit(["sleep", "1000"])
+    fleet.wait(lost, "running")
+    fleet.kill()
+
+    new = fleet.folder / "restored"
+    fleet.cli("backup", "restore", backup, "--to", new)
+    fleet.state = new
+    fleet.environment["GYRE_STATE"] = str(new)
+    fleet.serve()
+    fleet.until(lambda: fleet.node("a").get("state") == "up", "the agent comes to its new server")
+    fleet.until(lambda: fleet.job(job)["state"] == "running", "the job goes on")
+    assert fleet.job(job)["attempt"] == 1 and not fleet.ran(2)
+    # The number of what was lost is not given anew: its task may still be ending.
+    again = fleet.submit(["sh", "-c", "exit 7"])
+    assert again > lost and fleet.wait(again)["exit_code"] == 7
+    fleet.kill()
+
+    fleet.state = old
+    fleet.environment["GYRE_STATE"] = str(old)
+    fleet.serve()
+    fleet.until(lambda: "restored from a backup later" in agent.said(), "the old one is refused")
+    assert fleet.node("a")["state"] != "up" or fleet.job(job)["state"] == "running"
+    fleet.kill()
+
+    fleet.state = new
+    fleet.environment["GYRE_STATE"] = str(new)
+    fleet.serve()
+    fleet.until(lambda: fleet.node("a").get("state") == "up", "the agent comes back")
+    fleet.http("POST", f"/v1/jobs/{job}/actions", {"action": "stop"})
+    fleet.wait(job)
