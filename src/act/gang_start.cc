@@ -59,6 +59,22 @@ void add_rank(Env& env, const StartGang& gang, std::int32_t rank, const TaskPlac
   env.emplace_back("LOCAL_RANK", "0");
 }
 
+/// Below the ports that systems hand out by themselves, and different for replicas near each other.
+int replica_port(JobId job, std::int32_t attempt) {
+  constexpr std::uint64_t kFirst = 10'000;
+  constexpr std::uint64_t kCount = 10'000;
+  const std::uint64_t turn = job.value * 7 + static_cast<std::uint64_t>(attempt) * 13;
+  return static_cast<int>(kFirst + turn % kCount);
+}
+
+/// Rank 0 serves; its node's address is the leader's.
+void add_service(Env& env, const StartGang& gang, const Job& job, const TaskPlace& place) {
+  env.emplace_back(kPortVariable, std::to_string(replica_port(gang.job, gang.attempt)));
+  env.emplace_back("GYRE_HOST", place.leader_address);
+  env.emplace_back(kServiceVariable, job.service);
+  env.emplace_back("GYRE_REVISION", std::to_string(job.revision));
+}
+
 /// What the task does goes below the span of its run.
 void add_trace(Env& env, const StartGang& gang, std::int32_t rank, const std::string& parent) {
   auto context = parse_trace_parent(parent);
@@ -94,6 +110,7 @@ TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement&
   start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
   start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang.attempt));
   add_rank(start.env, gang, task.rank, place);
+  if (!job.service.empty() && task.rank == 0) add_service(start.env, gang, job, place);
   add_trace(start.env, gang, task.rank, job.spec.launch.trace_parent);
   add_devices(start.env, task.allocation, place);
   return start;

@@ -27,4 +27,9 @@ TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement&
 /// Linux gives away by itself, and different for jobs and attempts near each other.
 int leader_port(JobId job, std::int32_t attempt);
 
+/// Set for task 0 of a replica alone: its node then gives it a free port as $PORT, from the one on
+/// that is suggested there, and tells which (StartStages).
+inline constexpr const char* kServiceVariable = "GYRE_SERVICE";
+inline constexpr const char* kPortVariable = "PORT";
+
 }  // namespace gyre::act

@@ -38,6 +38,8 @@
 #include "live/world.h"
 #include "server/api/api.h"
 #include "server/http/server.h"
+#include "server/proxy/proxy.h"
+#include "server/proxy/service_watch.h"
 
 namespace gyre::apps {
 namespace {
@@ -82,7 +84,9 @@ cli::Outcome<PolicySpec> choose_policy(const std::string& wish, const control::C
 
 struct Settings {
   server::http::Address address;
-  std::string agents;  // where agents come in; empty: nowhere
+  server::http::Address services;
+  bool services_wished = false;  // where they are to be was said
+  std::string agents;            // where agents come in; empty: nowhere
   live::FleetOptions fleet;
   int nodes = 0;           // in network namespaces of their own
   bool local_node = true;  // this machine is a node itself
@@ -96,6 +100,14 @@ struct Settings {
   MemoryMib task_log;
   std::vector<QueueSpec> queues;
 };
+
+/// The next port of the same address.
+std::string services_beside(const server::http::Address& address) {
+  const bool ipv6 = address.host.find(':') != std::string::npos;
+  const int port = address.port == 0 || address.port == 65535 ? 0 : address.port + 1;
+  return ipv6 ? fmt::format("[{}]:{}", address.host, port)
+              : fmt::format("{}:{}", address.host, port);
+}
 
 cli::Outcome<live::FleetOptions> read_lease(const std::string& text) {
   const auto lease = parse_duration(text);
@@ -113,6 +125,11 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   const auto address = server::http::parse_address(options.listen);
   if (!address) return give_up(cli::kUsage, "--listen: {}", address.error().message);
   settings.address = *address;
+  settings.services_wished = !options.services.empty();
+  const auto services = server::http::parse_address(
+      settings.services_wished ? options.services : services_beside(*address));
+  if (!services) return give_up(cli::kUsage, "--services: {}", services.error().message);
+  settings.services = *services;
   const auto sync = read_sync(options.fsync);
   if (!sync) return tl::unexpected(sync.error());
   settings.sync = *sync;
@@ -233,6 +250,7 @@ struct Life {
         tracing(std::move(tracing_settings), folder.path(), core, logs),
         counted(watch, telemetry),
         watchers(counted, tracing),
+        observers(watchers, services),
         api(inbox, fleet, watch, api_options()) {}
 
   live::FleetOptions fleet_options() const {
@@ -248,6 +266,7 @@ struct Life {
     options.usages = &used;
     options.storage = &storage;
     tracing.fill(options);
+    options.services = &services;
     return options;
   }
 
@@ -255,6 +274,7 @@ struct Life {
   cli::Outcome<void> start(const PolicySpec& policy, std::vector<Event::Body> first);
   cli::Outcome<void> start_local_node();
   cli::Outcome<void> start_agents();
+  cli::Outcome<void> start_proxy();
   cli::Outcome<int> serve(const Ending& ending);
 
   const Settings settings;
@@ -274,6 +294,9 @@ struct Life {
   Tracing tracing;
   Both counted;
   Both watchers;
+  server::proxy::ServiceWatch services;
+  Both observers;
+  std::unique_ptr<server::proxy::Proxy> proxy;  // stops before what it tells goes
   server::Api api;
   std::unique_ptr<server::http::Server> http;
   std::optional<live::World> world;
@@ -331,6 +354,29 @@ cli::Outcome<void> Life::start_agents() {
   return {};
 }
 
+/// Where the port of the default is taken, any other does: who has no services need not care.
+cli::Outcome<void> Life::start_proxy() {
+  server::proxy::Proxy::Ports ports;
+  ports.tell = [this](Event::Body body) { inbox.post(std::move(body), nullptr); };
+  ports.address = [this](NodeId node) -> std::optional<std::string> {
+    const auto place = fleet.place(node);
+    return place ? std::optional(place->address) : std::nullopt;
+  };
+  ports.read_log = [this](const act::LogQuery& query, auto done) {
+    fleet.read_log(query, std::move(done));
+  };
+  auto address = settings.services;
+  auto started = server::proxy::Proxy::start(address, {}, ports);
+  if (!started && !settings.services_wished) {
+    address.port = 0;
+    started = server::proxy::Proxy::start(address, {}, ports);
+  }
+  if (!started) return tl::unexpected(store_failure(started.error()));
+  proxy = std::move(*started);
+  services.show_to(*proxy, core);
+  return {};
+}
+
 cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body> first) {
   live::WorldOptions options;
   options.notice = say;
@@ -346,6 +392,7 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   for (Event::Body& event : events) inbox.post(std::move(event), {});
   auto ready = settings.local_node ? start_local_node() : check_no_local_tasks(folder.tasks_path());
   if (!ready) return ready;
+  if (auto begun = start_proxy(); !begun) return begun;
   auto served =
       server::http::Server::start(settings.address, {}, kIoThreads,
                                   [this](server::http::Request request, server::http::Reply reply) {
@@ -356,14 +403,15 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   known = fmt::format("state: {}; policy: {}; jobs known: {}", folder.path(), policy.name,
                       core.jobs().size());
   say(fmt::format("gyre {} on http://{}", GYRE_VERSION, http->authority()));
+  say(fmt::format("services at http://{}/services/NAME/", proxy->authority()));
   return folder.announce("http://" + http->authority());
 }
 
 cli::Outcome<int> Life::serve(const Ending& ending) {
   Result<void> result;
   std::thread driver([&] {
-    result =
-        control::run(core, *world, watched, watchers, {.events_per_snapshot = kEventsPerSnapshot});
+    result = control::run(core, *world, watched, observers,
+                          {.events_per_snapshot = kEventsPerSnapshot});
     ending.driver_ended();
   });
   const auto ready = start_agents();
@@ -378,6 +426,7 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
   if (door) door->close();
   world.reset();  // refuses what it could not make durable, while the clients can still be told
   http->stop();
+  proxy->stop();
   if (!ready) return tl::unexpected(ready.error());
   if (!result) {
     return give_up(cli::kError, "the server stops: {}; nothing that was accepted is lost",

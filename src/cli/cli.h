@@ -20,6 +20,7 @@ namespace gyre::cli {
 struct UpOptions {
   std::string state;  // flag; empty: see state_folder_path()
   std::string listen = "127.0.0.1:8642";
+  std::string services;           // "127.0.0.1:8643"; empty: beside `listen`
   std::string policy;             // empty: the store's, or the default in a new one
   std::vector<QueueSpec> queues;  // parents first; empty: the store's, or "default" in a new one
   std::string virtual_gpus;       // "8xH100:80GB"; empty: the machine's own

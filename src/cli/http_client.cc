@@ -28,11 +28,10 @@ constexpr std::chrono::seconds kAnswerMax{60};
 constexpr std::uint64_t kBodyMax = std::uint64_t{1} << 30U;
 
 http::request<http::string_body> request_of(const HttpCall& call, const ServerAddress& address) {
-  const auto verb = call.method == "POST" ? http::verb::post : http::verb::get;
-  http::request<http::string_body> request{verb, call.target, 11};
+  http::request<http::string_body> request{http::string_to_verb(call.method), call.target, 11};
   request.set(http::field::host, address.host + ":" + address.port);
   request.set(http::field::user_agent, "gyre/" GYRE_VERSION);
-  if (verb == http::verb::post) request.set(http::field::content_type, call.content_type);
+  if (call.method == "POST") request.set(http::field::content_type, call.content_type);
   if (!call.idempotency_key.empty()) request.set("Idempotency-Key", call.idempotency_key);
   request.body() = call.body;
   request.prepare_payload();

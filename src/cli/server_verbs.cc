@@ -107,6 +107,9 @@ void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options) {
   verb.add_option("--listen", options.listen, "address on this machine; port 0: any free one")
       ->capture_default_str()
       ->type_name("[HOST:]PORT");
+  verb.add_option("--services", options.services,
+                  "address of the services on this machine; else the port after --listen's")
+      ->type_name("[HOST:]PORT");
   verb.add_option("--agents", options.agents, "where agents of other machines come in")
       ->capture_default_str()
       ->type_name("HOST:PORT");

@@ -9,6 +9,7 @@
 
 #include "codec/field.h"
 #include "codec/queue_fields.h"
+#include "codec/service_fields.h"
 #include "domain/command.h"
 #include "domain/controller_state.h"
 #include "domain/event.h"
@@ -68,9 +69,9 @@ struct EnumNames<JobState> {
 };
 template <>
 struct EnumNames<Termination> {
-  static constexpr std::array<std::string_view, 10> list{
-      "none",      "completed",    "task_failed",       "start_refused", "node_lost",
-      "preempted", "user_request", "deadline_exceeded", "never_fits",    "misconfigured"};
+  static constexpr std::array<std::string_view, 11> list{
+      "none",         "completed",         "task_failed", "start_refused", "node_lost", "preempted",
+      "user_request", "deadline_exceeded", "never_fits",  "misconfigured", "retired"};
 };
 
 template <>
@@ -230,7 +231,7 @@ struct Fields<StartStages> {
       Field{"received", &StartStages::received}, Field{"image", &StartStages::image},
       Field{"root", &StartStages::root},         Field{"create", &StartStages::create},
       Field{"init", &StartStages::init},         Field{"ready", &StartStages::ready},
-      Field{"warm", &StartStages::warm}};
+      Field{"warm", &StartStages::warm},         Field{"port", &StartStages::port}};
 };
 template <>
 struct Fields<JobSpec> {
@@ -288,7 +289,9 @@ struct Fields<Job> {
                                    Field{"tasks", &Job::tasks},
                                    Field{"ending", &Job::ending},
                                    Field{"exit", &Job::exit},
-                                   Field{"start", &Job::start}};
+                                   Field{"start", &Job::start},
+                                   Field{"service", &Job::service},
+                                   Field{"revision", &Job::revision}};
 };
 
 template <>
@@ -478,7 +481,8 @@ struct Fields<ControllerState> {
                                    Field{"healing", &ControllerState::healing},
                                    Field{"queue_usages", &ControllerState::queue_usages},
                                    Field{"admissions", &ControllerState::admissions},
-                                   Field{"last_admission", &ControllerState::last_admission}};
+                                   Field{"last_admission", &ControllerState::last_admission},
+                                   Field{"services", &ControllerState::services}};
 };
 
 template <>

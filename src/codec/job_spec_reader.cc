@@ -525,7 +525,12 @@ tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(std::string_view 
                                                                std::string_view image_base) {
   const auto root = parse_spec_tree(text, format);
   if (!root) return tl::unexpected(std::vector{root.error()});
-  return SpecReader(image_base).read(*root);
+  return parse_job_spec(*root, image_base);
+}
+
+tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(const SpecNode& root,
+                                                               std::string_view image_base) {
+  return SpecReader(image_base).read(root);
 }
 
 Result<JobSpec> read_job_spec(std::string_view text, SpecFormat format) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/job_spec_text.h"
+#include "codec/service_spec_text.h"
 #include "codec/spec_tree.h"
 
 namespace gyre::codec {
@@ -174,6 +175,87 @@ void emit(YAML::Emitter& out, const Json& value) {
 }
 
 }  // namespace
+
+namespace {
+
+Json probe_of(const Probe& probe) {
+  const Probe standard;
+  Json out = Json::object();
+  if (probe.kind == Probe::Kind::Tcp) out["tcp"] = true;
+  if (probe.kind == Probe::Kind::Http) out["http"] = probe.path;
+  if (probe.kind == Probe::Kind::Exec) out["exec"] = probe.command;
+  if (probe.kind == Probe::Kind::Log) out["log"] = probe.pattern;
+  if (probe.period != standard.period) out["period"] = duration_text(probe.period);
+  if (probe.timeout != standard.timeout) out["timeout"] = duration_text(probe.timeout);
+  if (probe.failure_threshold != standard.failure_threshold) {
+    out["failure_threshold"] = probe.failure_threshold;
+  }
+  if (probe.success_threshold != standard.success_threshold) {
+    out["success_threshold"] = probe.success_threshold;
+  }
+  return out;
+}
+
+Json replicas_of(const ReplicaCount& count) {
+  const ReplicaCount standard;
+  Json out = {{"min", count.min}, {"max", count.max}};
+  if (count.target_in_flight != 0) out["target_in_flight"] = count.target_in_flight;
+  if (count.scale_down_after != standard.scale_down_after) {
+    out["scale_down_after"] = duration_text(count.scale_down_after);
+  }
+  if (count.idle != standard.idle) out["idle"] = duration_text(count.idle);
+  return out;
+}
+
+Json requests_of(const RequestLimits& limits) {
+  const RequestLimits standard;
+  Json out = Json::object();
+  if (limits.queue_max != standard.queue_max) out["queue"] = limits.queue_max;
+  if (limits.queue_timeout != standard.queue_timeout) {
+    out["queue_timeout"] = duration_text(limits.queue_timeout);
+  }
+  if (limits.in_flight_max != standard.in_flight_max) out["in_flight_max"] = limits.in_flight_max;
+  if (limits.silence_max != standard.silence_max) {
+    out["silence_max"] = duration_text(limits.silence_max);
+  }
+  return out;
+}
+
+Json rollout_of(const Rollout& rollout) {
+  const Rollout standard;
+  Json out = Json::object();
+  if (rollout.progress_deadline != standard.progress_deadline) {
+    out["progress_deadline"] = duration_text(rollout.progress_deadline);
+  }
+  if (rollout.crashes_max != standard.crashes_max) out["crashes"] = rollout.crashes_max;
+  if (rollout.drain != standard.drain) out["drain"] = duration_text(rollout.drain);
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> to_yaml(const ServiceSpec& spec) {
+  JobSpec replica = spec.replica;
+  replica.retry = {};  // what every service has
+  const auto json = as_json(replica);
+  if (!json) return tl::unexpected(json.error());
+  Json out = {{"kind", "service"}};
+  out.update(*json);
+  const auto add = [](Json& to, const char* name, Json part) {
+    if (!part.empty()) to[name] = std::move(part);
+  };
+  add(out, "replicas", replicas_of(spec.replicas));
+  add(out, "requests", requests_of(spec.requests));
+  Json probes = Json::object();
+  if (spec.startup) probes["startup"] = probe_of(*spec.startup);
+  if (spec.readiness != Probe{}) probes["readiness"] = probe_of(spec.readiness);
+  if (spec.liveness) probes["liveness"] = probe_of(*spec.liveness);
+  add(out, "probes", std::move(probes));
+  add(out, "rollout", rollout_of(spec.rollout));
+  YAML::Emitter yaml;
+  emit(yaml, out);
+  return std::string(yaml.c_str(), yaml.size()) + "\n";
+}
 
 Result<std::string> to_json(const JobSpec& spec) {
   const auto json = as_json(spec);

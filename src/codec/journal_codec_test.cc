@@ -58,6 +58,11 @@ static_assert(kDescribesAll<QuarantineNode> && kDescribesAll<ReleaseNode>);
 static_assert(kDescribesAll<DemandKind> && kDescribesAll<DemandMix>);
 static_assert(kDescribesAll<Reservation> && kDescribesAll<Reservation::Spare>);
 static_assert(kDescribesAll<ResourceSum> && kDescribesAll<QueueUsage> && kDescribesAll<Admission>);
+static_assert(kDescribesAll<Probe> && kDescribesAll<ReplicaCount> && kDescribesAll<RequestLimits>);
+static_assert(kDescribesAll<Rollout> && kDescribesAll<ServiceSpec> && kDescribesAll<Replica>);
+static_assert(kDescribesAll<Scale> && kDescribesAll<Service> && kDescribesAll<ServiceApplied>);
+static_assert(kDescribesAll<ServiceDeleted> && kDescribesAll<ServiceLoadSeen>);
+static_assert(kDescribesAll<ReplicaProbed>);
 static_assert(kDescribesAll<ControllerState, 1>);  // its jobs are written apart
 
 // Arbitrary values of every described type, extremes and strings that are not UTF-8 included.

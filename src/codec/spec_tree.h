@@ -31,6 +31,10 @@ struct SpecNode::Key {
 /// an anchor or an alias (which let a few lines stand for gigabytes), a key twice in one map.
 tl::expected<SpecNode, SpecProblem> parse_spec_tree(std::string_view text, SpecFormat format);
 
+/// Reads a job spec whose text was parsed already; see job_spec_text.h.
+tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(const SpecNode& root,
+                                                               std::string_view image_base);
+
 /// What a plain YAML scalar means: null, true and false, a decimal number, else text.
 SpecNode::Kind plain_scalar_kind(std::string_view text);
 

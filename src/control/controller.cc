@@ -8,6 +8,15 @@ namespace gyre::control {
 
 using enum JobState;
 
+namespace {
+
+/// Nothing went wrong: somebody wants it to end.
+bool is_wish(Termination cause) {
+  return cause == Termination::UserRequest || cause == Termination::Retired;
+}
+
+}  // namespace
+
 /// Carries the scheduler's decisions out, as it makes them.
 class Controller::Act final : public reason::Actions {
  public:
@@ -31,6 +40,7 @@ const Decisions& Controller::step(const Event& event) {
   decisions_.transitions.clear();
   fire_timers();
   std::visit([this](const auto& body) { on(body); }, event.body);
+  work_on_services();
   Act act(*this);
   scheduler_.cycle(scene(), config_.cycle_work_max, act);
   forget_oldest();
@@ -40,6 +50,9 @@ const Decisions& Controller::step(const Event& event) {
 std::optional<Time> Controller::next_wakeup() const {
   std::optional<Time> first = scheduler_.next_wakeup(now_);
   if (const auto due = healer_.next_wakeup()) {
+    first = std::min(std::max(now_, *due), first.value_or(Time::max()));
+  }
+  if (const auto due = services_.next_wakeup()) {
     first = std::min(std::max(now_, *due), first.value_or(Time::max()));
   }
   if (!timers_.empty()) {
@@ -150,6 +163,10 @@ void Controller::on(const JobSubmitted& event) {
   fresh.id = event.job;
   fresh.spec = event.spec;
   fresh.submission_key = event.submission_key;
+  submit(std::move(fresh));
+}
+
+void Controller::submit(Job fresh) {
   fresh.submitted_at = now_;
   fresh.state_since = now_;
   Job& job = jobs_.add(std::move(fresh));
@@ -178,7 +195,9 @@ void Controller::on(const TaskStarted& event) {
   const auto rank = static_cast<std::size_t>(event.rank);
   if (rank >= job->tasks.size() || job->tasks[rank] != TaskState::Starting) return;
   job->tasks[rank] = TaskState::Running;
+  const std::int32_t port = event.stages.port != 0 ? event.stages.port : job->start.port;
   job->start = event.stages;
+  job->start.port = port;
   if (job->state != Starting) return;
   const auto starting = std::count(job->tasks.begin(), job->tasks.end(), TaskState::Starting);
   if (starting > 0) return;
@@ -220,7 +239,7 @@ void Controller::fire_timers() {
 
 void Controller::fire_timer(Job& job) {
   if (job.spec.deadline && saturating_add(job.submitted_at, *job.spec.deadline) <= now_) {
-    if (job.ending != Termination::UserRequest) stop(job, Termination::DeadlineExceeded);
+    if (!is_wish(job.ending)) stop(job, Termination::DeadlineExceeded);
     return;
   }
   if (!job.hold_until || *job.hold_until > now_) return;
@@ -259,7 +278,7 @@ void Controller::stop(Job& job, Termination cause) {
   if (job.state == Queued) {
     if (job.hold_until) timers_.erase({*job.hold_until, job.id});
     scheduler_.withdraw(job, partition_of(job), scene());
-    return end(job, cause == Termination::UserRequest ? Cancelled : Failed, cause);
+    return end(job, is_wish(cause) ? Cancelled : Failed, cause);
   }
   const JobState before = job.state;
   job.ending = cause;
@@ -313,6 +332,7 @@ void Controller::finish_attempt(Job& job) {
       set_state(job, Queued, Termination::Preempted);
       return queue(job);
     case Termination::UserRequest:
+    case Termination::Retired:
       return end(job, Cancelled, job.ending);
     case Termination::DeadlineExceeded:
       return end(job, Failed, job.ending);
@@ -372,6 +392,7 @@ void Controller::set_state(Job& job, JobState to, Termination cause) {
   decisions_.transitions.push_back({now_, job.id, job.attempt, job.state, to, cause});
   job.state = to;
   job.state_since = now_;
+  if (!job.service.empty()) services_.job_changed(job, cause, now_);
   if (to == Running) healer_.job_runs(job.id, now_);
   if (is_final(to)) healer_.job_over(job.id, now_);
 }

@@ -18,6 +18,7 @@
 #include "domain/job_table.h"
 #include "domain/wait_reason.h"
 #include "reason/healing/healer.h"
+#include "reason/scaling/services.h"
 #include "reason/scheduler.h"
 
 namespace gyre::control {
@@ -83,6 +84,13 @@ class Controller {
   /// What nodes have shown and what was done about it.
   const reason::Healer& healer() const { return healer_; }
 
+  /// What is wanted of services, and how far it is.
+  const reason::Services& services() const { return services_; }
+
+  /// Whether `spec` would be accepted. Errors: as check(), of its replicas; Invalid (its own
+  /// rules), Conflict (too many services).
+  Result<void> check(const ServiceSpec& spec) const;
+
   /// Why a queued job does not run. Requires: it is queued.
   Explanation explain(const Job& job) const;
 
@@ -121,6 +129,10 @@ class Controller {
   void on(const GpuErrorSeen& event);
   void on(const TaskStalled& event);
   void on(const StoreHealed& event);
+  void on(const ServiceApplied& event) { services_.apply(event.spec, now_); }
+  void on(const ServiceDeleted& event) { services_.remove(event.service); }
+  void on(const ServiceLoadSeen& event) { services_.load(event); }
+  void on(const ReplicaProbed& event);
 
   reason::Scene scene() { return {cluster_, jobs_, now_}; }
   std::optional<PartitionId> partition_of(const JobSpec& spec) const;
@@ -131,6 +143,8 @@ class Controller {
   /// `total`: the run time that the job took, if it ended by itself.
   void end(Job& job, JobState final_state, Termination cause,
            std::optional<Duration> total = std::nullopt);
+  void submit(Job fresh);
+  void work_on_services();
   void forget_oldest();
   void queue(Job& job);
   void learn(const JobSpec& spec);
@@ -174,6 +188,7 @@ class Controller {
   std::map<JobId, std::set<JobId>> making_room_;  // beneficiary -> jobs being preempted for it
   DemandMix demand_mix_;                          // learned while placement wants it
   reason::Healer healer_;
+  reason::Services services_;
   std::deque<JobId> finished_;  // by time of ending
   Decisions decisions_;
 };

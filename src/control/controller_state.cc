@@ -53,7 +53,8 @@ ControllerState Controller::state() const {
                         healer_.state(),
                         scheduler_.fair_share().usages(),
                         scheduler_.fair_share().admissions(),
-                        scheduler_.last_admission()};
+                        scheduler_.last_admission(),
+                        services_.state()};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
@@ -95,6 +96,9 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
     return tl::unexpected(learned.error());
   }
   if (auto known = core.healer_.restore(state.healing, state.nodes.size()); !known) {
+    return tl::unexpected(known.error());
+  }
+  if (auto known = core.services_.restore(state.services); !known) {
     return tl::unexpected(known.error());
   }
   for (const Job& saved : state.jobs) {

@@ -12,6 +12,7 @@
 #include "domain/queue.h"
 #include "domain/reservation.h"
 #include "domain/run_time_history.h"
+#include "domain/service.h"
 
 namespace gyre {
 
@@ -42,6 +43,7 @@ struct ControllerState {
   std::vector<QueueUsage> queue_usages;  // by queue, of those that keep some
   std::vector<Admission> admissions;     // by place
   std::int64_t last_admission = 0;       // the highest place so far
+  std::vector<Service> services;         // by name
 
   bool operator==(const ControllerState&) const = default;
 };

@@ -12,6 +12,7 @@
 #include "domain/node.h"
 #include "domain/policy.h"
 #include "domain/queue.h"
+#include "domain/service.h"
 
 namespace gyre {
 
@@ -114,6 +115,32 @@ struct StoreHealed {
   bool operator==(const StoreHealed&) const = default;
 };
 
+/// A service is wanted like this from now on.
+struct ServiceApplied {
+  ServiceSpec spec;
+  bool operator==(const ServiceApplied&) const = default;
+};
+struct ServiceDeleted {
+  std::string service;
+  bool operator==(const ServiceDeleted&) const = default;
+};
+/// What its proxy sees of a service: told when it has become another, and not more often than makes
+/// sense to act upon.
+struct ServiceLoadSeen {
+  std::string service;
+  std::int64_t in_flight_milli = 0;  // requests at replicas, the mean since it was last told
+  std::int64_t queued = 0;           // requests that wait for a replica
+  bool operator==(const ServiceLoadSeen&) const = default;
+};
+/// What the probes say of a replica has become another.
+struct ReplicaProbed {
+  JobId job;
+  std::int32_t attempt = 0;
+  ReplicaHealth health = ReplicaHealth::Ready;
+  std::string detail;  // for a person, where it is not ready
+  bool operator==(const ReplicaProbed&) const = default;
+};
+
 /// Something the core learns. A world stamps events on entry: `at` never goes backwards, and `seq`
 /// grows by one each time, so equal times are ordered.
 struct Event {
@@ -121,7 +148,8 @@ struct Event {
   EventSeq seq;
   using Body = std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned,
                             NodeDutySet, NodeContact, JobSubmitted, JobStopRequested, TaskStarted,
-                            TaskEnded, HealingSet, GpuErrorSeen, TaskStalled, StoreHealed>;
+                            TaskEnded, HealingSet, GpuErrorSeen, TaskStalled, StoreHealed,
+                            ServiceApplied, ServiceDeleted, ServiceLoadSeen, ReplicaProbed>;
   Body body;
 
   bool operator==(const Event&) const = default;

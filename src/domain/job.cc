@@ -23,9 +23,9 @@ constexpr std::array<std::array<bool, kJobStateCount>, kJobStateCount> kLegal{{
 constexpr std::array<std::string_view, kJobStateCount> kStateNames{
     "queued", "starting", "running", "preempting", "stopping", "succeeded", "failed", "cancelled"};
 
-constexpr std::array<std::string_view, 10> kTerminationNames{
-    "none",      "completed",    "task_failed",       "start_refused", "node_lost",
-    "preempted", "user_request", "deadline_exceeded", "never_fits",    "misconfigured"};
+constexpr std::array<std::string_view, 11> kTerminationNames{
+    "none",         "completed",         "task_failed", "start_refused", "node_lost", "preempted",
+    "user_request", "deadline_exceeded", "never_fits",  "misconfigured", "retired"};
 
 }  // namespace
 

@@ -38,6 +38,7 @@ enum class Termination : std::uint8_t {
   DeadlineExceeded,
   NeverFits,  // no node of the fleet could ever hold it
   Misconfigured,
+  Retired,  // its service needs this replica no more
 };
 
 /// True if a job may go from `from` to `to`; the one table of legal transitions.
@@ -64,13 +65,14 @@ enum class TaskState : std::uint8_t { Starting, Running, Ended };
 /// Where a node spent the time of one task's start. The stages follow each other; a process of the
 /// node has no image and no root.
 struct StartStages {
-  Time received;      // when the node was given the task, by its clock; 0: not told
-  Duration image;     // until the image was there, unpacked
-  Duration root;      // until what the task runs in was made: folder, control groups, mounts
-  Duration create;    // until the runtime had made the container, or the process was forked
-  Duration init;      // until the container's first process ran
-  Duration ready;     // until the task's own command ran
-  bool warm = false;  // it ran in a container that had been made beforehand
+  Time received;          // when the node was given the task, by its clock; 0: not told
+  Duration image;         // until the image was there, unpacked
+  Duration root;          // until what the task runs in was made: folder, control groups, mounts
+  Duration create;        // until the runtime had made the container, or the process was forked
+  Duration init;          // until the container's first process ran
+  Duration ready;         // until the task's own command ran
+  bool warm = false;      // it ran in a container that had been made beforehand
+  std::int32_t port = 0;  // of a replica: where it was told to listen; 0: nowhere
 
   bool operator==(const StartStages&) const = default;
 };
@@ -113,6 +115,8 @@ struct Job {
   Termination ending = Termination::None;  // why the current attempt is being stopped or has ended
   TaskExit exit;                           // of the first task that ended badly, else of the last
   StartStages start;                       // of the task that started last
+  std::string service;                     // that it is a replica of; empty: of none
+  std::int32_t revision = 0;               // of that service
 
   bool operator==(const Job&) const = default;
 };

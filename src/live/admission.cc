@@ -98,6 +98,18 @@ Result<void> check_event(const Event::Body& body, const control::Controller& cor
     return fail(ErrorKind::Conflict, "the next node to join is node {}, not {}", next,
                 joined->node.value);
   }
+  if (const auto* applied = std::get_if<ServiceApplied>(&body)) {
+    if (auto launchable = check_launch(applied->spec.replica.launch); !launchable) {
+      return launchable;
+    }
+    return core.check(applied->spec);
+  }
+  if (const auto* deleted = std::get_if<ServiceDeleted>(&body)) {
+    const Service* service = core.services().find(deleted->service);
+    if (service != nullptr && !service->deleted) return {};
+    return fail(ErrorKind::NotFound, "there is no service '{}'; 'gyre services' lists all",
+                deleted->service);
+  }
   if (std::holds_alternative<JobSubmitted>(body)) {
     return fail(ErrorKind::Invalid, "a job is submitted with submit(), which gives it its id");
   }

@@ -94,6 +94,13 @@ class Fleet {
   /// Whether tasks of a node of that name may still run.
   bool holds(const std::string& name) const;
 
+  /// Its address and devices, while it is connected.
+  struct Place {
+    std::string address;
+    std::vector<std::string> devices;
+  };
+  std::optional<Place> place(NodeId node) const;
+
   // For the world alone, on the driver's thread.
 
   /// A node is up, by the journal: it has one lease from now to come back.
@@ -108,13 +115,6 @@ class Fleet {
 
   /// Lost where the node is not connected: its next arrival brings up again what is still wanted.
   void send(NodeId node, const act::Order& order);
-
-  /// Its address and devices, while it is connected.
-  struct Place {
-    std::string address;
-    std::vector<std::string> devices;
-  };
-  std::optional<Place> place(NodeId node) const;
 
   /// NodeLost and NodeContact for what has changed. Looks every 100 ms at most.
   std::vector<Event::Body> watch();

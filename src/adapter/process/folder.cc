@@ -38,7 +38,8 @@ constexpr std::array<Stage, 5> kStages{{{"image_ns", &StartStages::image},
 
 Records records_of(const StartStages& stages) {
   Records records{{"received_ns", std::to_string(stages.received.ns)},
-                  {"warm", stages.warm ? "1" : "0"}};
+                  {"warm", stages.warm ? "1" : "0"},
+                  {"port", std::to_string(stages.port)}};
   for (const auto& [name, member] : kStages) {
     records.emplace_back(name, std::to_string((stages.*member).ns));
   }
@@ -49,6 +50,7 @@ StartStages stages_of(const Records& records) {
   StartStages stages;
   stages.received = {number_of<std::int64_t>(records, "received_ns")};
   stages.warm = value_of(records, "warm") == "1";
+  stages.port = number_of<std::int32_t>(records, "port");
   for (const auto& [name, member] : kStages) {
     stages.*member = {number_of<std::int64_t>(records, name)};
   }

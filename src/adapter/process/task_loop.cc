@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <cstring>
 
+#include "act/gang_start.h"
 #include "adapter/process/container/warm_line.h"
 #include "adapter/process/exec/exec_protocol.h"
+#include "adapter/process/free_port.h"
 #include "adapter/process/process_tree.h"
 #include "adapter/process/spawn.h"
 #include "adapter/process/supervisor.h"
@@ -22,6 +25,7 @@
 namespace gyre::process {
 namespace {
 
+constexpr std::int32_t kPortMax = 65'535;
 constexpr std::uint64_t kOrdersToken = 0;
 constexpr std::uint64_t kFilesToken = 1;
 constexpr int kTickMs = 20;
@@ -57,6 +61,19 @@ const TaskExit& lost() {
                                  "the task's supervisor was killed, or could not write down how "
                                  "the task ended; what was left of it was ended"};
   return exit;
+}
+
+/// The port that a replica's environment suggests; 0: it is none.
+std::int32_t wished_port(const std::vector<std::pair<std::string, std::string>>& env) {
+  std::int32_t port = 0;
+  bool replica = false;
+  for (const auto& [name, value] : env) {
+    replica = replica || name == act::kServiceVariable;
+    if (name == act::kPortVariable) {
+      std::from_chars(value.data(), value.data() + value.size(), port);
+    }
+  }
+  return replica && port > 0 && port <= kPortMax ? port : 0;
 }
 
 }  // namespace
@@ -398,6 +415,11 @@ SupervisorSpec TaskLoop::spec_of(const Begin& begin, const std::string& groups) 
   };
   for (const auto& [name, value] : start.env) set(name, value);
   set(kMarkName, mark_of(start.key));
+  spec.stages.port = wished_port(start.env);
+  if (spec.stages.port > 0) {
+    spec.stages.port = free_port(spec.stages.port);
+    set(act::kPortVariable, std::to_string(spec.stages.port));
+  }
   return spec;
 }
 

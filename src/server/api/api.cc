@@ -22,6 +22,7 @@ Api::Api(live::Inbox& inbox, live::Fleet& fleet, Watch& watch, ApiOptions option
   add_exec_routes();
   add_watch_routes();
   add_clock_routes();
+  add_service_routes();
   if (options_.telemetry != nullptr) add_telemetry_routes();
   add_meta_routes();
 }

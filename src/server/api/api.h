@@ -18,6 +18,7 @@
 #include "server/api/telemetry.h"
 #include "server/api/views.h"
 #include "server/api/watch.h"
+#include "server/proxy/service_watch.h"
 #include "server/trace/job_traces.h"
 #include "server/trace/json_log.h"
 
@@ -45,6 +46,7 @@ struct ApiOptions {
   const observe::SpanSink* spans = nullptr;  // whose counts are shown
   JsonLog* log = nullptr;
   live::Storage* storage = nullptr;  // null: there is no store
+  const proxy::ServiceWatch* services = nullptr;  // null: none is reached through this server
 };
 
 /// The REST resources of api/openapi.yaml. Reads copy plain data on the driver's thread and are
@@ -65,6 +67,7 @@ class Api {
   void add_watch_routes();
   void add_clock_routes();
   void add_telemetry_routes();
+  void add_service_routes();
   void add_meta_routes();
 
   void list_jobs(const Call& call) const;
@@ -87,6 +90,10 @@ class Api {
   void show_clock(const Call& call) const;
   void turn_simulation(const Call& call) const;
   void list_events(const Call& call) const;
+  void apply_service(const Call& call) const;
+  void delete_service(const Call& call) const;
+  void show_services(const Call& call, std::optional<std::string> name) const;
+  void show_service_spec(const Call& call) const;
   void read_log(const Call& call) const;
   void follow_log(const Call& call, const act::LogQuery& query) const;
   void exec_in_job(const Call& call) const;
@@ -103,6 +110,10 @@ class Api {
           });
         });
     if (!asked) call.fail(http::problem_of(asked.error()));
+  }
+
+  proxy::Proxy* proxy() const {
+    return options_.services == nullptr ? nullptr : options_.services->proxy();
   }
 
   live::Inbox& inbox_;

@@ -8,54 +8,17 @@
 #include "codec/job_spec_text.h"
 #include "server/api/api.h"
 #include "server/api/job_list.h"
+#include "server/api/spec_body.h"
 
 namespace gyre::server {
 namespace {
 
-/// "resources.gpu", "command[2]" as RFC 6901 pointers.
-std::string json_pointer(const std::string& path) {
-  std::string pointer;
-  for (const char c : path) {
-    if (pointer.empty()) pointer += '/';
-    if (c == '.' || c == '[') {
-      pointer += '/';
-    } else if (c == '~') {
-      pointer += "~0";
-    } else if (c == '/') {
-      pointer += "~1";
-    } else if (c != ']') {
-      pointer += c;
-    }
-  }
-  return pointer;
-}
-
-http::Problem spec_problem(const std::vector<codec::SpecProblem>& found) {
-  http::Problem problem{422, "invalid-job-spec", "The job spec is not valid", "", {}, {}};
-  problem.detail = codec::describe(found.front());
-  if (found.size() > 1) problem.detail += fmt::format(" (and {} more)", found.size() - 1);
-  for (const codec::SpecProblem& item : found) {
-    problem.errors.push_back({json_pointer(item.path), item.message, item.suggestion});
-  }
-  return problem;
-}
-
 /// The spec in the body of a request.
 std::variant<JobSpec, http::Problem> read_spec(const http::Request& request) {
-  const std::string type = request.media_type();
-  const bool yaml =
-      type == "application/yaml" || type == "application/x-yaml" || type == "text/yaml";
-  if (!yaml && type != "application/json") {
-    return http::Problem{415,
-                         "media-type",
-                         "The content type is not supported",
-                         fmt::format("'{}': send application/json or application/yaml", type),
-                         {},
-                         {{"Accept-Post", "application/json, application/yaml"}}};
-  }
-  auto spec =
-      codec::parse_job_spec(request.body, yaml ? codec::SpecFormat::Yaml : codec::SpecFormat::Json);
-  if (!spec) return spec_problem(spec.error());
+  const auto format = spec_format(request);
+  if (const auto* problem = std::get_if<http::Problem>(&format)) return *problem;
+  auto spec = codec::parse_job_spec(request.body, std::get<codec::SpecFormat>(format));
+  if (!spec) return spec_problem(spec.error(), "job");
   return std::move(*spec);
 }
 

@@ -9,6 +9,7 @@
 #include "reason/placement/fragmentation.h"
 #include "server/api/api.h"
 #include "server/api/metrics_text.h"
+#include "server/api/service_view.h"
 
 namespace gyre::server {
 namespace {
@@ -232,25 +233,40 @@ Time wall_clock() {
 }  // namespace
 
 void Api::show_metrics(const Call& call) const {
-  Telemetry& telemetry = *options_.telemetry;
-  ask<CoreNumbers>(
-      call, [](const auto& core) { return look(core); },
-      [&telemetry, spans = options_.spans](const CoreNumbers& numbers) {
-        MetricsText out;
-        const CoreCounts::Read counts = telemetry.core.read(wall_clock());
-        const std::vector<GpuWatch::Latest> gpus = telemetry.gpus.read_all();
-        write_state(out, numbers, counts);
-        write_gpu_time(out, counts.gpu_seconds, gpus);
-        write_work(out, counts);
-        write_times(out, counts);
-        write_http(out, telemetry.http);
-        if (spans != nullptr) write_spans(out, spans->counts());
-        write_gpus(out, gpus, numbers);
-        http::Response response;
-        response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-        response.body = out.take();
-        return response;
+  struct Seen {
+    CoreNumbers numbers;
+    std::vector<ServiceView> services;
+  };
+  const auto write = [telemetry = options_.telemetry, spans = options_.spans](
+                         const Seen& seen, const std::vector<proxy::ServiceStats>& stats) {
+    MetricsText out;
+    const CoreCounts::Read counts = telemetry->core.read(wall_clock());
+    const std::vector<GpuWatch::Latest> gpus = telemetry->gpus.read_all();
+    write_state(out, seen.numbers, counts);
+    write_gpu_time(out, counts.gpu_seconds, gpus);
+    write_work(out, counts);
+    write_times(out, counts);
+    write_http(out, telemetry->http);
+    if (spans != nullptr) write_spans(out, spans->counts());
+    write_services(out, seen.services, stats);
+    write_gpus(out, gpus, seen.numbers);
+    http::Response response;
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.body = out.take();
+    return response;
+  };
+  const auto asked =
+      inbox_.ask([write, reply = call.reply, proxy = proxy()](const control::Controller& core) {
+        const auto seen = std::make_shared<const Seen>(Seen{
+            look(core), view_services(core, std::nullopt).value_or(std::vector<ServiceView>{})});
+        if (proxy == nullptr || seen->services.empty()) {
+          return reply([seen, write] { return write(*seen, {}); });
+        }
+        proxy->ask([seen, write, reply](std::vector<proxy::ServiceStats> stats) {
+          reply([seen, write, stats = std::move(stats)] { return write(*seen, stats); });
+        });
       });
+  if (!asked) call.fail(http::problem_of(asked.error()));
 }
 
 }  // namespace gyre::server

@@ -39,9 +39,6 @@ struct Loop {
   boost::asio::io_context context{1};
 };
 
-/// Who owns the other end of an established connection. Errors: as owner_of_client().
-Result<uid_t> owner_of(const boost::asio::ip::tcp::socket& socket);
-
 /// One connection of a loop's, counted while it lives. All calls on the loop's thread; kept alive
 /// by the operations it waits for.
 class Client {

@@ -31,8 +31,7 @@ bool is_form_type(const std::string& type) {
 
 }  // namespace
 
-std::optional<Problem> check_origin(const Request& request) {
-  const std::string_view host = request.header("host");
+std::optional<Problem> check_host(std::string_view host) {
   if (!is_loopback_name(host)) {
     return Problem{421,
                    "wrong-host",
@@ -41,6 +40,12 @@ std::optional<Problem> check_origin(const Request& request) {
                    {},
                    {}};
   }
+  return std::nullopt;
+}
+
+std::optional<Problem> check_origin(const Request& request) {
+  const std::string_view host = request.header("host");
+  if (auto problem = check_host(host)) return problem;
   const std::string_view origin = request.header("origin");
   if (!origin.empty() && origin != fmt::format("http://{}", host)) {
     return Problem{403,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "server/http/message.h"
 #include "server/http/problem.h"
@@ -13,6 +14,7 @@ namespace gyre::server::http {
 ///   - an Origin other than the server's own, and a POST whose body a page could send without being
 ///     asked for permission (a form's types): cross-site request forgery.
 /// Pure. nullopt: let it in.
+std::optional<Problem> check_host(std::string_view host);  // the first of these alone
 std::optional<Problem> check_origin(const Request& request);
 
 }  // namespace gyre::server::http

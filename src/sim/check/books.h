@@ -79,6 +79,11 @@ class Books {
   void on(const GpuErrorSeen&) {}
   void on(const TaskStalled&) {}
   void on(const StoreHealed&) {}
+  // No replica's job is made in a simulation.
+  void on(const ServiceApplied&) {}
+  void on(const ServiceDeleted&) {}
+  void on(const ServiceLoadSeen&) {}
+  void on(const ReplicaProbed&) {}
 
   void take(const Transition& transition);
   void count_quota(const Transition& transition, const JobBook& job);

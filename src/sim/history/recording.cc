@@ -37,6 +37,12 @@ Result<void> Recording::take(const Event& event) {
   last_event = event.seq;
   last_at = event.at;
   if (const auto* submitted = std::get_if<JobSubmitted>(&event.body)) return submit(*submitted);
+  if (const auto* applied = std::get_if<ServiceApplied>(&event.body)) {
+    return fail(ErrorKind::Unsupported,
+                "event {} applies service '{}': what services do under another policy depends on "
+                "requests that nobody recorded; only replay without --policy takes them",
+                event.seq.value, applied->spec.replica.name);
+  }
   const auto known_node = [this](NodeId id, bool up) {
     return id.value < nodes.size() && cluster_.node(id).up == up;
   };

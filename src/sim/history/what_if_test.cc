@@ -217,6 +217,17 @@ TEST_F(WhatIfTest, AJobThatFailsFailsAgain) {
   }
 }
 
+TEST_F(WhatIfTest, ServicesAreRefusedByName) {
+  ServiceSpec spec;
+  spec.replica.name = "chat";
+  tell(0, PolicySet{*policy_by_name("fifo")});
+  tell(5, ServiceApplied{spec});
+  Reader reader(records_);
+  const auto history = read_history(reader, "journal");
+  ASSERT_FALSE(history.has_value());
+  EXPECT_THAT(history.error().message, HasSubstr("service 'chat'"));
+}
+
 TEST_F(WhatIfTest, AnotherVersionsDecisionsAreNoObstacle) {
   live(random_trace(5, 50), "fifo");
   for (control::Record& record : records_) {

@@ -1,0 +1,260 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <initializer_list>
+#include <iterator>
+#include <utility>
+
+#include "base/units.h"
+#include "codec/printable.h"
+#include "codec/service_spec_text.h"
+#include "codec/spec_tree.h"
+
+namespace gyre::codec {
+namespace {
+
+using Kind = SpecNode::Kind;
+
+constexpr std::array<std::string_view, 5> kOwnFields{"kind", "replicas", "requests", "probes",
+                                                     "rollout"};
+/// What a job may say and a service decides.
+constexpr std::array<std::string_view, 3> kJobFields{"retry", "deadline", "expected_duration"};
+
+class ServiceReader {
+ public:
+  tl::expected<ServiceSpec, std::vector<SpecProblem>> read(const SpecNode& root,
+                                                           std::string_view image_base) {
+    if (root.kind != Kind::Map) {
+      problem(root, "expected fields, as in `name: value`");
+      return tl::unexpected(std::move(problems_));
+    }
+    auto [own, job] = split(root);
+    auto replica = parse_job_spec(job, image_base);
+    if (!replica) {
+      std::move(replica.error().begin(), replica.error().end(), std::back_inserter(problems_));
+    }
+    table<ServiceSpec>(own, spec_,
+                       {{"kind", &ServiceReader::kind},
+                        {"replicas", [](auto& r, auto& n, auto& s) { r.replicas(n, s.replicas); }},
+                        {"requests", [](auto& r, auto& n, auto& s) { r.requests(n, s.requests); }},
+                        {"probes", [](auto& r, auto& n, auto& s) { r.probes(n, s); }},
+                        {"rollout", [](auto& r, auto& n, auto& s) { r.rollout(n, s.rollout); }}});
+    if (replica) spec_.replica = std::move(*replica);
+    spec_.replica.retry = {true, true, true, kRetriesMax, seconds(1), seconds(30)};
+    if (problems_.empty()) {
+      if (const auto valid = validate(spec_); !valid) problem(root, valid.error().message);
+    }
+    if (problems_.empty()) return std::move(spec_);
+    return tl::unexpected(std::move(problems_));
+  }
+
+ private:
+  template <class T>
+  struct Known {
+    std::string_view name;
+    void (*read)(ServiceReader&, const SpecNode&, T&);
+  };
+
+  /// What is said of the service, and the rest, which is said of its replicas.
+  std::pair<SpecNode, SpecNode> split(const SpecNode& root) {
+    SpecNode own;
+    own.kind = Kind::Map;
+    own.line = root.line;
+    own.column = root.column;
+    SpecNode job = own;
+    for (std::size_t i = 0; i < root.keys.size(); ++i) {
+      const SpecNode::Key& key = root.keys[i];
+      if (std::find(kJobFields.begin(), kJobFields.end(), key.name) != kJobFields.end()) {
+        add({ErrorKind::Invalid, key.name, key.line, key.column,
+             "a service has none: its replicas run until it needs them no more, and are tried "
+             "again however they end",
+             ""});
+        continue;
+      }
+      const bool ours =
+          std::find(kOwnFields.begin(), kOwnFields.end(), key.name) != kOwnFields.end();
+      SpecNode& to = ours ? own : job;
+      to.keys.push_back(key);
+      to.items.push_back(root.items[i]);
+    }
+    return {std::move(own), std::move(job)};
+  }
+
+  template <class T>
+  void table(const SpecNode& map, T& out, std::initializer_list<Known<T>> known) {
+    if (map.kind != Kind::Map) return problem(map, "expected fields, as in `name: value`");
+    for (std::size_t i = 0; i < map.keys.size(); ++i) {
+      const SpecNode::Key& key = map.keys[i];
+      const auto row = std::find_if(known.begin(), known.end(),
+                                    [&](const Known<T>& one) { return one.name == key.name; });
+      const std::size_t length = path_.size();
+      path_ += (path_.empty() ? "" : ".") + printable(key.name);
+      if (row == known.end()) {
+        unknown(key, known);
+      } else {
+        row->read(*this, map.items[i], out);
+      }
+      path_.resize(length);
+    }
+  }
+
+  template <class T>
+  void unknown(const SpecNode::Key& key, std::initializer_list<Known<T>> known) {
+    std::vector<std::string> names;
+    for (const Known<T>& one : known) names.emplace_back(one.name);
+    const std::string near = key.name.size() > kNameBytesMax ? "" : nearest(key.name, names);
+    add({ErrorKind::Invalid, path_, key.line, key.column,
+         fmt::format("there is no such field; there are {}", fmt::join(names, ", ")), near});
+  }
+
+  static void kind(ServiceReader& reader, const SpecNode& node, ServiceSpec&) {
+    if (node.text != "service") reader.problem(node, "expected 'service'");
+  }
+
+  void replicas(const SpecNode& node, ReplicaCount& out) {
+    if (node.kind == Kind::Number) {
+      number(node, 0, kReplicasMax, out.min);
+      out.max = std::max(1, out.min);
+      return;
+    }
+    table<ReplicaCount>(
+        node, out,
+        {{"min", [](auto& r, auto& n, auto& c) { r.number(n, 0, kReplicasMax, c.min); }},
+         {"max", [](auto& r, auto& n, auto& c) { r.number(n, 1, kReplicasMax, c.max); }},
+         {"target_in_flight",
+          [](auto& r, auto& n, auto& c) { r.number(n, 1, 1'000'000, c.target_in_flight); }},
+         {"scale_down_after", [](auto& r, auto& n, auto& c) { r.span(n, c.scale_down_after); }},
+         {"idle", [](auto& r, auto& n, auto& c) { r.span(n, c.idle); }}});
+    const bool max = std::any_of(node.keys.begin(), node.keys.end(),
+                                 [](const SpecNode::Key& key) { return key.name == "max"; });
+    if (!max) out.max = std::max(1, out.min);
+  }
+
+  void requests(const SpecNode& node, RequestLimits& out) {
+    table<RequestLimits>(
+        node, out,
+        {{"queue", [](auto& r, auto& n, auto& c) { r.number(n, 0, 1'000'000, c.queue_max); }},
+         {"queue_timeout", [](auto& r, auto& n, auto& c) { r.span(n, c.queue_timeout); }},
+         {"in_flight_max",
+          [](auto& r, auto& n, auto& c) { r.number(n, 0, 1'000'000, c.in_flight_max); }},
+         {"silence_max", [](auto& r, auto& n, auto& c) { r.span(n, c.silence_max); }}});
+  }
+
+  void rollout(const SpecNode& node, Rollout& out) {
+    table<Rollout>(
+        node, out,
+        {{"progress_deadline", [](auto& r, auto& n, auto& c) { r.span(n, c.progress_deadline); }},
+         {"crashes", [](auto& r, auto& n, auto& c) { r.number(n, 1, 1'000'000, c.crashes_max); }},
+         {"drain", [](auto& r, auto& n, auto& c) { r.span(n, c.drain); }}});
+  }
+
+  void probes(const SpecNode& node, ServiceSpec& out) {
+    table<ServiceSpec>(
+        node, out,
+        {{"startup", [](auto& r, auto& n, auto& s) { r.probe(n, s.startup.emplace()); }},
+         {"readiness", [](auto& r, auto& n, auto& s) { r.probe(n, s.readiness); }},
+         {"liveness", &ServiceReader::liveness}});
+  }
+
+  static void liveness(ServiceReader& reader, const SpecNode& node, ServiceSpec& out) {
+    reader.probe(node, out.liveness.emplace());
+    if (out.liveness->kind == Probe::Kind::Log) {
+      reader.problem(node, "what was said once is no sign of life: use tcp or http");
+    }
+  }
+
+  void probe(const SpecNode& node, Probe& out) {
+    const auto is_way = [](const SpecNode::Key& key) {
+      return key.name == "tcp" || key.name == "http" || key.name == "exec" || key.name == "log";
+    };
+    if (std::count_if(node.keys.begin(), node.keys.end(), is_way) != 1) {
+      return problem(node, "say one of `tcp: true`, `http: /PATH` and `log: TEXT`");
+    }
+    table<Probe>(
+        node, out,
+        {{"tcp", &ServiceReader::tcp},
+         {"http", &ServiceReader::http},
+         {"exec", &ServiceReader::later},
+         {"log", &ServiceReader::log},
+         {"period", [](auto& r, auto& n, auto& p) { r.span(n, p.period); }},
+         {"timeout", [](auto& r, auto& n, auto& p) { r.span(n, p.timeout); }},
+         {"failure_threshold",
+          [](auto& r, auto& n, auto& p) { r.number(n, 1, kThresholdMax, p.failure_threshold); }},
+         {"success_threshold",
+          [](auto& r, auto& n, auto& p) { r.number(n, 1, kThresholdMax, p.success_threshold); }}});
+  }
+  static void tcp(ServiceReader& reader, const SpecNode& node, Probe& out) {
+    out.kind = Probe::Kind::Tcp;
+    if (node.text != "true") reader.problem(node, "expected true");
+  }
+  static void http(ServiceReader& reader, const SpecNode& node, Probe& out) {
+    out.kind = Probe::Kind::Http;
+    if (node.kind == Kind::String && node.text.size() <= kPathBytesMax) {
+      out.path = node.text;
+    } else {
+      reader.problem(node, "expected a path, as in /health");
+    }
+  }
+  static void log(ServiceReader& reader, const SpecNode& node, Probe& out) {
+    out.kind = Probe::Kind::Log;
+    const bool fits = node.kind == Kind::String && !node.text.empty() &&
+                      node.text.size() <= kNameBytesMax &&
+                      node.text.find('\n') == std::string::npos;
+    if (!fits) {
+      return reader.problem(
+          node, fmt::format("expected a text of one line, {} bytes at most", kNameBytesMax));
+    }
+    out.pattern = node.text;
+  }
+  static void later(ServiceReader& reader, const SpecNode& node, Probe&) {
+    reader.add({ErrorKind::Unsupported, reader.path_, node.line, node.column,
+                "is not supported yet by this version: use tcp, http or log", ""});
+  }
+
+  void number(const SpecNode& node, std::int32_t least, std::int32_t most, std::int32_t& out) {
+    std::int32_t value = 0;
+    const char* end = node.text.data() + node.text.size();
+    const auto read = std::from_chars(node.text.data(), end, value);
+    if (node.kind != Kind::Number || read.ec != std::errc{} || read.ptr != end || value < least ||
+        value > most) {
+      return problem(node, fmt::format("expected a whole number from {} to {}", least, most));
+    }
+    out = value;
+  }
+
+  void span(const SpecNode& node, Duration& out) {
+    const bool unit = node.kind == Kind::String;
+    const auto value = parse_duration(printable(node.text));
+    if (!unit || !value || *value > kSpecDurationMax) {
+      return problem(node,
+                     "expected a time with a unit (ms, s, m, h, d, w), as in 90s or 1h30m, of ten "
+                     "years at most");
+    }
+    out = *value;
+    out.ns -= out.ns % 1'000'000;
+  }
+
+  void problem(const SpecNode& node, std::string_view message) {
+    add({ErrorKind::Invalid, path_, node.line, node.column, std::string(message), ""});
+  }
+  void add(SpecProblem problem) {
+    if (problems_.size() < kSpecProblemsMax) problems_.push_back(std::move(problem));
+  }
+
+  ServiceSpec spec_;
+  std::string path_;
+  std::vector<SpecProblem> problems_;
+};
+
+}  // namespace
+
+tl::expected<ServiceSpec, std::vector<SpecProblem>> parse_service_spec(
+    std::string_view text, SpecFormat format, std::string_view image_base) {
+  const auto root = parse_spec_tree(text, format);
+  if (!root) return tl::unexpected(std::vector{root.error()});
+  return ServiceReader().read(*root, image_base);
+}
+
+}  // namespace gyre::codec

@@ -1,0 +1,67 @@
+#include "codec/service_spec_text.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace gyre::codec {
+namespace {
+
+std::string shown(std::string_view text) {
+  const auto spec = parse_service_spec(text, SpecFormat::Auto);
+  if (spec) return "good";
+  std::string all;
+  for (const SpecProblem& problem : spec.error()) all += describe(problem) + "\n";
+  return all;
+}
+
+TEST(ServiceSpecText, EverythingIsReadAndReadsBackFromWhatIsShown) {
+  std::ifstream file(GYRE_SOURCE_DIR "/tests/fuzz/service_spec/full.yaml");
+  std::stringstream text;
+  text << file.rdbuf();
+  const auto spec = parse_service_spec(text.str(), SpecFormat::Yaml);
+  ASSERT_TRUE(spec) << shown(text.str());
+  EXPECT_EQ(spec->replica.name, "chat");
+  EXPECT_TRUE(spec->replica.retry.on_error);
+  EXPECT_EQ(spec->replicas, (ReplicaCount{0, 4, 8, seconds(120), seconds(600)}));
+  EXPECT_EQ(spec->startup->failure_threshold, 600);
+  EXPECT_EQ(spec->readiness.path, "/ready");
+  EXPECT_EQ(spec->liveness->kind, Probe::Kind::Tcp);
+  EXPECT_EQ(spec->rollout, (Rollout{seconds(300), 2, seconds(60)}));
+  const auto again = parse_service_spec(to_yaml(*spec).value(), SpecFormat::Yaml);
+  ASSERT_TRUE(again) << *to_yaml(*spec);
+  EXPECT_EQ(*again, *spec);
+}
+
+TEST(ServiceSpecText, ANumberOfReplicasIsThatManyAlways) {
+  const auto spec = parse_service_spec("{name: a, command: b, replicas: 3}", SpecFormat::Yaml);
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->replicas.min, 3);
+  EXPECT_EQ(spec->replicas.max, 3);
+}
+
+TEST(ServiceSpecText, EachMistakeIsNamedWhereItIs) {
+  EXPECT_EQ(shown("{name: a, command: b, retry: {max: 1}}"),
+            "line 1, column 23: retry: a service has none: its replicas run until it needs them no "
+            "more, and are tried again however they end\n");
+  EXPECT_EQ(shown("{name: a, command: b, replicas: {min: 2, mx: 4}}"),
+            "line 1, column 42: replicas.mx: there is no such field; there are min, max, "
+            "target_in_flight, scale_down_after, idle (did you mean 'max'?)\n");
+  EXPECT_EQ(shown("{name: a, command: b, replicas: {min: 1, max: 4}}"),
+            "line 1, column 1: replicas: between 1 and 4 something must decide; set "
+            "target_in_flight\n");
+  EXPECT_EQ(shown("{name: a, command: b, probes: {readiness: {http: /a, tcp: true}}}"),
+            "line 1, column 43: probes.readiness: say one of `tcp: true`, `http: /PATH` and "
+            "`log: TEXT`\n");
+  EXPECT_EQ(shown("{name: a, command: b, rollout: {drain: 3}}"),
+            "line 1, column 40: rollout.drain: expected a time with a unit (ms, s, m, h, d, w), as "
+            "in 90s or 1h30m, of ten years at most\n");
+  EXPECT_NE(shown("{command: b}").find("a service needs a name"), std::string::npos);
+  EXPECT_NE(shown("[]").find("expected fields"), std::string::npos);
+  EXPECT_NE(shown("{kind: job, name: a, command: b}").find("expected 'service'"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace gyre::codec

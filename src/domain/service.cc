@@ -1,0 +1,85 @@
+#include "domain/service.h"
+
+#include <algorithm>
+#include <array>
+
+namespace gyre {
+namespace {
+
+Result<void> validate(std::string_view name, const Probe& probe) {
+  if (probe.period < milliseconds(10) || probe.timeout < milliseconds(10)) {
+    return fail(ErrorKind::Invalid, "probe {}: period and timeout are 10ms at least", name);
+  }
+  const std::int32_t least = std::min(probe.failure_threshold, probe.success_threshold);
+  const std::int32_t most = std::max(probe.failure_threshold, probe.success_threshold);
+  if (least < 1 || most > kThresholdMax) {
+    return fail(ErrorKind::Invalid, "probe {}: a threshold is 1 to {}", name, kThresholdMax);
+  }
+  const bool path = probe.path.starts_with('/') &&
+                    std::all_of(probe.path.begin(), probe.path.end(),
+                                [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+  if (probe.kind == Probe::Kind::Http && !path) {
+    return fail(ErrorKind::Invalid, "probe {}: http is a path that starts with '/', without spaces",
+                name);
+  }
+  if (probe.kind == Probe::Kind::Exec && probe.command.empty()) {
+    return fail(ErrorKind::Invalid, "probe {}: exec is a command", name);
+  }
+  if (probe.kind == Probe::Kind::Log && probe.pattern.empty()) {
+    return fail(ErrorKind::Invalid, "probe {}: log is a pattern", name);
+  }
+  return {};
+}
+
+Result<void> validate(const ReplicaCount& replicas) {
+  if (replicas.min < 0 || replicas.max < 1 || replicas.max > kReplicasMax ||
+      replicas.min > replicas.max) {
+    return fail(ErrorKind::Invalid,
+                "replicas: 0 <= min <= max <= {} and max is 1 at least, not {} "
+                "and {}",
+                kReplicasMax, replicas.min, replicas.max);
+  }
+  if (replicas.target_in_flight < 0) {
+    return fail(ErrorKind::Invalid, "replicas: target_in_flight cannot be negative");
+  }
+  if (replicas.target_in_flight == 0 && replicas.max > std::max(1, replicas.min)) {
+    return fail(ErrorKind::Invalid,
+                "replicas: between {} and {} something must decide; set target_in_flight",
+                replicas.min, replicas.max);
+  }
+  if (replicas.scale_down_after < Duration{} || replicas.idle < Duration{}) {
+    return fail(ErrorKind::Invalid, "replicas: a duration cannot be negative");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> validate(const ServiceSpec& spec) {
+  if (spec.replica.name.empty()) return fail(ErrorKind::Invalid, "a service needs a name");
+  if (auto valid = validate(spec.replica); !valid) return valid;
+  if (auto valid = validate(spec.replicas); !valid) return valid;
+  if (auto valid = validate("readiness", spec.readiness); !valid) return valid;
+  for (const auto& [name, probe] :
+       {std::pair("startup", &spec.startup), std::pair("liveness", &spec.liveness)}) {
+    if (!*probe) continue;
+    if (auto valid = validate(name, **probe); !valid) return valid;
+  }
+  const RequestLimits& requests = spec.requests;
+  if (requests.queue_max < 0 || requests.in_flight_max < 0 || requests.queue_timeout < Duration{} ||
+      requests.silence_max < milliseconds(1)) {
+    return fail(ErrorKind::Invalid, "requests: a limit cannot be negative");
+  }
+  if (spec.rollout.progress_deadline < milliseconds(1) || spec.rollout.crashes_max < 1 ||
+      spec.rollout.drain < Duration{}) {
+    return fail(ErrorKind::Invalid, "rollout: progress_deadline and crashes are positive");
+  }
+  return {};
+}
+
+std::string_view to_string(ReplicaHealth health) {
+  static constexpr std::array<std::string_view, 4> kNames{"ready", "not_ready", "dead", "drained"};
+  return kNames[static_cast<std::size_t>(health)];
+}
+
+}  // namespace gyre

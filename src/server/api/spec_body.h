@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "codec/job_spec_text.h"
+#include "server/http/message.h"
+#include "server/http/problem.h"
+
+namespace gyre::server {
+
+/// In which form the body of a request is a spec, by its Content-Type.
+std::variant<codec::SpecFormat, http::Problem> spec_format(const http::Request& request);
+
+/// What is wrong with a spec; `what` it is of: "job", "service". Requires: something is.
+http::Problem spec_problem(const std::vector<codec::SpecProblem>& found, std::string_view what);
+
+}  // namespace gyre::server

@@ -1,0 +1,171 @@
+#include "server/proxy/message_reader.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <limits>
+#include <utility>
+
+namespace gyre::server::proxy {
+
+namespace beast_http = boost::beast::http;
+using boost::system::error_code;
+
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool same(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::string_view Head::field(std::string_view name) const {
+  for (const auto& [known, value] : fields) {
+    if (same(known, name)) return value;
+  }
+  return {};
+}
+
+bool Head::lists(std::string_view name, std::string_view token) const {
+  for (const auto& [known, value] : fields) {
+    if (!same(known, name)) continue;
+    std::string_view rest = value;
+    while (!rest.empty()) {
+      const std::string_view one = rest.substr(0, rest.find(','));
+      if (same(trimmed(one), token)) return true;
+      rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    }
+  }
+  return false;
+}
+
+struct MessageReader::Parser {
+  virtual ~Parser() = default;
+  virtual std::size_t put(std::string_view input, error_code& error) = 0;
+  virtual void put_eof(error_code& error) = 0;
+  virtual bool is_done() const = 0;
+  virtual bool has_head() const = 0;
+  virtual bool needs_eof() const = 0;
+
+  Head head;
+  std::string body;
+  bool started = false;
+};
+
+template <bool kRequest>
+struct MessageReader::ParserOf final : Parser, private beast_http::basic_parser<kRequest> {
+  using Base = beast_http::basic_parser<kRequest>;
+
+  ParserOf(std::size_t head_bytes_max, bool bodiless) {
+    Base::header_limit(static_cast<std::uint32_t>(head_bytes_max));
+    Base::body_limit(std::numeric_limits<std::uint64_t>::max());
+    Base::eager(true);
+    if (bodiless) Base::skip(true);
+  }
+
+  std::size_t put(std::string_view input, error_code& error) override {
+    return Base::put(boost::asio::buffer(input.data(), input.size()), error);
+  }
+  void put_eof(error_code& error) override { Base::put_eof(error); }
+  bool is_done() const override { return Base::is_done(); }
+  bool has_head() const override { return Base::is_header_done(); }
+  bool needs_eof() const override { return Base::need_eof(); }
+
+ private:
+  using Text = boost::beast::string_view;
+
+  void on_request_impl(beast_http::verb, Text method, Text target, int version,
+                       error_code&) override {
+    this->head.method.assign(method.data(), method.size());
+    this->head.target.assign(target.data(), target.size());
+    this->head.http11 = version >= 11;
+  }
+  void on_response_impl(int code, Text reason, int version, error_code&) override {
+    this->head.status = code;
+    this->head.reason.assign(reason.data(), reason.size());
+    this->head.http11 = version >= 11;
+  }
+  void on_field_impl(beast_http::field, Text name, Text value, error_code&) override {
+    this->head.fields.emplace_back(std::string(name), std::string(value));
+  }
+  void on_header_impl(error_code&) override {
+    this->head.keep_alive = Base::keep_alive();
+    this->head.chunked = Base::chunked();
+    if (const auto length = Base::content_length()) this->head.length = *length;
+  }
+  void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code&) override {}
+  std::size_t on_body_impl(Text piece, error_code&) override {
+    this->body.append(piece.data(), piece.size());
+    return piece.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, Text, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, Text piece, error_code&) override {
+    this->body.append(piece.data(), piece.size());
+    return piece.size();
+  }
+  void on_finish_impl(error_code&) override {}
+};
+
+MessageReader::MessageReader(Side side, std::size_t head_bytes_max)
+    : side_(side), head_bytes_max_(head_bytes_max) {
+  restart();
+}
+
+MessageReader::~MessageReader() = default;
+
+void MessageReader::restart(bool bodiless) {
+  if (side_ == Side::Request) {
+    parser_ = std::make_unique<ParserOf<true>>(head_bytes_max_, bodiless);
+  } else {
+    parser_ = std::make_unique<ParserOf<false>>(head_bytes_max_, bodiless);
+  }
+  error_.clear();
+  too_large_ = false;
+}
+
+bool MessageReader::feed(std::string& input) {
+  std::size_t used = 0;
+  bool good = true;
+  while (used < input.size() && !parser_->is_done()) {
+    error_code error;
+    const std::size_t size = parser_->put(std::string_view(input).substr(used), error);
+    parser_->started = true;
+    used += size;
+    if (error == beast_http::error::need_more) break;
+    if (error) {
+      error_ = error.message();
+      too_large_ = error == beast_http::error::header_limit;
+      good = false;
+      break;
+    }
+    if (size == 0) break;
+  }
+  input.erase(0, used);
+  return good;
+}
+
+bool MessageReader::end() {
+  if (parser_->is_done()) return true;
+  error_code error;
+  parser_->put_eof(error);
+  if (!error && parser_->is_done()) return true;
+  error_ = error ? error.message() : "the message is cut off";
+  return false;
+}
+
+bool MessageReader::started() const { return parser_->started; }
+bool MessageReader::has_head() const { return parser_->has_head(); }
+bool MessageReader::done() const { return parser_->is_done(); }
+const Head& MessageReader::head() const { return parser_->head; }
+std::string MessageReader::take_body() { return std::exchange(parser_->body, {}); }
+
+}  // namespace gyre::server::proxy

@@ -1,0 +1,200 @@
+#include "server/proxy/proxy.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <chrono>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "server/proxy/load_reporter.h"
+#include "server/proxy/loop.h"
+#include "server/proxy/prober.h"
+#include "server/proxy/session.h"
+
+namespace gyre::server::proxy {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+constexpr std::chrono::milliseconds kLook{100};
+constexpr std::chrono::milliseconds kAcceptRetry{50};  // after the process ran out of descriptors
+}  // namespace
+
+struct Proxy::Impl {
+  Impl(const Limits& limits, Ports ports)
+      : loop(std::move(ports), limits), prober(loop), reporter(loop) {}
+
+  Result<void> listen(const http::Address& address);
+  void accept();
+  void take(tcp::socket socket);
+  void update(const Routes& routes);
+  void look();
+  void stop();
+
+  Loop loop;
+  Prober prober;
+  LoadReporter reporter;
+  tcp::acceptor acceptor{loop.context};
+  asio::steady_timer retry{loop.context};
+  asio::steady_timer ticker{loop.context};
+  bool report_posted = false;
+  std::string authority;
+  std::thread thread;
+  bool stopped = false;
+};
+
+Result<void> Proxy::Impl::listen(const http::Address& address) {
+  const auto ip = asio::ip::make_address(address.host);
+  const tcp::endpoint endpoint(ip, address.port);
+  error_code error;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error == asio::error::address_in_use) {
+    return fail(ErrorKind::Conflict,
+                "port {} is in use; choose another for the services with '--services "
+                "127.0.0.1:PORT' (0: any free one)",
+                address.port);
+  }
+  if (error) {
+    return fail(ErrorKind::Internal, "cannot listen on {} port {}: {}", address.host, address.port,
+                error.message());
+  }
+  const auto port = acceptor.local_endpoint().port();
+  authority = ip.is_v6() ? fmt::format("[{}]:{}", address.host, port)
+                         : fmt::format("{}:{}", address.host, port);
+  return {};
+}
+
+void Proxy::Impl::accept() {
+  acceptor.async_accept([this](error_code error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
+    if (error) {
+      retry.expires_after(kAcceptRetry);
+      return retry.async_wait([this](error_code aborted) {
+        if (!aborted && acceptor.is_open()) accept();
+      });
+    }
+    take(std::move(socket));
+    accept();
+  });
+}
+
+void Proxy::Impl::take(tcp::socket socket) {
+  if (loop.stopping) return;
+  if (loop.sessions.size() < loop.limits.connections_max) {
+    return std::make_shared<Session>(std::move(socket), loop)->start();
+  }
+  const http::Response response = http::respond({503,
+                                                 "too-many-connections",
+                                                 "Too many connections",
+                                                 "try again in a moment",
+                                                 {},
+                                                 {{"Retry-After", "1"}}});
+  const std::string text = http::response_head(response, false, false) + response.body;
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(text), ignored);
+}
+
+void Proxy::Impl::update(const Routes& routes) {
+  const Duration now = steady_now();
+  std::set<std::string> names;
+  std::set<EndpointKey> open;
+  for (const Route& route : routes) {
+    names.insert(route.name);
+    for (const Endpoint& endpoint : route.endpoints) {
+      if (!endpoint.draining) open.insert(endpoint.key);
+    }
+    Backend& backend = loop.backends.try_emplace(route.name, route).first->second;
+    backend.update(route, now);
+    loop.tell_drained(backend);
+  }
+  std::erase_if(loop.idle, [&open](const auto& kept) { return !open.contains(kept.first); });
+  for (auto at = loop.backends.begin(); at != loop.backends.end();) {
+    auto gone = at++;
+    if (names.contains(gone->first)) continue;
+    auto node = loop.backends.extract(gone);
+    node.mapped().drop_waiters();
+  }
+  prober.update(routes);
+}
+
+/// What no event announces: replicas that may be tried again, and the load.
+void Proxy::Impl::look() {
+  const Duration now = steady_now();
+  for (auto& [name, backend] : loop.backends) backend.wake_waiters(now);
+  reporter.look();
+  ticker.expires_after(kLook);
+  ticker.async_wait([this](error_code error) {
+    if (!error && !loop.stopping) look();
+  });
+}
+
+void Proxy::Impl::stop() {
+  if (std::exchange(stopped, true)) return;
+  asio::post(loop.context, [this] {
+    loop.stopping = true;
+    error_code ignored;
+    acceptor.close(ignored);
+    const std::vector<Session*> all(loop.sessions.begin(), loop.sessions.end());
+    for (Session* session : all) session->close();
+    loop.context.stop();
+  });
+  if (thread.joinable()) thread.join();
+  loop.idle.clear();
+}
+
+Proxy::Proxy(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Proxy::~Proxy() { stop(); }
+
+Result<std::unique_ptr<Proxy>> Proxy::start(const http::Address& address, const Limits& limits,
+                                            Ports ports) {
+  auto impl = std::make_unique<Impl>(limits, std::move(ports));
+  if (auto listening = impl->listen(address); !listening) {
+    impl->stopped = true;
+    return tl::unexpected(listening.error());
+  }
+  impl->loop.wake_reporter = [raw = impl.get()] {
+    if (std::exchange(raw->report_posted, true)) return;
+    asio::post(raw->loop.context, [raw] {
+      raw->report_posted = false;
+      raw->reporter.look();
+    });
+  };
+  impl->accept();
+  impl->look();
+  impl->thread = std::thread([raw = impl.get()] {
+    const auto guard = asio::make_work_guard(raw->loop.context);
+    raw->loop.context.run();
+  });
+  return std::unique_ptr<Proxy>(new Proxy(std::move(impl)));
+}
+
+std::string Proxy::authority() const { return impl_->authority; }
+
+void Proxy::update(Routes routes) {
+  asio::post(impl_->loop.context,
+             [impl = impl_.get(), routes = std::move(routes)] { impl->update(routes); });
+}
+
+void Proxy::ask(std::function<void(std::vector<ServiceStats>)> done) {
+  asio::post(impl_->loop.context, [impl = impl_.get(), done = std::move(done)] {
+    std::vector<ServiceStats> all;
+    const Duration now = steady_now();
+    for (const auto& [name, backend] : impl->loop.backends) all.push_back(backend.stats(now));
+    done(std::move(all));
+  });
+}
+
+void Proxy::stop() { impl_->stop(); }
+
+}  // namespace gyre::server::proxy

@@ -1,0 +1,63 @@
+#include "server/proxy/routes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gyre::server::proxy {
+namespace {
+
+std::string trouble_of(const control::Controller& core, const Replica& replica) {
+  const Job* job = core.jobs().find(replica.job);
+  if (job == nullptr) return "";
+  if (job->state == JobState::Queued) {
+    const Explanation why = core.explain(*job);
+    return fmt::format("{}: {}", to_string(why.reason), why.detail);
+  }
+  if (job->state != JobState::Running) return std::string(to_string(job->state));
+  return replica.fault.empty() ? "not probed yet" : replica.fault;
+}
+
+}  // namespace
+
+Routes view_routes(const control::Controller& core) {
+  Routes routes;
+  for (const auto& [name, service] : core.services().all()) {
+    if (service.deleted) continue;
+    Route route;
+    route.name = name;
+    route.requests = service.spec.requests;
+    route.scales = service.spec.replicas.min != service.spec.replicas.max;
+    route.startup = service.spec.startup;
+    route.readiness = service.spec.readiness;
+    route.liveness = service.spec.liveness;
+    route.in_flight_milli = service.in_flight_milli;
+    route.queued = service.queued;
+    for (const Replica& replica : service.replicas) {
+      const Job* job = core.jobs().find(replica.job);
+      if (job == nullptr || !replica.running || job->placement.empty()) continue;
+      const auto port = static_cast<std::uint16_t>(job->start.port);
+      route.endpoints.push_back({{replica.job, replica.attempt},
+                                 job->placement.front().node,
+                                 port,
+                                 replica.ready,
+                                 replica.phase != Replica::Phase::Serving});
+    }
+    const bool any = std::any_of(service.replicas.begin(), service.replicas.end(),
+                                 [](const Replica& replica) { return replica.ready; });
+    if (!any) route.trouble = trouble_of(core, service);
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
+std::string trouble_of(const control::Controller& core, const Service& service) {
+  for (const Replica& replica : service.replicas) {
+    if (replica.phase != Replica::Phase::Serving || replica.ready) continue;
+    return fmt::format("replica {}: {}", replica.job.value, trouble_of(core, replica));
+  }
+  if (service.hold_until) return "its last replica was given up; the next one is made soon";
+  return "";
+}
+
+}  // namespace gyre::server::proxy
