@@ -1,6 +1,7 @@
 """An HTTP server that listens on $PORT, as a replica of a service does."""
 import json
 import os
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,6 +61,9 @@ class Handler(BaseHTTPRequestHandler):
                         X_Hop="secret", X_End="kept")
         elif url.path == "/events":
             self.events()
+        elif url.path == "/hang-up":
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
         elif url.path == "/until-close":
             self.close_connection = True
             self.send_response(200)

@@ -107,6 +107,16 @@ def test_another_protocol_is_passed_through(cloud):
             assert client.recv(4096) == b"<" + word + b">"
 
 
+def test_a_replica_that_hangs_up_is_asked_again_only_a_little(cloud):
+    cloud.apply()
+    status, body = cloud.ask("/hang-up")
+    assert status == 502 and "too many" in json.loads(body)["detail"]
+    assert cloud.service()["requests"]["retries"] == 2
+    status, body = cloud.ask("/die", method="POST")
+    assert status == 502 and "could do harm" in json.loads(body)["detail"]
+    assert cloud.ask("/who") == (200, b"1.2:1")  # it waited for the replica's next life
+
+
 def test_a_killed_replica_costs_no_request_that_may_be_repeated(cloud):
     cloud.apply(replicas=TWO)
     with Load(cloud) as load:

@@ -155,6 +155,10 @@ bool MessageReader::feed(std::string& input) {
 
 bool MessageReader::end() {
   if (parser_->is_done()) return true;
+  if (!parser_->started) {
+    error_ = "nothing came";
+    return false;
+  }
   error_code error;
   parser_->put_eof(error);
   if (!error && parser_->is_done()) return true;

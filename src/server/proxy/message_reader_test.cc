@@ -79,7 +79,7 @@ TEST(MessageReader, WhatCouldBeReadInTwoWaysIsRefused) {
   for (const std::string_view text :
        {"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
-        "POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\n", "GET / HTTP/9\r\n\r\n", "\0\1\2\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\n", "GET / HTTP/9\r\n\r\n", "\1\2\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
     MessageReader reader(Side::Request, 1024);
     std::string input(text);

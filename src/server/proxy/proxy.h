@@ -30,6 +30,7 @@ class Proxy {
     std::size_t connections_max = 10'000;
     std::size_t idle_per_replica_max = 256;  // connections
     std::int32_t tries_max = 16;             // of one request
+    std::int32_t resends_max = 2;            // of one that a replica had and did not answer
     Duration head_max = seconds(10);         // from a request's first byte to the end of its head
     Duration idle_max = seconds(75);         // between two requests
     Duration connect_max = seconds(2);

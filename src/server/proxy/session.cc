@@ -135,6 +135,7 @@ void Session::on_head() {
   const Head& head = request_.head();
   began_ = steady_now();
   tries_ = 0;
+  resends_ = 0;
   replayable_ = true;
   answered_ = false;
   request_sent_ = request_.done();
@@ -308,8 +309,9 @@ void Session::try_again(bool unsent, const std::string& why) {
     return close();
   }
   const bool harmless = unsent || is_idempotent(request_.head().method);
-  const bool may = backend != nullptr && harmless && replayable_ &&
-                   tries_ < loop_.limits.tries_max && (unsent || stale || backend->may_retry());
+  const bool may =
+      backend != nullptr && harmless && replayable_ && tries_ < loop_.limits.tries_max &&
+      (unsent || stale || (resends_++ < loop_.limits.resends_max && backend->may_retry()));
   if (may) {
     if (!unsent) waited_since_ = steady_now();  // it was not in line all the time
     return acquire();

@@ -98,6 +98,7 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
   Duration began_;
   Duration waited_since_;
   std::int32_t tries_ = 0;
+  std::int32_t resends_ = 0;
 
   // One try.
   std::uint64_t try_ = 0;  // what belongs to an earlier one is ignored
