@@ -410,8 +410,8 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
 cli::Outcome<int> Life::serve(const Ending& ending) {
   Result<void> result;
   std::thread driver([&] {
-    result = control::run(core, *world, watched, observers,
-                          {.events_per_snapshot = kEventsPerSnapshot});
+    result =
+        control::run(core, *world, watched, observers, {.events_per_snapshot = kEventsPerSnapshot});
     ending.driver_ended();
   });
   const auto ready = start_agents();

@@ -10,7 +10,7 @@ TWO = {"min": 2, "max": 2}
 
 
 def pids_of(cloud, job):
-    """The processes of a replica, found by what it was told of itself."""
+    """The processes of a replica, found by where they run and what it was told of itself."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -18,9 +18,10 @@ def pids_of(cloud, job):
                 environment = file.read().split(b"\0")
             with open(f"/proc/{name}/cmdline", "rb") as file:
                 command = file.read()
+            where = os.readlink(f"/proc/{name}/cwd")
         except OSError:
             continue
-        ours = b"GYRE_SERVICE=web" in environment and b"replica.py" in command
+        ours = where.startswith(str(cloud.state)) and b"replica.py" in command
         if ours and f"GYRE_JOB_ID={job}".encode() in environment:
             found.append(int(name))
     return found

@@ -45,7 +45,7 @@ struct ApiOptions {
   const JobTraces* traces = nullptr;         // none: submissions pass on their callers' traces only
   const observe::SpanSink* spans = nullptr;  // whose counts are shown
   JsonLog* log = nullptr;
-  live::Storage* storage = nullptr;  // null: there is no store
+  live::Storage* storage = nullptr;               // null: there is no store
   const proxy::ServiceWatch* services = nullptr;  // null: none is reached through this server
 };
 
