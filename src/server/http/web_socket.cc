@@ -13,6 +13,8 @@
 #include <string>
 #include <utility>
 
+#include "server/http/stranger.h"
+
 namespace gyre::server::http {
 
 namespace asio = boost::asio;

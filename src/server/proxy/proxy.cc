@@ -117,6 +117,7 @@ void Proxy::Impl::update(const Routes& routes) {
     Backend& backend = loop.backends.try_emplace(route.name, route).first->second;
     backend.update(route, now);
     loop.tell_drained(backend);
+    if (route.deleted) backend.drop_waiters();
   }
   std::erase_if(loop.idle, [&open](const auto& kept) { return !open.contains(kept.first); });
   for (auto at = loop.backends.begin(); at != loop.backends.end();) {

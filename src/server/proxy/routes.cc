@@ -23,10 +23,10 @@ std::string trouble_of(const control::Controller& core, const Replica& replica) 
 Routes view_routes(const control::Controller& core) {
   Routes routes;
   for (const auto& [name, service] : core.services().all()) {
-    if (service.deleted) continue;
     Route route;
     route.name = name;
     route.requests = service.spec.requests;
+    route.deleted = service.deleted;
     route.scales = service.spec.replicas.min != service.spec.replicas.max;
     route.startup = service.spec.startup;
     route.readiness = service.spec.readiness;

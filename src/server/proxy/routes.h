@@ -31,7 +31,8 @@ struct Endpoint {
 struct Route {
   std::string name;
   RequestLimits requests;
-  bool scales = false;  // the core wants to know its load
+  bool scales = false;   // the core wants to know its load
+  bool deleted = false;  // takes no more requests
   std::optional<Probe> startup;
   Probe readiness;
   std::optional<Probe> liveness;
@@ -43,7 +44,7 @@ struct Route {
 };
 using Routes = std::vector<Route>;
 
-/// By name, those that are being deleted left out. O(services and replicas).
+/// By name. O(services and replicas).
 Routes view_routes(const control::Controller& core);
 
 /// Why a service has fewer ready replicas than it wants: of the first that is not ready. Empty

@@ -145,7 +145,7 @@ void Session::on_head() {
   if (const auto problem = http::check_host(head.field("host"))) return refuse(*problem);
   auto destination = destination_of(head.target);
   Backend* backend = destination ? loop_.backend(destination->service) : nullptr;
-  if (backend == nullptr) {
+  if (backend == nullptr || backend->route().deleted) {
     return refuse({404,
                    "no-such-service",
                    "There is no such service",
@@ -210,7 +210,7 @@ void Session::linger() {
 /// Takes a replica, or stands in line for one.
 void Session::acquire() {
   Backend* backend = loop_.backend(destination_.service);
-  if (backend == nullptr) {
+  if (backend == nullptr || backend->route().deleted) {
     return refuse({404, "no-such-service", "The service has been deleted", "", {}, {}});
   }
   const Duration now = steady_now();
