@@ -208,6 +208,8 @@ TEST_F(FleetTest, AnAgentTellsNothingOfAnothersCommand) {
   liar.session->report(act::ExecReport{act::ExecOutput{*id, false, "lie"}});
   liar.session->report(act::ExecReport{act::ExecEnded{*id, 0}});
   EXPECT_THAT(news.words, testing::ElementsAre("started"));
+  agent.session->report(act::ExecReport{act::ExecEnded{*id, 0}});
+  EXPECT_EQ(news.words.size(), 2U);
 }
 
 TEST_F(FleetTest, AnAgentOfAnEarlierReleaseIsNotAskedForCommands) {

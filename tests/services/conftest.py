@@ -1,114 +1,12 @@
-"""A server of its own for each test, with services whose replicas are real HTTP servers."""
-import http.client
-import json
-import os
-import pathlib
-import re
-import sys
-import threading
-import time
-
+"""A server of its own for each test."""
 import pytest
 
-from cloud import PATIENCE_S, Cloud
-
-REPLICA = pathlib.Path(__file__).parent / "replica.py"
-
-
-class Services(Cloud):
-    """A cloud, and the way to its services."""
-
-    def up(self, *options, port=0):
-        super().up(*options, port=port)
-        self.services_port = int(re.search(r"services at http://[^:]+:(\d+)/", self.said)[1])
-        return self
-
-    def apply(self, name="web", version="1", wait=True, code=0, **fields):
-        """Applies a service of replica.py, as YAML that is JSON."""
-        spec = {"kind": "service", "name": name, "env": {"VERSION": version},
-                "command": [sys.executable, str(REPLICA)],
-                "resources": {"gpu": 1},
-                "probes": {"readiness": {"http": "/health", "period": "100ms"}}, **fields}
-        path = self.folder / f"{name}.json"
-        path.write_text(json.dumps(spec), encoding="utf-8")
-        return self.cli("service", "apply", *(["--wait"] if wait else []), path, code=code)
-
-    def service(self, name="web"):
-        return self.http("GET", f"/v1/services/{name}")[2]
-
-    def until(self, holds, what="it"):
-        """Waits until it holds; what it then was."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not (value := holds()):
-            assert time.monotonic() < deadline, f"{what} never came; {self.json('services')}"
-            time.sleep(0.02)
-        return value
-
-    def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.services_port, timeout=PATIENCE_S)
-
-    def ask(self, path, method="GET", body=None, headers=None, name="web"):
-        """Status and body of one request to a service."""
-        connection = self.connect()
-        try:
-            connection.request(method, f"/services/{name}{path}", body, headers or {})
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-
-class Load:
-    """Clients that ask all the time, each on one connection as long as that lasts."""
-
-    def __init__(self, cloud, clients=4, path="/who"):
-        self.answers = []
-        self.faults = []
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(cloud, path))
-                         for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, cloud, path):
-        connection = cloud.connect()
-        while not self._over.is_set():
-            try:
-                connection.request("GET", f"/services/web{path}")
-                response = connection.getresponse()
-                body = response.read()
-                if response.status == 200:
-                    self.answers.append(body.decode())
-                else:
-                    self.faults.append((response.status, body))
-                if response.will_close:
-                    connection.close()
-            except OSError as error:
-                self.faults.append(error)
-                connection.close()
-            except http.client.HTTPException as error:
-                self.faults.append(error)
-                connection.close()
-        connection.close()
-
-
-@pytest.fixture(scope="session")
-def program(request):
-    path = os.environ.get("GYRE_BIN")
-    return pathlib.Path(path).resolve() if path else request.getfixturevalue("gyre")
+from serving import Services
 
 
 @pytest.fixture
-def cloud(program, tmp_path):
-    one = Services(program, tmp_path).up()
+def cloud(gyre, tmp_path):
+    one = Services(gyre, tmp_path).up()
     yield one
     if one.process is None:
         one.up()

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 
-from conftest import Load
+from serving import Load
 
 TWO = {"min": 2, "max": 2}
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -67,7 +68,8 @@ class WhatIfTest : public ::testing::Test {
  protected:
   SimulationReport live(const std::string& trace, const std::string& policy,
                         ExecutionOptions execution = {}, FaultOptions faults = {}) {
-    const auto path = std::filesystem::path(::testing::TempDir()) / "gyre-what-if.csv";
+    const auto path = std::filesystem::path(::testing::TempDir()) /
+                      ("gyre-what-if-" + std::to_string(getpid()) + ".csv");
     std::ofstream(path, std::ios::binary) << trace;
     SimulateOptions options;
     options.trace_path = path.string();

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -78,7 +79,9 @@ TEST(Comparison, ThePageNeedsNothingElseAndTrustsNoName) {
 class CompareTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    path_ = (std::filesystem::path(::testing::TempDir()) / "gyre-compare.csv").string();
+    path_ = (std::filesystem::path(::testing::TempDir()) /
+             ("gyre-compare-" + std::to_string(getpid()) + ".csv"))
+                .string();
     std::ofstream trace(path_, std::ios::binary);
     trace << "id,submit,duration,gpus\n";
     for (int i = 0; i < 200; ++i) {
