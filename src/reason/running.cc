@@ -33,6 +33,16 @@ Running::ByTime& Running::order(Kind kind) {
   return leaving_;
 }
 
+void Running::put(JobId id, const Entry& entry) {
+  order(entry.kind).emplace(entry.key, id);
+  if (entry.kind == Kind::Late) late_by_id_.insert(id);
+}
+
+void Running::take(JobId id, const Entry& entry) {
+  order(entry.kind).erase({entry.key, id});
+  if (entry.kind == Kind::Late) late_by_id_.erase(id);
+}
+
 void Running::grow_old(Entry& entry) const {
   if (entry.kind == Kind::Estimated && entry.key < now_) {
     entry.kind = Kind::Late;
@@ -40,7 +50,7 @@ void Running::grow_old(Entry& entry) const {
   }
   if (entry.kind == Kind::Late && entry.key <= now_) {
     entry.kind = Kind::Open;
-    entry.key = entry.start;
+    entry.key = Time{-entry.start.ns};
   }
 }
 
@@ -50,18 +60,19 @@ void Running::advance(Time now) {
     while (!passing->empty() && passing->begin()->first <= now_) {
       const JobId id = passing->begin()->second;
       Entry& entry = jobs_.at(id);
-      const Kind before = entry.kind;
-      grow_old(entry);
-      if (entry.kind == before) break;  // ends right now
-      passing->erase(passing->begin());
-      order(entry.kind).emplace(entry.key, id);
+      Entry older = entry;
+      grow_old(older);
+      if (older.kind == entry.kind) break;  // ends right now
+      take(id, entry);
+      put(id, older);
+      entry = older;
     }
   }
 }
 
 Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) const {
   const Time start = job.attempt_started_at;
-  Entry entry{Kind::Open, start, start, outlook.standing};
+  Entry entry{Kind::Open, Time{-start.ns}, start, outlook.standing};
   if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
     entry.kind = Kind::Leaving;
     entry.key = saturating_add(job.state_since, job.spec.checkpoint.grace);
@@ -77,7 +88,7 @@ Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) const {
 void Running::insert(const Job& job, const Outlook& outlook) {
   const Entry entry = entry_of(job, outlook);
   jobs_.emplace(job.id, entry);
-  order(entry.kind).emplace(entry.key, job.id);
+  put(job.id, entry);
   if (!entry.standing) return;
   evictable_.emplace(entry.standing->rank, job.id);
   if (entry.standing->until < Time::max()) reviews_.emplace(entry.standing->until, job.id);
@@ -87,7 +98,7 @@ void Running::erase(JobId id) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
   const Entry& entry = found->second;
-  order(entry.kind).erase({entry.key, id});
+  take(id, entry);
   if (entry.standing) {
     evictable_.erase({entry.standing->rank, id});
     reviews_.erase({entry.standing->until, id});

@@ -79,6 +79,8 @@ class Running {
 
   Entry entry_of(const Job& job, const Outlook& outlook) const;
   ByTime& order(Kind kind);
+  void put(JobId id, const Entry& entry);
+  void take(JobId id, const Entry& entry);
   /// What has become of a job with an estimate by now.
   void grow_old(Entry& entry) const;
 
@@ -86,8 +88,10 @@ class Running {
   std::map<JobId, Entry> jobs_;
   ByTime estimated_;  // by expected end
   ByTime late_;       // past it, by when that is over a tenth
-  ByTime open_;       // by start: the later the start, the earlier the expected end
-  ByTime leaving_;    // by end of grace
+  // The same, in an order that lasts: else a reservation would move on with every look.
+  std::set<JobId> late_by_id_;
+  ByTime open_;     // by start, negated: the later the start, the earlier the expected end
+  ByTime leaving_;  // by end of grace
   std::set<std::pair<Rank, JobId>> evictable_;
   ByTime reviews_;
 };
@@ -99,19 +103,20 @@ inline Time open_end(Time start, Time now) {
 
 template <class Visitor>
 void Running::walk(Visitor&& visit) const {
-  for (const auto& [over, id] : late_) {
+  for (const JobId id : late_by_id_) {
     if (!visit(Ending{now_, id})) return;
   }
   auto next_estimated = estimated_.begin();
-  auto next_open = open_.rbegin();
+  auto next_open = open_.begin();
   auto next_leaving = leaving_.begin();
   constexpr Ending kNone{Time::max(), JobId{~std::uint64_t{0}}};
   while (true) {
     const std::array<Ending, 3> candidates{
         next_estimated == estimated_.end() ? kNone
                                            : Ending{next_estimated->first, next_estimated->second},
-        next_open == open_.rend() ? kNone
-                                  : Ending{open_end(next_open->first, now_), next_open->second},
+        next_open == open_.end()
+            ? kNone
+            : Ending{open_end(Time{-next_open->first.ns}, now_), next_open->second},
         next_leaving == leaving_.end()
             ? kNone
             : Ending{std::max(now_, next_leaving->first), next_leaving->second}};

@@ -378,10 +378,13 @@ describe('a machine with GPUs', () => {
     for (const text of ['ok', '80 %', '350 W', 'sw power cap', `job ${job}`]) await row.getByText(text).first().waitFor();
     await page.getByRole('row', {name: /^1 NVIDIA H100/}).getByText('3 % by the driver').waitFor();
     const chart = page.getByRole('img', {name: /^Power of each GPU/});
-    await chart.focus();
-    await page.keyboard.press('ArrowLeft');
-    await page.keyboard.press('ArrowRight');
-    await page.getByText(/GPU 0 [\d.]+, GPU 1/).first().waitFor();
+    const told = page.getByText(/GPU 0 [\d.]+, GPU 1/).first();
+    for (const deadline = Date.now() + 20_000; !await told.isVisible();) { // its data may come only now
+      assert.ok(Date.now() < deadline, 'the chart does not tell what the keys point at');
+      await chart.focus();
+      await page.keyboard.press('ArrowLeft');
+      await page.keyboard.press('ArrowRight');
+    }
     await accessible();
     await page.getByRole('group', {name: 'How far back'}).getByRole('button', {name: '24h'}).click();
     await page.getByText('mean of 240 s').first().waitFor();
