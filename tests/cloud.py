@@ -121,6 +121,12 @@ class Cloud:
         connection.sendall(text)
         return connection
 
+    def stop_all(self):
+        """Stops every job and sees it end."""
+        for job in self.json("ps")["jobs"]:
+            self.cli("stop", job["id"], code=None)
+            self.wait(job["id"])
+
     def replay(self):
         result = self.cli("replay", self.state / "journal.sqlite")
         assert "came out the same" in result.stdout

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "codec/known_fields.h"
 #include "codec/printable.h"
 #include "codec/spec_tree.h"
 
@@ -44,40 +45,16 @@ class ChaosReader {
 
  private:
   template <class T>
-  struct Known {
-    std::string_view name;
-    void (*read)(ChaosReader&, const SpecNode&, T&);
-  };
-
-  /// Reads each key of a map by the row that has its name.
-  template <class T>
-  void table(const SpecNode& map, T& out, std::initializer_list<Known<T>> known) {
+  void table(const SpecNode& map, T& out, std::initializer_list<KnownField<ChaosReader, T>> known) {
     if (map.kind != Kind::Map) return problem(map, "expected a map");
-    for (std::size_t i = 0; i < map.keys.size(); ++i) {
-      const SpecNode::Key& key = map.keys[i];
-      const auto row = std::find_if(known.begin(), known.end(),
-                                    [&](const Known<T>& one) { return one.name == key.name; });
-      if (row == known.end()) {
-        unknown(key, known);
-        continue;
-      }
-      const std::size_t length = path_.size();
-      path_ += path_.empty() ? key.name : "." + key.name;
-      row->read(*this, map.items[i], out);
-      path_.resize(length);
-    }
-  }
-
-  template <class T>
-  void unknown(const SpecNode::Key& key, std::initializer_list<Known<T>> known) {
-    std::vector<std::string> names;
-    for (const Known<T>& one : known) names.emplace_back(one.name);
-    const std::string near = key.name.size() > kNameBytesMax ? "" : nearest(key.name, names);
-    add(key.line, key.column,
-        near.empty()
-            ? fmt::format("no such setting '{}'; there are {}", printable(key.name),
-                          fmt::join(names, ", "))
-            : fmt::format("no such setting '{}'; did you mean '{}'?", printable(key.name), near));
+    read_fields(*this, path_, map, out, known,
+                [this](const SpecNode::Key& key, const auto& names, const std::string& near) {
+                  const std::string hint = near.empty()
+                                               ? fmt::format("there are {}", fmt::join(names, ", "))
+                                               : fmt::format("did you mean '{}'?", near);
+                  add(key.line, key.column,
+                      fmt::format("no such setting '{}'; {}", printable(key.name), hint));
+                });
   }
 
   static void version(ChaosReader& reader, const SpecNode& node, ChaosSpec&) {

@@ -183,7 +183,6 @@ Json probe_of(const Probe& probe) {
   Json out = Json::object();
   if (probe.kind == Probe::Kind::Tcp) out["tcp"] = true;
   if (probe.kind == Probe::Kind::Http) out["http"] = probe.path;
-  if (probe.kind == Probe::Kind::Exec) out["exec"] = probe.command;
   if (probe.kind == Probe::Kind::Log) out["log"] = probe.pattern;
   if (probe.period != standard.period) out["period"] = duration_text(probe.period);
   if (probe.timeout != standard.timeout) out["timeout"] = duration_text(probe.timeout);

@@ -13,7 +13,7 @@ namespace gyre::codec {
 
 template <>
 struct EnumNames<Probe::Kind> {
-  static constexpr std::array<std::string_view, 4> list{"tcp", "http", "exec", "log"};
+  static constexpr std::array<std::string_view, 3> list{"tcp", "http", "log"};
 };
 template <>
 struct EnumNames<ReplicaHealth> {
@@ -27,7 +27,6 @@ template <>
 struct Fields<Probe> {
   static constexpr std::tuple list{Field{"kind", &Probe::kind},
                                    Field{"path", &Probe::path},
-                                   Field{"command", &Probe::command},
                                    Field{"pattern", &Probe::pattern},
                                    Field{"period", &Probe::period},
                                    Field{"timeout", &Probe::timeout},

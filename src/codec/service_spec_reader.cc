@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "codec/known_fields.h"
 #include "codec/printable.h"
 #include "codec/service_spec_text.h"
 #include "codec/spec_tree.h"
@@ -51,12 +52,6 @@ class ServiceReader {
   }
 
  private:
-  template <class T>
-  struct Known {
-    std::string_view name;
-    void (*read)(ServiceReader&, const SpecNode&, T&);
-  };
-
   /// What is said of the service, and the rest, which is said of its replicas.
   std::pair<SpecNode, SpecNode> split(const SpecNode& root) {
     SpecNode own;
@@ -83,30 +78,16 @@ class ServiceReader {
   }
 
   template <class T>
-  void table(const SpecNode& map, T& out, std::initializer_list<Known<T>> known) {
+  void table(const SpecNode& map, T& out,
+             std::initializer_list<KnownField<ServiceReader, T>> known) {
     if (map.kind != Kind::Map) return problem(map, "expected fields, as in `name: value`");
-    for (std::size_t i = 0; i < map.keys.size(); ++i) {
-      const SpecNode::Key& key = map.keys[i];
-      const auto row = std::find_if(known.begin(), known.end(),
-                                    [&](const Known<T>& one) { return one.name == key.name; });
-      const std::size_t length = path_.size();
-      path_ += (path_.empty() ? "" : ".") + printable(key.name);
-      if (row == known.end()) {
-        unknown(key, known);
-      } else {
-        row->read(*this, map.items[i], out);
-      }
-      path_.resize(length);
-    }
-  }
-
-  template <class T>
-  void unknown(const SpecNode::Key& key, std::initializer_list<Known<T>> known) {
-    std::vector<std::string> names;
-    for (const Known<T>& one : known) names.emplace_back(one.name);
-    const std::string near = key.name.size() > kNameBytesMax ? "" : nearest(key.name, names);
-    add({ErrorKind::Invalid, path_, key.line, key.column,
-         fmt::format("there is no such field; there are {}", fmt::join(names, ", ")), near});
+    read_fields(
+        *this, path_, map, out, known,
+        [this](const SpecNode::Key& key, const auto& names, const std::string& near) {
+          add({ErrorKind::Invalid, path_ + (path_.empty() ? "" : ".") + printable(key.name),
+               key.line, key.column,
+               fmt::format("there is no such field; there are {}", fmt::join(names, ", ")), near});
+        });
   }
 
   static void kind(ServiceReader& reader, const SpecNode& node, ServiceSpec&) {

@@ -22,9 +22,6 @@ Result<void> validate(std::string_view name, const Probe& probe) {
     return fail(ErrorKind::Invalid, "probe {}: http is a path that starts with '/', without spaces",
                 name);
   }
-  if (probe.kind == Probe::Kind::Exec && probe.command.empty()) {
-    return fail(ErrorKind::Invalid, "probe {}: exec is a command", name);
-  }
   if (probe.kind == Probe::Kind::Log && probe.pattern.empty()) {
     return fail(ErrorKind::Invalid, "probe {}: log is a pattern", name);
   }

@@ -15,11 +15,10 @@ namespace gyre {
 
 /// How the state of a replica is found out.
 struct Probe {
-  enum class Kind : std::uint8_t { Tcp, Http, Exec, Log };
-  Kind kind = Kind::Tcp;             // Tcp: it takes connections
-  std::string path;                  // Http: asked for with GET; a status of 200 to 399 is good
-  std::vector<std::string> command;  // Exec: run beside the replica; exit code 0 is good
-  std::string pattern;               // Log: a line of its output has this (ECMAScript regex)
+  enum class Kind : std::uint8_t { Tcp, Http, Log };
+  Kind kind = Kind::Tcp;  // Tcp: it takes connections
+  std::string path;       // Http: asked for with GET; a status of 200 to 399 is good
+  std::string pattern;    // Log: a line of its output has this text
   Duration period = seconds(1);
   Duration timeout = seconds(1);
   std::int32_t failure_threshold = 3;  // so many bad answers in a row count

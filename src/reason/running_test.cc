@@ -64,6 +64,68 @@ RC_GTEST_PROP(Running, WalksInOrderOfExpectedEnd, (std::uint64_t seed)) {
   RC_ASSERT(ids.size() == wanted.size());
 }
 
+RC_GTEST_PROP(Running, IsAsIfItHadBegunNowHoweverTheTimePassed, (std::uint64_t seed)) {
+  Rng rng(seed);
+  JobTable jobs;
+  Running aged;
+  Time now;
+  for (std::uint64_t i = 1; i <= 30; ++i) {
+    Job job;
+    job.id = {i};
+    job.state = JobState::Running;
+    job.attempt_started_at = now;
+    if (rng.below(4) != 0) job.spec.expected_duration = nanoseconds(1 + rng.below(40));
+    const Job& kept = jobs.add(job);
+    aged.insert(kept, {kept.spec.expected_duration, std::nullopt});
+    now = now + nanoseconds(static_cast<std::int64_t>(rng.below(6)));
+    aged.advance(now);
+  }
+  Running fresh;
+  fresh.advance(now);
+  jobs.for_each([&](const Job& job) {
+    fresh.insert(job, {job.spec.expected_duration, std::nullopt});
+  });
+  const auto walked = [](const Running& running) {
+    std::vector<Ending> endings;
+    running.walk([&](const Ending& ending) {
+      endings.push_back(ending);
+      return true;
+    });
+    return endings;
+  };
+  const auto endings = walked(aged);
+  RC_ASSERT(endings == walked(fresh));
+  for (const Ending& ending : endings) {
+    const Job& job = *jobs.find(ending.job);
+    RC_ASSERT(ending.at == expected(job, now));
+    const bool due = job.spec.expected_duration && ending.at >= now &&
+                     job.attempt_started_at + *job.spec.expected_duration == ending.at;
+    RC_ASSERT(aged.expected_end(job.id) == (due ? std::optional(ending.at) : std::nullopt));
+  }
+}
+
+TEST(Running, LateJobsKeepTheirOrderSoThatAReservationStaysWhereItIs) {
+  JobTable jobs;
+  Running running;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    Job job;
+    job.id = {i};
+    job.state = JobState::Running;
+    // The higher its id, the sooner it is over a tenth past its estimate.
+    job.spec.expected_duration = seconds(1000 - 10 * static_cast<std::int64_t>(i));
+    const Job& kept = jobs.add(job);
+    running.insert(kept, {kept.spec.expected_duration, std::nullopt});
+  }
+  const Time now{seconds(1000).ns};
+  running.advance(now);
+  std::vector<Ending> endings;
+  running.walk([&](const Ending& ending) {
+    endings.push_back(ending);
+    return true;
+  });
+  EXPECT_EQ(endings, (std::vector<Ending>{{now, {1}}, {now, {2}}, {now, {3}}}));
+}
+
 TEST(Running, WhatIsBeingStoppedIsNotStoppedAgain) {
   Running running;
   Job job;

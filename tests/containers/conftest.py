@@ -45,9 +45,7 @@ def server(program, tmp_path):
     yield one
     if one.process is None:
         one.up()
-    for job in one.json("ps")["jobs"]:
-        one.cli("stop", job["id"], code=None)
-        one.wait(job["id"])
+    one.stop_all()
     deadline = time.monotonic() + PATIENCE_S
     while what_is_left(one, before) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -25,8 +25,6 @@ def cloud(program, tmp_path):
     yield one
     if one.process is None:
         one.up()
-    for job in one.json("ps")["jobs"]:
-        one.cli("stop", job["id"], code=None)
-        one.wait(job["id"])
+    one.stop_all()
     one.end()
     one.replay()

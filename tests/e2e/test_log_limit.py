@@ -16,9 +16,7 @@ LINE = 10
 def cloud(program, tmp_path):
     one = Cloud(program, tmp_path).up("--virtual-gpus", "4xH100:80GB", "--task-log", "4MB")
     yield one
-    for job in one.json("ps")["jobs"]:
-        one.cli("stop", job["id"], code=None)
-        one.wait(job["id"])
+    one.stop_all()
     one.end()
     one.replay()
 

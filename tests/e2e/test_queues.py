@@ -15,9 +15,7 @@ def divided(offline, tmp_path):
     (tmp_path / "queues.yaml").write_text(TREE)
     one = offline.up("--virtual-gpus", "4xH100:80GB", "--queues", str(tmp_path / "queues.yaml"))
     yield one
-    for job in one.json("ps")["jobs"]:
-        one.cli("stop", job["id"], code=None)
-        one.wait(job["id"])
+    one.stop_all()
     one.end()
     one.replay()
 

@@ -81,9 +81,7 @@ def village(fleet):
     shutil.rmtree(fleet.state)
     fleet.up("--nodes", "4", "--node-lease", "3s", "--virtual-gpus", "2xH100:80GB")
     yield fleet
-    for job in fleet.json("ps")["jobs"]:
-        fleet.cli("stop", job["id"], code=None)
-        fleet.wait(job["id"])
+    fleet.stop_all()
     street = (fleet.state / "nodes" / "street").read_text().strip()
     fleet.end()
     assert f"gyre{street}" not in os.listdir("/sys/class/net"), "the bridge is left behind"

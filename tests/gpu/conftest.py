@@ -26,7 +26,5 @@ def cloud(gyre, tmp_path):
     one = Cloud(gyre, tmp_path).up("--fsync", "normal")
     print("hardware:", one.said)
     yield one
-    for job in one.json("ps")["jobs"]:
-        one.cli("stop", job["id"], code=None)
-        one.wait(job["id"])
+    one.stop_all()
     one.end()

@@ -19,9 +19,7 @@ def machine(gyre, tmp_path):
     one = Machine(gyre, tmp_path)
     one.cloud.up("--fsync", "off")
     yield one
-    for job in one.cloud.json("ps")["jobs"]:
-        one.cloud.cli("stop", job["id"], code=None)
-        one.cloud.wait(job["id"])
+    one.cloud.stop_all()
     one.end()
 
 

@@ -16,9 +16,7 @@ def machine(gyre, tmp_path):
     one.become("set 0 gpm 1\nset 1 gpm 1\nset 0 sm_ppm 800000\nset 0 util 100\nset 1 util 100\n")
     one.cloud.up("--fsync", "off")
     yield one
-    for job in one.cloud.json("ps")["jobs"]:
-        one.cloud.cli("stop", job["id"], code=None)
-        one.cloud.wait(job["id"])
+    one.cloud.stop_all()
     one.end()
 
 

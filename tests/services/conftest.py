@@ -14,8 +14,6 @@ def cloud(gyre, tmp_path):
         if not service["deleted"]:
             one.cli("service", "delete", service["name"])
     one.until(lambda: not one.json("services")["services"], "the end of the services")
-    for job in one.json("ps")["jobs"]:
-        one.cli("stop", job["id"], code=None)
-        one.wait(job["id"])
+    one.stop_all()
     one.end()
     one.replay()

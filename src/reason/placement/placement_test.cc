@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "reason/placement/placer.h"
 #include "reason/placement/search.h"
+#include "reason/placement/thought.h"
 
 namespace gyre::reason {
 namespace {
@@ -105,6 +106,41 @@ RC_GTEST_PROP(FindPlacement, FindsAPlacementExactlyWhenThereIsOne, (std::uint64_
     RC_ASSERT(nodes.insert(task.node).second);
     RC_ASSERT(could_run(cluster.shape(cluster.node(task.node).shape), tasks[i]));
     cluster.allocate(task.node, task.allocation);  // ends the process if it is not free
+  }
+}
+
+RC_GTEST_PROP(Thought, SaysWhatAClusterWouldSayThatWasSoChanged, (std::uint64_t seed)) {
+  Rng rng(seed);
+  Cluster cluster = random_cluster(rng);
+  std::vector<TaskGroup> groups;
+  for (std::uint64_t g = 1 + rng.below(3); g > 0; --g) {
+    groups.push_back({static_cast<std::int32_t>(1 + rng.below(2)), random_request(rng)});
+  }
+  const Demand demand = DemandTable::make({0}, groups, cluster);
+  Cluster changed = cluster;
+  Thought thought(cluster, demand);
+  Placer placer;
+  std::vector<TaskPlacement> taken;
+  std::int64_t work = 0;
+  for (std::uint64_t step = rng.below(12); step > 0; --step) {
+    const Demand one = DemandTable::make({0}, {{1, random_request(rng)}}, cluster);
+    if (!taken.empty() && rng.below(2) == 0) {
+      thought.release(taken.back().node, taken.back().allocation);
+      changed.release(taken.back().node, taken.back().allocation);
+      taken.pop_back();
+    } else if (const auto found = placer.find(changed, one, step, work)) {
+      thought.allocate(found->front().node, found->front().allocation);
+      changed.allocate(found->front().node, found->front().allocation);
+      taken.push_back(found->front());
+    }
+    RC_ASSERT(thought.fits() == fits(changed, demand, work));
+    for (std::uint32_t i = 0; i < changed.nodes().size(); ++i) {
+      const Node& node = changed.node({i});
+      Capacity free = node.free;
+      std::sort(free.gpu.begin(), free.gpu.begin() + node.spec.gpus);
+      const bool usable = node.open() && usable_by(changed, demand, node.shape, free) != 0;
+      RC_ASSERT(thought.usable({i}) == usable);
+    }
   }
 }
 

@@ -120,14 +120,7 @@ void Api::show_spec(const Call& call) const {
       [id = *id](const auto& core) {
         return find_job(core, id).map([](const Job* job) { return job->spec; });
       },
-      [](const JobSpec& spec) {
-        auto text = codec::to_yaml(spec);
-        if (!text) return http::respond(http::problem_of(text.error()));
-        http::Response response;
-        response.content_type = "application/yaml";
-        response.body = std::move(*text);
-        return response;
-      });
+      [](const JobSpec& spec) { return spec_response(codec::to_yaml(spec)); });
 }
 
 void Api::act_on_job(const Call& call) const {

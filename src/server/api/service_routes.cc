@@ -108,14 +108,7 @@ void Api::show_service_spec(const Call& call) const {
         return fail(ErrorKind::NotFound, "there is no service '{}'; 'gyre services' lists all",
                     name);
       },
-      [](const ServiceSpec& spec) {
-        auto text = codec::to_yaml(spec);
-        if (!text) return http::respond(http::problem_of(text.error()));
-        http::Response response;
-        response.content_type = "application/yaml";
-        response.body = std::move(*text);
-        return response;
-      });
+      [](const ServiceSpec& spec) { return spec_response(codec::to_yaml(spec)); });
 }
 
 }  // namespace gyre::server

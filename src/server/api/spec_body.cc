@@ -56,4 +56,12 @@ http::Problem spec_problem(const std::vector<codec::SpecProblem>& found, std::st
   return problem;
 }
 
+http::Response spec_response(Result<std::string> yaml) {
+  if (!yaml) return http::respond(http::problem_of(yaml.error()));
+  http::Response response;
+  response.content_type = "application/yaml";
+  response.body = std::move(*yaml);
+  return response;
+}
+
 }  // namespace gyre::server
