@@ -46,6 +46,20 @@ TEST(Rollout, ScalingDownTakesTheYoungestAndThoseThatAreNotReadyFirst) {
   EXPECT_EQ(rollout_step(replicas, 0, 1).retire.size(), 3U);
 }
 
+TEST(Rollout, FewerWantedLeavesRoomForOneThatStartsBesideThoseThatServe) {
+  const std::vector<Replica> replicas{replica(1, 1, true), replica(2, 1, true),
+                                      replica(3, 2, false), replica(4, 2, false)};
+  const auto step = rollout_step(replicas, 2, 2);
+  EXPECT_EQ(step.retire, std::vector{JobId{4}});
+  EXPECT_EQ(step.create, 0);
+}
+
+TEST(Rollout, WhoStartsStaysWhenThoseThatServeGiveWay) {
+  const std::vector<Replica> replicas{replica(1, 1, true), replica(2, 1, true), replica(3, 1, true),
+                                      replica(4, 1, true), replica(5, 2, false)};
+  EXPECT_EQ(rollout_step(replicas, 2, 2).retire, (std::vector{JobId{4}, JobId{3}}));
+}
+
 RC_GTEST_PROP(RolloutProperty, GetsThereWithoutEverServingFewer, ()) {
   const auto wanted = *rc::gen::inRange(0, 6);
   std::vector<Replica> replicas;

@@ -3,7 +3,7 @@ import {useState} from 'react';
 
 import {useListGpusQuery, useReadGpuHistoryQuery, type Gpu, type GpuHistory, type Node} from '../api/api';
 import {memory, number, words} from '../lib/format';
-import {COLOURS, knownFrom} from '../lib/history';
+import {COLOURS, endOfKnown, knownFrom} from '../lib/history';
 import {JobLink, Panel, StateMark} from './Bits';
 import {Chart} from './Chart';
 import {Empty, Shown} from './States';
@@ -87,13 +87,14 @@ type Series = NonNullable<GpuHistory['gpus']>[number];
 function Charts({history}: {history: GpuHistory}) {
   const gpus = history.gpus ?? [];
   const stepS = history.step_s ?? 1;
-  const known = gpus.map((gpu) => knownFrom(gpu.temperature_celsius.map((value, index) =>
-    value ?? gpu.utilisation_percent[index] ?? gpu.memory_used_mib[index] ?? null)));
-  const from = Math.min(...known);
+  const known = gpus.map((gpu) => gpu.temperature_celsius.map((value, index) =>
+    value ?? gpu.utilisation_percent[index] ?? gpu.memory_used_mib[index] ?? null));
+  const from = Math.min(...known.map(knownFrom));
+  const to = endOfKnown(known);
   const shared = {beginsMs: Date.parse(history.begins_at ?? '') + from * stepS * 1000, stepMs: stepS * 1000};
   const lines = (pick: (gpu: Series, index: number) => number | null) => gpus.map((gpu, place) => ({
     label: `GPU ${gpu.device}`, colour: COLOURS[place % COLOURS.length]!, filled: gpus.length === 1,
-    values: gpu.power_mw.map((_, index) => pick(gpu, index)).slice(from),
+    values: gpu.power_mw.map((_, index) => pick(gpu, index)).slice(from, to),
   }));
   const scaled = (value: number | null | undefined, by: number) => (value == null ? null : value / by);
   const unit = (what: string) => `${what}, mean of ${stepS} s`;

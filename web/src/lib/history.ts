@@ -9,6 +9,12 @@ export function knownFrom(gpus: readonly (number | null)[]): number {
   return first < 0 ? last : Math.min(first, last);
 }
 
+/** Where lines of equal length end: without the newest step while it has just begun and no line knows anything of it. */
+export function endOfKnown(lines: readonly (readonly (number | null)[])[]): number {
+  const steps = lines[0]?.length ?? 0;
+  return lines.every((line) => line.at(-1) == null) ? Math.max(0, steps - 1) : steps;
+}
+
 /** Colours of lines in one chart; beyond them, the way of drawing tells lines apart. */
 export const COLOURS = ['var(--blue)', 'var(--green)', 'var(--amber)', 'var(--violet)', 'var(--red)', 'var(--quiet)'];
 

@@ -6,7 +6,7 @@ import type {JobEvent, Queue} from '../api/api';
 import {serverNow, setServerTime} from './clock';
 import {ago, bytes, count, duration, memory, percent, sentence, sinceBeginning, words} from './format';
 import {isAbout, repairTimes} from './healing';
-import {trimmed} from './history';
+import {endOfKnown, trimmed} from './history';
 import {spans, timing} from './jobs';
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
@@ -193,6 +193,15 @@ describe('healing', () => {
     expect(isAbout({node: null, job: 17}, '17')).toBe(true);
     expect(isAbout({node: null, job: 17}, '1')).toBe(false);
     expect(isAbout({node: null, job: null}, 'null')).toBe(false);
+  });
+});
+
+describe('lines over time', () => {
+  it('end where the newest step says something', () => {
+    expect(endOfKnown([[1, null], [2, null]])).toBe(1);
+    expect(endOfKnown([[1, null], [2, 3]])).toBe(2);
+    expect(endOfKnown([[1, null, null]])).toBe(2); // what is unknown for longer is a gap to be seen
+    expect(endOfKnown([])).toBe(0);
   });
 });
 

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,11 +43,14 @@ Result<Fd> open_below(const std::string& below, const std::string& path) {
 }
 
 Result<Fd> make_user_namespace(std::int64_t base) {
-  // A process that does nothing but be in it until somebody has it open.
+  // A process that does nothing but be in it until somebody has it open. It holds all that this one
+  // has open, its lock too, so it must not outlive it.
+  const pid_t self = ::getpid();
   const pid_t child = static_cast<pid_t>(
       ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (child == 0) {
-    ::pause();
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() == self) ::pause();
     ::_exit(0);
   }
   if (child < 0) return os_error("cannot make a user namespace");

@@ -26,9 +26,10 @@ constexpr const char* kName = "task";  // in the box's own state; no other conta
 
 /// Becomes the runtime. Its groups and line to the supervisor are the container's later.
 [[noreturn]] void become(const std::vector<std::string>& command, const TaskGroups& groups,
-                         std::size_t joined, int line, const char* hidden) {
+                         std::size_t joined, int line, const char* hidden, pid_t supervisor) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor) ::_exit(127);  // it died before the line above
   if (!join(groups, joined)) ::_exit(126);
   // The supervisor still needs what the runtime must not see.
   if (hidden != nullptr && (::unshare(CLONE_NEWNS) != 0 || ::umount2(hidden, MNT_DETACH) != 0)) {
@@ -96,10 +97,11 @@ Result<void> ContainerSession::launch(const TaskGroups& groups) {
   std::vector<std::string> command = runtime_command("run");
   command.insert(command.end(), {"--detach", "--bundle", box_.bundle, "--pid-file",
                                  box_.bundle + "/pid", "--preserve-fds", "1", kName});
+  const pid_t supervisor = ::getpid();
   const auto [pid, joined] = fork_into(groups);
   if (pid < 0) return os_error("cannot start another process on this node");
   const char* hidden = plan_.hide_cgroup2.empty() ? nullptr : plan_.hide_cgroup2.c_str();
-  if (pid == 0) become(command, groups, joined, theirs.get(), hidden);
+  if (pid == 0) become(command, groups, joined, theirs.get(), hidden, supervisor);
   runtime_ = pid;
   return {};
 }
@@ -203,8 +205,9 @@ void ContainerSession::clean_up() const {
   std::vector<std::string> command = runtime_command("delete");
   command.insert(command.end(), {"--force", kName});
   const Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const pid_t supervisor = ::getpid();
   const pid_t pid = ::fork();
-  if (pid == 0) become(command, {}, 0, nothing.get(), nullptr);
+  if (pid == 0) become(command, {}, 0, nothing.get(), nullptr, supervisor);
   if (pid > 0) ::waitpid(pid, nullptr, 0);
 }
 
