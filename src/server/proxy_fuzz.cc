@@ -2,6 +2,7 @@
 // that another server cannot read otherwise.
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@ struct Seen {
   bool done = false;
   std::string body;
   std::string rest;
+  std::optional<Head> head;
 };
 
 Seen read(MessageReader::Side side, std::string_view text, std::size_t cut) {
@@ -30,6 +32,7 @@ Seen read(MessageReader::Side side, std::string_view text, std::size_t cut) {
     seen.body += reader.take_body();
   }
   seen.done = seen.good && reader.done();
+  if (reader.has_head()) seen.head = reader.head();
   if (!seen.done || side == MessageReader::Side::Response) return seen;
   const std::string head =
       request_head(reader.head(), {.target = "/x", .service = "a", .client = "::1"});
@@ -52,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Seen pieces = read(side, text, 1 + data[0] / 2 % 7);
   if (whole.done && pieces.good) {
     GYRE_ASSERT(pieces.done && whole.body == pieces.body && whole.rest == pieces.rest);
+    GYRE_ASSERT(whole.head == pieces.head);
   }
   static_cast<void>(destination_of(text));
   return 0;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/embedded.h"
+#include "server/http/field_text.h"
 #include "server/http/problem.h"
 
 namespace gyre::server {
@@ -17,24 +18,6 @@ constexpr const char* kPagePolicy =
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'";
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
-/// Calls `found` with each element of a comma-separated list until it returns true.
-template <class Found>
-bool any_element(std::string_view list, Found found) {
-  while (!list.empty()) {
-    const std::size_t comma = list.find(',');
-    if (found(trimmed(list.substr(0, comma)))) return true;
-    if (comma == list.npos) return false;
-    list.remove_prefix(comma + 1);
-  }
-  return false;
-}
-
 bool is_zero_weight(std::string_view parameters) {
   const std::size_t weight = parameters.find("q=");
   if (weight == parameters.npos) return false;
@@ -44,16 +27,16 @@ bool is_zero_weight(std::string_view parameters) {
 }  // namespace
 
 bool names_etag(std::string_view if_none_match, std::string_view etag) {
-  return any_element(if_none_match, [&](std::string_view one) {
+  return http::any_element(if_none_match, [&](std::string_view one) {
     if (one.starts_with("W/")) one.remove_prefix(2);
     return one == "*" || one == etag;
   });
 }
 
 bool accepts_gzip(std::string_view accept_encoding) {
-  return any_element(accept_encoding, [](std::string_view one) {
+  return http::any_element(accept_encoding, [](std::string_view one) {
     const std::size_t end = std::min(one.find(';'), one.size());
-    const std::string_view name = trimmed(one.substr(0, end));
+    const std::string_view name = http::trimmed(one.substr(0, end));
     return (name == "gzip" || name == "*") && !is_zero_weight(one.substr(end));
   });
 }

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "server/http/field_text.h"
+
 namespace gyre::server::http {
 
 namespace beast_http = boost::beast::http;
@@ -30,12 +32,8 @@ struct RequestParser::Impl {
 
 namespace {
 
-std::string to_lower(boost::beast::string_view text) {
-  std::string lower(text.data(), text.size());
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
+std::string lowered_text(boost::beast::string_view text) {
+  return lowered(std::string_view(text.data(), text.size()));
 }
 
 Problem bad_request(std::string detail) {
@@ -114,7 +112,7 @@ RequestParser::Status RequestParser::feed(std::string& input) {
   input.erase(0, used);
   if (parser.is_done()) return finish();
   if (parser.is_header_done() && !continue_sent_ &&
-      to_lower(parser.get()[beast_http::field::expect]) == "100-continue") {
+      lowered_text(parser.get()[beast_http::field::expect]) == "100-continue") {
     continue_sent_ = true;
     return Status::NeedContinue;
   }
@@ -135,7 +133,7 @@ RequestParser::Status RequestParser::finish() {
   }
   if (message.count(beast_http::field::host) > 1) return bad(bad_request("more than one Host"));
   for (const auto& field : message) {
-    request.headers.emplace_back(to_lower(field.name_string()), std::string(field.value()));
+    request.headers.emplace_back(lowered_text(field.name_string()), std::string(field.value()));
   }
   request.keep_alive = message.keep_alive();
   request.chunks_allowed = message.version() >= 11;

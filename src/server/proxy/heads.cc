@@ -2,34 +2,37 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <iterator>
+#include <set>
 
 #include "codec/job_spec_text.h"
+#include "server/http/field_text.h"
 
 namespace gyre::server::proxy {
 namespace {
 
 constexpr std::string_view kPrefix = "/services/";
 
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+/// The fields that are meant for the next hop alone, or said anew for it: some always, and those
+/// that `Connection` lists.
+class HopByHop {
+ public:
+  explicit HopByHop(const Head& head) {
+    for (const auto& [name, value] : head.fields) {
+      if (!http::same_word(name, "connection")) continue;
+      http::any_element(value, [this](std::string_view one) {
+        names_.insert(http::lowered(one));
+        return false;
+      });
+    }
   }
-  return out;
-}
+  /// `name` in lower case.
+  bool has(const std::string& name) const { return names_.contains(name); }
 
-/// Meant for the next hop alone, or said anew for it.
-bool is_hop_by_hop(const Head& head, const std::string& name) {
-  static constexpr std::array<std::string_view, 9> kNames{
-      "connection",          "keep-alive", "proxy-authenticate",
-      "proxy-authorization", "te",         "trailer",
-      "transfer-encoding",   "upgrade",    "proxy-connection"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
-         head.lists("connection", name);
-}
+ private:
+  std::set<std::string> names_{"connection",          "keep-alive", "proxy-authenticate",
+                               "proxy-authorization", "te",         "trailer",
+                               "transfer-encoding",   "upgrade",    "proxy-connection"};
+};
 
 void add(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ").append(value).append("\r\n");
@@ -50,13 +53,14 @@ std::optional<Destination> destination_of(std::string_view target) {
 std::string request_head(const Head& head, const RequestContext& context) {
   std::string out = fmt::format("{} {} HTTP/1.1\r\n", head.method, context.target);
   std::string forwarded_for;
+  const HopByHop hop(head);
   for (const auto& [name, value] : head.fields) {
-    const std::string key = lowered(name);
+    const std::string key = http::lowered(name);
     if (key == "x-forwarded-for") forwarded_for += value + ", ";
     const bool anew = key == "expect" || key == "content-length" || key == "x-forwarded-for" ||
                       key == "x-forwarded-host" || key == "x-forwarded-proto" ||
                       key == "x-forwarded-prefix";
-    if (!anew && !is_hop_by_hop(head, key)) add(out, name, value);
+    if (!anew && !hop.has(key)) add(out, name, value);
   }
   if (context.upgrade) {
     add(out, "Connection", "Upgrade");
@@ -86,11 +90,12 @@ Framing framing_of(const Head& response, bool bodiless, bool client_http11) {
 
 std::string response_head(const Head& head, const ResponseContext& context) {
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", head.status, head.reason);
+  const HopByHop hop(head);
   for (const auto& [name, value] : head.fields) {
-    const std::string key = lowered(name);
+    const std::string key = http::lowered(name);
     const bool length = key == "content-length" && context.framing != Framing::Length &&
                         context.framing != Framing::None;
-    if (!length && !is_hop_by_hop(head, key)) add(out, name, value);
+    if (!length && !hop.has(key)) add(out, name, value);
   }
   if (context.framing == Framing::Chunks) add(out, "Transfer-Encoding", "chunked");
   if (context.upgrade) {
@@ -108,10 +113,12 @@ std::string chunk(std::string_view piece) {
   return piece.empty() ? std::string() : fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
 }
 
+bool is_safe(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
+}
+
 bool is_idempotent(std::string_view method) {
-  static constexpr std::array<std::string_view, 6> kMethods{"GET",    "HEAD",    "PUT",
-                                                            "DELETE", "OPTIONS", "TRACE"};
-  return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
+  return is_safe(method) || method == "PUT" || method == "DELETE";
 }
 
 }  // namespace gyre::server::proxy

@@ -44,6 +44,8 @@ std::string response_head(const Head& head, const ResponseContext& context);
 std::string chunk(std::string_view piece);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
+/// It changes nothing (RFC 9110, section 9.2.1).
+bool is_safe(std::string_view method);
 /// Doing it twice does what doing it once does (RFC 9110, section 9.2.2).
 bool is_idempotent(std::string_view method);
 

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "server/http/field_text.h"
+
 namespace gyre::server::proxy {
 
 namespace beast_http = boost::beast::http;
@@ -13,39 +15,31 @@ using boost::system::error_code;
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
+/// The parser takes another coding for none at all, where a server behind it may read chunks.
+bool has_plain_framing(const Head& head) {
+  std::size_t codings = 0;
+  for (const auto& [name, value] : head.fields) {
+    if (!http::same_word(name, "transfer-encoding")) continue;
+    if (++codings > 1 || !http::same_word(http::trimmed(value), "chunked")) return false;
+  }
+  return true;
 }
 
 }  // namespace
 
 std::string_view Head::field(std::string_view name) const {
   for (const auto& [known, value] : fields) {
-    if (same(known, name)) return value;
+    if (http::same_word(known, name)) return value;
   }
   return {};
 }
 
 bool Head::lists(std::string_view name, std::string_view token) const {
-  for (const auto& [known, value] : fields) {
-    if (!same(known, name)) continue;
-    std::string_view rest = value;
-    while (!rest.empty()) {
-      const std::string_view one = rest.substr(0, rest.find(','));
-      if (same(trimmed(one), token)) return true;
-      rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    }
-  }
-  return false;
+  return std::any_of(fields.begin(), fields.end(), [&](const auto& field) {
+    return http::same_word(field.first, name) &&
+           http::any_element(field.second,
+                             [&](std::string_view one) { return http::same_word(one, token); });
+  });
 }
 
 struct MessageReader::Parser {
@@ -94,10 +88,13 @@ struct MessageReader::ParserOf final : Parser, private beast_http::basic_parser<
     this->head.reason.assign(reason.data(), reason.size());
     this->head.http11 = version >= 11;
   }
+  /// Trailers, which come by this way too, are dropped (RFC 9112, section 7.1.2).
   void on_field_impl(beast_http::field, Text name, Text value, error_code&) override {
+    if (Base::is_header_done()) return;
     this->head.fields.emplace_back(std::string(name), std::string(value));
   }
-  void on_header_impl(error_code&) override {
+  void on_header_impl(error_code& error) override {
+    if (!has_plain_framing(this->head)) error = beast_http::error::bad_transfer_encoding;
     this->head.keep_alive = Base::keep_alive();
     this->head.chunked = Base::chunked();
     if (const auto length = Base::content_length()) this->head.length = *length;
@@ -140,7 +137,11 @@ bool MessageReader::feed(std::string& input) {
     const std::size_t size = parser_->put(std::string_view(input).substr(used), error);
     parser_->started = true;
     used += size;
-    if (error == beast_http::error::need_more) break;
+    if (error == beast_http::error::need_more) {
+      // The parser has no limit for what frames a body: a chunk's extensions, and trailers.
+      if (!has_head() || input.size() - used <= head_bytes_max_) break;
+      error = beast_http::error::header_limit;
+    }
     if (error) {
       error_ = error.message();
       too_large_ = error == beast_http::error::header_limit;

@@ -22,6 +22,7 @@ struct Head {
   http::Pairs fields;                   // names as they were written
   std::optional<std::uint64_t> length;  // of the body, where it is told
   bool chunked = false;                 // the body comes in chunks
+  bool operator==(const Head&) const = default;
 
   /// The first field of that name, whatever its case; empty where there is none.
   std::string_view field(std::string_view name) const;
@@ -39,8 +40,9 @@ class MessageReader {
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
 
-  /// Consumes from the front of `input` what belongs to the message. False: the bytes are no valid
-  /// message, or its head is too large; error() says which.
+  /// Consumes from the front of `input` what belongs to the message; trailers are dropped. False:
+  /// the bytes are no valid message, could be read in two ways, or its head, a chunk's or its
+  /// trailers are too large; error() says which. What it leaves of a message is no more than that.
   bool feed(std::string& input);
   /// The other side has closed. False where that cuts the message off.
   bool end();

@@ -14,7 +14,7 @@ constexpr std::string_view kChunked =
     "Connection: X-One, Upgrade\r\n\r\n4\r\nwiki\r\n6;x=y\r\npedia!\r\n0\r\nTrailer: x\r\n\r\n";
 
 TEST(MessageReader, ABodyComesOutWithoutItsFramingHoweverItIsCut) {
-  for (std::size_t cut = 1; cut < kChunked.size(); ++cut) {
+  for (std::size_t cut = 1; cut <= kChunked.size(); ++cut) {
     MessageReader reader(Side::Request, 1024);
     std::string body;
     std::string input;
@@ -26,6 +26,8 @@ TEST(MessageReader, ABodyComesOutWithoutItsFramingHoweverItIsCut) {
     EXPECT_TRUE(reader.done());
     EXPECT_EQ(body, "wikipedia!");
     EXPECT_EQ(reader.head().method, "POST");
+    EXPECT_EQ(reader.head().field("trailer"), "");
+    EXPECT_EQ(reader.head().fields.size(), 3U);
     EXPECT_TRUE(reader.head().chunked);
     EXPECT_TRUE(reader.head().lists("connection", "upgrade"));
     EXPECT_FALSE(reader.head().lists("connection", "upgrad"));
@@ -80,7 +82,15 @@ TEST(MessageReader, WhatCouldBeReadInTwoWaysIsRefused) {
        {"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
         "POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\n", "GET / HTTP/9\r\n\r\n", "\1\2\r\n\r\n",
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding:\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n"}) {
     MessageReader reader(Side::Request, 1024);
     std::string input(text);
     EXPECT_FALSE(reader.feed(input)) << text;
@@ -93,6 +103,23 @@ TEST(MessageReader, AHeadHasALimit) {
   std::string input = "GET / HTTP/1.1\r\nA: " + std::string(2000, 'a') + "\r\n\r\n";
   EXPECT_FALSE(reader.feed(input));
   EXPECT_TRUE(reader.head_too_large());
+}
+
+TEST(MessageReader, SoHaveAChunksExtensionsAndTrailers) {
+  const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string_view begin : {"1;x=", "1\r\na\r\n0\r\nTrailer: ", "0;x="}) {
+    MessageReader reader(Side::Request, 1024);
+    std::string input = head + std::string(begin);
+    bool good = reader.feed(input);
+    for (int i = 0; good && i < 20; ++i) {
+      EXPECT_LE(input.size(), 1024U);
+      input += std::string(100, 'a');
+      good = reader.feed(input);
+    }
+    EXPECT_FALSE(good) << begin;
+    EXPECT_TRUE(reader.head_too_large());
+    EXPECT_LE(input.size(), 1124U);
+  }
 }
 
 }  // namespace
