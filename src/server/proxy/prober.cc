@@ -117,16 +117,30 @@ class LogSearch {
 
 }  // namespace
 
-/// The probes of one run of a replica. Dies with the last operation that it waits for.
+/// The probes of one run of a replica, as long as they stay the same. Dies with the last operation
+/// that it waits for.
 class Prober::Replica : public std::enable_shared_from_this<Replica> {
  public:
-  explicit Replica(Loop& loop) : loop_(loop) {}
+  /// `before`: what had other probes for the same run; null: nothing. What was found out once stays
+  /// so: that the replica has started, and what its log, which may have lost it since, has said.
+  Replica(Loop& loop, const Probes& probes, const Endpoint& endpoint, const Replica* before)
+      : loop_(loop),
+        probes_(probes),
+        endpoint_(endpoint),
+        started_(endpoint.ready || (before != nullptr && before->started_)) {
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      const Probe* now = probe(static_cast<Role>(i));
+      const Probe* then = before != nullptr ? before->probe(static_cast<Role>(i)) : nullptr;
+      const bool said = then != nullptr && before->lines_[i].said && now != nullptr &&
+                        now->pattern == then->pattern;
+      lines_[i].said = before != nullptr ? said : endpoint.ready;
+    }
+  }
 
-  void update(const Route& route, const Endpoint& endpoint) {
-    const bool begins = endpoint_.key == EndpointKey{};
+  void start() { probes_.startup && !started_ ? begin(Role::Startup) : begin_rest(); }
+  const Probes& probes() const { return probes_; }
+  void update(const Endpoint& endpoint) {
     endpoint_ = endpoint;
-    route_ = route;
-    if (begins) return route.startup ? begin(Role::Startup) : begin_rest();
     told_at_ = ready_ && *ready_ != endpoint.ready ? told_at_ : Duration{};
     tell();
   }
@@ -146,43 +160,50 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
     Duration counted_at;                // when a bad answer last counted
     std::array<LogSearch, 2> searches;  // of stdout and stderr
     int searches_open = 0;
+    bool unread = false;  // a log's node is not connected
     bool said = false;
   };
 
-  const Probe& probe(Role role) const {
-    if (role == Role::Startup) return *route_.startup;
-    return role == Role::Readiness ? route_.readiness : *route_.liveness;
+  /// Null: there is none.
+  const Probe* probe(Role role) const {
+    if (role == Role::Readiness) return &probes_.readiness;
+    const std::optional<Probe>& one = role == Role::Startup ? probes_.startup : probes_.liveness;
+    return one ? &*one : nullptr;
   }
   Line& line(Role role) { return lines_[static_cast<std::size_t>(role)]; }
 
   void begin(Role role) {
-    const Probe& what = probe(role);
+    const Probe& what = *probe(role);
     line(role).timer.emplace(loop_.context);
     line(role).count.emplace(what.failure_threshold, what.success_threshold);
     line(role).counted_at = steady_now();
     ask(role);
   }
   void begin_rest() {
+    started_ = true;
     begin(Role::Readiness);
-    if (route_.liveness) begin(Role::Liveness);
+    if (probes_.liveness) begin(Role::Liveness);
   }
 
-  bool wanted(Role role) const {
-    if (over_ || loop_.stopping) return false;
-    if (role == Role::Liveness) return route_.liveness.has_value();
-    return role == Role::Readiness || route_.startup.has_value();
-  }
+  bool is_over() const { return over_ || loop_.stopping; }
 
   void ask(Role role) {
-    if (!wanted(role)) return;
-    if (probe(role).kind == Probe::Kind::Log) return search_log(role);
+    if (is_over()) return;
+    if (probe(role)->kind == Probe::Kind::Log) return search_log(role);
     const auto where = loop_.address(endpoint_);
-    if (!where) return answered(role, false, "its node is not connected");
-    std::make_shared<Question>(loop_.context, probe(role),
+    if (!where) return unreachable(role);
+    std::make_shared<Question>(loop_.context, *probe(role),
                                [self = shared_from_this(), role](bool good, std::string detail) {
                                  self->answered(role, good, std::move(detail));
                                })
         ->ask(*where);
+  }
+
+  /// Its node is not connected. Requests do not reach it either; but nothing says that it is dead,
+  /// and whether its node has failed is not for a probe to say.
+  void unreachable(Role role) {
+    if (role == Role::Readiness) return answered(role, false, "its node is not connected");
+    if (!is_over()) again(role, false);
   }
 
   /// What has once been said stays said.
@@ -190,6 +211,7 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
     Line& one = line(role);
     if (one.said) return answered(role, true, "");
     one.searches_open = static_cast<int>(one.searches.size());
+    one.unread = false;
     for (std::size_t i = 0; i < one.searches.size(); ++i) {
       act::LogQuery query;
       query.job = endpoint_.key.job;
@@ -207,18 +229,20 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
   }
   void log_read(Role role, std::size_t index, const Result<act::LogChunk>& read) {
     Line& one = line(role);
-    if (read && one.searches[index].found(*read, probe(role).pattern)) one.said = true;
+    if (read && one.searches[index].found(*read, probe(role)->pattern)) one.said = true;
+    if (!read && read.error().kind == ErrorKind::Unavailable) one.unread = true;
     if (--one.searches_open > 0) return;
+    if (one.unread && !one.said) return unreachable(role);
     answered(role, one.said, "it has not been said yet");
   }
 
   void answered(Role role, bool good, std::string detail) {
-    if (!wanted(role)) return;
+    if (is_over()) return;
     const auto says = count(role, good);
     if (!good) {
       static constexpr std::array<std::string_view, 3> kNames{"startup", "readiness", "liveness"};
       detail_ = fmt::format("{}: {}: {}", kNames[static_cast<std::size_t>(role)],
-                            question_text(probe(role)), detail);
+                            question_text(*probe(role)), detail);
     }
     if (role == Role::Startup && says == true) return begin_rest();
     if (role == Role::Readiness) ready_ = says;
@@ -233,14 +257,14 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
   std::optional<bool> count(Role role, bool good) {
     Line& one = line(role);
     const Duration now = steady_now();
-    if (!good && now - one.counted_at < probe(role).period) return one.count->says();
+    if (!good && now - one.counted_at < probe(role)->period) return one.count->says();
     if (!good) one.counted_at = now;
     return one.count->add(good);
   }
 
   void again(Role role, bool good) {
     Line& one = line(role);
-    const Duration period = probe(role).period;
+    const Duration period = probe(role)->period;
     one.pause = good ? period : std::min(period, one.pause * 2);
     one.timer->expires_after(std::chrono::nanoseconds(one.pause.ns));
     one.timer->async_wait([self = shared_from_this(), role](error_code error) {
@@ -265,8 +289,9 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
   }
 
   Loop& loop_;
-  Route route_;
+  const Probes probes_;
   Endpoint endpoint_;
+  bool started_;  // its startup probe has been good, or must have been
   std::array<Line, 3> lines_;
   std::optional<bool> ready_;
   bool dead_ = false;
@@ -280,14 +305,21 @@ Prober::~Prober() {
   for (auto& [key, replica] : replicas_) replica->end();
 }
 
+void Prober::show(const Probes& probes, const Endpoint& endpoint) {
+  auto& replica = replicas_[endpoint.key];
+  if (replica && replica->probes() == probes) return replica->update(endpoint);
+  const auto before = std::exchange(replica, nullptr);
+  if (before) before->end();
+  replica = std::make_shared<Replica>(loop_, probes, endpoint, before.get());
+  replica->start();
+}
+
 void Prober::update(const Routes& routes) {
   std::set<EndpointKey> there;
   for (const Route& route : routes) {
     for (const Endpoint& endpoint : route.endpoints) {
       there.insert(endpoint.key);
-      auto& replica = replicas_[endpoint.key];
-      if (!replica) replica = std::make_shared<Replica>(loop_);
-      replica->update(route, endpoint);
+      show(route.probes, endpoint);
     }
   }
   std::erase_if(replicas_, [&there](const auto& known) {

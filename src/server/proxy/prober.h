@@ -9,6 +9,7 @@
 
 #include "domain/service.h"
 #include "server/proxy/loop.h"
+#include "server/proxy/routes.h"
 
 namespace gyre::server::proxy {
 
@@ -49,6 +50,8 @@ class Prober {
   class Replica;
 
  private:
+  void show(const Probes& probes, const Endpoint& endpoint);
+
   Loop& loop_;
   std::map<EndpointKey, std::shared_ptr<Replica>> replicas_;
 };

@@ -28,14 +28,13 @@ Routes view_routes(const control::Controller& core) {
     route.requests = service.spec.requests;
     route.deleted = service.deleted;
     route.scales = service.spec.replicas.min != service.spec.replicas.max;
-    route.startup = service.spec.startup;
-    route.readiness = service.spec.readiness;
-    route.liveness = service.spec.liveness;
+    route.probes = {service.spec.startup, service.spec.readiness, service.spec.liveness};
     route.in_flight_milli = service.in_flight_milli;
     route.queued = service.queued;
     for (const Replica& replica : service.replicas) {
       const Job* job = core.jobs().find(replica.job);
       if (job == nullptr || !replica.running || job->placement.empty()) continue;
+      if (replica.phase == Replica::Phase::Stopping) continue;
       const auto port = static_cast<std::uint16_t>(job->start.port);
       route.endpoints.push_back({{replica.job, replica.attempt},
                                  job->placement.front().node,

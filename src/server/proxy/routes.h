@@ -27,15 +27,21 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
+/// What a service's replicas are asked.
+struct Probes {
+  std::optional<Probe> startup;
+  Probe readiness;
+  std::optional<Probe> liveness;
+  bool operator==(const Probes&) const = default;
+};
+
 /// What the proxy and the probes need to know of a service: plain data.
 struct Route {
   std::string name;
   RequestLimits requests;
   bool scales = false;   // the core wants to know its load
   bool deleted = false;  // takes no more requests
-  std::optional<Probe> startup;
-  Probe readiness;
-  std::optional<Probe> liveness;
+  Probes probes;
   std::int64_t in_flight_milli = 0;  // as the core was told last
   std::int64_t queued = 0;
   std::vector<Endpoint> endpoints;
