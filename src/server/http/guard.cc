@@ -43,10 +43,7 @@ std::optional<Problem> check_host(std::string_view host) {
   return std::nullopt;
 }
 
-std::optional<Problem> check_origin(const Request& request) {
-  const std::string_view host = request.header("host");
-  if (auto problem = check_host(host)) return problem;
-  const std::string_view origin = request.header("origin");
+std::optional<Problem> check_origin(std::string_view origin, std::string_view host) {
   if (!origin.empty() && origin != fmt::format("http://{}", host)) {
     return Problem{403,
                    "foreign-origin",
@@ -55,6 +52,13 @@ std::optional<Problem> check_origin(const Request& request) {
                    {},
                    {}};
   }
+  return std::nullopt;
+}
+
+std::optional<Problem> check_origin(const Request& request) {
+  const std::string_view host = request.header("host");
+  if (auto problem = check_host(host)) return problem;
+  if (auto problem = check_origin(request.header("origin"), host)) return problem;
   if (request.method == "POST" && is_form_type(request.media_type())) {
     return Problem{415,
                    "media-type",

@@ -77,13 +77,14 @@ std::optional<Endpoint> Backend::take(Duration now) {
   return best->endpoint;
 }
 
-void Backend::give_back(const EndpointKey& key, bool failed, Duration now) {
+void Backend::give_back(const EndpointKey& key, Outcome outcome, Duration now) {
   count_time(now);
   --stats_.in_flight;
   if (Target* target = find(key)) {
     --target->in_flight;
-    target->failures = failed ? target->failures + 1 : 0;
-    if (failed) {
+    if (outcome == Outcome::Answered) target->failures = 0;
+    if (outcome == Outcome::Failed) {
+      ++target->failures;
       const auto doublings = std::min(target->failures - 1, 10);
       target->ejected_until =
           now + std::min(kEjectionMax, kEjection * (std::int64_t{1} << doublings));
@@ -177,7 +178,7 @@ std::int64_t Backend::mean_in_flight_milli(Duration now) {
 std::vector<EndpointKey> Backend::drained() const {
   std::vector<EndpointKey> keys;
   for (const Target& target : targets_) {
-    if (target.endpoint.draining && target.endpoint.ready && target.in_flight == 0) {
+    if (target.endpoint.draining && target.in_flight == 0) {
       keys.push_back(target.endpoint.key);
     }
   }

@@ -33,6 +33,13 @@ struct ServiceStats {
   ServiceStats();
 };
 
+/// What a request says of the replica that had it.
+enum class Outcome : std::uint8_t {
+  Answered,
+  Failed,   // not as HTTP wants it
+  Unknown,  // it ended before the replica could
+};
+
 /// The requests of one service: which replica gets the next, who must wait, what goes wrong too
 /// often. Knows no sockets. Times are of a clock that only goes forward. Not thread-safe.
 class Backend {
@@ -54,8 +61,8 @@ class Backend {
   /// The ready replica with the fewest requests, which gets one more; none: wait. One that has just
   /// failed is passed over, for a time that doubles with each failure in a row.
   std::optional<Endpoint> take(Duration now);
-  /// Its request is over. `failed`: the replica did not answer as HTTP wants it.
-  void give_back(const EndpointKey& key, bool failed, Duration now);
+  /// Its request is over.
+  void give_back(const EndpointKey& key, Outcome outcome, Duration now);
 
   /// False: too many wait already.
   bool wait(const std::weak_ptr<Waiter>& waiter, Duration now);

@@ -47,7 +47,7 @@ TEST(Backend, TheReadyOneWithTheFewestRequestsIsNext) {
   std::map<std::uint64_t, int> counts;
   for (int i = 0; i < 10; ++i) ++counts[one.take()];
   EXPECT_EQ(counts, (std::map<std::uint64_t, int>{{1, 5}, {2, 5}}));
-  one.backend.give_back({JobId{2}, 1}, false, kNow);
+  one.backend.give_back({JobId{2}, 1}, Outcome::Answered, kNow);
   EXPECT_EQ(one.take(), 2U);
   EXPECT_EQ(one.backend.in_flight(), 10);
 }
@@ -57,14 +57,27 @@ TEST(Backend, OneThatFailedIsPassedOverForATimeThatDoubles) {
   Duration now = kNow;
   for (int failures = 1; failures <= 4; ++failures) {
     ASSERT_EQ(one.take(now), 1U);
-    one.backend.give_back({JobId{1}, 1}, true, now);
+    one.backend.give_back({JobId{1}, 1}, Outcome::Failed, now);
     const Duration pause = milliseconds(100) * (1 << (failures - 1));
     EXPECT_EQ(one.take(now + pause - milliseconds(1)), 0U);
     now = now + pause;
   }
   ASSERT_EQ(one.take(now), 1U);
-  one.backend.give_back({JobId{1}, 1}, false, now);
+  one.backend.give_back({JobId{1}, 1}, Outcome::Answered, now);
   EXPECT_EQ(one.take(now), 1U);
+}
+
+TEST(Backend, ARequestThatItsClientGaveUpSaysNothingOfTheReplica) {
+  Backed one({endpoint(1)});
+  ASSERT_EQ(one.take(), 1U);
+  one.backend.give_back({JobId{1}, 1}, Outcome::Failed, kNow);
+  const Duration later = kNow + milliseconds(100);
+  ASSERT_EQ(one.take(later), 1U);
+  one.backend.give_back({JobId{1}, 1}, Outcome::Unknown, later);
+  ASSERT_EQ(one.take(later), 1U);
+  one.backend.give_back({JobId{1}, 1}, Outcome::Failed, later);
+  EXPECT_EQ(one.take(later + milliseconds(199)), 0U);
+  EXPECT_EQ(one.take(later + milliseconds(200)), 1U);
 }
 
 TEST(Backend, WaitersAreBoundedAndWokenWhenAReplicaIsThere) {
@@ -106,7 +119,9 @@ TEST(Backend, ADrainingReplicaIsDrainedWhenItsLastRequestIsOver) {
   ASSERT_EQ(one.take(), 1U);
   one.backend.update(route({endpoint(1, true, true)}), kNow);
   EXPECT_THAT(one.backend.drained(), ElementsAre());
-  one.backend.give_back({JobId{1}, 1}, false, kNow);
+  one.backend.update(route({endpoint(1, false, true)}), kNow);  // and no longer ready
+  EXPECT_THAT(one.backend.drained(), ElementsAre());
+  one.backend.give_back({JobId{1}, 1}, Outcome::Answered, kNow);
   EXPECT_THAT(one.backend.drained(), ElementsAre(EndpointKey{JobId{1}, 1}));
 }
 

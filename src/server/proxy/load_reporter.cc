@@ -16,7 +16,8 @@ bool alike(std::int64_t a, std::int64_t b) {
 }  // namespace
 
 void LoadReporter::look() {
-  for (auto& [name, backend] : loop_.backends) {
+  for (const auto& [name, owned] : loop_.backends) {
+    Backend& backend = *owned;
     const Route& route = backend.route();
     if (!route.scales) continue;
     const Duration now = steady_now();

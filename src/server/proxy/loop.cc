@@ -20,12 +20,14 @@ std::optional<tcp::endpoint> Loop::address(const Endpoint& endpoint) const {
   return tcp::endpoint(ip, endpoint.port);
 }
 
-std::unique_ptr<Upstream> Loop::reuse(const EndpointKey& key) {
+std::shared_ptr<Upstream> Loop::reuse(const EndpointKey& key) {
   const auto found = idle.find(key);
   if (found == idle.end()) return nullptr;
   while (!found->second.empty()) {
-    std::unique_ptr<Upstream> upstream = std::move(found->second.back());
+    std::shared_ptr<Upstream> upstream = std::move(found->second.back());
     found->second.pop_back();
+    error_code ignored;
+    upstream->socket.cancel(ignored);  // the look-out of keep()
     char byte = 0;
     const auto seen = recv(upstream->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -36,9 +38,17 @@ std::unique_ptr<Upstream> Loop::reuse(const EndpointKey& key) {
   return nullptr;
 }
 
-void Loop::keep(const EndpointKey& key, std::unique_ptr<Upstream> upstream) {
+void Loop::keep(const EndpointKey& key, const std::shared_ptr<Upstream>& upstream) {
   auto& kept = idle[key];
-  if (kept.size() < limits.idle_per_replica_max) kept.push_back(std::move(upstream));
+  if (kept.size() >= limits.idle_per_replica_max) return;
+  kept.push_back(upstream);
+  // What comes on an idle one is its end, or what nobody has asked for.
+  upstream->socket.async_wait(tcp::socket::wait_read,
+                              [this, key, weak = std::weak_ptr(upstream)](error_code error) {
+                                const auto found = idle.find(key);
+                                if (!error && found != idle.end())
+                                  std::erase(found->second, weak.lock());
+                              });
 }
 
 void Loop::tell_drained(const Backend& backend) const {

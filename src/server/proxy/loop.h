@@ -20,11 +20,13 @@ namespace gyre::server::proxy {
 
 class Session;
 
-/// A connection to a replica.
+/// A connection to a replica. Shared with the operations that are under way on it, which may
+/// outlast the request (docs/adr/0024-services-in-the-core.md).
 struct Upstream {
   explicit Upstream(boost::asio::io_context& context) : socket(context) {}
   boost::asio::ip::tcp::socket socket;
-  std::string input;  // read, not yet parsed
+  std::string input;   // read, not yet parsed
+  std::string output;  // being written
   bool reused = false;
 };
 
@@ -43,20 +45,22 @@ struct Loop {
 
   const Proxy::Ports ports;
   const Proxy::Limits limits;
-  std::map<std::string, Backend> backends;
-  std::map<EndpointKey, std::vector<std::unique_ptr<Upstream>>> idle;
+  std::map<std::string, std::shared_ptr<Backend>> backends;  // shared with their requests
+  std::map<EndpointKey, std::vector<std::shared_ptr<Upstream>>> idle;
   std::unordered_set<Session*> sessions;
   bool stopping = false;
   std::function<void()> wake_reporter;  // somebody waits
 
-  Backend* backend(const std::string& name) {
+  /// Null: there is no such service.
+  std::shared_ptr<Backend> backend(const std::string& name) const {
     const auto found = backends.find(name);
-    return found == backends.end() ? nullptr : &found->second;
+    return found == backends.end() ? nullptr : found->second;
   }
   std::optional<boost::asio::ip::tcp::endpoint> address(const Endpoint& endpoint) const;
   /// A connection that was used before and that the replica has not closed; null: none.
-  std::unique_ptr<Upstream> reuse(const EndpointKey& key);
-  void keep(const EndpointKey& key, std::unique_ptr<Upstream> upstream);
+  std::shared_ptr<Upstream> reuse(const EndpointKey& key);
+  /// For the next request; until the replica closes it.
+  void keep(const EndpointKey& key, const std::shared_ptr<Upstream>& upstream);
   /// Tells the core of draining replicas whose last request is over.
   void tell_drained(const Backend& backend) const;
 

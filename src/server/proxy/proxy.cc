@@ -114,7 +114,9 @@ void Proxy::Impl::update(const Routes& routes) {
     for (const Endpoint& endpoint : route.endpoints) {
       if (!endpoint.draining) open.insert(endpoint.key);
     }
-    Backend& backend = loop.backends.try_emplace(route.name, route).first->second;
+    std::shared_ptr<Backend>& known = loop.backends[route.name];
+    if (!known) known = std::make_shared<Backend>(route);
+    Backend& backend = *known;
     backend.update(route, now);
     loop.tell_drained(backend);
     if (route.deleted) backend.drop_waiters();
@@ -124,7 +126,7 @@ void Proxy::Impl::update(const Routes& routes) {
     auto gone = at++;
     if (names.contains(gone->first)) continue;
     auto node = loop.backends.extract(gone);
-    node.mapped().drop_waiters();
+    node.mapped()->drop_waiters();
   }
   prober.update(routes);
 }
@@ -132,7 +134,7 @@ void Proxy::Impl::update(const Routes& routes) {
 /// What no event announces: replicas that may be tried again, and the load.
 void Proxy::Impl::look() {
   const Duration now = steady_now();
-  for (auto& [name, backend] : loop.backends) backend.wake_waiters(now);
+  for (const auto& [name, backend] : loop.backends) backend->wake_waiters(now);
   reporter.look();
   ticker.expires_after(kLook);
   ticker.async_wait([this](error_code error) {
@@ -191,7 +193,7 @@ void Proxy::ask(std::function<void(std::vector<ServiceStats>)> done) {
   asio::post(impl_->loop.context, [impl = impl_.get(), done = std::move(done)] {
     std::vector<ServiceStats> all;
     const Duration now = steady_now();
-    for (const auto& [name, backend] : impl->loop.backends) all.push_back(backend.stats(now));
+    for (const auto& [name, backend] : impl->loop.backends) all.push_back(backend->stats(now));
     done(std::move(all));
   });
 }

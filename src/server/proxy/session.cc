@@ -37,6 +37,14 @@ http::Problem no_replica(const Route& route, std::string_view what) {
           {{"Retry-After", "5"}}};
 }
 
+/// A browser keeps a page of another origin from reading an answer, not from asking.
+std::optional<http::Problem> check_page(const Head& head, bool upgrade) {
+  const std::string_view host = head.field("host");
+  if (auto problem = http::check_host(host)) return problem;
+  if (is_safe(head.method) && !upgrade) return std::nullopt;
+  return http::check_origin(head.field("origin"), host);
+}
+
 }  // namespace
 
 Session::Session(tcp::socket socket, Loop& loop)
@@ -54,27 +62,19 @@ void Session::start() {
   error_code ignored;
   client_.set_option(tcp::no_delay(true), ignored);
   client_.set_option(asio::socket_base::keep_alive(true), ignored);
+  client_.non_blocking(true, ignored);
   stranger_ = http::refuse_stranger(client_);
   next_request();
 }
 
 void Session::close() {
   if (phase_ == Phase::Closed) return;
-  if (phase_ == Phase::Waiting) {
-    phase_ = Phase::Closed;
-    if (Backend* backend = loop_.backend(destination_.service)) {
-      const Duration now = steady_now();
-      backend->leave(now - waited_since_, now);
-      backend->ended(0, now - began_, now);
-    }
-  } else if (endpoint_) {
-    if (Backend* backend = loop_.backend(destination_.service)) {
-      const Duration now = steady_now();
-      backend->ended(answered_ ? answer_.head().status : 0, now - began_, now);
-    }
-  }
-  phase_ = Phase::Closed;
-  release(false);
+  const Duration now = steady_now();
+  const bool waited = std::exchange(phase_, Phase::Closed) == Phase::Waiting;
+  if (waited) backend_->leave(now - waited_since_, now);
+  if (waited || endpoint_)
+    backend_->ended(answered_ ? answer_.head().status : 0, now - began_, now);
+  release(answered_ ? Outcome::Answered : Outcome::Unknown);
   error_code ignored;
   timer_.cancel(ignored);
   client_.close(ignored);
@@ -138,14 +138,16 @@ void Session::on_head() {
   resends_ = 0;
   replayable_ = true;
   answered_ = false;
+  continued_ = false;
   request_sent_ = request_.done();
   replay_ = request_sent_ ? body_bytes(request_.take_body(), true) : "";
   keep_alive_ = head.keep_alive && !loop_.stopping;
   if (stranger_) return refuse(*stranger_);
-  if (const auto problem = http::check_host(head.field("host"))) return refuse(*problem);
+  upgrade_ = !head.field("upgrade").empty() && head.lists("connection", "upgrade");
+  if (const auto problem = check_page(head, upgrade_)) return refuse(*problem);
   auto destination = destination_of(head.target);
-  Backend* backend = destination ? loop_.backend(destination->service) : nullptr;
-  if (backend == nullptr || backend->route().deleted) {
+  backend_ = destination ? loop_.backend(destination->service) : nullptr;
+  if (!backend_ || backend_->route().deleted) {
     return refuse({404,
                    "no-such-service",
                    "There is no such service",
@@ -154,12 +156,11 @@ void Session::on_head() {
                    {}});
   }
   destination_ = std::move(*destination);
-  upgrade_ = !head.field("upgrade").empty() && head.lists("connection", "upgrade");
   head_ = request_head(head, {.target = destination_.target,
                               .service = destination_.service,
                               .client = address_text(client_),
                               .upgrade = upgrade_});
-  backend->began();
+  backend_->began();
   waited_since_ = began_;
   acquire();
 }
@@ -209,36 +210,32 @@ void Session::linger() {
 
 /// Takes a replica, or stands in line for one.
 void Session::acquire() {
-  Backend* backend = loop_.backend(destination_.service);
-  if (backend == nullptr || backend->route().deleted) {
+  if (backend_->route().deleted || loop_.backend(destination_.service) != backend_) {
     return refuse({404, "no-such-service", "The service has been deleted", "", {}, {}});
   }
   const Duration now = steady_now();
-  if (const auto endpoint = backend->take(now)) return connect(*endpoint);
-  if (now - waited_since_ >= backend->route().requests.queue_timeout || loop_.stopping) {
-    backend->refused();
-    backend->ended(503, now - began_, now);
-    return refuse(no_replica(backend->route(), "none became ready in time"));
+  if (const auto endpoint = backend_->take(now)) return connect(*endpoint);
+  if (now - waited_since_ >= backend_->route().requests.queue_timeout || loop_.stopping) {
+    backend_->refused();
+    backend_->ended(503, now - began_, now);
+    return refuse(no_replica(backend_->route(), "none became ready in time"));
   }
-  if (!backend->wait(weak_from_this(), now)) {
-    backend->refused();
-    backend->ended(503, now - began_, now);
+  if (!backend_->wait(weak_from_this(), now)) {
+    backend_->refused();
+    backend_->ended(503, now - began_, now);
     return refuse(
-        no_replica(backend->route(), fmt::format("{} requests wait already", backend->queued())));
+        no_replica(backend_->route(), fmt::format("{} requests wait already", backend_->queued())));
   }
   phase_ = Phase::Waiting;
-  arm(backend->route().requests.queue_timeout - (now - waited_since_));
+  arm(backend_->route().requests.queue_timeout - (now - waited_since_));
   loop_.wake_reporter();
   on_client_bytes();
 }
 
 void Session::wake() {
-  Backend* backend = loop_.backend(destination_.service);
   phase_ = Phase::Connecting;
-  if (backend != nullptr) {
-    const Duration now = steady_now();
-    backend->leave(now - waited_since_, now);
-  }
+  const Duration now = steady_now();
+  backend_->leave(now - waited_since_, now);
   acquire();
 }
 
@@ -254,17 +251,16 @@ void Session::connect(const Endpoint& endpoint) {
   answer_.restart(request_.head().method == "HEAD");
   upstream_ = loop_.reuse(endpoint.key);
   if (upstream_) return on_connected();
-  upstream_ = std::make_unique<Upstream>(loop_.context);
+  upstream_ = std::make_shared<Upstream>(loop_.context);
   const auto address = loop_.address(endpoint);
   if (!address) return try_again(true, "its node is not connected");
   arm(loop_.limits.connect_max);
-  upstream_->socket.async_connect(*address,
-                                  [self = shared_from_this(), number = try_](error_code error) {
-                                    if (self->try_ != number || self->phase_ != Phase::Connecting)
-                                      return;
-                                    if (error) return self->try_again(true, error.message());
-                                    self->on_connected();
-                                  });
+  upstream_->socket.async_connect(
+      *address, [self = shared_from_this(), held = upstream_, number = try_](error_code error) {
+        if (self->try_ != number || self->phase_ != Phase::Connecting) return;
+        if (error) return self->try_again(true, error.message());
+        self->on_connected();
+      });
   on_client_bytes();
 }
 
@@ -273,17 +269,24 @@ void Session::on_connected() {
   if (!upstream_->reused) upstream_->socket.set_option(tcp::no_delay(true), ignored);
   phase_ = Phase::Relaying;
   arm(silence_max());
-  if (request_.head().lists("expect", "100-continue") && tries_ == 1 && !request_sent_) {
-    error_code error;
-    asio::write(client_, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")), error);
-    if (error) return close();
+  if (request_.head().lists("expect", "100-continue") && !request_sent_ &&
+      !std::exchange(continued_, true) && !say_continue()) {
+    return close();
   }
   write_upstream(head_ + replay_);
   read_upstream();
 }
 
+/// Asks for the body. Waits for nobody: a client without room for this has not read what came
+/// before.
+bool Session::say_continue() {
+  static constexpr std::string_view kText = "HTTP/1.1 100 Continue\r\n\r\n";
+  error_code error;
+  return client_.write_some(asio::buffer(kText), error) == kText.size() && !error;
+}
+
 /// The replica is done with, for this request.
-void Session::release(bool failed) {
+void Session::release(Outcome outcome) {
   if (!endpoint_) return;
   const EndpointKey key = std::exchange(endpoint_, std::nullopt)->key;
   if (upstream_) {
@@ -291,10 +294,8 @@ void Session::release(bool failed) {
     upstream_->socket.close(ignored);
     upstream_.reset();
   }
-  if (Backend* backend = loop_.backend(destination_.service)) {
-    backend->give_back(key, failed, steady_now());
-    loop_.tell_drained(*backend);
-  }
+  backend_->give_back(key, outcome, steady_now());
+  loop_.tell_drained(*backend_);
 }
 
 /// The try came to nothing. Another follows where nothing was sent, or where doing it twice does no
@@ -302,22 +303,21 @@ void Session::release(bool failed) {
 void Session::try_again(bool unsent, const std::string& why) {
   const bool stale = upstream_ && upstream_->reused;
   ++try_;
-  release(!stale);
-  Backend* backend = loop_.backend(destination_.service);
+  release(stale ? Outcome::Unknown : Outcome::Failed);
   if (answered_) {
-    if (backend != nullptr) backend->ended(502, steady_now() - began_, steady_now());
+    backend_->ended(502, steady_now() - began_, steady_now());
     return close();
   }
   const bool harmless = unsent || is_idempotent(request_.head().method);
   const bool may =
-      backend != nullptr && harmless && replayable_ && tries_ < loop_.limits.tries_max &&
-      (unsent || stale || (resends_++ < loop_.limits.resends_max && backend->may_retry()));
+      harmless && replayable_ && tries_ < loop_.limits.tries_max &&
+      (unsent || stale || (resends_++ < loop_.limits.resends_max && backend_->may_retry()));
   if (may) {
     if (!unsent) waited_since_ = steady_now();  // it was not in line all the time
     return acquire();
   }
   const Duration now = steady_now();
-  if (backend != nullptr) backend->ended(502, now - began_, now);
+  backend_->ended(502, now - began_, now);
   refuse({502,
           "replica-failed",
           "The replica did not answer",
@@ -356,25 +356,26 @@ void Session::forward_body() {
 }
 
 void Session::write_upstream(std::string bytes) {
-  to_upstream_ = std::move(bytes);
+  upstream_->output = std::move(bytes);
   writing_upstream_ = true;
-  asio::async_write(upstream_->socket, asio::buffer(to_upstream_),
-                    [self = shared_from_this(), number = try_](error_code error, std::size_t) {
-                      if (self->try_ != number || self->phase_ != Phase::Relaying) return;
-                      self->writing_upstream_ = false;
-                      // It may have answered before it stopped listening: the read tells.
-                      if (error) self->upstream_deaf_ = true;
-                      if (!self->answered_) self->arm(self->silence_max());
-                      self->on_client_bytes();
-                    });
+  asio::async_write(
+      upstream_->socket, asio::buffer(upstream_->output),
+      [self = shared_from_this(), held = upstream_, number = try_](error_code error, std::size_t) {
+        if (self->try_ != number || self->phase_ != Phase::Relaying) return;
+        self->writing_upstream_ = false;
+        // It may have answered before it stopped listening: the read tells.
+        if (error) self->upstream_deaf_ = true;
+        if (!self->answered_) self->arm(self->silence_max());
+        self->on_client_bytes();
+      });
 }
 
 void Session::read_upstream() {
   if (reading_upstream_ || !upstream_) return;
   reading_upstream_ = true;
   upstream_->socket.async_read_some(
-      asio::buffer(upstream_chunk_),
-      [self = shared_from_this(), number = try_](error_code error, std::size_t size) {
+      asio::buffer(upstream_chunk_), [self = shared_from_this(), held = upstream_, number = try_](
+                                         error_code error, std::size_t size) {
         if (self->try_ != number || self->phase_ != Phase::Relaying) return;
         self->reading_upstream_ = false;
         if (error && error != asio::error::eof) {
@@ -401,7 +402,9 @@ void Session::on_upstream_bytes(bool end) {
 void Session::on_answer_head() {
   const Head& head = answer_.head();
   const bool switches = head.status == 101;
-  if (switches && !upgrade_) return try_again(false, "it changed the protocol unasked");
+  if (switches && (!upgrade_ || !request_sent_ || writing_upstream_)) {
+    return try_again(false, "it changed the protocol unasked");
+  }
   answered_ = true;
   framing_ = framing_of(head, request_.head().method == "HEAD", request_.head().http11);
   if (framing_ == Framing::Close) keep_alive_ = false;
@@ -436,12 +439,10 @@ void Session::finish() {
   const bool reusable = whole && answer_.head().keep_alive && upstream_->input.empty();
   const Duration now = steady_now();
   const EndpointKey key = endpoint_->key;
-  if (Backend* backend = loop_.backend(destination_.service)) {
-    backend->ended(answer_.head().status, now - began_, now);
-  }
+  backend_->ended(answer_.head().status, now - began_, now);
   ++try_;
-  if (reusable) loop_.keep(key, std::move(upstream_));
-  release(false);
+  if (reusable) loop_.keep(key, std::exchange(upstream_, nullptr));
+  release(Outcome::Answered);
   if (keep_alive_ && whole && !loop_.stopping) return next_request();
   phase_ = Phase::Lingering;
   linger();
@@ -452,9 +453,9 @@ void Session::finish() {
 /// From here on bytes pass both ways as they are; first what the client has said already.
 void Session::pass_input() {
   if (input_.empty()) return tunnel_read(true);
-  to_upstream_ = std::exchange(input_, {});
-  asio::async_write(upstream_->socket, asio::buffer(to_upstream_),
-                    [self = shared_from_this()](error_code error, std::size_t) {
+  upstream_->output = std::exchange(input_, {});
+  asio::async_write(upstream_->socket, asio::buffer(upstream_->output),
+                    [self = shared_from_this(), held = upstream_](error_code error, std::size_t) {
                       if (self->phase_ != Phase::Tunnel) return;
                       error ? self->close() : self->tunnel_read(true);
                     });
@@ -465,31 +466,28 @@ void Session::tunnel_read(bool from_client) {
   tcp::socket& from = from_client ? client_ : upstream_->socket;
   tcp::socket& to = from_client ? upstream_->socket : client_;
   auto& chunk = from_client ? client_chunk_ : upstream_chunk_;
-  from.async_read_some(asio::buffer(chunk), [self = shared_from_this(), from_client, &to, &chunk](
-                                                error_code error, std::size_t size) {
-    if (self->phase_ != Phase::Tunnel) return;
-    if (error == asio::error::eof && --self->tunnels_open_ > 0) {
-      error_code ignored;
-      to.shutdown(tcp::socket::shutdown_send, ignored);
-      return;
-    }
-    if (error) return self->close();
-    asio::async_write(to, asio::buffer(chunk.data(), size),
-                      [self, from_client](error_code failed, std::size_t) {
-                        if (self->phase_ != Phase::Tunnel) return;
-                        if (failed) return self->close();
-                        self->tunnel_read(from_client);
-                      });
-  });
+  from.async_read_some(
+      asio::buffer(chunk), [self = shared_from_this(), held = upstream_, from_client, &to, &chunk](
+                               error_code error, std::size_t size) {
+        if (self->phase_ != Phase::Tunnel) return;
+        if (error == asio::error::eof && --self->tunnels_open_ > 0) {
+          error_code ignored;
+          to.shutdown(tcp::socket::shutdown_send, ignored);
+          return;
+        }
+        if (error) return self->close();
+        asio::async_write(to, asio::buffer(chunk.data(), size),
+                          [self, held, from_client](error_code failed, std::size_t) {
+                            if (self->phase_ != Phase::Tunnel) return;
+                            if (failed) return self->close();
+                            self->tunnel_read(from_client);
+                          });
+      });
 }
 
 // --- deadlines -----------------------------------------------------------------------------------
 
-Duration Session::silence_max() const {
-  const auto found = loop_.backends.find(destination_.service);
-  return found != loop_.backends.end() ? found->second.route().requests.silence_max
-                                       : loop_.limits.write_max;
-}
+Duration Session::silence_max() const { return backend_->route().requests.silence_max; }
 
 void Session::arm(Duration wait) {
   timer_.expires_after(std::chrono::nanoseconds(std::max<std::int64_t>(0, wait.ns)));
@@ -499,36 +497,41 @@ void Session::arm(Duration wait) {
   });
 }
 
+/// Nothing came for too long, of the answer or of the request: which one says whose fault it is.
+void Session::on_silence() {
+  if (answered_) return close();
+  const bool client_late = !request_sent_ && !writing_upstream_ && !upstream_deaf_;
+  const Duration now = steady_now();
+  backend_->ended(client_late ? 408 : 504, now - began_, now);
+  ++try_;
+  release(client_late ? Outcome::Unknown : Outcome::Failed);
+  if (client_late) {
+    return refuse({408,
+                   "request-timeout",
+                   "The request did not arrive in time",
+                   "requests.silence_max of the service says how long its body may pause",
+                   {},
+                   {}});
+  }
+  refuse({504,
+          "replica-silent",
+          "The replica did not answer in time",
+          "requests.silence_max of the service says how long it may take",
+          {},
+          {}});
+}
+
 void Session::on_deadline() {
   switch (phase_) {
     case Phase::Head:
       if (!request_.started()) return close();
       return refuse({408, "request-timeout", "The request did not arrive in time", "", {}, {}});
-    case Phase::Waiting: {
-      phase_ = Phase::Connecting;
-      if (Backend* backend = loop_.backend(destination_.service)) {
-        const Duration now = steady_now();
-        backend->leave(now - waited_since_, now);
-      }
-      return acquire();
-    }
+    case Phase::Waiting:
+      return wake();
     case Phase::Connecting:
       return try_again(true, "it took no connection in time");
-    case Phase::Relaying: {
-      if (answered_) return close();
-      const Duration now = steady_now();
-      if (Backend* backend = loop_.backend(destination_.service)) {
-        backend->ended(504, now - began_, now);
-      }
-      ++try_;
-      release(true);
-      return refuse({504,
-                     "replica-silent",
-                     "The replica did not answer in time",
-                     "requests.silence_max of the service says how long it may take",
-                     {},
-                     {}});
-    }
+    case Phase::Relaying:
+      return on_silence();
     case Phase::Tunnel:
     case Phase::Lingering:
       return close();

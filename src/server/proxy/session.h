@@ -54,7 +54,8 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
   void acquire();
   void connect(const Endpoint& endpoint);
   void on_connected();
-  void release(bool failed);
+  bool say_continue();
+  void release(Outcome outcome);
   void try_again(bool unsent, const std::string& why);
 
   // The replica's side.
@@ -70,6 +71,7 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
 
   Duration silence_max() const;
   void arm(Duration wait);
+  void on_silence();
   void on_deadline();
   std::string body_bytes(std::string piece, bool last) const;
 
@@ -90,10 +92,12 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
 
   // One request.
   Destination destination_;
-  std::string head_;    // as the replica gets it
-  std::string replay_;  // what of the body was sent, framed
+  std::shared_ptr<Backend> backend_;  // also once another service has taken its name
+  std::string head_;                  // as the replica gets it
+  std::string replay_;                // what of the body was sent, framed
   bool replayable_ = true;
   bool request_sent_ = false;  // all of it was handed to the replica's side
+  bool continued_ = false;     // the client was told to go on
   bool upgrade_ = false;
   Duration began_;
   Duration waited_since_;
@@ -103,9 +107,8 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
   // One try.
   std::uint64_t try_ = 0;  // what belongs to an earlier one is ignored
   std::optional<Endpoint> endpoint_;
-  std::unique_ptr<Upstream> upstream_;
+  std::shared_ptr<Upstream> upstream_;
   MessageReader answer_;
-  std::string to_upstream_;
   bool writing_upstream_ = false;
   bool reading_upstream_ = false;
   bool upstream_deaf_ = false;  // takes no more of the request
