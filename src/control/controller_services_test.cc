@@ -188,7 +188,53 @@ TEST_F(ServicesTest, ARevisionThatIsNotReadyInTimeIsUndone) {
   wait(seconds(2));
   EXPECT_EQ(chat().revision, 1);
   EXPECT_THAT(chat().notice, HasSubstr("status 500"));
+  EXPECT_THAT(stopped_, IsEmpty());  // it may have requests of a time when it was ready
+  probe({2}, ReplicaHealth::Drained);
   EXPECT_THAT(stopped_, ElementsAre(JobId{2}));
+}
+
+TEST_F(ServicesTest, ApplyingTheSameTwiceChangesNothingAndEndsAnOldNotice) {
+  tell(ServiceApplied{spec_of(0, 3)});
+  make_ready({1});
+  ServiceSpec bad = spec_of(0, 3, "bad");
+  bad.rollout.progress_deadline = seconds(10);
+  tell(ServiceApplied{bad});
+  wait(seconds(11));
+  ASSERT_THAT(chat().notice, HasSubstr("revision 2 was undone"));
+  ServiceSpec other = spec_of(0, 3);
+  other.replicas.idle = seconds(30);
+  tell(ServiceApplied{other});
+  EXPECT_EQ(chat().notice, "");
+  tell(ServiceApplied{bad});
+  wait(seconds(11));
+  ASSERT_NE(chat().notice, "");
+  tell(ServiceApplied{other});
+  EXPECT_EQ(chat().notice, "");
+  tell(ServiceLoadSeen{"chat", 0, 0});
+  wait(seconds(100));
+  ASSERT_EQ(chat().scale.wanted, 0);
+  const Service before = chat();
+  tell(ServiceApplied{other});
+  EXPECT_EQ(chat().scale, before.scale);
+  EXPECT_EQ(chat().replicas, before.replicas);
+  EXPECT_EQ(chat().revision, before.revision);
+}
+
+TEST_F(ServicesTest, AReplicaThatIsNotReadyHasTheTimeToEndItsRequestsToo) {
+  tell(ServiceApplied{spec_of(2, 2)});
+  make_ready({1});
+  make_ready({2});
+  probe({2}, ReplicaHealth::NotReady, "readiness: too busy");
+  tell(ServiceDeleted{"chat"});
+  wait(seconds(29));
+  EXPECT_THAT(stopped_, IsEmpty());
+  probe({2}, ReplicaHealth::Drained);
+  EXPECT_THAT(stopped_, ElementsAre(JobId{2}));
+  const std::uint64_t seen = core_.services().version();
+  probe({2}, ReplicaHealth::Drained);  // once more: nothing that the proxy need be shown
+  EXPECT_EQ(core_.services().version(), seen);
+  wait(seconds(2));
+  EXPECT_THAT(stopped_, ElementsAre(JobId{2}, JobId{1}));
 }
 
 TEST_F(ServicesTest, TheLoadDecidesHowMany) {

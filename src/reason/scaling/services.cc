@@ -48,11 +48,14 @@ Replica* Services::replica_of(JobId job, const std::string& name) {
   return at == replicas.end() ? nullptr : &*at;
 }
 
-/// A change of the replicas' own job makes a new revision; any other is taken over as it is.
+/// A change of the replicas' own job makes a new revision; any other is taken over as it is. What
+/// was told of an earlier rollout is over with whatever is applied.
 void Services::apply(const ServiceSpec& spec, Time now) {
   const std::string& name = spec.replica.name;
   const bool fresh = services_.try_emplace(name).second;
   Service& service = *touch(name);
+  service.notice.clear();
+  if (!fresh && !service.deleted && service.spec == spec) return;
   if (fresh || service.spec.replica != spec.replica) {
     if (!fresh && !service.previous) {
       service.previous = service.spec;
@@ -61,7 +64,6 @@ void Services::apply(const ServiceSpec& spec, Time now) {
     service.revision = ++service.last_revision;
     service.progress_at = now;
     service.crashes = 0;
-    service.notice.clear();
     service.hold_until.reset();
   }
   service.spec = spec;
@@ -89,8 +91,13 @@ void Services::probed(const ReplicaProbed& seen, Time now) {
   if (owner == service_of_.end()) return;
   Replica* replica = replica_of(seen.job, owner->second);
   if (replica == nullptr || !replica->running || replica->attempt != seen.attempt) return;
-  const bool serves = replica->phase == Phase::Serving;
-  if (serves == (seen.health == ReplicaHealth::Drained)) return;
+  if (seen.health == ReplicaHealth::Drained) {
+    if (replica->phase != Phase::Draining) return;
+    touch(owner->second);
+    replica->drain_until = now;
+    return;
+  }
+  if (replica->phase != Phase::Serving) return;
   Service& service = *touch(owner->second);
   replica->fault = seen.detail;
   const bool ready = seen.health == ReplicaHealth::Ready;
@@ -160,7 +167,7 @@ void Services::work_on(Service& service, Actions& actions, Time now) {
   }
   for (Replica& replica : service.replicas) {
     if (replica.phase != Phase::Draining) continue;
-    if (replica.ready && now < replica.drain_until) continue;
+    if (replica.running && now < replica.drain_until) continue;
     replica.phase = Phase::Stopping;
     actions.stop.push_back(replica.job);
   }
