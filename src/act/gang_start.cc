@@ -59,17 +59,25 @@ void add_rank(Env& env, const StartGang& gang, std::int32_t rank, const TaskPlac
   env.emplace_back("LOCAL_RANK", "0");
 }
 
-/// Below the ports that systems hand out by themselves, and different for replicas near each other.
-int replica_port(JobId job, std::int32_t attempt) {
-  constexpr std::uint64_t kFirst = 10'000;
-  constexpr std::uint64_t kCount = 10'000;
-  const std::uint64_t turn = job.value * 7 + static_cast<std::uint64_t>(attempt) * 13;
-  return static_cast<int>(kFirst + turn % kCount);
+/// Ports below those that systems hand out by themselves.
+struct Ports {
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  std::uint64_t attempt_step = 0;
+};
+constexpr Ports kReplicaPorts{10'000, 10'000, 13};
+constexpr Ports kLeaderPorts{20'000, 12'000, 1};
+
+/// Different ones for jobs near each other, and for a job's attempts.
+int port_of(const Ports& ports, JobId job, std::int32_t attempt) {
+  const std::uint64_t turn =
+      job.value * 7 + static_cast<std::uint64_t>(attempt) * ports.attempt_step;
+  return static_cast<int>(ports.first + turn % ports.count);
 }
 
 /// Rank 0 serves; its node's address is the leader's.
 void add_service(Env& env, const StartGang& gang, const Job& job, const TaskPlace& place) {
-  env.emplace_back(kPortVariable, std::to_string(replica_port(gang.job, gang.attempt)));
+  env.emplace_back(kPortVariable, std::to_string(port_of(kReplicaPorts, gang.job, gang.attempt)));
   env.emplace_back("GYRE_HOST", place.leader_address);
   env.emplace_back(kServiceVariable, job.service);
   env.emplace_back("GYRE_REVISION", std::to_string(job.revision));
@@ -85,11 +93,7 @@ void add_trace(Env& env, const StartGang& gang, std::int32_t rank, const std::st
 
 }  // namespace
 
-int leader_port(JobId job, std::int32_t attempt) {
-  constexpr std::uint64_t kFirst = 20'000;
-  constexpr std::uint64_t kCount = 12'000;
-  return static_cast<int>(kFirst + (job.value * 7 + static_cast<std::uint64_t>(attempt)) % kCount);
-}
+int leader_port(JobId job, std::int32_t attempt) { return port_of(kLeaderPorts, job, attempt); }
 
 TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement& task,
                      const TaskPlace& place) {
