@@ -57,19 +57,18 @@ bool is_rolled_out(const Json& service) {
 }
 
 /// Until every wanted replica is ready and of the new revision.
-Outcome<int> wait_for(HttpClient& client, const std::string& name, Duration patience) {
-  const auto path = service_path(name);
-  if (!path) return tl::unexpected(path.error());
+Outcome<int> wait_for(HttpClient& client, const std::string& path, Duration patience) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(patience.ns);
   for (;;) {
-    const auto service = get_json(client, *path);
+    const auto service = get_json(client, path);
     if (!service) return tl::unexpected(service.error());
     const std::string notice = service->value("notice", "");
     if (!notice.empty()) return give_up(kError, "{}", terminal_safe(notice));
     if (is_rolled_out(*service)) return kOk;
     if (std::chrono::steady_clock::now() >= deadline) {
-      return give_up(kWaitTimedOut, "service {} is not ready within {}; it goes on ({})", name,
-                     format_duration(patience), terminal_safe(service->value("trouble", "")));
+      return give_up(kWaitTimedOut, "service {} is not ready within {}; it goes on ({})",
+                     service->value("name", ""), format_duration(patience),
+                     terminal_safe(service->value("trouble", "")));
     }
     std::this_thread::sleep_for(kLookPause);
   }
@@ -97,7 +96,7 @@ Outcome<int> apply(const Session& session, const std::string& file, bool wait,
     fmt::print("{}\n", service->at("url").is_string() ? service->value("url", "") : name);
     std::fflush(stdout);
   }
-  return wait ? wait_for(*client, name, *patience) : kOk;
+  return wait ? wait_for(*client, *path, *patience) : kOk;
 }
 
 std::string ms_text(const Json& value) {

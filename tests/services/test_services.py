@@ -152,6 +152,9 @@ def test_a_bad_revision_is_undone(cloud):
     assert {answer.split(":")[1] for answer in load.answers} == {"1"}
     service = cloud.service()
     assert (service["revision"], service["ready"]) == (1, 2)
+    assert "revision 3 was undone" in service["notice"]
+    cloud.apply(replicas=TWO)  # it waits for what was undone no more
+    assert cloud.service()["revision"] == 1
 
 
 def test_it_goes_to_zero_and_comes_back_without_dropping_a_request(cloud):
@@ -173,7 +176,8 @@ def test_without_a_replica_a_request_waits_and_is_told_why_in_the_end(cloud):
     status, body = cloud.ask("/who")
     assert status == 503 and "WaitingForTurn" in json.loads(body)["detail"]
     cloud.apply(wait=False, requests={"queue": 0})
-    assert cloud.ask("/who")[0] == 503
+    status, body = cloud.ask("/who")
+    assert status == 503 and "wait already" in json.loads(body)["detail"]
     cloud.cli("stop", holder)
     cloud.until(lambda: cloud.service()["ready"] == 1, "its replica")
     assert cloud.ask("/who")[0] == 200
@@ -199,8 +203,13 @@ def test_a_replica_that_is_dead_by_its_probe_is_started_anew(cloud):
     cloud.until(lambda: cloud.job(1)["attempt"] == 2, "its next life")
     cloud.until(lambda: cloud.service()["ready"] == 1, "its being ready again")
     assert cloud.ask("/who")[1] == b"1.2:1"
+    # Other probes are no new revision, and are asked of the replicas that run.
+    cloud.apply(probes={"readiness": {"http": "/alive", "period": "50ms"}})
+    assert cloud.ask("/stall")[0] == 200
+    cloud.until(lambda: cloud.service()["ready"] == 0, "its no longer being ready")
     cloud.apply(probes={"readiness": {"tcp": True}})
-    assert cloud.service()["revision"] == 1  # other probes are no new revision
+    assert cloud.service()["revision"] == 1
+    assert cloud.ask("/who")[1] == b"1.2:1"
 
 
 def test_its_metrics_are_told(cloud):
@@ -212,3 +221,4 @@ def test_its_metrics_are_told(cloud):
     assert 'gyre_service_replicas{service="web",state="ready"} 1' in text
     assert 'gyre_service_requests_total{service="web",status="2xx"} 3' in text
     assert 'gyre_service_request_duration_seconds_count{service="web"} 3' in text
+    assert 'gyre_service_ejections_total{service="web"} 0' in text

@@ -103,10 +103,9 @@ void Api::show_service_spec(const Call& call) const {
   ask<ServiceSpec>(
       call,
       [name = call.id](const auto& core) -> Result<ServiceSpec> {
-        const Service* service = core.services().find(name);
-        if (service != nullptr) return service->spec;
-        return fail(ErrorKind::NotFound, "there is no service '{}'; 'gyre services' lists all",
-                    name);
+        const auto service = find_service(core, name);
+        if (!service) return tl::unexpected(service.error());
+        return (*service)->spec;
       },
       [](const ServiceSpec& spec) { return spec_response(codec::to_yaml(spec)); });
 }

@@ -51,26 +51,37 @@ void write_requests(JsonText& out, const ServiceStats& stats) {
       .close('}');
 }
 
+ServiceView view_service(const control::Controller& core, const Service& service) {
+  ServiceView view{service, proxy::trouble_of(core, service), {}, {}};
+  for (const Replica& replica : service.replicas) {
+    const Job* job = core.jobs().find(replica.job);
+    const bool placed = job != nullptr && !job->placement.empty();
+    view.states.push_back(job != nullptr ? job->state : JobState::Cancelled);
+    view.nodes.push_back(
+        placed ? std::optional(core.cluster().node(job->placement.front().node).spec.name)
+               : std::nullopt);
+  }
+  return view;
+}
+
 }  // namespace
+
+Result<const Service*> find_service(const control::Controller& core, const std::string& name) {
+  if (const Service* service = core.services().find(name)) return service;
+  return fail(ErrorKind::NotFound, "there is no service '{}'; 'gyre services' lists all", name);
+}
 
 Result<std::vector<ServiceView>> view_services(const control::Controller& core,
                                                const std::optional<std::string>& name) {
   std::vector<ServiceView> views;
-  for (const auto& [known, service] : core.services().all()) {
-    if (name && known != *name) continue;
-    ServiceView view{service, proxy::trouble_of(core, service), {}, {}};
-    for (const Replica& replica : service.replicas) {
-      const Job* job = core.jobs().find(replica.job);
-      const bool placed = job != nullptr && !job->placement.empty();
-      view.states.push_back(job != nullptr ? job->state : JobState::Cancelled);
-      view.nodes.push_back(
-          placed ? std::optional(core.cluster().node(job->placement.front().node).spec.name)
-                 : std::nullopt);
-    }
-    views.push_back(std::move(view));
+  if (name) {
+    const auto service = find_service(core, *name);
+    if (!service) return tl::unexpected(service.error());
+    views.push_back(view_service(core, **service));
+    return views;
   }
-  if (name && views.empty()) {
-    return fail(ErrorKind::NotFound, "there is no service '{}'; 'gyre services' lists all", *name);
+  for (const auto& [known, service] : core.services().all()) {
+    views.push_back(view_service(core, service));
   }
   return views;
 }
@@ -139,6 +150,9 @@ void write_services(MetricsText& out, const std::vector<ServiceView>& views,
   }
   out.family("gyre_service_retries_total", "counter", "Requests that were sent once more.");
   for (const auto& one : stats) out.sample(of(one.name), static_cast<double>(one.retries));
+  out.family("gyre_service_ejections_total", "counter",
+             "Times that a replica that had failed was passed over for a while.");
+  for (const auto& one : stats) out.sample(of(one.name), static_cast<double>(one.ejections));
   out.family("gyre_service_request_duration_seconds", "histogram",
              "Time from a request's head to the end of its answer.");
   for (const auto& one : stats) {

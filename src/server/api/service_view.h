@@ -21,6 +21,9 @@ struct ServiceView {
   std::vector<JobState> states;                   // of each replica's job
 };
 
+/// Errors: NotFound.
+Result<const Service*> find_service(const control::Controller& core, const std::string& name);
+
 /// By name; all, or the one of that name. Errors: NotFound.
 Result<std::vector<ServiceView>> view_services(const control::Controller& core,
                                                const std::optional<std::string>& name);

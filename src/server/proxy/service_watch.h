@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "control/driver.h"
 #include "server/proxy/proxy.h"
@@ -11,20 +10,19 @@ namespace gyre::server::proxy {
 /// Shows the proxy what has become of the services, once it is durable. On the driver's thread.
 class ServiceWatch final : public control::Observer {
  public:
-  /// From here on `proxy`, which outlives this, is shown what there is.
+  /// From here on `proxy` is shown what there is in `core`; both outlive this.
   void show_to(Proxy& proxy, const control::Controller& core);
 
   /// Null before.
   Proxy* proxy() const { return proxy_; }
 
-  void after(const Event& event, const control::Decisions& decisions,
-             const control::Controller& core) override;
+  void after(const Event&, const control::Decisions&, const control::Controller&) override {}
   void committed(EventSeq seq) override;
 
  private:
   Proxy* proxy_ = nullptr;
+  const control::Controller* core_ = nullptr;
   std::uint64_t seen_ = 0;
-  std::optional<Routes> pending_;
 };
 
 }  // namespace gyre::server::proxy
