@@ -124,8 +124,7 @@ bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
 bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
   const Waiting entry = waiting;
   Cluster& cluster = turn.scene.cluster;
-  Thought thought(cluster, demands_.at(entry.demand));
-  turn.work += static_cast<std::int64_t>(cluster.classes(turn.partition).size());
+  Thought thought(cluster, demands_.at(entry.demand), turn.work);
   hold(thought, cluster, *turn.line.reservation);
   if (!thought.fits()) return false;
   std::optional<std::vector<TaskPlacement>> placement;

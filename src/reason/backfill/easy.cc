@@ -10,7 +10,7 @@
 namespace gyre::reason {
 std::optional<Reservation> reserve(const Question& question, JobId head, const Demand& demand,
                                    const Running& running) {
-  Thought thought(question.cluster, demand);
+  Thought thought(question.cluster, demand, question.work);
   std::vector<const Job*> gone;
   std::optional<Time> at;
   running.walk([&](const Ending& ending) {

@@ -118,10 +118,11 @@ RC_GTEST_PROP(Thought, SaysWhatAClusterWouldSayThatWasSoChanged, (std::uint64_t 
   }
   const Demand demand = DemandTable::make({0}, groups, cluster);
   Cluster changed = cluster;
-  Thought thought(cluster, demand);
+  std::int64_t work = 0;
+  Thought thought(cluster, demand, work);
+  RC_ASSERT(work == static_cast<std::int64_t>(cluster.classes({0}).size()));
   Placer placer;
   std::vector<TaskPlacement> taken;
-  std::int64_t work = 0;
   for (std::uint64_t step = rng.below(12); step > 0; --step) {
     const Demand one = DemandTable::make({0}, {{1, random_request(rng)}}, cluster);
     if (!taken.empty() && rng.below(2) == 0) {

@@ -5,9 +5,11 @@
 
 namespace gyre::reason {
 
-Thought::Thought(const Cluster& cluster, const Demand& demand)
+Thought::Thought(const Cluster& cluster, const Demand& demand, std::int64_t& work)
     : cluster_(cluster), demand_(demand), supply_(demand) {
-  for (const std::uint32_t index : cluster.classes(demand.partition)) {
+  const auto classes = cluster.classes(demand.partition);
+  work += static_cast<std::int64_t>(classes.size());
+  for (const std::uint32_t index : classes) {
     const NodeClass& state = cluster.node_class(index);
     supply_.nodes[usable_by(cluster, demand, state.shape, state.free)] +=
         static_cast<std::int64_t>(state.nodes.size());

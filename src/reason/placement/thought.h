@@ -9,10 +9,11 @@
 namespace gyre::reason {
 
 /// Whether a gang would fit while allocations come and go in thought. The cluster stays as it is,
-/// and must. Exactly what fits() says of a cluster so changed. O(distinct node states) to make.
+/// and must. Exactly what fits() says of a cluster so changed. Made of all distinct node states;
+/// they are added to `work`.
 class Thought {
  public:
-  Thought(const Cluster& cluster, const Demand& demand);
+  Thought(const Cluster& cluster, const Demand& demand, std::int64_t& work);
 
   void release(NodeId node, const Allocation& part) { change(node, part, 1); }    // O(devices)
   void allocate(NodeId node, const Allocation& part) { change(node, part, -1); }  // O(devices)

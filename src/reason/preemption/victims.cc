@@ -61,8 +61,7 @@ void RankedVictims::refill() {
 
 std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
                               Victims& victims) {
-  Thought thought(question.cluster, who.demand);
-  question.work += static_cast<std::int64_t>(question.cluster.classes(who.demand.partition).size());
+  Thought thought(question.cluster, who.demand, question.work);
   std::vector<Taken> taken;
   const bool enough = take_enough(question, thought, who.bar, victims, taken);
   Room room;
@@ -76,13 +75,13 @@ std::optional<Room> make_room(const Question& question, Trial& trial, const Bene
       if (needed) release_all(job, thought);
     }
     if (needed) {
-      release_all(job, trial);
       room.victims.push_back(job.id);
     } else {
       victims.put_back(job, taken[i].rank);
     }
   }
   if (!enough) return std::nullopt;
+  for (const JobId victim : room.victims) release_all(*question.jobs.find(victim), trial);
   room.placement =
       *question.placer.find(question.cluster, who.demand, who.job.value, question.work);
   for (const TaskPlacement& task : room.placement) trial.allocate(task.node, task.allocation);
