@@ -43,6 +43,7 @@ Forecaster::Forecaster(const Controller& core, Time now, const ForecastOptions& 
       lessons_(RunTimeLessons::of(core.jobs(), now_)) {
   std::optional<Time> begin;
   core_.jobs().for_each([&](const Job& job) {
+    if (!job.service.empty()) return;  // the copies make replicas by themselves
     if (now_ - job.submitted_at > options_.past_max || job.submitted_at >= now_) return;
     if (!begin) begin = job.submitted_at;
     past_.push_back({job.submitted_at - *begin, job.id, job.spec, work_of(job)});

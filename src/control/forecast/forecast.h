@@ -24,7 +24,8 @@ struct ForecastOptions {
 
 /// When a waiting job starts. With neither bound nothing can be said, and `unknown` says why.
 struct StartForecast {
-  static constexpr double kShare = 0.8;  // of the scenarios in which it lies between the bounds
+  /// How often it is to lie between the bounds: of 20 scenarios one on either side is left out.
+  static constexpr double kShare = 0.8;
 
   std::optional<Time> earliest;
   std::optional<Time> median;
@@ -50,13 +51,6 @@ class Forecaster {
   StartForecast start(JobId job) const { return starts({job}).at(job); }
 
  private:
-  struct Past;
-
-  Scenario scenario(int index) const;
-  std::optional<Duration> work_again(const Past& past, const Rng& draws) const;
-  std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
-  std::string why_unknown(const Job& job, const std::set<JobId>& endless) const;
-
   /// A submission of the past, which may come again.
   struct Past {
     Duration offset;  // since the past's beginning
@@ -64,6 +58,11 @@ class Forecaster {
     JobSpec spec;
     std::optional<Duration> work;
   };
+
+  Scenario scenario(int index) const;
+  std::optional<Duration> work_again(const Past& past, const Rng& draws) const;
+  std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
+  std::string why_unknown(const Job& job, const std::set<JobId>& endless) const;
 
   ForecastOptions options_;
   Controller core_;

@@ -74,12 +74,11 @@ TEST_F(ForecastTest, WithEstimatesTheStartIsTheirEnd) {
 
 TEST_F(ForecastTest, WithoutAnEstimateItIsUnknownBecauseOfThatJob) {
   add_node(8);
-  const JobId first = submit(job_of(8));
+  submit(job_of(8));
   const JobId second = submit(job_of(8, kHour));
   const StartForecast start = forecast(second);
   EXPECT_FALSE(start.earliest || start.median || start.latest);
   EXPECT_THAT(start.unknown, HasSubstr("job 1 has no estimate"));
-  EXPECT_EQ(first.value, 1U);
 }
 
 TEST_F(ForecastTest, AnEstimateThatHasPassedIsNoEstimate) {
@@ -123,6 +122,7 @@ TEST_F(ForecastTest, TheSameCoreGivesTheSameAnswer) {
   const JobId waits = submit(job_of(4));
   const Forecaster one(core_, now_);
   const Forecaster other(core_, now_);
+  ASSERT_TRUE(one.start(waits).median);
   EXPECT_EQ(one.start(waits).median, other.start(waits).median);
   EXPECT_EQ(one.start(waits).latest, other.start(waits).latest);
 }
@@ -142,6 +142,44 @@ TEST_F(ForecastTest, WhoComesLaterAndGoesFirstIsReckonedWith) {
   const JobId waits = submit(job_of(8, kHour));
   // Without them it would start in three hours.
   EXPECT_GT(*forecast(waits).latest, now_ + kHour * 3);
+}
+
+TEST_F(ForecastTest, ReplicasDoNotComeAgainAsJobs) {
+  use("preemptive");
+  add_node(8);
+  for (int i = 0; i < 30; ++i) {
+    ServiceSpec service;
+    service.replica = job_of(8);
+    service.replica.name = "chat-" + std::to_string(i);
+    service.replica.priority = 9;
+    service.rollout.drain = Duration{0};
+    tell(ServiceApplied{service});
+    const JobId replica = core_.jobs().last();
+    ASSERT_EQ(core_.jobs().find(replica)->service, service.replica.name);
+    pass(kHour);
+    tell(ServiceDeleted{service.replica.name});
+    tell(TaskEnded{replica, 1, 0, {TaskExit::Kind::Exited, 0, true, {}}});
+    pass(kHour);
+    ASSERT_EQ(core_.services().find(service.replica.name), nullptr);
+  }
+  submit(job_of(8, kHour * 3));
+  const StartForecast start = forecast(submit(job_of(8, kHour)));
+  EXPECT_EQ(start.earliest, now_ + kHour * 3) << start.unknown;
+  EXPECT_EQ(start.latest, now_ + kHour * 3);
+}
+
+TEST_F(ForecastTest, AReplicaHasNoAlternatives) {
+  add_node(8);
+  submit(job_of(8, kHour));
+  ServiceSpec service;
+  service.replica = job_of(4);
+  service.replica.name = "chat";
+  tell(ServiceApplied{service});
+  const JobId replica = core_.jobs().last();
+  ASSERT_EQ(core_.jobs().find(replica)->state, JobState::Queued);
+  const Outlook seen = outlook(core_, replica, now_);
+  EXPECT_EQ(seen.start.median, now_ + kHour);
+  EXPECT_TRUE(seen.alternatives.empty());
 }
 
 TEST_F(ForecastTest, AlternativesAreTriedOnACopy) {

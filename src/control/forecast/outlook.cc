@@ -143,9 +143,10 @@ std::vector<Variation> variations_of(const JobSpec& spec, const Cluster& cluster
 
 Outlook outlook(const Controller& core, JobId job, Time now, const ForecastOptions& options) {
   now = std::max(now, core.now());
-  const Controller lean = lean_copy(core);
-  return {Forecaster(core, now, options).start(job),
-          try_all(lean, core.jobs().find(job)->spec, now, job)};
+  Outlook outlook{Forecaster(core, now, options).start(job), {}};
+  const Job& waits = *core.jobs().find(job);
+  if (waits.service.empty()) outlook.alternatives = try_all(lean_copy(core), waits.spec, now, job);
+  return outlook;
 }
 
 Result<PlannedJob> plan_job(const Controller& core, const JobSpec& spec, Time now,

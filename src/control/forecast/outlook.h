@@ -20,7 +20,8 @@ struct Alternative {
 /// What is to come of a request that waits.
 struct Outlook {
   StartForecast start;
-  std::vector<Alternative> alternatives;  // those that can run at all; at most kAlternativesMax
+  /// Those that can run at all; at most kAlternativesMax. None of a replica: its service asks.
+  std::vector<Alternative> alternatives;
 };
 inline constexpr std::size_t kAlternativesMax = 8;
 
