@@ -87,7 +87,9 @@ cli::Outcome<int> serve_simulation(const cli::ServeOptions& options) {
   const auto address = server::http::parse_address(options.listen);
   if (!address) return give_up(cli::kUsage, "--serve: {}", address.error().message);
   std::vector<std::string> notes;
-  const auto setting = sim::read_setting(options.simulation, notes);
+  auto inputs = sim::read_inputs(options.simulation);
+  if (!inputs) return give_up(cli::kError, "{}", inputs.error().message);
+  const auto setting = sim::make_setting(std::move(*inputs), options.simulation, notes);
   if (!setting) return give_up(cli::kError, "{}", setting.error().message);
   for (const std::string& note : notes) say("note: " + note);
   const Ending ending;

@@ -105,12 +105,12 @@ Outcome<int> serve(const Session& session, const SimulateFlags& flags,
 /// The same with several seeds: means, intervals, differences.
 Outcome<int> compare(const Session& session, const SimulateFlags& flags,
                      sim::SimulateOptions& options) {
-  if (!flags.journal.empty())
-    return give_up(kUsage, "--journal keeps one run, not --seeds of them");
+  if (const auto fine = sim::check_seeds(options, *flags.seeds); !fine) {
+    return give_up(kUsage, "{}", fine.error().message);
+  }
   const auto comparison = watched<sim::Comparison>(
       options.surroundings, [&] { return sim::compare(options, *flags.seeds); });
-  if (!comparison)
-    return give_up(failure_of(comparison.error()).exit_code, "{}", comparison.error().message);
+  if (!comparison) return give_up(kError, "{}", comparison.error().message);
   return show(session, *comparison, flags.out);
 }
 
@@ -195,10 +195,11 @@ void add_simulate_verb(CLI::App& app, Session& session) {
   verb->add_option("--seed", flags->seed, "the same seed gives the same run")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  verb->add_option("--seeds", flags->seeds,
-                   "compare policies over N seeds, from --seed on: means with intervals")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
+  auto* seeds =
+      verb->add_option("--seeds", flags->seeds,
+                       "compare policies over N seeds, from --seed on: means with intervals")
+          ->check(CLI::PositiveNumber)
+          ->type_name("N");
   verb->add_option("--resample", flags->resample,
                    "draw the trace anew from its parts of this length, another way each seed")
       ->type_name("DURATION");
@@ -207,10 +208,12 @@ void add_simulate_verb(CLI::App& app, Session& session) {
   verb->add_flag("--skip-bad-rows", flags->skip_bad_rows,
                  "count malformed rows, do not refuse them");
   verb->add_flag("--check", flags->check, "verify every invariant after every event");
-  verb->add_option("--tell-starts", flags->starts_told,
-                   "tell one in N of the jobs that wait when they will start, and see if they do")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
+  auto* tell_starts =
+      verb->add_option(
+              "--tell-starts", flags->starts_told,
+              "tell one in N of the jobs that wait when they will start, and see if they do")
+          ->check(CLI::PositiveNumber)
+          ->type_name("N");
   verb->add_option("--out", flags->out, "write tables, series and plots there")->type_name("DIR");
   verb->add_option("--journal", flags->journal, "keep the run's journal, for 'gyre replay'")
       ->type_name("FILE");
@@ -218,6 +221,8 @@ void add_simulate_verb(CLI::App& app, Session& session) {
   verb->add_option("--serve", flags->serve, "play it in the browser instead, there")
       ->expected(0, 1)
       ->type_name("[ADDRESS]");
+  seeds->excludes("--serve", "--tell-starts", "--journal");
+  tell_starts->excludes("--serve");
   verb->add_option("--speed", flags->speed, "of --serve: simulated seconds per second; else 60")
       ->check(CLI::Range(live::PlayHead::kSpeedMin, live::PlayHead::kSpeedMax))
       ->type_name("N");

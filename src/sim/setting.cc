@@ -17,18 +17,13 @@ namespace {
 
 constexpr std::int64_t kPartsMax = 100'000;  // that a trace is drawn from
 
-Result<FailureModel> make_failures(const SimulateOptions& options, const Fleet& fleet,
+/// Of the fault trace, if there is one.
+Result<FailureModel> read_failures(const std::string& path, std::uint32_t nodes,
                                    std::vector<std::string>& notes) {
-  const auto nodes = static_cast<std::uint32_t>(fleet.nodes.size());
-  const FaultOptions& faults = options.faults;
-  if (faults.mtbf) {
-    return FailureModel::by_rate(*faults.mtbf, faults.mttr, nodes,
-                                 Rng(options.seed).stream("faults"));
-  }
-  if (faults.trace_path.empty()) return FailureModel::none();
-  auto source = open_source(faults.trace_path);
+  if (path.empty()) return FailureModel::none();
+  auto source = open_source(path);
   if (!source) return tl::unexpected(source.error());
-  auto trace = read_fault_trace(std::move(*source), display_name(faults.trace_path));
+  auto trace = read_fault_trace(std::move(*source), display_name(path));
   if (!trace) return tl::unexpected(trace.error());
   if (trace->nodes > nodes) {
     notes.push_back(
@@ -40,6 +35,10 @@ Result<FailureModel> make_failures(const SimulateOptions& options, const Fleet& 
     notes.push_back(fmt::format("{} fault ends without a start were left out", trace->unmatched));
   }
   return FailureModel::by_trace(std::move(*trace), nodes);
+}
+
+std::uint32_t node_count(const Fleet& fleet) {
+  return static_cast<std::uint32_t>(fleet.nodes.size());
 }
 
 void note_queues_without_nodes(const Setting& setting, std::vector<std::string>& notes) {
@@ -58,7 +57,7 @@ void note_queues_without_nodes(const Setting& setting, std::vector<std::string>&
 
 }  // namespace
 
-Result<Setting> read_setting(const SimulateOptions& options, std::vector<std::string>& notes) {
+Result<SettingInputs> read_inputs(const SimulateOptions& options) {
   auto fleet = read_fleet(options.nodes);
   if (!fleet) return tl::unexpected(fleet.error());
   auto source = open_source(options.trace_path);
@@ -66,24 +65,38 @@ Result<Setting> read_setting(const SimulateOptions& options, std::vector<std::st
   auto trace = read_trace(std::move(*source), display_name(options.trace_path),
                           {options.format, options.limit, options.skip_bad_rows});
   if (!trace) return tl::unexpected(trace.error());
-  notes.insert(notes.end(), trace->notes.begin(), trace->notes.end());
+  std::vector<std::string> notes = trace->notes;
+  notes.insert(notes.end(), fleet->notes.begin(), fleet->notes.end());
+  auto failures = read_failures(options.faults.trace_path, node_count(*fleet), notes);
+  if (!failures) return tl::unexpected(failures.error());
+  return SettingInputs{std::move(*trace), std::move(*fleet), std::move(*failures),
+                       std::move(notes)};
+}
+
+Result<Setting> make_setting(SettingInputs inputs, const SimulateOptions& options,
+                             std::vector<std::string>& notes) {
+  Trace& trace = inputs.trace;
+  const Rng rng(options.seed);
   if (options.resample) {
-    if ((trace->jobs.back().submit - Time{}).ns / options.resample->ns > kPartsMax) {
+    if ((trace.jobs.back().submit - Time{}).ns / options.resample->ns > kPartsMax) {
       return fail(ErrorKind::Invalid, "parts of {} are too many parts of this trace: {} at most",
                   format_duration(*options.resample), kPartsMax);
     }
-    trace = resample(*trace, *options.resample, Rng(options.seed).stream("resample"));
+    trace = resample(trace, *options.resample, rng.stream("resample"));
   }
-  notes.insert(notes.end(), fleet->notes.begin(), fleet->notes.end());
-  auto failures = make_failures(options, *fleet, notes);
-  if (!failures) return tl::unexpected(failures.error());
-  Workload workload = make_workload(*trace, *fleet);
+  if (const FaultOptions& faults = options.faults; faults.mtbf) {
+    inputs.failures = FailureModel::by_rate(*faults.mtbf, faults.mttr, node_count(inputs.fleet),
+                                            rng.stream("faults"));
+  }
+  notes.insert(notes.end(), inputs.notes.begin(), inputs.notes.end());
+  Workload workload = make_workload(trace, inputs.fleet);
   if (!options.queues.empty()) {
-    if (auto given = give_quotas(workload, options.queues, *fleet); !given) {
+    if (auto given = give_quotas(workload, options.queues, inputs.fleet); !given) {
       return tl::unexpected(given.error());
     }
   }
-  Setting setting{std::move(*trace), std::move(*fleet), std::move(workload), std::move(*failures)};
+  Setting setting{std::move(trace), std::move(inputs.fleet), std::move(workload),
+                  std::move(inputs.failures)};
   note_queues_without_nodes(setting, notes);
   return setting;
 }

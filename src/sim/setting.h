@@ -30,9 +30,24 @@ struct Setting {
   }
 };
 
-/// Reads the trace, the fleet and the faults; what a reader of results must know goes to `notes`.
-/// Requires: validate(options). Errors: Invalid for what is wrong in them, with file, line and
-/// column.
-Result<Setting> read_setting(const SimulateOptions& options, std::vector<std::string>& notes);
+/// What was read for a setting, whatever the seed is.
+struct SettingInputs {
+  Trace trace;
+  Fleet fleet;
+  FailureModel failures;           // of a fault trace
+  std::vector<std::string> notes;  // what a reader of results must know
+};
+
+/// Reads the trace, the fleet and the faults. Requires: validate(options). Errors: Invalid for what
+/// is wrong in them, with file, line and column.
+Result<SettingInputs> read_inputs(const SimulateOptions& options);
+
+/// The setting that options.seed makes of them; what else a reader must know goes to `notes`.
+/// Errors: Invalid for queues or parts that do not go with the inputs.
+Result<Setting> make_setting(SettingInputs inputs, const SimulateOptions& options,
+                             std::vector<std::string>& notes);
+
+/// simulate() with what was read.
+Result<SimulationReport> simulate(SettingInputs inputs, const SimulateOptions& options);
 
 }  // namespace gyre::sim

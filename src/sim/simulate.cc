@@ -74,8 +74,14 @@ Result<void> check_policies(const std::vector<PolicySpec>& policies) {
 
 Result<SimulationReport> simulate(const SimulateOptions& options) {
   if (auto valid = validate(options); !valid) return tl::unexpected(valid.error());
+  auto inputs = read_inputs(options);
+  if (!inputs) return tl::unexpected(inputs.error());
+  return simulate(std::move(*inputs), options);
+}
+
+Result<SimulationReport> simulate(SettingInputs inputs, const SimulateOptions& options) {
   SimulationReport report;
-  const auto setting = read_setting(options, report.notes);
+  const auto setting = make_setting(std::move(inputs), options, report.notes);
   if (!setting) return tl::unexpected(setting.error());
   describe(*setting, options.keep_jobs, report);
   report.seed = options.seed;

@@ -28,3 +28,29 @@ def test_what_would_say_nothing_is_refused(offline, root):
         assert done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
     done = offline.cli("simulate", trace, "--nodes", "20x8", "--resample", "0s", code=2)
     assert "parts of" in done.stderr
+
+
+def test_a_wrong_trace_is_no_wrong_command_line(offline):
+    trace = offline.folder / "wrong.csv"
+    trace.write_text("id,submit,duration,gpus\na,0,-3,1\n", encoding="utf-8")
+    for more in ([], ["--seeds", "3", "--resample", "1d"]):
+        done = offline.cli("simulate", trace, "--nodes", "20x8", *more, code=1)
+        assert "wrong.csv:2: column 3" in done.stderr
+
+
+def test_what_would_be_ignored_is_refused(offline, root):
+    run = ["simulate", root / "data/philly-excerpt.csv", "--nodes", "20x8"]
+    seeds = ["--seeds", "3", "--resample", "1d"]
+    for more in ([*seeds, "--serve", "127.0.0.1:0"], [*seeds, "--tell-starts", "10"],
+                 [*seeds, "--journal", "j.sqlite"],
+                 ["--tell-starts", "10", "--serve", "127.0.0.1:0"]):
+        done = offline.cli(*run, *more, code=2)
+        assert "excludes" in done.stderr, done.stderr
+
+
+def test_the_trace_is_read_once_for_all_seeds(offline, root):
+    trace = root / "data/philly-excerpt.csv"
+    run = ["--nodes", "20x8", "--policy", "fifo", "--seeds", "3", "--resample", "1d", "-o", "json"]
+    named = json.loads(offline.cli("simulate", trace, *run).stdout)
+    piped = json.loads(offline.cli("simulate", "-", *run, stdin=trace.read_text()).stdout)
+    assert piped["figures"] == named["figures"]

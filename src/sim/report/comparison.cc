@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "sim/report/comparison_text.h"
 #include "sim/report/text.h"
+#include "sim/setting.h"
 
 namespace gyre::sim {
 namespace {
@@ -77,12 +78,8 @@ std::string difference_json(const Difference& difference) {
                      number(difference.low), number(difference.high));
 }
 
-bool is_random(const SimulateOptions& options) {
-  const bool places_by_chance = std::any_of(
-      options.policies.begin(), options.policies.end(),
-      [](const PolicySpec& policy) { return policy.placement == PolicySpec::Placement::Random; });
-  return options.faults.mtbf || options.resample || places_by_chance;
-}
+/// A random placement draws by the job's id, whatever the seed is.
+bool is_random(const SimulateOptions& options) { return options.faults.mtbf || options.resample; }
 
 }  // namespace
 
@@ -113,7 +110,7 @@ std::optional<Difference> Comparison::difference(const ComparedFigure& figure,
                     percent(estimate.mean + estimate.half_width)};
 }
 
-Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) {
+Result<void> check_seeds(const SimulateOptions& options, std::uint32_t seeds) {
   if (seeds < 2 || seeds > 1000) {
     return fail(ErrorKind::Invalid, "{} seeds: 2 to 1000 can be compared", seeds);
   }
@@ -122,6 +119,14 @@ Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) 
                 "nothing is random here, so that all seeds would give the same: let nodes fail "
                 "(--mtbf 30d), or draw the trace anew from its parts (--resample 1d)");
   }
+  return {};
+}
+
+Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) {
+  if (auto fine = check_seeds(options, seeds); !fine) return tl::unexpected(fine.error());
+  if (auto valid = validate(options); !valid) return tl::unexpected(valid.error());
+  const auto inputs = read_inputs(options);
+  if (!inputs) return tl::unexpected(inputs.error());
   Comparison comparison;
   for (const PolicySpec& policy : options.policies) comparison.policies.push_back(policy.name);
   for (const Source& source : sources()) {
@@ -133,7 +138,7 @@ Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) 
   one.keep_jobs = false;
   for (std::uint32_t i = 0; i < seeds; ++i) {
     one.seed = options.seed + i;
-    auto report = simulate(one);
+    auto report = simulate(*inputs, one);
     if (!report) return tl::unexpected(report.error());
     comparison.seeds.push_back(one.seed);
     for (std::size_t f = 0; f < comparison.figures.size(); ++f) {
@@ -162,13 +167,10 @@ Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) 
 }
 
 std::string to_json(const Comparison& comparison) {
-  std::string json = fmt::format(R"({{"trace":{{"jobs":{},"name":{}}},"seeds":[{}],"policies":[)",
+  std::string json = fmt::format(R"({{"trace":{{"jobs":{},"name":{}}},"seeds":[{}],"policies":{},)"
+                                 R"("confidence":0.95,"figures":[)",
                                  comparison.trace.jobs, json_text(comparison.trace.name),
-                                 fmt::join(comparison.seeds, ","));
-  for (std::size_t p = 0; p < comparison.policies.size(); ++p) {
-    json += (p == 0 ? "" : ",") + json_text(comparison.policies[p]);
-  }
-  json += R"(],"confidence":0.95,"figures":[)";
+                                 fmt::join(comparison.seeds, ","), json_list(comparison.policies));
   bool first = true;
   for (const ComparedFigure& figure : comparison.figures) {
     json +=
@@ -186,11 +188,7 @@ std::string to_json(const Comparison& comparison) {
     }
     json += "]}";
   }
-  json += R"(],"notes":[)";
-  for (std::size_t i = 0; i < comparison.notes.size(); ++i) {
-    json += (i == 0 ? "" : ",") + json_text(comparison.notes[i]);
-  }
-  return json + "]}\n";
+  return json + R"(],"notes":)" + json_list(comparison.notes) + "}\n";
 }
 
 std::string headline(const Comparison& comparison) {

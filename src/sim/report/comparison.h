@@ -51,8 +51,12 @@ struct Comparison {
   std::optional<Difference> difference(const ComparedFigure& figure, std::size_t policy) const;
 };
 
-/// The same simulation with `seeds` seeds, from options.seed on. Errors: as simulate(); Invalid
-/// where no seed would differ from another, for nothing is random.
+/// Whether a comparison of so many seeds would say anything, as far as the options say it: no file
+/// is opened. Errors: Invalid, a number out of bounds, or nothing is random.
+Result<void> check_seeds(const SimulateOptions& options, std::uint32_t seeds);
+
+/// The same simulation with `seeds` seeds, from options.seed on. What it reads it reads once.
+/// Errors: as check_seeds() and simulate().
 Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds);
 
 std::string to_json(const Comparison& comparison);

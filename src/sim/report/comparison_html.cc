@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "sim/report/comparison_text.h"
 #include "sim/report/plot.h"
@@ -18,14 +19,8 @@ constexpr double kTop = 44;
 constexpr double kRow = 34;
 constexpr int kStyles = 6;
 /// What an interval's plot needs beside plot_style().
-constexpr std::string_view kIntervalStyle = R"(.plot .interval { fill: none; stroke-width: 2.5; }
-.plot .c0 { stroke: var(--c0); }
-.plot .c1 { stroke: var(--c1); }
-.plot .c2 { stroke: var(--c2); }
-.plot .c3 { stroke: var(--c3); }
-.plot .c4 { stroke: var(--c4); }
-.plot .c5 { stroke: var(--c5); }
-)";
+constexpr std::string_view kIntervalStyle =
+    ".plot .interval { fill: none; stroke-width: 2.5; stroke-dasharray: none; }\n";
 
 struct Scale {
   std::string_view name;
@@ -87,14 +82,14 @@ std::string interval_plot(const Comparison& comparison, const ComparedFigure& fi
                     kLeft - 12, y + 4, escape_markup(comparison.policies[p]));
     for (const double value : figure.values[p]) {
       svg += fmt::format(
-          "<circle class=\"interval c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"1.5\" "
+          "<circle class=\"interval s{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"1.5\" "
           "opacity=\"0.5\"/>\n",
           p % kStyles, x_of(value), y);
     }
     const double low = std::max(0.0, estimate.mean - estimate.half_width);
     const double end = estimate.mean + estimate.half_width;
     svg += fmt::format(
-        "<path class=\"interval c{0}\" d=\"M{1:.1f} {2:.1f}H{3:.1f}M{1:.1f} {4:.1f}V{5:.1f}"
+        "<path class=\"interval s{0}\" d=\"M{1:.1f} {2:.1f}H{3:.1f}M{1:.1f} {4:.1f}V{5:.1f}"
         "M{3:.1f} {4:.1f}V{5:.1f}M{6:.1f} {7:.1f}V{8:.1f}\"/>\n",
         p % kStyles, x_of(low), y, x_of(end), y - 5, y + 5, x_of(estimate.mean), y - 9, y + 9);
   }
@@ -134,32 +129,22 @@ std::string findings(const Comparison& comparison) {
 }
 
 std::string to_html(const Comparison& comparison) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>{0}: policies compared"
-      "</title>\n<style>\n{1}{2}{4}</style>\n</head>\n<body>\n<h1>Policies compared on {0}</h1>\n"
-      "<p>{3}</p>\n",
-      escape_markup(comparison.trace.name), page_style(), plot_style(),
-      escape_markup(headline(comparison)), kIntervalStyle);
-  html += findings(comparison);
-  html += "<h2>Figures</h2>\n" + html_table(comparison_rows(comparison));
+  std::string content = findings(comparison);
+  content += "<h2>Figures</h2>\n" + html_table(comparison_rows(comparison));
   if (comparison.policies.size() > 1) {
-    html += "<h2>Differences</h2>\n" + html_table(difference_rows(comparison));
+    content += "<h2>Differences</h2>\n" + html_table(difference_rows(comparison));
   }
-  html +=
+  content +=
       "<p>Means over the seeds with their 95 % confidence intervals by Student's t. A seed is the "
       "same world for every policy, so differences are ratios taken seed by seed, and their "
       "geometric mean. In the plots a dot is a "
       "seed, the bar the interval of the mean.</p>\n";
   for (const ComparedFigure& figure : comparison.figures) {
-    html += fmt::format("<figure>\n{}</figure>\n", interval_plot(comparison, figure, false));
+    content += fmt::format("<figure>\n{}</figure>\n", interval_plot(comparison, figure, false));
   }
-  if (!comparison.notes.empty()) html += "<h2>Notes</h2>\n<ul>\n";
-  for (const std::string& note : comparison.notes) {
-    html += fmt::format("<li>{}</li>\n", escape_markup(note));
-  }
-  if (!comparison.notes.empty()) html += "</ul>\n";
-  return html + "</body>\n</html>\n";
+  const std::string& trace = comparison.trace.name;
+  return html_page({trace + ": policies compared", "Policies compared on " + trace,
+                    headline(comparison), kIntervalStyle, std::move(content), comparison.notes});
 }
 
 /// "completion time (JCT), mean" as "completion-time-jct-mean".

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "sim/report/plot.h"
 #include "sim/report/text.h"
 
@@ -26,7 +28,20 @@ svg { max-width: 100%; height: auto; }
 
 }  // namespace
 
-std::string_view page_style() { return kPageStyle; }
+std::string html_page(const Page& page) {
+  std::string html = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n"
+      "<style>\n{}{}{}</style>\n</head>\n<body>\n<h1>{}</h1>\n<p>{}</p>\n{}",
+      escape_markup(page.title), kPageStyle, plot_style(), page.style, escape_markup(page.heading),
+      escape_markup(page.lead), page.content);
+  if (!page.notes.empty()) html += "<h2>Notes</h2>\n<ul>\n";
+  for (const std::string& note : page.notes) {
+    html += fmt::format("<li>{}</li>\n", escape_markup(note));
+  }
+  if (!page.notes.empty()) html += "</ul>\n";
+  return html + "</body>\n</html>\n";
+}
 
 std::string html_table(const std::vector<std::vector<std::string>>& rows) {
   std::string html = "<div class=\"scroll\"><table>\n";
@@ -44,22 +59,13 @@ std::string html_table(const std::vector<std::vector<std::string>>& rows) {
 }
 
 std::string to_html(const SimulationReport& report) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>{}: simulation</title>\n"
-      "<style>\n{}{}</style>\n</head>\n<body>\n<h1>Simulation of {}</h1>\n<p>{}</p>\n",
-      escape_markup(report.trace.name), kPageStyle, plot_style(), escape_markup(report.trace.name),
-      escape_markup(headline(report)));
-  html += html_table(figure_rows(report, false));
+  std::string content = html_table(figure_rows(report, false));
   for (const Plot& plot : plots_of(report)) {
-    html += fmt::format("<figure>\n{}</figure>\n", to_svg(plot, false));
+    content += fmt::format("<figure>\n{}</figure>\n", to_svg(plot, false));
   }
-  if (!report.notes.empty()) html += "<h2>Notes</h2>\n<ul>\n";
-  for (const std::string& note : report.notes) {
-    html += fmt::format("<li>{}</li>\n", escape_markup(note));
-  }
-  if (!report.notes.empty()) html += "</ul>\n";
-  return html + "</body>\n</html>\n";
+  const std::string& trace = report.trace.name;
+  return html_page({trace + ": simulation", "Simulation of " + trace, headline(report), "",
+                    std::move(content), report.notes});
 }
 
 }  // namespace gyre::sim

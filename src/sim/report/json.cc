@@ -72,6 +72,12 @@ std::string json_text(std::string_view value) {
   return quoted + '"';
 }
 
+std::string json_list(const std::vector<std::string>& values) {
+  std::string list;
+  for (const std::string& value : values) list += (list.empty() ? "" : ",") + json_text(value);
+  return '[' + list + ']';
+}
+
 std::string render_json(const SimulationReport& report, bool with_measured) {
   std::string json =
       fmt::format(R"({{"trace":{{"jobs":{},"skipped":{},"name":{},"format":{}}},"results":[)",
@@ -80,12 +86,9 @@ std::string render_json(const SimulationReport& report, bool with_measured) {
   for (std::size_t i = 0; i < report.results.size(); ++i) {
     json += (i == 0 ? "" : ",") + result(report.results[i], with_measured);
   }
-  json += fmt::format(R"(],"fleet":{{"nodes":{},"gpus":{},"partitions":{}}},"seed":{},"notes":[)",
-                      report.fleet.nodes, report.fleet.gpus, report.fleet.partitions, report.seed);
-  for (std::size_t i = 0; i < report.notes.size(); ++i) {
-    json += (i == 0 ? "" : ",") + json_text(report.notes[i]);
-  }
-  json += ']';
+  json += fmt::format(R"(],"fleet":{{"nodes":{},"gpus":{},"partitions":{}}},"seed":{},"notes":{})",
+                      report.fleet.nodes, report.fleet.gpus, report.fleet.partitions, report.seed,
+                      json_list(report.notes));
   if (const auto& calibration = report.calibration) {
     json += fmt::format(R"(,"calibration":{{"jobs":{},"on_time":{},"difference_mean_s":{}}})",
                         calibration->jobs, calibration->on_time,

@@ -26,8 +26,19 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows);
 /// `value` as a JSON string.
 std::string json_text(std::string_view value);
 
-/// The style sheet of a report's page.
-std::string_view page_style();
+/// `values` as a JSON array of strings.
+std::string json_list(const std::vector<std::string>& values);
+
+/// A page that needs nothing else.
+struct Page {
+  std::string title;
+  std::string heading;
+  std::string lead;        // the sentence under it
+  std::string_view style;  // CSS, beside that of tables and plots
+  std::string content;     // HTML
+  std::vector<std::string> notes;
+};
+std::string html_page(const Page& page);
 
 /// `rows` as an HTML table; the first row is its heading.
 std::string html_table(const std::vector<std::vector<std::string>>& rows);
