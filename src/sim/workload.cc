@@ -109,6 +109,12 @@ Result<void> give_quotas(Workload& workload, const std::vector<QueueSpec>& quota
   return {};
 }
 
+double gpu_hours(const std::vector<TaskGroup>& tasks, Duration span) {
+  constexpr double kMilliNsPerGpuHour = 3.6e15;
+  return static_cast<double>(span.ns) * static_cast<double>(gpu_total(tasks).value) /
+         kMilliNsPerGpuHour;
+}
+
 std::vector<DemandKind> demand_mix(const Workload& workload) {
   std::vector<std::int64_t> jobs_of_gang(workload.gangs.size(), 0);
   for (const std::uint32_t gang : workload.gang_of) ++jobs_of_gang[gang];

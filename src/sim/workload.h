@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "domain/demand_mix.h"
 #include "domain/node.h"
 #include "domain/queue.h"
@@ -36,6 +37,9 @@ Workload make_workload(const Trace& trace, const Fleet& fleet);
 /// others below it.
 Result<void> give_quotas(Workload& workload, const std::vector<QueueSpec>& quotas,
                          const Fleet& fleet);
+
+/// GPU hours of so many tasks over `span`.
+double gpu_hours(const std::vector<TaskGroup>& tasks, Duration span);
 
 /// All tasks of the workload by kind, by request.
 std::vector<DemandKind> demand_mix(const Workload& workload);

@@ -13,7 +13,6 @@ namespace {
 /// Nothing that would happen later is waited for; far from the end of Time, so sums never overflow.
 constexpr Time kHorizon{Time{} + kSpanMax + kSpanMax / 2};
 constexpr std::int32_t kRetriesMax = 1'000'000;
-constexpr double kMilliNsPerGpuHour = 3.6e15;
 
 }  // namespace
 
@@ -300,8 +299,7 @@ void World::settle(const Gang& gang, bool saves_all) {
   }
   const Duration lost = before + spent - progress.done;
   const auto& tasks = inputs_.workload.gangs[inputs_.workload.gang_of[gang.job.value - 1]];
-  lost_gpu_hours_ += static_cast<double>(lost.ns) * static_cast<double>(gpu_total(tasks).value) /
-                     kMilliNsPerGpuHour;
+  lost_gpu_hours_ += gpu_hours(tasks, lost);
 }
 
 void World::release(Gang& gang) {

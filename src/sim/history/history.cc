@@ -30,11 +30,11 @@ Job as_job(const Recording::Job& recorded, std::size_t index) {
 }
 
 /// What those that ended teach about those that did not.
-control::RunTimeLessons lessons_of(const std::vector<Recording::Job>& jobs) {
+control::RunTimeLessons lessons_of(const Recording& recording) {
+  const std::vector<Recording::Job>& jobs = recording.jobs;
   control::RunTimeLessons lessons;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    for (const Script::Run& run : jobs[i].facts.runs) lessons.learn(as_job(jobs[i], i), run.work);
-  }
+  for (const auto& [index, work] : recording.runs_ended)
+    lessons.learn(as_job(jobs[index], index), work);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (jobs[i].open) lessons.expect(as_job(jobs[i], i), jobs.back().submitted_at);
   }
@@ -42,10 +42,11 @@ control::RunTimeLessons lessons_of(const std::vector<Recording::Job>& jobs) {
 }
 
 /// Gives every run an end and every start a latency.
-void complete(History& history, std::vector<Recording::Job>& jobs) {
+void complete(History& history, Recording& recording) {
   using Guess = History::Guess;
+  std::vector<Recording::Job>& jobs = recording.jobs;
   history.guesses.assign(jobs.size(), Guess::None);
-  const control::RunTimeLessons lessons = lessons_of(jobs);
+  const control::RunTimeLessons lessons = lessons_of(recording);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     Recording::Job& job = jobs[i];
     std::replace(job.facts.start_latencies.begin(), job.facts.start_latencies.end(),
@@ -155,7 +156,7 @@ Result<History> read_history(control::JournalReader& journal, std::string name) 
   history.node_failures = recording.node_failures;
   history.lost_gpu_hours = recording.lost_gpu_hours;
   fill_events(history, recording.events);
-  complete(history, recording.jobs);
+  complete(history, recording);
   Setting& setting = history.setting;
   setting.trace.name = std::move(name);
   setting.trace.format = "journal";

@@ -41,7 +41,8 @@ struct History {
 };
 
 /// Reads a whole journal. `name` is for messages and reports. Errors: the reader's; Invalid for a
-/// journal without a job, or whose records cannot follow one another. O(records); memory O(jobs).
+/// journal without a job, or whose records cannot follow one another; Unsupported for one with
+/// services, or in which ids of jobs jump. O(records); memory O(jobs).
 Result<History> read_history(control::JournalReader& journal, std::string name);
 
 }  // namespace gyre::sim

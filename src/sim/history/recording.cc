@@ -4,20 +4,13 @@
 #include <utility>
 
 #include "domain/queue.h"
+#include "sim/workload.h"
 
 namespace gyre::sim {
 namespace {
 
-constexpr double kMilliNsPerGpuHour = 3.6e15;
-
 bool ran(const TaskExit& exit) {
   return exit.kind == TaskExit::Kind::Exited || exit.kind == TaskExit::Kind::Signaled;
-}
-
-double gpu_hours(const JobSpec& spec, Duration span) {
-  if (!validate(spec)) return 0;
-  return static_cast<double>(span.ns) * static_cast<double>(gpu_total(spec.tasks).value) /
-         kMilliNsPerGpuHour;
 }
 
 }  // namespace
@@ -78,8 +71,10 @@ Result<void> Recording::take(const Event& event) {
 Result<void> Recording::submit(const JobSubmitted& event) {
   if (event.job.value <= jobs.size()) return {};
   if (event.job.value != jobs.size() + 1) {
-    return fail(ErrorKind::Invalid, "job {} is submitted after job {}: those between are missing",
-                event.job.value, jobs.size());
+    return fail(ErrorKind::Unsupported,
+                "ids jump from {} to {}: the jobs between were lost with the end of a journal that "
+                "was cut, or are not in what was restored; only replay without --policy takes it",
+                jobs.size(), event.job.value);
   }
   Job job;
   job.submitted_at = last_at;
@@ -174,17 +169,20 @@ void Recording::end_task(JobId id, std::size_t rank, const TaskExit& exit) {
   const bool over = std::all_of(attempt.tasks.begin(), attempt.tasks.end(),
                                 [](TaskState task) { return task == TaskState::Ended; });
   if (!over) return;
-  end_attempt(jobs[id.value - 1], attempt);
+  end_attempt(id);
   placed_.erase(id);
 }
 
-void Recording::end_attempt(Job& job, const Attempt& attempt) {
+void Recording::end_attempt(JobId id) {
+  Job& job = jobs[id.value - 1];
+  const Attempt& attempt = attempts_[id.value - 1];
   const Time running_at = attempt.running_at.value_or(last_at);
   const Duration latency = attempt.running_at ? running_at - attempt.commanded_at : kNeverWhole;
   job.facts.start_latencies.push_back(latency);
   if (attempt.running_at) start_latencies.push_back(latency);
   if (ran(attempt.exit) && !attempt.exit.stopped) {
     job.facts.runs.push_back({job.kept + (last_at - running_at), attempt.exit});
+    runs_ended.emplace_back(id.value - 1, job.facts.runs.back().work);
     job.kept = job.at_least = Duration{0};
     job.open = false;
     return;
@@ -203,7 +201,7 @@ void Recording::end_attempt(Job& job, const Attempt& attempt) {
     job.kept = job.kept + interval * (spent.ns / interval.ns);
   }
   job.at_least = std::max(job.at_least, done);
-  lost_gpu_hours += gpu_hours(job.facts.spec, done - job.kept);
+  if (validate(job.facts.spec)) lost_gpu_hours += gpu_hours(job.facts.spec.tasks, done - job.kept);
 }
 
 void Recording::finish() {

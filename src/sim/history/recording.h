@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -28,12 +29,15 @@ class Recording {
   /// As a start's latency: the attempt was over before all of its tasks ran.
   static constexpr Duration kNeverWhole = Duration::max();
 
-  /// Errors: Invalid, a record that cannot stand where it does.
+  /// Errors: Invalid, a record that cannot stand where it does; Unsupported, a service, or ids of
+  /// jobs that jump.
   Result<void> take(const control::Record& record);
   /// After the last record: what still runs has run until then.
   void finish();
 
-  std::vector<Job> jobs;      // by submission: job n is the n-th
+  std::vector<Job> jobs;  // by submission: job n is the n-th
+  /// Runs that ended by themselves, by when: whose (an index of `jobs`), and its work.
+  std::vector<std::pair<std::size_t, Duration>> runs_ended;
   std::vector<Event> events;  // what else came from outside, as recorded
   std::vector<NodeSpec> nodes;
   std::vector<QueueSpec> queues;  // as they were last, by when they came
@@ -66,13 +70,12 @@ class Recording {
   Result<void> take(const Command& command);
   Result<void> submit(const JobSubmitted& event);
   void start(const StartGang& command);
-  void join(const NodeJoined& event);
   void set_queue(const QueueSpec& queue);
   void lose(NodeId node);
   void task_started(const TaskStarted& event);
   void task_ended(const TaskEnded& event);
   void end_task(JobId id, std::size_t rank, const TaskExit& exit);
-  void end_attempt(Job& job, const Attempt& attempt);
+  void end_attempt(JobId id);
   Attempt* attempt_of(JobId id, std::int32_t number, std::int32_t rank);
 
   Cluster cluster_;                // of nodes alone: which may join, which are up

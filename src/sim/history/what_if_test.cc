@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/rng.h"
+#include "control/forecast/run_time_lessons.h"
 #include "sim/history/history.h"
 
 namespace gyre::sim {
@@ -198,6 +199,46 @@ TEST_F(WhatIfTest, WhatHadNotEndedRunsForItsEstimateAndNoShorterThanItHad) {
   EXPECT_THAT(report->notes, Contains(HasSubstr("2 jobs were stopped, or had not ended")));
 }
 
+TEST_F(WhatIfTest, WhatEndedLastTeachesMost) {
+  JobSpec spec;
+  spec.tasks = {{1, {}}};
+  spec.tasks[0].request.gpus = 1;
+  tell(0, PolicySet{*policy_by_name("fifo")});
+  tell(0, QueueSet{{"default", {}}});
+  tell(0, NodeJoined{NodeId{0}, {"a", "", "H100", 8, {}, CpuMilli{64'000}, MemoryMib{1 << 20}}});
+  constexpr std::uint64_t kRuns = 20;  // the first submitted half is slow, and ends last
+  for (std::uint64_t id = 1; id <= kRuns; ++id) {
+    tell(10, JobSubmitted{JobId{id}, spec, {}});
+    records_.emplace_back(Command{
+        CommandId{id},
+        StartGang{JobId{id}, 1, {{0, NodeId{0}, {1, kWholeGpu, {}, {}}}}, StartRule::HeadOfLine}});
+    tell(10, TaskStarted{JobId{id}, 1, 0});
+  }
+  for (std::uint64_t id = kRuns / 2 + 1; id <= kRuns; ++id)
+    tell(110, TaskEnded{JobId{id}, 1, 0, {}});
+  for (std::uint64_t id = 1; id <= kRuns / 2; ++id) tell(5010, TaskEnded{JobId{id}, 1, 0, {}});
+  tell(9000, JobSubmitted{JobId{kRuns + 1}, spec, {}});
+  tell(9010, JobStopRequested{JobId{kRuns + 1}});
+  Reader reader(records_);
+  const auto history = read_history(reader, "journal");
+  ASSERT_TRUE(history.has_value()) << history.error().message;
+  const auto guess_after = [&](Duration first, Duration then) {
+    control::RunTimeLessons lessons;
+    Job job;
+    job.spec = spec;
+    for (std::uint64_t i = 0; i < kRuns; ++i) {
+      job.id = JobId{i + 1};
+      lessons.learn(job, i < kRuns / 2 ? first : then);
+    }
+    job.id = JobId{kRuns + 1};
+    lessons.expect(job, Time{} + seconds(9000));
+    return lessons.quantile(job, Duration{0}, 0.5);
+  };
+  const Duration slow_last = guess_after(seconds(100), seconds(5000));
+  EXPECT_GT(slow_last, guess_after(seconds(5000), seconds(100)));
+  EXPECT_EQ(history->setting.script->jobs.back().runs.back().work, slow_last);
+}
+
 TEST_F(WhatIfTest, AJobThatFailsFailsAgain) {
   JobSpec spec;
   spec.tasks = {{1, {}}};
@@ -228,6 +269,18 @@ TEST_F(WhatIfTest, ServicesAreRefusedByName) {
   const auto history = read_history(reader, "journal");
   ASSERT_FALSE(history.has_value());
   EXPECT_THAT(history.error().message, HasSubstr("service 'chat'"));
+}
+
+TEST_F(WhatIfTest, IdsThatJumpAreRefused) {
+  live(random_trace(5, 20), "fifo");
+  auto late = std::get<Event>(records_.back());
+  late.seq = EventSeq{late.seq.value + 1};
+  late.body = JobSubmitted{JobId{10'021}, {}, {}};
+  records_.emplace_back(late);
+  const auto report = try_out({"easy"});
+  ASSERT_FALSE(report.has_value());
+  EXPECT_EQ(report.error().kind, ErrorKind::Unsupported);
+  EXPECT_THAT(report.error().message, HasSubstr("ids jump from 20 to 10021"));
 }
 
 TEST_F(WhatIfTest, AnotherVersionsDecisionsAreNoObstacle) {
