@@ -19,8 +19,8 @@ void print_start(const Json& start) {
   }
   const std::string latest = start.at("latest").is_string() ? "and " + start.value("latest", "")
                                                             : "and later than can be looked ahead";
-  fmt::print("expected start: {}; in {} % of scenarios between {} {}\n", start.value("median", ""),
-             start.value("scenarios_percent", 0), start.value("earliest", ""), latest);
+  fmt::print("expected start: {}; between {} {}, aimed at {} %\n", start.value("median", ""),
+             start.value("earliest", ""), latest, start.value("scenarios_percent", 0));
 }
 
 std::string describe(const Json& alternative) {
