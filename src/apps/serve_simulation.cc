@@ -54,7 +54,8 @@ struct Play {
         watch(kEventsKept, control::Controller(control::Config{}), Time{}),
         api(inbox, fleet, watch,
             {.clock = [this] { return head.now(); },
-             .simulation = server::Simulation{head, what.trace.jobs.back().submit}}) {}
+             .simulation = server::Simulation{head, what.trace.jobs.back().submit},
+             .ahead = &ahead}) {}
 
   Result<void> run(const sim::SimulateOptions& options);
 
@@ -64,6 +65,9 @@ struct Play {
   live::Fleet fleet{inbox, {}, [] { return Duration{}; }};  // no node: simulated jobs write nothing
   server::Watch watch;
   server::Api api;
+  std::unique_ptr<server::http::Server> http;
+  server::WorkThread ahead{
+      server::kLooksAheadMax};  // ends before the server that it answers through
 };
 
 /// From the beginning, again and again, until the inbox is shut down.
@@ -95,14 +99,15 @@ cli::Outcome<int> serve_simulation(const cli::ServeOptions& options) {
   const Ending ending;
   raise_descriptor_limit();
   Play play(*setting, options.speed);
-  auto http = server::http::Server::start(
+  auto served = server::http::Server::start(
       *address, {}, kIoThreads, [&play](server::http::Request request, server::http::Reply reply) {
         play.api.handle(std::move(request), std::move(reply));
       });
-  if (!http) return give_up(cli::kError, "{}", http.error().message);
+  if (!served) return give_up(cli::kError, "{}", served.error().message);
+  play.http = std::move(*served);
   say(fmt::format("a simulation of {} jobs under '{}', {:g} times as fast as life, on http://{}",
                   setting->trace.jobs.size(), options.simulation.policies.front().name,
-                  options.speed, (*http)->authority()));
+                  options.speed, play.http->authority()));
   say("the page pauses it, changes its speed and goes back; Ctrl-C ends it");
   Result<void> result;
   std::thread driver([&] {
@@ -112,7 +117,7 @@ cli::Outcome<int> serve_simulation(const cli::ServeOptions& options) {
   ending.wait();
   play.inbox.shutdown();
   driver.join();
-  (*http)->stop();
+  play.http->stop();
   if (!result) return give_up(cli::kError, "{}", result.error().message);
   return cli::kOk;
 }

@@ -263,6 +263,7 @@ struct Life {
     server::ApiOptions options;
     options.keeper = door ? &door->keeper() : nullptr;
     options.telemetry = &telemetry;
+    options.ahead = &ahead;
     options.usages = &used;
     options.storage = &storage;
     tracing.fill(options);
@@ -299,6 +300,8 @@ struct Life {
   std::unique_ptr<server::proxy::Proxy> proxy;  // stops before what it tells goes
   server::Api api;
   std::unique_ptr<server::http::Server> http;
+  server::WorkThread ahead{
+      server::kLooksAheadMax};  // ends before the server that it answers through
   std::optional<live::World> world;
   std::unique_ptr<LocalAgent> agent;  // null: this machine is no node
   std::unique_ptr<nvml::Probe> probe;

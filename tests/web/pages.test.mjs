@@ -144,10 +144,19 @@ describe('pages', () => {
 
   test('a waiting job shows why, and what it waits for', async () => {
     const {jobs} = await cloud.get('/v1/jobs?search=wait-for-it');
+    const asked = [];
+    const note = (request) => asked.push(request.url());
+    page.on('request', note);
     await go(`/jobs/${jobs[0].id}`);
     await page.locator('.reason', {hasText: 'Waiting for turn'}).waitFor();
     await see('needs 2 GPUs');
+    await page.locator('.reason', {hasText: /[Ee]xpected to start|start is unknown/}).waitFor();
     await accessible();
+    // What costs the server much is not asked for every time.
+    await page.waitForRequest(/\/explanation$/);
+    page.off('request', note);
+    assert.equal(asked.filter((url) => url.endsWith('/explanation?outlook=true')).length, 1);
+    assert.ok(asked.filter((url) => url.endsWith('/explanation')).length >= 2);
   });
 
   test('submitting shows problems at their field, then the plan, then the job', async () => {

@@ -18,6 +18,7 @@
 #include "server/api/telemetry.h"
 #include "server/api/views.h"
 #include "server/api/watch.h"
+#include "server/api/work_thread.h"
 #include "server/proxy/service_watch.h"
 #include "server/trace/job_traces.h"
 #include "server/trace/json_log.h"
@@ -47,10 +48,15 @@ struct ApiOptions {
   JsonLog* log = nullptr;
   live::Storage* storage = nullptr;               // null: there is no store
   const proxy::ServiceWatch* services = nullptr;  // null: none is reached through this server
+  WorkThread* ahead = nullptr;  // looks ahead; null: the driver's thread does. Nobody else posts
 };
 
+/// Tasks of ApiOptions::ahead at most; each holds a copy of the core.
+inline constexpr std::size_t kLooksAheadMax = 8;
+
 /// The REST resources of api/openapi.yaml. Reads copy plain data on the driver's thread and are
-/// written as text on the connection's; nothing here blocks. Thread-safe.
+/// written as text on the connection's; nothing there blocks or takes long. Looking ahead does:
+/// that works on a copy of the core on a thread of its own. Thread-safe.
 class Api {
  public:
   /// All three outlive the last reply.
@@ -85,6 +91,8 @@ class Api {
   void show_usage(const Call& call) const;
   void explain_job(const Call& call) const;
   void plan_job(const Call& call) const;
+  bool can_look_ahead() const;
+  void look_ahead(std::function<void()> task) const;
   void list_decisions(const Call& call) const;
   void show_history(const Call& call) const;
   void show_clock(const Call& call) const;

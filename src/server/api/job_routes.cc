@@ -24,6 +24,49 @@ std::variant<JobSpec, http::Problem> read_spec(const http::Request& request) {
 
 constexpr std::size_t kKeyBytesMax = 256;
 
+http::Response explanation_of(const JobView& job, const control::Outlook* outlook) {
+  JsonText out;
+  out.open('{').member("job", job.id.value).member("name", job.name);
+  out.member("state", to_string(job.state)).key("waiting");
+  if (job.waiting) {
+    write_explanation(out, *job.waiting, outlook);
+  } else {
+    out.null();
+  }
+  out.key("ended");
+  if (is_final(job.state)) {
+    out.open('{').member("reason", job.reason).member("detail", job.reason_detail);
+    out.member("exit_code", job.exit_code).close('}');
+  } else {
+    out.null();
+  }
+  out.close('}');
+  return json_response(std::move(out));
+}
+
+struct Planned {
+  control::PlannedJob job;
+  std::vector<std::string> nodes;  // of the placement
+};
+
+http::Response plan_response(const Planned& planned) {
+  const control::Plan& plan = planned.job.plan;
+  const auto& outlook = planned.job.outlook;
+  JsonText out;
+  out.open('{').member("starts_now", plan.starts_now).key("placement");
+  write_placement(out, plan.placement, planned.nodes);
+  out.key("preempts").open('[');
+  for (const JobId job : plan.preempts) out.value(job.value);
+  out.close(']').key("waiting");
+  if (plan.starts_now) {
+    out.null();
+  } else {
+    write_explanation(out, plan.waiting, outlook ? &*outlook : nullptr);
+  }
+  out.close('}');
+  return json_response(std::move(out));
+}
+
 }  // namespace
 
 void Api::add_job_routes() {
@@ -148,80 +191,62 @@ void Api::act_on_job(const Call& call) const {
   });
 }
 
+// On the driver's thread alone, so that who sees room has it.
+bool Api::can_look_ahead() const { return options_.ahead == nullptr || options_.ahead->has_room(); }
+
+void Api::look_ahead(std::function<void()> task) const {
+  if (options_.ahead == nullptr) return task();
+  options_.ahead->post(std::move(task));
+}
+
 void Api::explain_job(const Call& call) const {
   const auto id = read_job_id(call.id);
   if (!id) return call.fail(http::problem_of(id.error()));
   bool looks_ahead = false;
   if (auto wrong = read_flag(call.request, "outlook", looks_ahead)) return call.fail(*wrong);
-  struct Seen {
-    JobView job;
-    Time now;
-    std::optional<control::Controller> core;  // to look ahead with
-  };
-  ask<Seen>(
-      call,
-      [this, id = *id, looks_ahead](const auto& core) {
-        return find_job(core, id).map([&](const Job* job) {
-          Seen seen{view_job(core, *job, false), options_.clock(), std::nullopt};
-          if (looks_ahead && job->state == JobState::Queued) seen.core = core;
-          return seen;
+  const auto asked =
+      inbox_.ask([this, reply = call.reply, id = *id, looks_ahead](const auto& core) {
+        const auto job = find_job(core, id);
+        if (!job) {
+          return reply([error = job.error()] { return http::respond(http::problem_of(error)); });
+        }
+        const auto view = std::make_shared<const JobView>(view_job(core, **job, false));
+        if (!looks_ahead || (*job)->state != JobState::Queued || !can_look_ahead()) {
+          return reply([view] { return explanation_of(*view, nullptr); });
+        }
+        look_ahead([reply, view, copy = std::make_shared<const control::Controller>(core),
+                    now = options_.clock()] {
+          const auto outlook =
+              std::make_shared<const control::Outlook>(control::outlook(*copy, view->id, now));
+          reply([view, outlook] { return explanation_of(*view, outlook.get()); });
         });
-      },
-      [](const Seen& seen) {
-        const JobView& job = seen.job;
-        JsonText out;
-        out.open('{').member("job", job.id.value).member("name", job.name);
-        out.member("state", to_string(job.state)).key("waiting");
-        if (job.waiting && seen.core) {
-          const control::Outlook outlook = control::outlook(*seen.core, job.id, seen.now);
-          write_explanation(out, *job.waiting, &outlook);
-        } else if (job.waiting) {
-          write_explanation(out, *job.waiting);
-        } else {
-          out.null();
-        }
-        out.key("ended");
-        if (is_final(job.state)) {
-          out.open('{').member("reason", job.reason).member("detail", job.reason_detail);
-          out.member("exit_code", job.exit_code).close('}');
-        } else {
-          out.null();
-        }
-        out.close('}');
-        return json_response(std::move(out));
       });
+  if (!asked) call.fail(http::problem_of(asked.error()));
 }
 
 void Api::plan_job(const Call& call) const {
   auto read = read_spec(call.request);
   if (auto* problem = std::get_if<http::Problem>(&read)) return call.fail(*problem);
-  struct Seen {
-    control::Controller core;
-    Time now;
+  const auto refuse = [](const http::Reply& reply, const Error& error) {
+    reply([error] { return http::respond(http::problem_of(error)); });
   };
-  ask<Seen>(
-      call,
-      [this, spec = std::get<JobSpec>(read)](const auto& core) {
-        return core.check(spec).map([&] { return Seen{core, options_.clock()}; });
-      },
-      [spec = std::get<JobSpec>(read)](const Seen& seen) {
-        const auto planned = control::plan_job(seen.core, spec, seen.now);
-        if (!planned) return http::respond(http::problem_of(planned.error()));
-        const control::Plan& plan = planned->plan;
-        JsonText out;
-        out.open('{').member("starts_now", plan.starts_now).key("placement");
-        write_placement(out, plan.placement, node_names(seen.core, plan.placement));
-        out.key("preempts").open('[');
-        for (const JobId job : plan.preempts) out.value(job.value);
-        out.close(']').key("waiting");
-        if (plan.starts_now) {
-          out.null();
-        } else {
-          write_explanation(out, plan.waiting, planned->outlook ? &*planned->outlook : nullptr);
+  const auto asked = inbox_.ask(
+      [this, refuse, reply = call.reply, spec = std::get<JobSpec>(read)](const auto& core) {
+        if (const auto fine = core.check(spec); !fine) return refuse(reply, fine.error());
+        if (!can_look_ahead()) {
+          return refuse(reply, {ErrorKind::Unavailable, "too many plans are being made"});
         }
-        out.close('}');
-        return json_response(std::move(out));
+        look_ahead([refuse, reply, spec, copy = std::make_shared<const control::Controller>(core),
+                    now = options_.clock()] {
+          auto planned = control::plan_job(*copy, spec, now);
+          if (!planned) return refuse(reply, planned.error());
+          std::vector<std::string> nodes = node_names(*copy, planned->plan.placement);
+          const auto seen =
+              std::make_shared<const Planned>(Planned{std::move(*planned), std::move(nodes)});
+          reply([seen] { return plan_response(*seen); });
+        });
       });
+  if (!asked) call.fail(http::problem_of(asked.error()));
 }
 
 }  // namespace gyre::server

@@ -57,8 +57,12 @@ export const api = createApi({
       providesTags: (_result, _error, id) => [{type: 'Job', id}],
     }),
     explainJob: build.query<Explanation, number>({
-      query: (id) => `v1/jobs/${id}/explanation?outlook=true`,
+      query: (id) => `v1/jobs/${id}/explanation`,
       providesTags: (_result, _error, id) => [{type: 'Job', id}],
+    }),
+    /** Costs the server much: not asked for again at every event. */
+    lookAhead: build.query<Explanation, number>({
+      query: (id) => `v1/jobs/${id}/explanation?outlook=true`,
     }),
     jobEvents: build.query<EventPage, number>({
       query: (id) => ({url: 'v1/events', params: {job: id, limit: 1000}}),
@@ -177,7 +181,7 @@ export function problemOf(error: unknown): Problem | null {
 }
 
 export const {
-  useListJobsQuery, useGetJobQuery, useExplainJobQuery, useJobEventsQuery, useReadSpecQuery, useStopJobMutation,
+  useListJobsQuery, useGetJobQuery, useExplainJobQuery, useLookAheadQuery, useJobEventsQuery, useReadSpecQuery, useStopJobMutation,
   usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
   useShowUsageQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,

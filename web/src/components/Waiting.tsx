@@ -14,8 +14,8 @@ function span(now: number, then: string): string {
 function start(now: number, {start}: Outlook): string {
   if (!start.median || !start.earliest) return `When it will start is unknown: ${start.unknown}.`;
   const until = start.latest ? `and ${span(now, start.latest)}` : 'and later than can be looked ahead';
-  return `Expected to start in ${span(now, start.median)}, in ${start.scenarios_percent} % of scenarios between ${
-    span(now, start.earliest)} ${until}.`;
+  return `Expected to start in ${span(now, start.median)}, between ${
+    span(now, start.earliest)} ${until} (aimed at ${start.scenarios_percent} %).`;
 }
 
 /** The one reason why a job waits, with the numbers behind it, and what would start sooner. */

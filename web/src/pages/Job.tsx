@@ -2,7 +2,7 @@ import {useState, type ReactNode} from 'react';
 import {Link, useParams} from 'react-router';
 
 import {
-  errorText, useExplainJobQuery, useGetJobQuery, useJobEventsQuery, useListDecisionsQuery, useReadSpecQuery,
+  errorText, useExplainJobQuery, useGetJobQuery, useJobEventsQuery, useListDecisionsQuery, useLookAheadQuery, useReadSpecQuery,
   useStopJobMutation, type JobEvent, type JobFull,
 } from '../api/api';
 import {Name, NodeLink, Panel, StateMark} from '../components/Bits';
@@ -89,8 +89,9 @@ function Stop({job}: {job: JobFull}) {
 function Reason({job}: {job: JobFull}) {
   const waits = job.state === 'queued';
   const {currentData: told} = useExplainJobQuery(job.id, {skip: !waits, pollingInterval: waits ? 5000 : 0});
+  const {currentData: ahead} = useLookAheadQuery(job.id, {skip: !waits, pollingInterval: waits ? 60_000 : 0});
   if (waits) {
-    if (told?.waiting) return <WaitingReason waiting={told.waiting} />;
+    if (told?.waiting) return <WaitingReason waiting={{...told.waiting, outlook: ahead?.waiting?.outlook ?? null}} />;
     return <div className="reason wait" role="status"><strong>{sentence(job.reason ?? 'queued')}</strong>
       <p>{job.reason_detail}</p></div>;
   }
