@@ -57,6 +57,13 @@ if(GYRE_GRPC_FOUND)
   endif()
 endif()
 
+# Debian's two NLopt packages have one CMake name; pkg-config tells them apart.
+set_property(GLOBAL PROPERTY GYRE_LIBRARY_OF_PkgConfig::NLOPT nlopt)
+set_property(GLOBAL PROPERTY GYRE_DEBIAN_OF_PkgConfig::NLOPT libnlopt-cxx-dev)
+if(PKG_CONFIG_FOUND)
+  pkg_check_modules(NLOPT QUIET IMPORTED_TARGET GLOBAL nlopt_cxx)
+endif()
+
 # Sets OUT to "" when every target in LIBS exists, else to a sentence that names what is missing and what brings it.
 function(gyre_missing_libraries LIBS OUT)
   set(missing "")

@@ -40,6 +40,7 @@ THIRD_PARTY = [
     (r"curl/", ["adapter/registry.cc", "adapter/otlp.cc"]),
     (r"(grpc/|grpcpp/|google/protobuf/|gyre(\.grpc)?\.pb\.h)", ["adapter/grpc.cc"]),
     (r"(gtest/|gmock/|rapidcheck)", ["test"]),
+    (r"nlopt\.hpp", ["adapter/nlopt.cc"]),
     (r"benchmark/", ["bench"]),
 ]
 # The operating system's own headers: for what touches the world.

@@ -11,6 +11,9 @@
 #include "adapter/process/container/host.h"
 #include "adapter/process/machine.h"
 #include "adapter/sqlite/journal.h"
+#ifdef GYRE_HAVE_ADAPTER_NLOPT
+#include "adapter/nlopt/minimise.h"
+#endif
 #include "apps/agent.h"
 #include "apps/backup.h"
 #include "apps/bare_starts.h"
@@ -93,6 +96,14 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
   return findings;
 }
 
+sim::Minimise minimise() {
+#ifdef GYRE_HAVE_ADAPTER_NLOPT
+  return nlopt_search::minimise;
+#else
+  return {};
+#endif
+}
+
 }  // namespace
 
 cli::Ports make_ports() {
@@ -103,7 +114,8 @@ cli::Ports make_ports() {
           examine_machine,
           serve_simulation,
           bare_starts,
-          {create_backup, verify_backup, restore_backup}};
+          {create_backup, verify_backup, restore_backup},
+          minimise()};
 }
 
 }  // namespace gyre::apps

@@ -13,6 +13,7 @@
 #include "cli/outcome.h"
 #include "control/journal.h"
 #include "domain/queue.h"
+#include "sim/tune/tune.h"
 
 namespace gyre::cli {
 
@@ -114,6 +115,7 @@ struct Ports {
   std::function<Outcome<int>(const ServeOptions&)> serve_simulation;
   std::function<Result<std::unique_ptr<BareStarts>>(const std::string& image)> bare_starts;
   Backups backups;
+  sim::Minimise minimise;  // empty: built without what searches
 };
 
 /// The whole program: reads the command line, runs one verb, returns the exit code.

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "cli/progress_bar.h"
+#include "cli/simulation.h"
 #include "domain/policy.h"
 #include "sim/experiment/inflation.h"
 
@@ -67,17 +68,7 @@ Outcome<int> run_experiment(const Session& session, const ExperimentFlags& flags
     return sim::run_inflation(options);
   }();
   if (!report) return give_up(kError, "{}", report.error().message);
-  switch (session.format()) {
-    case Format::Json:
-      write_all(STDOUT_FILENO, sim::to_json(*report));
-      break;
-    case Format::Yaml:
-      print_document(nlohmann::ordered_json::parse(sim::to_json(*report)), Format::Yaml);
-      break;
-    default:
-      write_all(STDOUT_FILENO, sim::to_table(*report));
-  }
-  return kOk;
+  return show_json_or(session, sim::to_json(*report), sim::to_table(*report));
 }
 
 }  // namespace gyre::cli

@@ -29,22 +29,6 @@ double peak_rss_mib() {
   return 0;
 }
 
-Outcome<void> write_files(const std::string& folder, const std::vector<sim::OutputFile>& files) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  std::string page;
-  for (const sim::OutputFile& file : files) {
-    const std::string path = folder + "/" + file.name;
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out << file.content;
-    out.close();
-    if (!out) return give_up(kError, "cannot write {}: {}", path, std::strerror(errno));
-    if (file.name.ends_with(".html")) page = path;
-  }
-  fmt::print(stderr, "written: {} and the files beside it\n", page);
-  return {};
-}
-
 template <class Report>
 Outcome<int> show_any(const Session& session, const Report& report, const std::string& folder) {
   if (!folder.empty()) {
@@ -52,20 +36,41 @@ Outcome<int> show_any(const Session& session, const Report& report, const std::s
       return tl::unexpected(written.error());
     }
   }
-  switch (session.format()) {
-    case Format::Json:
-      write_all(STDOUT_FILENO, sim::to_json(report));
-      break;
-    case Format::Yaml:
-      print_document(nlohmann::ordered_json::parse(sim::to_json(report)), Format::Yaml);
-      break;
-    default:
-      write_all(STDOUT_FILENO, sim::to_table(report));
-  }
-  return kOk;
+  return show_json_or(session, sim::to_json(report), sim::to_table(report));
 }
 
 }  // namespace
+
+Outcome<void> write_files(const std::string& folder, const std::vector<sim::OutputFile>& files) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  std::string shown = folder + "/" + files.front().name;
+  for (const sim::OutputFile& file : files) {
+    const std::string path = folder + "/" + file.name;
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    out << file.content;
+    out.close();
+    if (!out) return give_up(kError, "cannot write {}: {}", path, std::strerror(errno));
+    if (file.name.ends_with(".html")) shown = path;
+  }
+  fmt::print(stderr, "written: {} and the files beside it\n", shown);
+  return {};
+}
+
+Outcome<int> show_json_or(const Session& session, const std::string& json,
+                          const std::string& table) {
+  switch (session.format()) {
+    case Format::Json:
+      write_all(STDOUT_FILENO, json);
+      break;
+    case Format::Yaml:
+      print_document(nlohmann::ordered_json::parse(json), Format::Yaml);
+      break;
+    default:
+      write_all(STDOUT_FILENO, table);
+  }
+  return kOk;
+}
 
 Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
   if (names.empty()) return std::vector<PolicySpec>{named_policies().back()};

@@ -27,6 +27,13 @@ Result<Report> watched(sim::Surroundings& surroundings, Run&& run) {
   return run();
 }
 
+/// Writes into `folder`, which is made, and says where on stderr. Requires: a file.
+Outcome<void> write_files(const std::string& folder, const std::vector<sim::OutputFile>& files);
+
+/// Writes `json` to stdout, as YAML where that is asked for; else `table`.
+Outcome<int> show_json_or(const Session& session, const std::string& json,
+                          const std::string& table);
+
 /// Writes the report's files into `folder`, unless that is empty, and the report to stdout.
 Outcome<int> show(const Session& session, const sim::SimulationReport& report,
                   const std::string& folder);

@@ -50,6 +50,7 @@ void add_exec_verb(CLI::App& app, Session& session);     // exec
 void add_server_verbs(CLI::App& app, Session& session);  // up, server, agent, doctor
 void add_replay_verb(CLI::App& app, Session& session);
 void add_simulate_verb(CLI::App& app, Session& session);
+void add_tune_verb(CLI::App& app, Session& session);
 void add_bench_verb(CLI::App& app, Session& session);  // bench cold-start
 void add_completion_verb(CLI::App& app, Session& session);
 void add_import_verb(CLI::App& app, Session& session);

@@ -187,4 +187,19 @@ Result<PolicySpec> read_policy(std::string_view text) {
   return fail(ErrorKind::Invalid, "{}", fmt::join(lines, "; "));
 }
 
+std::string to_yaml(const PolicySpec& policy) {
+  const auto word = [](auto value) {
+    return EnumNames<decltype(value)>::list[static_cast<std::size_t>(value)];
+  };
+  const auto span = [](Duration duration) { return fmt::format("{}ms", duration.ns / 1'000'000); };
+  return fmt::format(
+      "version: 1\nname: {}\norder: {}\nbackfill: {}\npreemption: {}\nplacement: {}\n"
+      "durations: {}\nrun_min: {}\npreemptions_max: {}\nrestart_cost: {}\n"
+      "gain_min_percent: {}\nstarve_after: {}\nlevel_gpu_seconds: {}\n",
+      policy.name, word(policy.order), word(policy.backfill), policy.preemption,
+      placement_names()[static_cast<std::size_t>(policy.placement)].name, word(policy.durations),
+      span(policy.run_min), policy.preemptions_max, span(policy.restart_cost),
+      policy.gain_min_percent, span(policy.starve_after), policy.level_gpu_seconds);
+}
+
 }  // namespace gyre::codec

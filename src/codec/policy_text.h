@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
@@ -17,5 +18,9 @@ tl::expected<PolicySpec, std::vector<SpecProblem>> parse_policy(std::string_view
 /// The same for callers that show one message: the problems joined by "; ", each as describe()
 /// prints it.
 Result<PolicySpec> read_policy(std::string_view text);
+
+/// The policy as a file that parse_policy() reads as the same, spans to the millisecond. Requires:
+/// a valid policy whose name is a policy file's.
+std::string to_yaml(const PolicySpec& policy);
 
 }  // namespace gyre::codec

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 namespace gyre::codec {
 namespace {
@@ -68,6 +69,28 @@ TEST(PolicyText, EveryNamedPolicyIsValid) {
     EXPECT_TRUE(validate(policy)) << policy.name << ": " << validate(policy).error().message;
     EXPECT_TRUE(read_policy("version: 1\nname: copy\nbase: " + policy.name)) << policy.name;
   }
+}
+
+RC_GTEST_PROP(PolicyText, WhatIsWrittenIsReadAsTheSame, ()) {
+  const auto& policies = named_policies();
+  PolicySpec policy = policies[*rc::gen::inRange<std::size_t>(0, policies.size())];
+  const auto& placements = placement_names();
+  policy.name = "mine.2";
+  policy.placement = placements[*rc::gen::inRange<std::size_t>(0, placements.size())].placement;
+  constexpr std::int64_t kYearMs = 31'536'000'000;
+  const auto span = [] {
+    return Duration{*rc::gen::inRange<std::int64_t>(0, kYearMs) * 1'000'000};
+  };
+  policy.run_min = span();
+  policy.restart_cost = span();
+  policy.starve_after = span();
+  policy.preemptions_max = *rc::gen::inRange(0, 1'000'000);
+  policy.gain_min_percent = *rc::gen::inRange(100, 100'001);
+  policy.level_gpu_seconds = *rc::gen::inRange<std::int64_t>(1, 1'000'000'000);
+  if (!validate(policy)) RC_DISCARD("contradicts itself");
+  const auto read = read_policy(to_yaml(policy));
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(*read == policy);
 }
 
 }  // namespace

@@ -73,11 +73,6 @@ std::string estimate_json(const Estimate& estimate) {
                      number(estimate.half_width));
 }
 
-std::string difference_json(const Difference& difference) {
-  return fmt::format(R"({{"mean":{},"low":{},"high":{}}})", number(difference.mean),
-                     number(difference.low), number(difference.high));
-}
-
 /// A random placement draws by the job's id, whatever the seed is.
 bool is_random(const SimulateOptions& options) { return options.faults.mtbf || options.resample; }
 
@@ -95,6 +90,13 @@ Estimate estimate_of(const std::vector<double>& values) {
   return {mean, factor * std::sqrt(squares / (count - 1) / count)};
 }
 
+Difference difference_of(const std::vector<double>& logarithms) {
+  const Estimate estimate = estimate_of(logarithms);
+  const auto percent = [](double logarithm) { return 100 * std::expm1(logarithm); };
+  return {percent(estimate.mean), percent(estimate.mean - estimate.half_width),
+          percent(estimate.mean + estimate.half_width)};
+}
+
 std::optional<Difference> Comparison::difference(const ComparedFigure& figure,
                                                  std::size_t policy) const {
   std::vector<double> logarithms;
@@ -104,10 +106,7 @@ std::optional<Difference> Comparison::difference(const ComparedFigure& figure,
     if (base > 0 && value > 0) logarithms.push_back(std::log(value / base));
   }
   if (logarithms.empty()) return std::nullopt;
-  const Estimate estimate = estimate_of(logarithms);
-  const auto percent = [](double logarithm) { return 100 * std::expm1(logarithm); };
-  return Difference{percent(estimate.mean), percent(estimate.mean - estimate.half_width),
-                    percent(estimate.mean + estimate.half_width)};
+  return difference_of(logarithms);
 }
 
 Result<void> check_seeds(const SimulateOptions& options, std::uint32_t seeds) {
@@ -224,10 +223,7 @@ std::vector<std::vector<std::string>> difference_rows(const Comparison& comparis
         rows.back().emplace_back("-");
         continue;
       }
-      const std::string_view said = verdict(*difference, figure.less_is_better);
-      rows.back().push_back(fmt::format("{:+.1f} % ({:+.1f} to {:+.1f}), {}", difference->mean,
-                                        difference->low, difference->high,
-                                        said.empty() ? "open" : said));
+      rows.back().push_back(difference_text(*difference, figure.less_is_better));
     }
   }
   return rows;
@@ -236,6 +232,17 @@ std::vector<std::vector<std::string>> difference_rows(const Comparison& comparis
 std::string_view verdict(const Difference& difference, bool less_is_better) {
   if (difference.low <= 0 && difference.high >= 0) return "";
   return (difference.mean < 0) == less_is_better ? "better" : "worse";
+}
+
+std::string difference_text(const Difference& difference, bool less_is_better) {
+  const std::string_view said = verdict(difference, less_is_better);
+  return fmt::format("{:+.1f} % ({:+.1f} to {:+.1f}), {}", difference.mean, difference.low,
+                     difference.high, said.empty() ? "open" : said);
+}
+
+std::string difference_json(const Difference& difference) {
+  return fmt::format(R"({{"mean":{},"low":{},"high":{}}})", number(difference.mean),
+                     number(difference.low), number(difference.high));
 }
 
 std::string to_table(const Comparison& comparison) {

@@ -28,6 +28,9 @@ struct Difference {
   double high = 0;
 };
 
+/// Of the ratios' logarithms. Requires: at least one.
+Difference difference_of(const std::vector<double>& logarithms);
+
 /// What one figure came to under every policy, with every seed.
 struct ComparedFigure {
   std::string name;
