@@ -430,7 +430,7 @@ describe('a narrow screen', () => {
       await go(path);
       await page.getByRole('heading', {level: 1}).waitFor({state: 'attached'});
       await page.getByTestId('link').getByText('live').waitFor();
-      await page.getByText('Loading').waitFor({state: 'detached'});
+      await page.waitForFunction(() => !document.body.innerText.includes('Loading'));
       const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(over <= 0, `${path} is ${over} pixels too wide`);
     }
