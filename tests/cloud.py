@@ -11,6 +11,16 @@ import time
 PATIENCE_S = 60  # how long a test waits for what must come; only a failure takes that long
 
 
+def until(holds, what):
+    """What it is once that holds. `what` says what never came; it may be a function."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (seen := holds()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"it never was so: {what() if callable(what) else what}")
+        time.sleep(0.01)
+    return seen
+
+
 class Cloud:
     """One `gyre up` on a state folder of its own, and the command line that talks to it."""
 

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from cloud import PATIENCE_S
+from cloud import PATIENCE_S, until
 
 WAITS = "while true; do sleep 0.1; done"
 # What makes a process one of the task's.
@@ -23,14 +23,6 @@ IDENTITY = ("cat /proc/self/cgroup; "
             "for kind in mnt pid ipc uts user net cgroup; do readlink /proc/self/ns/$kind; done; "
             "id; grep -E '^(Cap|Seccomp|NoNewPrivs)' /proc/self/status; pwd; ulimit -n; "
             "echo $GYRE_JOB_ID $GYRE_TASK $CUDA_VISIBLE_DEVICES $GREETING $PATH; echo whole")
-
-
-def until(holds, what):
-    deadline = time.monotonic() + PATIENCE_S
-    while not (seen := holds()):
-        assert time.monotonic() < deadline, f"it never was so: {what}"
-        time.sleep(0.01)
-    return seen
 
 
 def log_of(cloud, job, last):
@@ -56,6 +48,15 @@ def running(words):
 
 def open_files(cloud):
     return len(os.listdir(f"/proc/{cloud.process.pid}/fd"))
+
+
+def settled_open_files(cloud):
+    """How many it has once two looks agree: what an earlier client had is closed by then."""
+    def settled():
+        files = open_files(cloud)
+        time.sleep(0.2)
+        return open_files(cloud) == files and files
+    return until(settled, "its open files are as many as before")
 
 
 def resident_kib(cloud):
@@ -168,7 +169,7 @@ def test_what_a_command_leaves_running_ends_with_it(cloud, job_of):
 def test_a_client_that_is_gone_leaves_nothing(cloud, job_of, how):
     job = job_of(WAITS)
     cloud.cli("exec", job, "--", "true")
-    files = until(lambda: open_files(cloud), "it has files")
+    files = settled_open_files(cloud)
     script = ("trap '' HUP TERM; sleep 7656 & (setsid sleep 7656 &) ; echo up; "
               "sleep 7656; sleep 7656")
     client = cloud.start("exec", str(job), "--", "sh", "-c", script)

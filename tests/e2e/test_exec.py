@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from cloud import PATIENCE_S
+from cloud import PATIENCE_S, until
 from exec_cases import *  # pylint: disable=wildcard-import,unused-wildcard-import
-from exec_cases import WAITS, running, until
+from exec_cases import WAITS, running
 
 PROTOCOL = "v5.channel.k8s.io"
 

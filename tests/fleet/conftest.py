@@ -4,11 +4,10 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
-from cloud import PATIENCE_S, Cloud
+from cloud import PATIENCE_S, Cloud, until
 
 # Holds a lock on a file of all nodes while it runs: who does not get it is a second self.
 LONE = """
@@ -122,11 +121,7 @@ class Fleet(Cloud):
     def ran(self, attempt):
         return (self.folder / f"ran-{attempt}").exists()
 
-    def until(self, holds, what):
-        deadline = time.monotonic() + PATIENCE_S
-        while not holds():
-            assert time.monotonic() < deadline, f"it never was so: {what}"
-            time.sleep(0.02)
+    until = staticmethod(until)
 
     def close(self):
         for agent in self.agents.values():

@@ -3,8 +3,8 @@ import os
 import re
 import signal
 
-from cloud import PATIENCE_S
-from exec_cases import WAITS, running, until
+from cloud import PATIENCE_S, until
+from exec_cases import WAITS, running
 
 
 def running_job(fleet):

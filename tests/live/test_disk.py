@@ -3,11 +3,10 @@ import concurrent.futures
 import pathlib
 import shutil
 import subprocess
-import time
 
 import pytest
 
-from cloud import PATIENCE_S
+from cloud import until
 
 
 @pytest.fixture
@@ -21,13 +20,6 @@ def small_disk(tmp_path):
         pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
     yield lambda: subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
     subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def until(holds, what):
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"it never was so: {what}"
-        time.sleep(0.02)
 
 
 def storage(server):

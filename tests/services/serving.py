@@ -5,9 +5,8 @@ import pathlib
 import re
 import sys
 import threading
-import time
 
-from cloud import PATIENCE_S, Cloud
+from cloud import PATIENCE_S, Cloud, until
 
 REPLICA = pathlib.Path(__file__).parent / "replica.py"
 
@@ -34,12 +33,7 @@ class Services(Cloud):
         return self.http("GET", f"/v1/services/{name}")[2]
 
     def until(self, holds, what="it"):
-        """Waits until it holds; what it then was."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not (value := holds()):
-            assert time.monotonic() < deadline, f"{what} never came; {self.json('services')}"
-            time.sleep(0.02)
-        return value
+        return until(holds, lambda: f"{what}; {self.json('services')}")
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.services_port, timeout=PATIENCE_S)

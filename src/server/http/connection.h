@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -14,7 +12,6 @@
 #include <string>
 #include <unordered_set>
 
-#include "base/result.h"
 #include "server/http/message.h"
 #include "server/http/problem.h"
 #include "server/http/request_parser.h"
