@@ -201,11 +201,15 @@ def test_a_client_that_is_gone_is_seen_while_its_input_waits(cloud, job_of):
     until(lambda: not running("^sleep 7657"), "the command has ended")
 
 
-def test_a_reader_that_stalls_stops_the_command_and_costs_no_memory(cloud, job_of):
+@pytest.mark.parametrize("command", [["yes", "a line that is written again and again"],
+                                     ["sh", "-c", "while true; do printf x; done"]],
+                         ids=["lines", "bytes"])
+def test_a_reader_that_stalls_stops_the_command_and_costs_no_memory(cloud, job_of, command):
     job = job_of(WAITS)
     before = resident_kib(cloud)
-    client = cloud.start("exec", str(job), "--", "yes", "a line that is written again and again")
-    pid = until(lambda: running("^yes a line"), "it runs")[0]
+    client = cloud.start("exec", str(job), "--", *command)
+    words = "^" + " ".join(command)
+    pid = until(lambda: running(words), "it runs")[0]
 
     def written():
         counts = pathlib.Path(f"/proc/{pid}/io").read_text(encoding="utf-8")
@@ -219,7 +223,7 @@ def test_a_reader_that_stalls_stops_the_command_and_costs_no_memory(cloud, job_o
     assert resident_kib(cloud) - before < 16_384
     client.kill()
     client.communicate(timeout=PATIENCE_S)
-    until(lambda: not running("^yes a line"), "it has ended")
+    until(lambda: not running(words), "it has ended")
 
 
 def test_the_end_of_the_task_ends_the_command_and_is_told(cloud, job_of):

@@ -16,6 +16,7 @@ namespace gyre::act {
 inline constexpr std::size_t kExecWindow = 262'144;
 inline constexpr std::size_t kExecPieceMax = 32'768;    // of one ExecInput or ExecOutput
 inline constexpr std::size_t kExecCommandMax = 65'536;  // of a command's words together
+inline constexpr std::size_t kExecTermMax = 64;         // of a terminal's name
 
 /// Of a terminal, in characters.
 struct WindowSize {
@@ -33,7 +34,7 @@ struct ExecStart {
   std::vector<std::string> command;
   bool terminal = false;
   WindowSize size;
-  std::string term;  // the variable TERM, where there is a terminal
+  std::string term;  // the variable TERM, where there is a terminal; kExecTermMax bytes at most
   bool operator==(const ExecStart&) const = default;
 };
 /// At most kExecWindow bytes that no ExecTook has answered.

@@ -5,10 +5,10 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <utility>
 
+#include "act/word_queue.h"
 #include "adapter/grpc/status.h"
 #include "adapter/grpc/wire.h"
 
@@ -56,8 +56,8 @@ class GrpcLink final : public agent::Link,
       : stub_(v1::Fleet::NewStub(channel)), listener_(listener) {
     stub_->async()->Connect(&context_, this);
     AddHold();  // say() writes from outside of gRPC's threads
-    write(hello, reports_.emplace_back());
-    StartWrite(&reports_.front());
+    write(hello, out_);
+    StartWrite(&out_);
     StartRead(&in_);
     StartCall();
   }
@@ -73,8 +73,8 @@ class GrpcLink final : public agent::Link,
     const std::lock_guard guard(mutex_);
     if (!held_) return;
     if (reports_.size() >= kReportsMax) return context_.TryCancel();
-    write(report, reports_.emplace_back());
-    if (reports_.size() == 1) StartWrite(&reports_.front());
+    reports_.push(std::move(report));
+    if (!writing_) write_next();
   }
 
  private:
@@ -94,9 +94,17 @@ class GrpcLink final : public agent::Link,
 
   void OnWriteDone(bool ok) override {
     const std::lock_guard guard(mutex_);
-    reports_.pop_front();
+    writing_ = false;
     if (!ok) return let_go();
-    if (!reports_.empty() && held_) StartWrite(&reports_.front());
+    if (!reports_.empty() && held_) write_next();
+  }
+
+  /// Requires: the lock is held, and a report waits.
+  void write_next() {
+    out_.Clear();
+    write(reports_.pop(), out_);
+    writing_ = true;
+    StartWrite(&out_);
   }
 
   void OnDone(const ::grpc::Status& status) override {
@@ -116,7 +124,9 @@ class GrpcLink final : public agent::Link,
   v1::FromServer in_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<v1::FromAgent> reports_;  // the first is being written
+  act::WordQueue<act::Report> reports_;  // that wait
+  v1::FromAgent out_;
+  bool writing_ = true;  // out_; the hello is the first
   bool held_ = true;
   bool done_ = false;
 };

@@ -6,11 +6,11 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "act/word_queue.h"
 #include "adapter/grpc/status.h"
 #include "adapter/grpc/wire.h"
 
@@ -55,8 +55,8 @@ class AgentStream final : public ::grpc::ServerBidiReactor<v1::FromAgent, v1::Fr
     if (orders_.size() >= kOrdersMax) {
       return finish({::grpc::StatusCode::RESOURCE_EXHAUSTED, "the agent reads too slowly"});
     }
-    write(order, orders_.emplace_back());
-    if (orders_.size() == 1) StartWrite(&orders_.front());
+    orders_.push(order);
+    if (!writing_) write_next();
   }
 
   void end(const Error& why) override {
@@ -97,9 +97,17 @@ class AgentStream final : public ::grpc::ServerBidiReactor<v1::FromAgent, v1::Fr
 
   void OnWriteDone(bool ok) override {
     const std::lock_guard guard(mutex_);
-    orders_.pop_front();
+    writing_ = false;
     if (!ok) return finish(::grpc::Status::CANCELLED);
-    if (!orders_.empty() && !finished_) StartWrite(&orders_.front());
+    if (!orders_.empty() && !finished_) write_next();
+  }
+
+  /// Requires: the lock is held, and an order waits.
+  void write_next() {
+    out_.Clear();
+    write(orders_.pop(), out_);
+    writing_ = true;
+    StartWrite(&out_);
   }
 
   void OnCancel() override {
@@ -121,7 +129,9 @@ class AgentStream final : public ::grpc::ServerBidiReactor<v1::FromAgent, v1::Fr
   v1::FromAgent in_;
   std::unique_ptr<live::Fleet::Session> session_;
   std::mutex mutex_;
-  std::deque<v1::FromServer> orders_;  // the first is being written
+  act::WordQueue<act::Order> orders_;  // that wait
+  v1::FromServer out_;
+  bool writing_ = false;  // out_
   bool finished_ = false;
 };
 

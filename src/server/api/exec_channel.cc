@@ -9,7 +9,9 @@
 namespace gyre::server {
 namespace {
 
-constexpr std::size_t kReportsMax = 2 * act::kExecWindow;  // of a byte each, both ways
+// A window's bytes are no more, joined as they are: two words of a stream have more than a piece.
+constexpr std::size_t kReportsMax =
+    act::kWordsInOrder + 4 * (act::kExecWindow / act::kExecPieceMax) + 8;
 
 }  // namespace
 
@@ -27,7 +29,7 @@ void ExecMailbox::put(act::ExecReport report) {
           act::exec_id(report),
           fail(ErrorKind::Internal, "the node sends more of the output than was asked for")};
     }
-    reports_.push_back(std::move(report));
+    reports_.push(std::move(report));
     wake = wake_;
   }
   if (wake) wake();
@@ -36,8 +38,7 @@ void ExecMailbox::put(act::ExecReport report) {
 std::optional<act::ExecReport> ExecMailbox::take() {
   const std::lock_guard guard(mutex_);
   if (reports_.empty()) return std::nullopt;
-  act::ExecReport report = std::move(reports_.front());
-  reports_.pop_front();
+  act::ExecReport report = reports_.pop();
   if (const auto* output = std::get_if<act::ExecOutput>(&report)) bytes_ -= output->bytes.size();
   return report;
 }

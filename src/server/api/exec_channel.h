@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -11,6 +10,7 @@
 #include <string_view>
 
 #include "act/task_exec.h"
+#include "act/word_queue.h"
 #include "live/fleet.h"
 #include "server/http/message.h"
 
@@ -26,7 +26,7 @@ class ExecMailbox {
 
  private:
   std::mutex mutex_;
-  std::deque<act::ExecReport> reports_;
+  act::WordQueue<act::ExecReport> reports_;
   std::size_t bytes_ = 0;
   bool broken_ = false;  // it said more than it was asked for
   std::function<void()> wake_;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "adapter/process/exec/door.h"
@@ -39,9 +40,13 @@ Result<void> check(const act::ExecStart& start) {
     }
   }
   if (start.command.empty()) return fail(ErrorKind::Invalid, "there is no command");
-  if (bytes > act::kExecCommandMax || start.term.size() > 64) {
+  if (bytes > act::kExecCommandMax) {
     return fail(ErrorKind::Invalid, "the command has {} bytes; {} are the most", bytes,
                 act::kExecCommandMax);
+  }
+  if (start.term.size() > act::kExecTermMax) {
+    return fail(ErrorKind::Invalid, "the terminal's name has {} bytes; {} are the most",
+                start.term.size(), act::kExecTermMax);
   }
   return {};
 }
@@ -156,13 +161,15 @@ void ExecSession::refuse(const ExecAnswer& answer) {
 }
 
 void ExecSession::read_output(Part part) {
-  std::string piece(std::min<std::uint64_t>(wanted_, act::kExecPieceMax), '\0');
-  const ssize_t n = ::read(at(part).get(), piece.data(), piece.size());
+  std::array<char, act::kExecPieceMax> piece;
+  const ssize_t n =
+      ::read(at(part).get(), piece.data(), std::min<std::uint64_t>(wanted_, piece.size()));
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return close(part);  // a terminal that nobody has open any more says EIO
-  piece.resize(static_cast<std::size_t>(n));
-  wanted_ -= piece.size();
-  (*listener_)(act::ExecOutput{id_, part == Part::Errors, std::move(piece)});
+  const auto size = static_cast<std::size_t>(n);
+  wanted_ -= size;
+  // Whoever keeps it is charged by its bytes: it has no memory beyond them.
+  (*listener_)(act::ExecOutput{id_, part == Part::Errors, std::string(piece.data(), size)});
 }
 
 /// Both ways of a terminal are one file, which must not be half open where it is waited on.
@@ -195,7 +202,7 @@ void ExecSession::write_input() {
   (*listener_)(act::ExecTook{id_, gone});
 }
 
-void ExecSession::take(act::ExecInput input) {
+void ExecSession::take(const act::ExecInput& input) {
   if (input_.size() + input.bytes.size() > act::kExecWindow) {
     return end(fail(ErrorKind::Internal, "the server sends more input than was taken"));
   }

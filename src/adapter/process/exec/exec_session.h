@@ -36,7 +36,7 @@ class ExecSession {
   /// Does it. What comes of it is told to the listener, ExecEnded in the end.
   void on_ready(Part part);
 
-  void take(act::ExecInput input);
+  void take(const act::ExecInput& input);
   void take(const act::ExecWant& want);
   void take(const act::ExecResize& resize) const;
 
