@@ -134,6 +134,18 @@ TEST_F(ExecHostTest, ATerminalHasItsSizeAndName) {
   EXPECT_EQ(news_.output(), "20 90\r\ndumb\r\n");
 }
 
+TEST_F(ExecHostTest, WhatIsHungUpHasItsSecondWhateverElseEnds) {
+  run_task();
+  test::NamedPipe pipe(folder_ / "pipe");
+  // The orphan, whose end the holder is told of, dies of the signal at once.
+  exec(1, {"sh", "-c",
+           "trap 'sleep 0.3; echo whole > " + pipe.path() +
+               "; exit' HUP; (sleep 1000 &); echo up; while true; do sleep 0.05; done"});
+  ASSERT_TRUE(news_.wait_output(3));
+  host_.obey(act::ExecHangUp{1});
+  EXPECT_EQ(pipe.line(), "whole");
+}
+
 TEST_F(ExecHostTest, WhatCannotRunIsRefused) {
   exec(1, {"true"});
   EXPECT_THAT(news_.end_of(1), HasSubstr("is not on this node"));

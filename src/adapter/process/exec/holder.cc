@@ -220,7 +220,10 @@ void hold_command(int connection, const std::vector<char*>& variables, int folde
   if (!wait_for_command(command, connection, signals, status)) {
     ::kill(-command, SIGHUP);
     ::kill(-command, SIGCONT);
-    wait_for_child(signals, kHangUpGraceMs);
+    for (int waited = 0; waited < kHangUpGraceMs && !reap(command, status);
+         waited += kSweepPauseMs) {
+      ::poll(nullptr, 0, kSweepPauseMs);
+    }
     sweep(signals);
     ::_exit(0);
   }
