@@ -1,7 +1,6 @@
 #include "adapter/process/child.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +9,7 @@
 #include <array>
 #include <cerrno>
 
+#include "adapter/process/default_signals.h"
 #include "adapter/process/exec/holder.h"
 
 namespace gyre::process {
@@ -48,13 +48,6 @@ std::string describe(const Failure& failure, const SupervisorSpec& spec) {
         program);
   }
   return fmt::format("cannot run '{}': {}", program, why);
-}
-
-void default_signals() {
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 bool redirect(const Fd& folder) {

@@ -11,11 +11,13 @@ namespace gyre::process {
 namespace {
 
 constexpr std::size_t kSpace = CMSG_SPACE(kDescriptorsMax * sizeof(int));
+// What pads the space would hold one descriptor more.
+constexpr std::size_t kTaken = CMSG_LEN(kDescriptorsMax * sizeof(int));
 
 }  // namespace
 
-bool send_word(int socket, const void* data, std::size_t size,
-               const std::vector<int>& descriptors) {
+bool send_word(int socket, const void* data, std::size_t size, const std::vector<int>& descriptors,
+               int flags) {
   iovec part{const_cast<void*>(data), size};
   alignas(cmsghdr) std::array<char, kSpace> space{};
   msghdr message{};
@@ -33,7 +35,7 @@ bool send_word(int socket, const void* data, std::size_t size,
   }
   ssize_t n = 0;
   do {
-    n = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+    n = ::sendmsg(socket, &message, flags | MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
   return n == static_cast<ssize_t>(size);
 }
@@ -45,7 +47,7 @@ Received receive_word(int socket, void* data, std::size_t size, int flags) {
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = space.data();
-  message.msg_controllen = space.size();
+  message.msg_controllen = kTaken;
   Received received;
   do {
     received.size = ::recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);

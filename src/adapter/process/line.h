@@ -10,12 +10,13 @@ namespace gyre::process {
 
 inline constexpr std::size_t kDescriptorsMax = 3;  // beside one word
 
-/// Sends one word whole. False: nobody takes it, now.
+/// Sends one word whole; `flags` are those of sendmsg(). False: nobody takes it, now. Requires:
+/// kDescriptorsMax descriptors at most.
 bool send_word(int socket, const void* data, std::size_t size,
-               const std::vector<int>& descriptors = {});
+               const std::vector<int>& descriptors = {}, int flags = 0);
 
 /// What came: `size` bytes at most, 0 where the other end is gone, -1 with errno. Descriptors are
-/// close-on-exec and the caller's; they are closed here where more came than kDescriptorsMax.
+/// close-on-exec and the caller's; those beyond kDescriptorsMax never arrive in this process.
 struct Received {
   long size = -1;
   std::vector<int> descriptors;

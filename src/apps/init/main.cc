@@ -1,7 +1,6 @@
 // The first process of every container: forks the task's command, hands signals on to it, takes in
 // orphans, forks the holders of further commands, and tells the supervisor how the command ended.
-// Without libraries beyond libc, since it
-// is linked statically and runs on whatever the image holds.
+// Without libraries beyond libc: it is linked statically and runs on whatever the image holds.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "adapter/process/container/init_protocol.h"
+#include "adapter/process/default_signals.h"
 #include "adapter/process/exec/holder.h"
 #include "adapter/process/line.h"
 #include "apps/init/filter.h"
@@ -104,10 +104,7 @@ void become(Order& order, int failure) {
   ::setsid();
   for (char* variable : order.variables) ::putenv(variable);
   if (*order.folder != '\0' && ::chdir(order.folder) != 0) give_up(InitWord::NoFolder);
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  default_signals();
   ::execvp(order.arguments.front(), order.arguments.data());
   give_up(InitWord::NoCommand);
 }

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "adapter/process/default_signals.h"
 #include "adapter/process/exec/exec_protocol.h"
 #include "adapter/process/line.h"
 #include "adapter/process/process_list.h"
@@ -118,10 +119,7 @@ bool make_pipes(Streams& streams) {
   }
   for (char* variable : variables) ::putenv(variable);
   for (char* variable : order.variables) ::putenv(variable);
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  default_signals();
   ::execvp(order.arguments.front(), order.arguments.data());
   const int error = errno;
   static_cast<void>(!::write(failure, &error, sizeof error));
