@@ -67,18 +67,23 @@ def resident_kib(cloud):
 class Terminal:
     """`gyre exec -t` in a terminal of its own, as a person has it."""
 
-    def __init__(self, cloud, *arguments, rows=30, columns=100):
+    def __init__(self, cloud, *arguments, rows=30, columns=100, stdout=None):
         self.master, slave = pty.openpty()
         self.resize(rows, columns)
         self.said = b""
+        self.modes_before = self.modes()
         self.process = subprocess.Popen(
             [cloud.program, "exec", "-it", *map(str, arguments)], env=cloud.environment,
-            cwd=cloud.folder, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            cwd=cloud.folder, stdin=slave, stdout=stdout or slave, stderr=slave,
+            start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(slave)
 
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def modes(self):
+        return termios.tcgetattr(self.master)
 
     def type(self, keys):
         os.write(self.master, keys)
@@ -156,6 +161,32 @@ def test_keys_reach_the_command_and_control_c_too(cloud, job_of):
     shell.hears(b"was told")
     assert shell.code() == 5
     assert cloud.job(job)["state"] == "running"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP,
+                                 signal.SIGPIPE])
+def test_a_signal_that_ends_the_client_leaves_the_terminal_as_it_was(cloud, job_of, how):
+    job = job_of(WAITS)
+    shell = Terminal(cloud, job, "--", "sh", "-c", "echo up; sleep 7661")
+    shell.hears(b"up")
+    assert shell.modes() != shell.modes_before
+    shell.process.send_signal(how)
+    assert shell.process.wait(PATIENCE_S) == 128 + how
+    assert shell.modes() == shell.modes_before
+    until(lambda: not running("^sleep 7661"), "the command has ended")
+    shell.code()
+
+
+def test_a_client_that_nobody_reads_any_more_leaves_the_terminal_as_it_was(cloud, job_of):
+    job = job_of(WAITS)
+    reader, writer = os.pipe()
+    os.close(reader)
+    shell = Terminal(cloud, job, "--", "yes", "nobody reads this", stdout=writer)
+    os.close(writer)
+    assert shell.process.wait(PATIENCE_S) == 128 + signal.SIGPIPE
+    assert shell.modes() == shell.modes_before
+    until(lambda: not running("^yes nobody"), "the command has ended")
+    shell.code()
 
 
 def test_what_a_command_leaves_running_ends_with_it(cloud, job_of):

@@ -7,16 +7,12 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/beast/core/buffers_prefix.hpp>
-#include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/beast/websocket/stream.hpp>
-#include <boost/beast/websocket/teardown.hpp>
 #include <csignal>
 #include <deque>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "cli/input_pump.h"
@@ -33,69 +29,13 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using server::ExecStreamId;
 
-namespace {
-
-/// A socket that keeps what is read from it before the first message: a refusal's body is in it,
-/// and nowhere else where the server declines.
-class HeardSocket {
- public:
-  using executor_type = tcp::socket::executor_type;
-
-  explicit HeardSocket(asio::io_context& context) : socket(context) {}
-  executor_type get_executor() { return socket.get_executor(); }
-
-  template <class Buffers>
-  std::size_t read_some(const Buffers& buffers, error_code& error) {
-    const std::size_t size = socket.read_some(buffers, error);
-    heard += beast::buffers_to_string(beast::buffers_prefix(size, buffers));
-    return size;
-  }
-  template <class Buffers>
-  std::size_t read_some(const Buffers& buffers) {
-    return socket.read_some(buffers);
-  }
-  template <class Buffers>
-  std::size_t write_some(const Buffers& buffers, error_code& error) {
-    return socket.write_some(buffers, error);
-  }
-  template <class Buffers>
-  std::size_t write_some(const Buffers& buffers) {
-    return socket.write_some(buffers);
-  }
-  template <class Buffers, class Handler>
-  auto async_read_some(const Buffers& buffers, Handler&& handler) {
-    return socket.async_read_some(buffers, std::forward<Handler>(handler));
-  }
-  template <class Buffers, class Handler>
-  auto async_write_some(const Buffers& buffers, Handler&& handler) {
-    return socket.async_write_some(buffers, std::forward<Handler>(handler));
-  }
-
-  friend void teardown(beast::role_type role, HeardSocket& self, error_code& error) {
-    websocket::teardown(role, self.socket, error);
-  }
-  template <class Handler>
-  friend void async_teardown(beast::role_type role, HeardSocket& self, Handler&& handler) {
-    websocket::async_teardown(role, self.socket, std::forward<Handler>(handler));
-  }
-  friend void beast_close_socket(HeardSocket& self) {
-    error_code ignored;
-    self.socket.close(ignored);
-  }
-
-  tcp::socket socket;
-  std::string heard;
-};
-
-}  // namespace
-
 struct ExecClient::Impl {
   ServerAddress address;
   std::string target;
   bool terminal = false;
 
   asio::io_context context{1};
-  websocket::stream<HeardSocket> stream{context};
+  websocket::stream<tcp::socket> stream{context};
   beast::flat_buffer buffer;
   std::deque<std::string> frames;  // the first is being written
   std::optional<asio::signal_set> signals;
@@ -115,27 +55,28 @@ struct ExecClient::Impl {
 
 Outcome<void> ExecClient::Impl::connect() {
   error_code error;
-  std::string host = address.host;
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  const auto ends = tcp::resolver(context).resolve(host, address.port, error);
-  if (!error) asio::connect(stream.next_layer().socket, ends, error);
+  const auto ends = tcp::resolver(context).resolve(address.bare_host(), address.port, error);
+  if (!error) asio::connect(stream.next_layer(), ends, error);
   if (error) {
     return give_up(kError, "no server answers at {} ({}): start one with 'gyre up'", address.text(),
                    error.message());
   }
   error_code ignored;
-  stream.next_layer().socket.set_option(tcp::no_delay(true), ignored);
+  stream.next_layer().set_option(tcp::no_delay(true), ignored);
   stream.set_option(websocket::stream_base::decorator([](websocket::request_type& request) {
     request.set(beast::http::field::user_agent, "gyre/" GYRE_VERSION);
     request.set(beast::http::field::sec_websocket_protocol, server::kExecSubprotocol);
   }));
-  stream.handshake(address.host + ":" + address.port, target, error);
-  const std::string heard = std::move(stream.next_layer().heard);
+  // Only the asynchronous one hands out the answer of a server that declines.
+  websocket::response_type answer;
+  stream.async_handshake(answer, address.host + ":" + address.port, target,
+                         [&](error_code how) { error = how; });
+  context.run();
+  context.restart();
   if (error == websocket::error::upgrade_declined) {
     HttpAnswer refusal;
-    std::string version;
-    std::istringstream(heard) >> version >> refusal.status;
-    refusal.body = heard.substr(std::min(heard.size(), heard.find("\r\n\r\n")));
+    refusal.status = static_cast<int>(answer.result_int());
+    refusal.body = std::move(answer.body());
     return tl::unexpected(failure_of(refusal));
   }
   if (error) {
@@ -223,7 +164,9 @@ Outcome<int> ExecClient::run() {
   Impl& impl = *impl_;
   if (auto connected = impl.connect(); !connected) return tl::unexpected(connected.error());
   if (impl.terminal) {
-    impl.signals.emplace(impl.context, SIGWINCH, SIGTERM, SIGHUP);
+    impl.signals.emplace(impl.context, SIGWINCH);
+    // Whatever ends this program, the terminal becomes what it was.
+    for (const int deadly : {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGPIPE}) impl.signals->add(deadly);
     impl.wait_for_signal();
     impl.raw.emplace(STDIN_FILENO);
   }

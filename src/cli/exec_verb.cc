@@ -6,6 +6,7 @@
 #include "cli/job_stream.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
+#include "server/http/message.h"
 
 namespace gyre::cli {
 namespace {
@@ -13,20 +14,8 @@ namespace {
 struct ExecOptions {
   std::string job;
   int rank = 0;
-  bool input = false;
   bool terminal = false;
 };
-
-/// Everything but what needs no escape in a query (RFC 3986, "unreserved").
-std::string percent_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
 
 Outcome<int> exec(const Session& session, const ExecOptions& options) {
   const auto path = job_path(options.job);
@@ -45,10 +34,10 @@ Outcome<int> exec(const Session& session, const ExecOptions& options) {
     const act::WindowSize size = window_size(STDIN_FILENO);
     const char* term = std::getenv("TERM");
     target += fmt::format("&tty=true&columns={}&rows={}", size.columns, size.rows);
-    if (term != nullptr) target += "&term=" + percent_encode(term);
+    if (term != nullptr) target += "&term=" + server::http::percent_encode(term);
   }
   for (const std::string& word : session.after_dashes) {
-    target += "&command=" + percent_encode(word);
+    target += "&command=" + server::http::percent_encode(word);
   }
   return ExecClient(client->address(), std::move(target), terminal).run();
 }
@@ -67,8 +56,8 @@ void add_exec_verb(CLI::App& app, Session& session) {
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
   verb->add_flag("-t,--tty", options->terminal, "give it a terminal, where standard input is one");
-  verb->add_flag("-i,--stdin", options->input,
-                 "as other programs have it; here standard input is always the command's");
+  verb->add_flag("-i,--stdin")
+      ->description("as other programs have it; here standard input is always the command's");
   add_server_flags(*verb, session);
   on_verb(verb, session, [&session, options] { return exec(session, *options); });
 }

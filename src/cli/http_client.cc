@@ -48,6 +48,10 @@ std::string to_lower(beast::string_view text) {
 
 }  // namespace
 
+std::string ServerAddress::bare_host() const {
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
 std::string ServerAddress::text() const { return "http://" + host + ":" + port; }
 
 Outcome<ServerAddress> parse_server_address(const std::string& text) {
@@ -92,9 +96,7 @@ struct HttpClient::Impl {
 
 error_code HttpClient::Impl::connect(const ServerAddress& address) {
   error_code result;
-  std::string host = address.host;
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  const auto ends = tcp::resolver(context).resolve(host, address.port, result);
+  const auto ends = tcp::resolver(context).resolve(address.bare_host(), address.port, result);
   if (result) return result;
   stream.emplace(context);
   buffer.clear();

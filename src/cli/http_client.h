@@ -16,7 +16,8 @@ namespace gyre::cli {
 struct ServerAddress {
   std::string host = "127.0.0.1";
   std::string port = "8642";
-  std::string text() const;  // "http://127.0.0.1:8642"
+  std::string text() const;       // "http://127.0.0.1:8642"
+  std::string bare_host() const;  // without the brackets of an IPv6 address
 };
 
 /// "http://127.0.0.1:8642", "localhost:9000", "[::1]:8642". Errors: usage.

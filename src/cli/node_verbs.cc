@@ -5,27 +5,17 @@
 #include "base/units.h"
 #include "cli/job_stream.h"
 #include "cli/verbs.h"
+#include "server/http/message.h"
 
 namespace gyre::cli {
 namespace {
-
-/// A name may hold what a path may not.
-std::string path_segment(const std::string& name) {
-  std::string out;
-  for (const char c : name) {
-    const bool plain =
-        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
 
 Outcome<int> act(const Session& session, const std::string& name, const std::string& action) {
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
   HttpCall call;
   call.method = "POST";
-  call.target = "/v1/nodes/" + path_segment(name) + "/actions";
+  call.target = "/v1/nodes/" + server::http::percent_encode(name) + "/actions";
   call.body = nlohmann::json{{"action", action}}.dump();
   const auto done = client->call(call);
   if (!done) return tl::unexpected(done.error());

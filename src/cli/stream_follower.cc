@@ -86,9 +86,8 @@ class Reader {
 
 void Reader::connect() {
   error_code error;
-  std::string host = owner_.address.host;
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  const auto ends = tcp::resolver(owner_.context).resolve(host, owner_.address.port, error);
+  const ServerAddress& address = owner_.address;
+  const auto ends = tcp::resolver(owner_.context).resolve(address.bare_host(), address.port, error);
   if (error) return retry(error);
   stream_.emplace(owner_.context);
   buffer_.clear();

@@ -105,6 +105,9 @@ std::string_view reason_phrase(int status);
 /// "%41+b" to "A b"; nullopt where an escape is broken or stands for NUL.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
+/// "A b/ä" to "A%20b%2F%C3%A4": all but what needs no escape anywhere (RFC 3986, "unreserved").
+std::string percent_encode(std::string_view text);
+
 /// The head of `response`, empty line included. With a stream the length is unknown: chunks if the
 /// client takes them, else until the end of the connection.
 std::string response_head(const Response& response, bool keep_alive, bool chunked);
