@@ -2,6 +2,7 @@
 
 #include <gyre.pb.h>
 
+#include <limits>
 #include <utility>
 
 #include "codec/journal_codec.h"
@@ -167,7 +168,7 @@ act::ReadLog read_log_query(const v1::ReadLog& in) {
 }
 
 Result<act::WindowSize> read_size(const v1::WindowSize& in) {
-  constexpr std::uint32_t kMax = 65'535;
+  constexpr std::uint32_t kMax = std::numeric_limits<std::uint16_t>::max();
   if (in.columns() > kMax || in.rows() > kMax) {
     return fail(ErrorKind::Invalid, "a terminal has {} columns and rows at most", kMax);
   }

@@ -1,6 +1,7 @@
 #include "server/api/exec_frames.h"
 
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace gyre::server {
@@ -8,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kSizeMax = 65'535;
+constexpr int kSizeMax = std::numeric_limits<std::uint16_t>::max();
 
 /// Null where there is none.
 Json member_of(const Json& object, const char* name) {

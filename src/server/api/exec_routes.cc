@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "server/api/api.h"
@@ -13,14 +15,7 @@ namespace gyre::server {
 namespace {
 
 constexpr std::uint64_t kRankMax = 1'000'000;
-constexpr std::uint64_t kSizeMax = 65'535;
-constexpr std::size_t kTermMax = 64;
-
-/// What is run, still without the task.
-struct ExecQuery {
-  std::int32_t rank = 0;
-  act::ExecStart start;
-};
+constexpr std::uint64_t kSizeMax = std::numeric_limits<std::uint16_t>::max();
 
 std::optional<http::Problem> check_upgrade(const http::Request& request) {
   if (!http::is_web_socket_request(request)) {
@@ -43,37 +38,40 @@ std::optional<http::Problem> check_upgrade(const http::Request& request) {
 }
 
 bool is_terminal_name(std::string_view name) {
-  return name.size() <= kTermMax && std::all_of(name.begin(), name.end(), [](char c) {
+  return name.size() <= act::kExecTermMax && std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                   c == '-' || c == '.' || c == '_' || c == '+';
          });
 }
 
-std::optional<http::Problem> read_exec_query(const http::Request& request, ExecQuery& query) {
+/// What is run, and of which rank; the rest of the task's key is not known yet.
+std::optional<http::Problem> read_exec_query(const http::Request& request, act::ExecStart& start) {
   for (const auto& [name, value] : request.query) {
-    if (name == "command") query.start.command.push_back(value);
+    if (name == "command") start.command.push_back(value);
   }
-  if (query.start.command.empty() || query.start.command.front().empty()) {
+  if (start.command.empty() || start.command.front().empty()) {
     return bad_parameter("command", "it is missing; give it once for each word of the command");
   }
   std::uint64_t rank = 0;
-  std::uint64_t columns = query.start.size.columns;
-  std::uint64_t rows = query.start.size.rows;
+  std::uint64_t columns = start.size.columns;
+  std::uint64_t rows = start.size.rows;
   if (auto wrong = read_number(request, "rank", kRankMax, rank)) return wrong;
-  if (auto wrong = read_flag(request, "tty", query.start.terminal)) return wrong;
+  if (auto wrong = read_flag(request, "tty", start.terminal)) return wrong;
   if (auto wrong = read_number(request, "columns", kSizeMax, columns)) return wrong;
   if (auto wrong = read_number(request, "rows", kSizeMax, rows)) return wrong;
-  query.rank = static_cast<std::int32_t>(rank);
-  query.start.size = {static_cast<std::uint16_t>(columns), static_cast<std::uint16_t>(rows)};
-  query.start.term = request.query_value("term").value_or("xterm");
-  if (!is_terminal_name(query.start.term)) {
+  start.key.rank = static_cast<std::int32_t>(rank);
+  start.size = {static_cast<std::uint16_t>(columns), static_cast<std::uint16_t>(rows)};
+  start.term = request.query_value("term").value_or("xterm");
+  if (!is_terminal_name(start.term)) {
     return bad_parameter("term", "it is no name of a terminal, such as 'xterm-256color'");
   }
   return std::nullopt;
 }
 
-/// Where the task runs that the command is to run in. Errors: NotFound; Conflict, it does not run.
-Result<TaskPlacement> find_task(const control::Controller& core, JobId id, ExecQuery& query) {
+/// The task that the command is to run in, and where it runs. Errors: NotFound; Conflict, it does
+/// not run.
+Result<std::pair<act::TaskKey, NodeId>> find_task(const control::Controller& core, JobId id,
+                                                  std::int32_t rank) {
   const auto found = find_job(core, id);
   if (!found) return tl::unexpected(found.error());
   const Job& job = **found;
@@ -85,18 +83,17 @@ Result<TaskPlacement> find_task(const control::Controller& core, JobId id, ExecQ
     return fail(ErrorKind::Conflict, "job {} waits ({}): no task of it runs; see 'gyre explain {}'",
                 id.value, view_job(core, job, false).reason, id.value);
   }
-  const auto rank = static_cast<std::size_t>(query.rank);
-  if (rank >= job.placement.size()) {
+  const auto at = static_cast<std::size_t>(rank);
+  if (at >= job.placement.size()) {
     return fail(ErrorKind::NotFound, "job {} has {} tasks; there is none of rank {}", id.value,
-                job.placement.size(), query.rank);
+                job.placement.size(), rank);
   }
-  if (job.tasks[rank] != TaskState::Running) {
-    return fail(ErrorKind::Conflict, "task {} of job {} {}", query.rank, id.value,
-                job.tasks[rank] == TaskState::Starting ? "is being started; try again in a moment"
-                                                       : "has ended; other tasks of the job run");
+  if (job.tasks[at] != TaskState::Running) {
+    return fail(ErrorKind::Conflict, "task {} of job {} {}", rank, id.value,
+                job.tasks[at] == TaskState::Starting ? "is being started; try again in a moment"
+                                                     : "has ended; other tasks of the job run");
   }
-  query.start.key = {id, job.attempt, query.rank};
-  return job.placement[rank];
+  return std::pair{act::TaskKey{id, job.attempt, rank}, job.placement[at].node};
 }
 
 http::Response exec_response(const std::shared_ptr<ExecHandle>& command,
@@ -136,17 +133,19 @@ void Api::add_exec_routes() {
 void Api::exec_in_job(const Call& call) const {
   const auto id = read_job_id(call.id);
   if (!id) return call.fail(http::problem_of(id.error()));
-  ExecQuery query;
+  act::ExecStart start;
   if (auto wrong = check_upgrade(call.request)) return call.fail(*wrong);
-  if (auto wrong = read_exec_query(call.request, query)) return call.fail(*wrong);
-  const auto asked = inbox_.ask([this, id = *id, query, reply = call.reply](const auto& core) {
-    ExecQuery one = query;
-    const auto task = find_task(core, id, one);
+  if (auto wrong = read_exec_query(call.request, start)) return call.fail(*wrong);
+  const auto asked = inbox_.ask([this, id = *id, start, reply = call.reply](const auto& core) {
+    const auto task = find_task(core, id, start.key.rank);
     const auto refuse = [&](const Error& error) {
       reply([error] { return http::respond(http::problem_of(error)); });
     };
     if (!task) return refuse(task.error());
-    const auto started = fleet_.start_exec(task->node, one.start, answer_by(fleet_, reply));
+    act::ExecStart whole = start;
+    whole.key = task->first;
+    const auto started =
+        fleet_.start_exec(task->second, std::move(whole), answer_by(fleet_, reply));
     if (!started) refuse(started.error());
   });
   if (!asked) call.fail(http::problem_of(asked.error()));
