@@ -109,7 +109,10 @@ void Runner::stay_connected() {
 void Runner::obey(const act::Order& order) {
   const auto* grant = std::get_if<act::GrantLease>(&order);
   if (grant == nullptr) return agent_.obey(order);
-  if (options_.accepts && !options_.accepts(grant->term)) return refuse_server(grant->term);
+  if (options_.accepts) {
+    const auto accepted = options_.accepts(grant->term);
+    if (!accepted) return refuse_server(accepted.error());
+  }
   if (failures_ > 0 || last_notice_.empty()) options_.notice(kConnected);
   failures_ = 0;
   last_notice_ = kConnected;
@@ -119,14 +122,11 @@ void Runner::obey(const act::Order& order) {
 }
 
 /// None of its orders is carried out: the grant is the first of them.
-void Runner::refuse_server(std::uint64_t term) {
+void Runner::refuse_server(const Error& why) {
   const std::lock_guard guard(mutex_);
   refused_ = true;
   orders_.clear();
-  broken_ = Error{ErrorKind::Conflict,
-                  fmt::format("this server's store is of term {}, and one that was restored from a "
-                              "backup later has led this node; end the older server",
-                              term)};
+  broken_ = why;
 }
 
 void Runner::report_break(const Error& why) {

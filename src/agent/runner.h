@@ -12,6 +12,7 @@
 #include "act/agent_protocol.h"
 #include "agent/agent.h"
 #include "agent/link.h"
+#include "base/result.h"
 #include "base/rng.h"
 #include "base/time.h"
 
@@ -25,10 +26,10 @@ struct RunnerOptions {
   Duration backoff_min = milliseconds(200);  // before the first try anew; doubles each time
   Duration backoff_max = seconds(10);
   std::uint64_t seed = 0;  // of the jitter, so that a fleet does not come back all at once
-  std::function<act::Hello()> hello;               // all but tasks and logs
-  std::function<void(Time)> lease;                 // tasks may run until then, by the boot clock
-  std::function<bool(std::uint64_t)> accepts;      // a server of that term; empty: of any
-  std::function<void(const std::string&)> notice;  // one line for a person
+  std::function<act::Hello()> hello;  // all but tasks and logs
+  std::function<void(Time)> lease;    // tasks may run until then, by the boot clock
+  std::function<Result<void>(std::uint64_t)> accepts;  // a server of that term; empty: of any
+  std::function<void(const std::string&)> notice;      // one line for a person
 };
 
 /// Keeps an agent connected: dials, beats, passes orders on, and dials again when a link breaks.
@@ -50,7 +51,7 @@ class Runner final : public LinkListener {
   void stay_connected();
   void wait_before_dialing();
   void obey(const act::Order& order);
-  void refuse_server(std::uint64_t term);
+  void refuse_server(const Error& why);
   void report_break(const Error& why);
 
   Agent& agent_;

@@ -5,7 +5,6 @@
 #ifdef GYRE_HAVE_ADAPTER_GRPC
 #include <fmt/format.h>
 
-#include <fstream>
 #include <memory>
 #include <random>
 #include <thread>
@@ -14,6 +13,7 @@
 #include "adapter/process/file_logs.h"
 #include "adapter/process/lease.h"
 #include "adapter/process/machine.h"
+#include "adapter/process/term.h"
 #include "agent/agent.h"
 #include "agent/runner.h"
 #include "apps/ending.h"
@@ -46,7 +46,7 @@ NodeSpec node_spec(const std::string& name, const act::GpuSet& gpus,
 }
 
 agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello hello,
-                                    std::string lease_path, std::string term_path) {
+                                    std::string lease_path, process::Term term) {
   std::random_device chance;
   agent::RunnerOptions runner;
   runner.seed = chance();
@@ -56,14 +56,8 @@ agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello
     hello.facts.address = process::address_towards(server);
     return hello;
   };
-  runner.accepts = [path = std::move(term_path)](std::uint64_t term) {
-    std::uint64_t latest = 0;
-    std::ifstream(path) >> latest;
-    if (term <= latest) return term == latest;
-    const auto kept = process::replace_file(path, fmt::format("{}\n", term));
-    if (!kept) say("warning: " + kept.error().message);
-    return true;
-  };
+  const auto latest = std::make_shared<process::Term>(std::move(term));
+  runner.accepts = [latest](std::uint64_t shown) { return latest->accept(shown); };
   runner.lease = [path = std::move(lease_path)](Time until) {
     if (const auto written = process::write_lease(path, until); !written) {
       say("warning: " + written.error().message);
@@ -85,6 +79,8 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   if (!gpus) return tl::unexpected(gpus.error());
   auto member = Membership::open(folder->path(), options);
   if (!member) return tl::unexpected(member.error());
+  auto term = process::Term::open(folder->path());
+  if (!term) return tl::unexpected(failure(term.error()));
   const std::string lease_path = folder->path() + "/lease";
   auto opened = Tasks::open({.tasks = folder->tasks_path(),
                              .images = folder->path() + "/images",
@@ -103,9 +99,8 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
 
   agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs());
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
-  agent::Runner runner(
-      worker, (*member)->dialer(),
-      runner_options(options, std::move(hello), lease_path, folder->path() + "/term"));
+  agent::Runner runner(worker, (*member)->dialer(),
+                       runner_options(options, std::move(hello), lease_path, std::move(*term)));
   say(fmt::format("gyre {} agent of {}", GYRE_VERSION, options.server));
   introduce(node, *gpus, tasks->enforced());
   say("Ctrl-C ends the agent; tasks that run go on until their lease is over");

@@ -38,3 +38,23 @@ def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
     fleet.until(lambda: fleet.node("a").get("state") == "up", "the agent comes back")
     fleet.http("POST", f"/v1/jobs/{job}/actions", {"action": "stop"})
     fleet.wait(job)
+
+
+def test_an_agent_that_cannot_keep_a_servers_term_does_not_obey_it(fleet):
+    backup, new = fleet.folder / "backup.gyre", fleet.folder / "restored"
+    fleet.cli("backup", "create", backup)
+    fleet.kill()
+    fleet.cli("backup", "restore", backup, "--to", new)
+    fleet.state = new
+    fleet.environment["GYRE_STATE"] = str(new)
+    fleet.serve()
+
+    agent = fleet.new_agent("a")
+    obstacle = agent.folder / "agent" / "term.tmp"
+    obstacle.mkdir(parents=True, mode=0o700)
+    obstacle.parent.chmod(0o700)
+    agent.start(fleet.token())
+    fleet.until(lambda: "not connected: cannot write " in agent.said(), "it says so")
+    assert not (obstacle.parent / "lease").exists()
+    obstacle.rmdir()
+    fleet.until(lambda: fleet.node("a").get("state") == "up", "the agent comes in")

@@ -18,19 +18,11 @@ Time boot_now() {
   return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
 }
 
-Result<void> replace_file(const std::string& path, std::string_view text) {
-  const std::string draft = path + ".tmp";
-  const Fd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  const auto size = static_cast<ssize_t>(text.size());
-  if (!file || ::write(file.get(), text.data(), text.size()) != size ||
-      ::rename(draft.c_str(), path.c_str()) != 0) {
-    return os_error(fmt::format("cannot write {}", path));
-  }
-  return {};
-}
-
 Result<void> write_lease(const std::string& path, Time until) {
-  return replace_file(path, fmt::format("{}\n", until.ns));
+  const std::size_t slash = path.rfind('/') + 1;
+  const auto folder = open_folder(path.substr(0, slash));
+  if (!folder) return tl::unexpected(folder.error());
+  return replace_file(*folder, path.c_str() + slash, fmt::format("{}\n", until.ns), Sync::No);
 }
 
 Time read_lease(const std::string& path) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -14,10 +13,8 @@ namespace gyre::process {
 
 Time boot_now();
 
-/// Puts a small file in place, at once for every reader. Errors: Internal, the disk.
-Result<void> replace_file(const std::string& path, std::string_view text);
-
-/// Replaces what is there, at once for every reader. Errors: Internal, the disk.
+/// Replaces what is there, at once for every reader. Requires: an absolute path. Errors: Internal,
+/// the disk.
 Result<void> write_lease(const std::string& path, Time until);
 
 /// Time{} where there is none that can be read: then it is over.
