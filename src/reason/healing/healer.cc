@@ -24,12 +24,12 @@ Healer::Changes Healer::sees(NodeId node, const Sign& sign, Time now) {
   if (!active()) return {};
   NodeHealth& health = health_of(node);
   forget_old(health, now);
-  const bool again =
-      sign.job && std::any_of(health.seen.begin(), health.seen.end(),
-                              [&](const NodeHealth::Sighting& sighting) {
-                                return sighting.symptom == sign.symptom && sighting.job == sign.job;
-                              });
-  if (matters(sign.symptom) && !again) {
+  if (matters(sign.symptom)) {
+    if (sign.job) {
+      std::erase_if(health.seen, [&](const NodeHealth::Sighting& sighting) {
+        return sighting.symptom == sign.symptom && sighting.job == sign.job;
+      });
+    }
     if (health.seen.size() == kSightingsMax) health.seen.erase(health.seen.begin());
     health.seen.push_back({sign.symptom, now, sign.job});
   }

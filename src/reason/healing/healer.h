@@ -40,8 +40,8 @@ class Healer {
   bool active() const { return !state_.spec.rules.empty(); }
   void node_joined() { state_.nodes.emplace_back(); }
 
-  /// A symptom of a node. The same of one job again counts once: a job that cannot start anywhere
-  /// condemns no node. Requires: the node joined.
+  /// A symptom of a node. The same of one job again counts once, as of the last time: a job that
+  /// cannot start anywhere condemns no node. Requires: the node joined.
   Changes sees(NodeId node, const Sign& sign, Time now);
 
   /// The node is there again: closes what its loss opened.

@@ -107,6 +107,23 @@ TEST_F(HealerTest, OneJobThatCannotStartCondemnsNoNodeButSeveralDo) {
   EXPECT_THAT(refused(9), SizeIs(1));
 }
 
+TEST_F(HealerTest, OfOneJobTheLastTimeCounts) {
+  const auto refused = [&](std::int64_t minute, std::uint64_t job) {
+    const Time at = now_ + seconds(60 * minute);
+    return healer_.sees({5}, {Symptom::StartRefused, "no such file", 0, JobId{job}}, at);
+  };
+  EXPECT_THAT(refused(0, 7), IsEmpty());
+  EXPECT_THAT(refused(15, 8), IsEmpty());
+  EXPECT_THAT(refused(16, 7), IsEmpty());
+  EXPECT_THAT(refused(16, 9), SizeIs(1)) << "three jobs within ten minutes";
+  EXPECT_THAT(healer_.health({5}).seen, SizeIs(3));
+  // It is remembered from then on.
+  healer_.wake(now_ + spec_.remember + seconds(60));
+  EXPECT_TRUE(healer_.suspect({5}));
+  healer_.wake(now_ + spec_.remember + seconds(60 * 16));
+  EXPECT_FALSE(healer_.suspect({5}));
+}
+
 TEST_F(HealerTest, ANodeThatIsLostIsWaitedForUntilItIsLostTooOften) {
   EXPECT_THAT(fault(4, Symptom::NodeLost), IsEmpty());
   EXPECT_EQ(last().outcome, Outcome::Open);
