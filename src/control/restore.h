@@ -28,9 +28,9 @@ struct RestoreReport {
 };
 
 /// Writes a journal anew up to an event, and the state behind it. Each event goes through `core`, a
-/// new one, and its commands must come out as recorded; those of the last one are decided anew
-/// where the journal is damaged behind it. Errors: the journals'; Invalid, commands that come out
-/// otherwise; NotFound, there is no such event.
+/// new one, and its commands must come out as recorded; of `upto` those that are missing are
+/// decided anew where the journal ends with it or is damaged behind it. Errors: the journals' and
+/// those of replay(); Invalid, commands that come out otherwise; NotFound, there is no such event.
 Result<RestoreReport> restore(JournalReader& from, Journal& to, Controller& core,
                               const RestoreOptions& options);
 

@@ -165,6 +165,56 @@ TEST_F(BackupTest, ADamagedJournalIsRestoredUpToWhereItIsWhole) {
   EXPECT_FALSE(restore(path_, {}));
 }
 
+TEST_F(BackupTest, AJournalOutOfOrderIsNotRestored) {
+  struct Records final : control::JournalReader {
+    std::vector<Record> records;
+    std::size_t at = 0;
+    Result<std::optional<Record>> next() override {
+      if (at == records.size()) return std::optional<Record>();
+      return records[at++];
+    }
+  } from;
+  RandomHistory life(3);
+  live(life, *open(), 1, 30);
+  for (Record& record : read_all()) {
+    if (std::holds_alternative<Event>(record) && from.records.size() > 1) {
+      auto& event = std::get<Event>(record);
+      if (event.seq == EventSeq{20}) event.seq = EventSeq{5};
+    }
+    from.records.push_back(std::move(record));
+  }
+  const auto journal = SqliteJournal::open({restored_, Sync::Off}).value();
+  control::Controller core{control::Config{}};
+  const auto report = control::restore(from, *journal, core, {});
+  ASSERT_FALSE(report);
+  EXPECT_NE(report.error().message.find("out of order"), std::string::npos)
+      << report.error().message;
+}
+
+TEST_F(BackupTest, OfTheLastEventCommandsMayBeMissingOnlyWhereTheJournalEndsWithIt) {
+  RandomHistory life(3);
+  live(life, *open(), 2, 30);
+  const std::vector<Record> whole = read_all();
+  std::size_t command = whole.size();
+  while (std::holds_alternative<Event>(whole[command - 1])) --command;
+  const auto cause = last_event({whole.begin(), whole.begin() + static_cast<long>(command)});
+  control::RestoreOptions options;
+  options.upto = cause;
+  sql(fmt::format("DELETE FROM records WHERE position > {}", command));
+  sql(fmt::format("UPDATE records SET checksum = 0 WHERE position = {}", command));
+  const auto report = restore(path_, options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->last, cause);
+  EXPECT_EQ(report->events + report->commands, command);
+  std::filesystem::remove(restored_);
+  sql(fmt::format("DELETE FROM records WHERE position >= {}", command));
+  EXPECT_TRUE(restore(path_, options)) << "it ends there";
+  std::filesystem::remove(restored_);
+  const auto refused = restore(path_, {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("other commands"), std::string::npos);
+}
+
 TEST_F(BackupTest, TheClosingEventsStandBehindIt) {
   RandomHistory life(3);
   live(life, *open(), 2, 30);
