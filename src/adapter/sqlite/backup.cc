@@ -76,11 +76,8 @@ Result<void> put_in_place(const std::string& draft, const std::string& path) {
     return fail(errno == EEXIST ? ErrorKind::Conflict : ErrorKind::Internal, "cannot make '{}': {}",
                 path, std::strerror(errno));
   }
-  const std::string parent = std::filesystem::absolute(path).parent_path();
-  const int folder = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return {};
-  ::fsync(folder);
-  ::close(folder);
+  // What is in it is on the disk already; not every file system can wait for a name.
+  static_cast<void>(make_durable(path));
   return {};
 }
 

@@ -1,9 +1,14 @@
 #include "adapter/sqlite/damage.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "adapter/sqlite/record_reader.h"
 
@@ -32,45 +37,96 @@ Result<void> check_structure(Database& database) {
 
 namespace {
 
-Result<void> write_statements(Database& database, std::int64_t position, const std::string& path) {
+/// As they would be put back.
+Result<std::string> statements_of(Database& database, std::int64_t position) {
   auto select = database.prepare(
       "SELECT position, kind, at, seq, checksum, quote(CAST(body AS BLOB)) FROM records "
       "WHERE position >= ? ORDER BY position");
   if (!select) return tl::unexpected(select.error());
   select->bind(1, position);
-  std::ofstream out(path, std::ios::trunc);
-  std::filesystem::permissions(path, std::filesystem::perms(0600));
+  std::string statements;
   for (;;) {
     const auto row = select->step();
     if (!row) return tl::unexpected(row.error());
-    if (!*row) break;
-    out << fmt::format(
+    if (!*row) return statements;
+    statements += fmt::format(
         "INSERT INTO records(position, kind, at, seq, checksum, body) "
         "VALUES({}, {}, {}, {}, {}, CAST({} AS TEXT));\n",
         select->integer(0), select->integer(1), select->integer(2), select->integer(3),
         select->integer(4), select->text(5));
   }
-  out.close();
-  if (out) return {};
-  return fail(ErrorKind::Internal, "cannot write '{}': {}", path, std::strerror(errno));
+}
+
+bool write_whole(const std::string& path, std::string_view text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  while (!text.empty()) {
+    const ssize_t written = ::write(file, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) break;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  const bool done = text.empty() && ::fsync(file) == 0;
+  const int why = errno;
+  ::close(file);
+  errno = why;
+  return done;
+}
+
+/// Whole and on the disk, or not at all.
+Result<void> keep(const std::string& path, std::string_view text) {
+  const std::string draft = path + ".partial";
+  ::unlink(draft.c_str());
+  if (write_whole(draft, text) && ::rename(draft.c_str(), path.c_str()) == 0) {
+    return make_durable(path);
+  }
+  const int why = errno;
+  ::unlink(draft.c_str());
+  return fail(why == ENOSPC || why == EDQUOT ? ErrorKind::NoRoom : ErrorKind::Internal,
+              "cannot write '{}': {}", path, std::strerror(why));
+}
+
+bool holds(const std::string& path, std::string_view text) {
+  std::ifstream in(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), {}) == text;
 }
 
 }  // namespace
 
+Result<void> make_durable(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+  for (const std::string& one : {path, folder}) {
+    const int file = ::open(one.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool done = file >= 0 && ::fsync(file) == 0;
+    const int why = errno;
+    if (file >= 0) ::close(file);
+    if (!done) {
+      return fail(ErrorKind::Internal, "cannot make '{}' durable: {}", path, std::strerror(why));
+    }
+  }
+  return {};
+}
+
 Result<std::string> cut_records(Database& database, std::int64_t position) {
   if (auto sound = check_structure(database); !sound) return tl::unexpected(sound.error());
   const std::string path = fmt::format("{}.cut-{}.sql", database.path(), position);
-  if (std::filesystem::exists(path)) {
+  const auto statements = statements_of(database, position);
+  if (!statements) return tl::unexpected(statements.error());
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    if (auto kept = keep(path, *statements); !kept) return tl::unexpected(kept.error());
+  } else if (!holds(path, *statements)) {
     return fail(ErrorKind::Conflict,
                 "'{}' holds what was cut off here once before; move it away, then start again",
                 path);
-  }
-  if (auto kept = write_statements(database, position, path); !kept) {
+  } else if (auto kept = make_durable(path); !kept) {  // a stop came between this and the cut
     return tl::unexpected(kept.error());
   }
   auto done =
-      database.execute(fmt::format("BEGIN IMMEDIATE;DELETE FROM snapshots WHERE position >= {0};"
-                                   "DELETE FROM records WHERE position >= {0};COMMIT",
+      database.execute(fmt::format("DELETE FROM snapshots WHERE position >= {0};"
+                                   "DELETE FROM records WHERE position >= {0}",
                                    position));
   if (!done) return tl::unexpected(done.error());
   return path;

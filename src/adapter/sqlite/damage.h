@@ -18,11 +18,15 @@ struct Damage {
 /// Requires: the record at `position` is damaged. Errors: Invalid, SQLite cannot walk the table.
 Result<Damage> look_behind(Database& database, std::int64_t position);
 
-/// Takes the records from `position` on out of the journal, and snapshots of what came after it, in
-/// one transaction; before that they are written to `<journal>.cut-<position>.sql`, as statements
-/// that would put them back. Returns that file's path. Errors: Invalid, the file is damaged beyond
-/// single records; Conflict, that file exists; Internal, the disk.
+/// Takes the records from `position` on out of the journal, and snapshots of what came after it;
+/// before that they are put into `<journal>.cut-<position>.sql`, whole and on the disk, as
+/// statements that would put them back. Returns that file's path. Requires: a transaction. Errors:
+/// Invalid, the file is damaged beyond single records; Conflict, that file exists and holds
+/// something else; NoRoom and Internal, the disk.
 Result<std::string> cut_records(Database& database, std::int64_t position);
+
+/// Waits until the disk has a file, and its name. Errors: Internal.
+Result<void> make_durable(const std::string& path);
 
 /// Whether SQLite finds the file's structure sound (PRAGMA quick_check); reads all of it.
 /// Errors: Invalid, with what it found first.

@@ -1,11 +1,15 @@
 // Damage of every kind, at random places: a journal that is opened again is then at some moment of
 // its past, and says what it lacks, or is refused with one clear error.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 
+#include "adapter/sqlite/disk_faults.h"
 #include "adapter/sqlite/journal.h"
 #include "adapter/sqlite/test_kit.h"
 #include "adapter/sqlite/wal.h"
@@ -71,6 +75,26 @@ class DamageTest : public ::testing::Test, protected JournalFolder {
     sql("PRAGMA wal_checkpoint(PASSIVE)");
     live_on(life, *journal, 10);
     return {read_file(path_), read_file(path_ + "-wal")};
+  }
+
+  /// Of a journal whose last command is damaged: all its records, when they were whole.
+  std::vector<Record> damage_last_command() {
+    RandomHistory life(7);
+    live_on(life, *open(), 20);
+    std::vector<Record> whole = read_all();
+    while (std::holds_alternative<Event>(whole.back())) whole.pop_back();
+    sql(
+        fmt::format("DELETE FROM records WHERE position > {0};"
+                    "UPDATE records SET checksum = 0 WHERE position = {0}",
+                    whole.size()));
+    return whole;
+  }
+
+  /// Opened as a server does, and closed again.
+  Result<Recovered> recover_once() {
+    auto journal = SqliteJournal::open({path_, Sync::Off});
+    if (!journal) return tl::unexpected(journal.error());
+    return (*journal)->recover({});
   }
 
   void put_back(const Files& files) {
@@ -242,15 +266,7 @@ TEST_F(DamageTest, ATornEndIsCutOffKeptAndSaid) {
 }
 
 TEST_F(DamageTest, CommandsThatWereCutOffAreDecidedAgain) {
-  RandomHistory life(7);
-  live_on(life, *open(), 20);
-  std::vector<Record> before = read_all();
-  while (std::holds_alternative<Event>(before.back())) before.pop_back();
-  const auto last_command = static_cast<std::int64_t>(before.size());
-  sql(
-      fmt::format("DELETE FROM records WHERE position > {0};"
-                  "UPDATE records SET checksum = 0 WHERE position = {0}",
-                  last_command));
+  const std::vector<Record> before = damage_last_command();
   auto journal = open();
   const auto recovered = journal->recover({});
   ASSERT_TRUE(recovered) << recovered.error().message;
@@ -260,6 +276,71 @@ TEST_F(DamageTest, CommandsThatWereCutOffAreDecidedAgain) {
   const JobId first = journal->first_job();
   journal.reset();
   EXPECT_EQ(open()->first_job(), first);
+}
+
+TEST_F(DamageTest, AfterAStopOrAFaultAtAnyWriteATornEndIsMendedAtTheNextStart) {
+  const std::vector<Record> before = damage_last_command();
+  const Files damaged{read_file(path_), ""};
+  int writes = 0;
+  {
+    const DiskFaults counted([](int) { return 0; });
+    ASSERT_TRUE(recover_once());
+    writes = counted.writes();
+  }
+  ASSERT_GT(writes, 10);
+  for (int round = 0; round < 2 * writes; ++round) {
+    put_back(damaged);
+    SCOPED_TRACE(round);
+    const int fault = round / 2;
+    if (round % 2 == 0) {
+      const int status = in_child([&] {
+        const DiskFaults stop([fault](int write) {
+          if (write == fault) ::_exit(9);
+          return 0;
+        });
+        static_cast<void>(recover_once());
+      });
+      ASSERT_EQ(WEXITSTATUS(status), 9);
+    } else {
+      const DiskFaults broken([fault](int write) { return write == fault ? EIO : 0; });
+      static_cast<void>(recover_once());
+    }
+    const auto recovered = recover_once();
+    ASSERT_TRUE(recovered) << recovered.error().message;
+    EXPECT_EQ(read_all(), before);
+    EXPECT_GT(open()->first_job().value, recovered->core.jobs().last().value + 10'000);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(DamageTest, WhatIsCutOffIsKeptWholeOrNothingIsCut) {
+  const std::vector<Record> before = damage_last_command();
+  const std::string damaged = read_file(path_);
+  const std::string kept = fmt::format("{}.cut-{}.sql", path_, before.size());
+  std::filesystem::create_directory(kept + ".partial");
+  const auto refused = recover_once();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("cannot write '" + kept), std::string::npos)
+      << refused.error().message;
+  EXPECT_FALSE(std::filesystem::exists(kept));
+  EXPECT_TRUE(read_file(path_) == damaged);
+  std::filesystem::remove(kept + ".partial");
+  write_file(kept, "of another time");
+  EXPECT_EQ(recover_once().error().kind, ErrorKind::Conflict);
+  EXPECT_EQ(read_file(kept), "of another time");
+  std::filesystem::remove(kept);
+  write_file(kept + ".partial", "of a start that was stopped, and a longer one at that");
+  ASSERT_TRUE(recover_once());
+  EXPECT_FALSE(std::filesystem::exists(kept + ".partial"));
+  struct stat info {};
+  ASSERT_EQ(::stat(kept.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  // Its statements put back what was there.
+  sql(fmt::format("DELETE FROM records WHERE position = {}", before.size()));
+  sql(read_file(kept));
+  std::filesystem::remove(kept);
+  ASSERT_TRUE(recover_once());
+  EXPECT_EQ(read_all(), before);
 }
 
 TEST_F(DamageTest, DamageBeforeWholeRecordsIsRefusedWithTheWayOut) {
@@ -291,6 +372,7 @@ TEST_F(DamageTest, ASnapshotThatNamesAWrongRecordIsPassedOver) {
   ASSERT_TRUE(recovered) << recovered.error().message;
   ASSERT_EQ(recovered->snapshots_refused.size(), 1U);
   EXPECT_EQ(recovered->core.state(), states_.back());
+  EXPECT_EQ(open()->recover({}).value().snapshots_refused.size(), 0U) << "it is said once";
 }
 
 TEST_F(DamageTest, AJournalThatEndsBeforeItsSnapshotIsRefused) {

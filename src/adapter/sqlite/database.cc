@@ -13,6 +13,14 @@
 namespace gyre::adapter::sqlite {
 namespace {
 
+/// The disk is full, or the owner's part of it, where SQLite does not say SQLITE_FULL: as it writes
+/// within a quota, and as the index of the log grows. A sync that fails is another matter: what had
+/// been written before it may be lost.
+bool lacks_room(int code, int system) {
+  return (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE) &&
+         (system == ENOSPC || system == EDQUOT);
+}
+
 ErrorKind kind_of(int code) {
   switch (code & 0xff) {
     case SQLITE_NOTADB:
@@ -59,9 +67,14 @@ std::string one_line(std::string text) {
   return text;
 }
 
+/// Requires: it is called right after what has failed, since SQLite 3.40 does not remember why a
+/// COMMIT failed, and errno does.
 tl::unexpected<Error> failure(sqlite3* connection, std::string_view path) {
-  const int code = sqlite3_extended_errcode(connection);
-  const int system = sqlite3_system_errno(connection);
+  const int last = errno;
+  const int found = sqlite3_extended_errcode(connection);
+  const int told = sqlite3_system_errno(connection);
+  const int system = told == 0 && (found & 0xff) == SQLITE_IOERR ? last : told;
+  const int code = lacks_room(found, system) ? SQLITE_FULL : found;
   return fail(kind_of(code), "journal '{}': {}{}{}{}", path, one_line(sqlite3_errmsg(connection)),
               system == 0 ? "" : ", ", system == 0 ? "" : std::strerror(system), advice(code));
 }

@@ -89,6 +89,17 @@ struct Attempt {
   std::optional<std::int64_t> damaged;  // the record at which it failed
 };
 
+/// Snapshots that are of no use.
+struct Refused {
+  std::vector<std::int64_t> seqs;
+  std::vector<std::string> how;
+
+  void add(std::int64_t seq, std::string why) {
+    seqs.push_back(seq);
+    how.push_back(std::move(why));
+  }
+};
+
 /// Takes room for the write-ahead log, so that others who fill the disk do not take it; a twentieth
 /// of the disk at most. It is no error where that cannot be.
 void reserve_log(const JournalOptions& options) {
@@ -123,6 +134,7 @@ Result<std::vector<std::string>> examine_log(const JournalOptions& options) {
   if (error) {
     return fail(ErrorKind::Internal, "cannot copy '{}' to '{}': {}", path, kept, error.message());
   }
+  if (auto durable = make_durable(kept); !durable) return tl::unexpected(durable.error());
   return std::vector{
       fmt::format("the write-ahead log is whole up to frame {}; the {} frames behind it were cut "
                   "off and are kept in {}",
@@ -158,8 +170,7 @@ struct SqliteJournal::Impl {
     return insert.run();
   }
 
-  Result<void> write_pending() {
-    std::int64_t position = last_position;
+  Result<void> write_pending(std::int64_t position) {
     for (const Pending& record : pending) {
       if (auto done = write(record, ++position); !done) return done;
     }
@@ -181,30 +192,35 @@ struct SqliteJournal::Impl {
 
   Result<void> commit() {
     if (pending.empty() && !failure) return {};
-    auto done = transact([this] { return write_pending(); });
+    auto done = transact([this] { return write_pending(last_position); });
     if (!done) return done;
-    last_position += static_cast<std::int64_t>(pending.size());
-    pending.clear();
+    written(last_position);
     return {};
   }
 
-  Result<std::optional<Snapshot>> newest_snapshot(std::vector<std::string>& refused);
+  /// All that was pending stands behind `position` now.
+  void written(std::int64_t position) {
+    last_position = position + static_cast<std::int64_t>(pending.size());
+    pending.clear();
+  }
+
+  Result<std::optional<Snapshot>> newest_snapshot(Refused& refused);
   Attempt attempt(const control::Config& config, const std::optional<Snapshot>& snapshot,
                   bool decide_again);
-  Result<void> cut(const Attempt& failed);
-  Result<void> skip_jobs(JobId last);
-  Result<void> append_decided(const control::ReplayReport& report);
+  Result<void> check_torn(const Attempt& failed);
+  Attempt mend(const control::Config& config, const std::optional<Snapshot>& snapshot,
+               Attempt failed);
+  void add_decided(const control::ReplayReport& report);
 };
 
 /// Errors: Invalid, the journal ends before its snapshot does.
-Result<std::optional<Snapshot>> SqliteJournal::Impl::newest_snapshot(
-    std::vector<std::string>& refused) {
+Result<std::optional<Snapshot>> SqliteJournal::Impl::newest_snapshot(Refused& refused) {
   const auto saved = snapshot_seqs(database);
   if (!saved) return tl::unexpected(saved.error());
   for (const std::int64_t seq : *saved) {
     auto snapshot = load_snapshot(database, seq);
     if (!snapshot) {
-      refused.push_back(std::move(snapshot.error().message));
+      refused.add(seq, std::move(snapshot.error().message));
       continue;
     }
     if (snapshot->position > last_position) {
@@ -218,13 +234,13 @@ Result<std::optional<Snapshot>> SqliteJournal::Impl::newest_snapshot(
         "SELECT count(*) FROM records WHERE position = {} AND seq = {}", snapshot->position, seq));
     if (!there) return tl::unexpected(there.error());
     if (*there == 1) return std::optional(std::move(*snapshot));
-    refused.push_back(fmt::format("journal '{}': the snapshot after event {} names a wrong record",
-                                  database.path(), seq));
+    refused.add(seq, fmt::format("journal '{}': the snapshot after event {} names a wrong record",
+                                 database.path(), seq));
   }
   return std::optional<Snapshot>();
 }
 
-/// `decide_again`: commands that are missing after the last event are made anew.
+/// `decide_again`: commands that are missing after the last event are made anew, and are pending.
 Attempt SqliteJournal::Impl::attempt(const control::Config& config,
                                      const std::optional<Snapshot>& snapshot, bool decide_again) {
   control::Controller core(config);
@@ -251,9 +267,7 @@ Attempt SqliteJournal::Impl::attempt(const control::Config& config,
       return {
           diverged(database.path(), other == found.end() ? found.front() : *other), reached, {}};
     }
-    if (auto done = append_decided(*report); !done) {
-      return {tl::unexpected(done.error()), reached, {}};
-    }
+    add_decided(*report);
   }
   return {Recovered{std::move(core),
                     snapshot ? std::optional(snapshot->state.seq) : std::nullopt,
@@ -264,23 +278,16 @@ Attempt SqliteJournal::Impl::attempt(const control::Config& config,
           {}};
 }
 
-Result<void> SqliteJournal::Impl::append_decided(const control::ReplayReport& report) {
+void SqliteJournal::Impl::add_decided(const control::ReplayReport& report) {
   cause = {RecordKind::Event, report.last_time.ns,
            static_cast<std::int64_t>(report.last_event->value)};
   for (const control::Mismatch& mismatch : report.first_mismatches) {
     add(RecordKind::Command, codec::encode(*mismatch.computed));
   }
-  return commit();
-}
-
-/// The ids of jobs that were cut off are not given anew: tasks of theirs may still run.
-Result<void> SqliteJournal::Impl::skip_jobs(JobId last) {
-  first_job = {last.value + 1 + static_cast<std::uint64_t>(kTornRecordsMax)};
-  return set_meta_number(database, kFirstJob, first_job.value);
 }
 
 /// Errors: Invalid, whole records stand behind the damaged one, or it is more than a torn end.
-Result<void> SqliteJournal::Impl::cut(const Attempt& failed) {
+Result<void> SqliteJournal::Impl::check_torn(const Attempt& failed) {
   const std::int64_t position = *failed.damaged;
   const auto behind = look_behind(database, position);
   if (!behind) return tl::unexpected(behind.error());
@@ -296,14 +303,44 @@ Result<void> SqliteJournal::Impl::cut(const Attempt& failed) {
                 failed.recovered.error().message, behind_it,
                 way_out(database.path(), failed.reached.value));
   }
-  const auto kept = cut_records(database, position);
-  if (!kept) return tl::unexpected(kept.error());
+  return {};
+}
+
+/// All of it is one transaction: a store whose end is cut and whose last commands are missing could
+/// not be started. The ids of jobs that were cut off are not given anew: tasks of theirs may still
+/// run.
+Attempt SqliteJournal::Impl::mend(const control::Config& config,
+                                  const std::optional<Snapshot>& snapshot, Attempt failed) {
+  const std::int64_t position = *failed.damaged;
+  std::string kept;
+  JobId skipped_to;
+  std::optional<Attempt> again;
+  auto done = check_torn(failed);
+  if (done) {
+    done = transact([&]() -> Result<void> {
+      auto file = cut_records(database, position);
+      if (!file) return tl::unexpected(file.error());
+      kept = std::move(*file);
+      again.emplace(attempt(config, snapshot, true));
+      if (!again->recovered) return tl::unexpected(again->recovered.error());
+      if (auto added = write_pending(position - 1); !added) return added;
+      skipped_to = {again->recovered->core.jobs().last().value + 1 +
+                    static_cast<std::uint64_t>(kTornRecordsMax)};
+      return set_meta_number(database, kFirstJob, skipped_to.value);
+    });
+  }
+  if (!done) {
+    pending.clear();
+    failed.recovered = tl::unexpected(done.error());
+    return failed;
+  }
   repairs.push_back(fmt::format(
       "record {} and {} behind it were damaged; they were cut off and are kept in {}. The "
       "journal goes on after event {}",
-      position, behind_it, *kept, failed.reached.value));
-  last_position = position - 1;
-  return {};
+      position, last_position - position, kept, failed.reached.value));
+  first_job = skipped_to;
+  written(position - 1);
+  return std::move(*again);
 }
 
 Result<Sync> sync_by_name(std::string_view name) {
@@ -365,20 +402,17 @@ Result<void> SqliteJournal::save(const ControllerState& state) {
 
 Result<Recovered> SqliteJournal::recover(const control::Config& config) {
   GYRE_ASSERT(impl_->pending.empty());
-  std::vector<std::string> refused;
+  Refused refused;
   const auto snapshot = impl_->newest_snapshot(refused);
   if (!snapshot) return tl::unexpected(snapshot.error());
   Attempt attempt = impl_->attempt(config, *snapshot, false);
   if (attempt.damaged) {
-    if (auto done = impl_->cut(attempt); !done) return tl::unexpected(done.error());
-    attempt = impl_->attempt(config, *snapshot, true);
-    if (attempt.recovered) {
-      const auto skipped = impl_->skip_jobs(attempt.recovered->core.jobs().last());
-      if (!skipped) return tl::unexpected(skipped.error());
-    }
+    attempt = impl_->mend(config, *snapshot, std::move(attempt));
   }
   if (attempt.recovered) {
-    attempt.recovered->snapshots_refused = std::move(refused);
+    // One that cannot be dropped is refused at the next start too.
+    static_cast<void>(drop_snapshots(impl_->database, refused.seqs));
+    attempt.recovered->snapshots_refused = std::move(refused.how);
     attempt.recovered->repairs = std::exchange(impl_->repairs, {});
   }
   return std::move(attempt.recovered);

@@ -60,9 +60,10 @@ class SqliteJournal final : public control::Journal {
   /// A core of an empty journal is a new one. Requires: nothing is appended and not committed.
   ///
   /// A torn end, damaged records with no whole one behind them, is cut off; of the last event that
-  /// is whole the commands are decided again where they were cut. Errors: Invalid, damage before
-  /// records that are whole, or commands that come out otherwise than recorded; the message names
-  /// the event, and nothing was changed.
+  /// is whole the commands are decided again where they were cut. All of this happens, or nothing.
+  /// Damaged snapshots are dropped. Errors: Invalid, damage before records that are whole, or
+  /// commands that come out otherwise than recorded; the message names the event, and nothing was
+  /// changed. Conflict, NoRoom and Internal: what is cut off cannot be kept, or the disk.
   Result<Recovered> recover(const control::Config& config);
 
   const std::string& cluster_id() const;  // 32 hexadecimal digits, made with the store

@@ -8,11 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 
+#include "adapter/sqlite/disk_faults.h"
 #include "adapter/sqlite/schema.h"
 #include "adapter/sqlite/test_kit.h"
 #include "control/replay.h"
@@ -117,6 +119,10 @@ TEST_F(SqliteJournalTest, KeepsTwoSnapshotsAndFallsBack) {
   EXPECT_NE(recovered->snapshots_refused[0].find("event 200 has a wrong checksum"),
             std::string::npos);
   EXPECT_EQ(recovered->core.state(), life.core().state());
+  recovered = open()->recover({});
+  ASSERT_TRUE(recovered) << recovered.error().message;
+  EXPECT_EQ(recovered->snapshot, EventSeq{150});
+  EXPECT_TRUE(recovered->snapshots_refused.empty()) << "it is said once";
 
   sql("DELETE FROM snapshots WHERE part = 1");
   recovered = open()->recover({});
@@ -309,6 +315,37 @@ TEST_F(SqliteJournalTest, AFullDiskFailsTheCommitAndAllLaterOnes) {
   const auto recovered = open()->recover({});
   ASSERT_TRUE(recovered) << recovered.error().message;
   EXPECT_EQ(recovered->core.last_event(), EventSeq{150});
+}
+
+TEST_F(SqliteJournalTest, AQuotaThatIsUsedUpIsNoRoomAndPassesAndABrokenDiskDoesNot) {
+  RandomHistory life(3);
+  int why = 0;
+  const DiskFaults faults([&why](int) { return why; });
+  {
+    auto journal = open();
+    live(life, *journal, 2, 50);
+    for (const int lacking : {EDQUOT, ENOSPC}) {
+      life.step(*journal);
+      why = lacking;
+      EXPECT_EQ(journal->commit().error().kind, ErrorKind::NoRoom) << lacking;
+      why = 0;
+      EXPECT_TRUE(journal->commit()) << lacking;
+    }
+  }
+  for (const int lacking : {EDQUOT, ENOSPC}) {  // as the index of the log grows
+    why = lacking;
+    const auto refused = SqliteJournal::open({path_, Sync::Off});
+    why = 0;
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::NoRoom) << refused.error().message;
+  }
+  EXPECT_EQ(last_event(read_all()), EventSeq{102});
+  const auto journal = open();
+  life.step(*journal);
+  why = EIO;
+  EXPECT_EQ(journal->commit().error().kind, ErrorKind::Internal);
+  why = 0;
+  EXPECT_FALSE(journal->commit());
 }
 
 // A process that writes as fast as it can is killed at a random moment. It tells through a pipe

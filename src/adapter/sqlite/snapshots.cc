@@ -1,5 +1,7 @@
 #include "adapter/sqlite/snapshots.h"
 
+#include <fmt/ranges.h>
+
 #include <string>
 
 #include "adapter/sqlite/record_reader.h"
@@ -53,6 +55,12 @@ Result<std::vector<std::int64_t>> snapshot_seqs(Database& database) {
     if (!*row) return seqs;
     seqs.push_back(select->integer(0));
   }
+}
+
+Result<void> drop_snapshots(Database& database, const std::vector<std::int64_t>& seqs) {
+  if (seqs.empty()) return {};
+  return database.execute(
+      fmt::format("DELETE FROM snapshots WHERE seq IN ({})", fmt::join(seqs, ", ")));
 }
 
 Result<Snapshot> load_snapshot(Database& database, std::int64_t seq) {

@@ -21,6 +21,8 @@ Result<void> save_snapshot(Database& database, const ControllerState& state, std
 /// The snapshots there are, newest first, by the last event in them.
 Result<std::vector<std::int64_t>> snapshot_seqs(Database& database);
 
+Result<void> drop_snapshots(Database& database, const std::vector<std::int64_t>& seqs);
+
 /// Errors: Invalid, a part is missing or damaged.
 Result<Snapshot> load_snapshot(Database& database, std::int64_t seq);
 
