@@ -5,10 +5,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
+#include "adapter/openssl/files.h"
 #include "adapter/sqlite/backup.h"
 #include "adapter/sqlite/journal.h"
 #include "base/units.h"
@@ -26,7 +25,6 @@ namespace store = adapter::sqlite;
 constexpr const char* kJournal = "journal.sqlite";
 // Jobs that a backup does not know may have had these ids, and their tasks may still run.
 constexpr std::uint64_t kJobsSkipped = 1'000'000;
-constexpr std::uintmax_t kSideFileMax = 16ULL << 20U;
 
 Time now() { return live::system_clock_source()().real; }
 
@@ -34,20 +32,22 @@ Time now() { return live::system_clock_source()().real; }
 Result<std::vector<store::SideFile>> read_side_files(const fs::path& folder) {
   std::vector<fs::path> paths{folder / "lease_s"};
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder / "fleet", error)) {
-    paths.push_back(entry.path());
+  for (fs::directory_iterator entry(folder / "fleet", error), end; !error && entry != end;
+       entry.increment(error)) {
+    paths.push_back(entry->path());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail(ErrorKind::Internal, "cannot read the folder {}: {}", (folder / "fleet").string(),
+                error.message());
   }
   std::sort(paths.begin(), paths.end());
   std::vector<store::SideFile> files;
   for (const fs::path& path : paths) {
     if (!fs::is_regular_file(path, error)) continue;
-    if (fs::file_size(path, error) > kSideFileMax) {
-      return fail(ErrorKind::Invalid, "{} is larger than any file of a fleet", path.string());
-    }
-    std::ifstream in(path, std::ios::binary);
-    std::string body{std::istreambuf_iterator<char>(in), {}};
-    if (in.bad()) return fail(ErrorKind::Internal, "cannot read {}", path.string());
-    files.push_back({path.lexically_relative(folder).string(), std::move(body)});
+    auto body = adapter::openssl::read_secret(path);
+    if (!body && body.error().kind == ErrorKind::NotFound) continue;  // it went meanwhile
+    if (!body) return tl::unexpected(body.error());
+    files.push_back({path.lexically_relative(folder).string(), std::move(*body)});
   }
   return files;
 }
@@ -65,14 +65,10 @@ Result<void> write_side_files(const fs::path& folder, const std::vector<store::S
     }
     const fs::path path = folder / file.name;
     if (path.parent_path() != folder) {
-      fs::create_directory(path.parent_path());
-      fs::permissions(path.parent_path(), fs::perms::owner_all);
+      auto made = adapter::openssl::make_private_folder(path.parent_path());
+      if (!made) return made;
     }
-    std::ofstream out(path, std::ios::binary);
-    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
-    out << file.body;
-    out.close();
-    if (!out) return fail(ErrorKind::Internal, "cannot write {}", path.string());
+    if (auto written = adapter::openssl::write_secret(path, file.body); !written) return written;
   }
   return {};
 }
@@ -95,13 +91,19 @@ Result<cli::BackupFacts> facts_of(const std::string& file, const store::RecordCo
                           .files = content->files.size()};
 }
 
-std::vector<Event::Body> closing_events(const control::Controller& core, const std::string& file) {
+/// It is no outage that lasted since the backup was made: nobody knows when it began.
+std::vector<Event::Body> closing_events(const control::Controller& core, const std::string& file,
+                                        Time present) {
   std::vector<Event::Body> events = live::distrust_nodes(core);
   events.emplace_back(
-      StoreHealed{Symptom::JournalDamaged, core.now(),
+      StoreHealed{Symptom::JournalDamaged, std::max(core.now(), present),
                   fmt::format("restored from {} as it was after event {} of {}", file,
                               core.last_event().value, format_utc(core.now()))});
   return events;
+}
+
+fs::path folder_of(const fs::path& file) {
+  return file.has_parent_path() ? file.parent_path() : fs::path(".");
 }
 
 Result<control::RestoreReport> restore_into(const fs::path& folder, const std::string& file,
@@ -111,7 +113,7 @@ Result<control::RestoreReport> restore_into(const fs::path& folder, const std::s
   auto content = store::read_backup(file);
   if (!content) return tl::unexpected(content.error());
   if (content->made_at == Time{}) {  // the journal of a state folder
-    auto files = read_side_files(fs::absolute(file).parent_path());
+    auto files = read_side_files(folder_of(file));
     if (!files) return tl::unexpected(files.error());
     content->files = std::move(*files);
   }
@@ -122,8 +124,10 @@ Result<control::RestoreReport> restore_into(const fs::path& folder, const std::s
   control::RestoreOptions options;
   if (cut.upto) options.upto = EventSeq{*cut.upto};
   options.at = cut.at;
-  options.closing = [&file](const control::Controller& then) { return closing_events(then, file); };
   options.closing_at = now();
+  options.closing = [&](const control::Controller& then) {
+    return closing_events(then, file, options.closing_at);
+  };
   auto report = [&]() -> Result<control::RestoreReport> {
     auto journal = store::SqliteJournal::open({path, store::Sync::Normal});
     if (!journal) return tl::unexpected(journal.error());
@@ -165,7 +169,9 @@ Result<cli::BackupFacts> verify_backup(const std::string& file) {
 Result<cli::BackupFacts> restore_backup(const std::string& file, const std::string& folder,
                                         const cli::BackupCut& cut) {
   std::error_code error;
-  const fs::path target = fs::absolute(folder).lexically_normal();
+  fs::path target = fs::absolute(folder, error).lexically_normal();
+  if (error) return fail(ErrorKind::Internal, "cannot find '{}': {}", folder, error.message());
+  if (!target.has_filename()) target = target.parent_path();
   if (fs::exists(target, error) && !fs::is_empty(target, error)) {
     return fail(ErrorKind::Conflict,
                 "'{}' is not an empty folder; nothing is ever restored over what is "
@@ -173,18 +179,19 @@ Result<cli::BackupFacts> restore_backup(const std::string& file, const std::stri
                 folder);
   }
   const fs::path draft = fmt::format("{}.{}.partial", target.string(), ::getpid());
-  fs::create_directories(draft, error);
-  fs::permissions(draft, fs::perms::owner_all, error);
-  if (error)
-    return fail(ErrorKind::Internal, "cannot make '{}': {}", draft.string(), error.message());
-  const auto report = restore_into(draft, file, cut);
-  if (!report) {
-    fs::remove_all(draft, error);
-    return tl::unexpected(report.error());
+  fs::create_directories(draft.parent_path(), error);
+  if (auto made = adapter::openssl::make_private_folder(draft); !made) {
+    return tl::unexpected(made.error());
   }
-  fs::remove(target, error);
-  fs::rename(draft, target, error);
-  if (error) return fail(ErrorKind::Internal, "cannot make '{}': {}", folder, error.message());
+  const auto report = restore_into(draft, file, cut);
+  std::error_code moved;
+  if (report) {
+    fs::remove(target, error);
+    fs::rename(draft, target, moved);
+  }
+  if (!report || moved) fs::remove_all(draft, error);
+  if (!report) return tl::unexpected(report.error());
+  if (moved) return fail(ErrorKind::Internal, "cannot make '{}': {}", folder, moved.message());
   auto facts = facts_of(file, {report->events, report->commands, report->last, report->last_at});
   if (facts) facts->path = target;
   return facts;

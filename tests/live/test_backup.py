@@ -75,6 +75,8 @@ def test_a_backup_under_load_has_all_that_was_accepted_before_it(server, restore
         assert again.wait(job)["state"] == "succeeded"
     incident = again.json("incidents")["incidents"][-1]
     assert incident["evidence"].startswith(f"restored from {made[4][0]} as it was after event")
+    # The time between is no time of repair.
+    assert incident["recovery_ms"] == 0 and incident["detected_at"] > made[4][2]["last_event_at"]
 
 
 def test_one_moment_is_restored(server, restored):
@@ -149,6 +151,32 @@ def test_mistakes_have_one_clear_error_each(server):
         result = server.cli("backup", *arguments, code=code)
         assert words in result.stderr and result.stderr.count("\n") == 1, result.stderr
     assert not (server.folder / "x").exists()
+    assert not list(server.folder.glob("*partial*"))
+
+
+def test_a_restored_fleet_is_for_its_owner_alone_and_half_of_one_does_not_stay(server):
+    server.up("--agents", "127.0.0.1:0")
+    server.end()
+    file = server.folder / "backup.gyre"
+    server.cli("backup", "create", file)
+    folder = server.folder / "restored"
+    server.cli("backup", "restore", file, "--to", f"{folder}/")
+    assert folder.stat().st_mode & 0o777 == (folder / "fleet").stat().st_mode & 0o777 == 0o700
+    secrets = sorted((server.state / "fleet").iterdir())
+    assert secrets and [one.name for one in secrets] == sorted(
+        one.name for one in (folder / "fleet").iterdir())
+    for secret in secrets:
+        copy = folder / "fleet" / secret.name
+        assert copy.read_bytes() == secret.read_bytes() and copy.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(file) as database:
+        database.execute("INSERT INTO files VALUES(?, 'x')", ["fleet/" + "x" * 300])
+    refused = server.cli("backup", "restore", file, "--to", server.folder / "x", code=1).stderr
+    assert "File name too long" in refused and refused.count("\n") == 1, refused
+    with open(server.state / "fleet" / "large", "wb") as large:
+        large.truncate((16 << 20) + 1)
+    refused = server.cli("backup", "create", server.folder / "b", code=1).stderr
+    assert "is too large" in refused, refused
+    assert not (server.folder / "x").exists() and not (server.folder / "b").exists()
     assert not list(server.folder.glob("*partial*"))
 
 
