@@ -97,6 +97,23 @@ export function Chips({label, options, chosen, toggle}: {
   );
 }
 
+/** Buttons of which one is pressed. */
+export function Choice<Value extends string>({label, options, chosen, choose, show = (value) => value}: {
+  label: string;
+  options: readonly Value[];
+  chosen: Value;
+  choose: (value: Value) => void;
+  show?: (value: Value) => string;
+}) {
+  return (
+    <div className="chips" role="group" aria-label={label}>
+      {options.map((value) => (
+        <button key={value} type="button" aria-pressed={value === chosen} onClick={() => choose(value)}>{show(value)}</button>
+      ))}
+    </div>
+  );
+}
+
 export function Tile({value, unit, label, children}: {
   value: string;
   unit?: string;

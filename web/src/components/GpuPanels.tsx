@@ -4,7 +4,7 @@ import {useState} from 'react';
 import {useListGpusQuery, useReadGpuHistoryQuery, type Gpu, type GpuHistory, type Node} from '../api/api';
 import {memory, number, words} from '../lib/format';
 import {COLOURS, endOfKnown, knownFrom} from '../lib/history';
-import {JobLink, Panel, StateMark} from './Bits';
+import {Choice, JobLink, Panel, StateMark} from './Bits';
 import {Chart} from './Chart';
 import {Empty, Shown} from './States';
 
@@ -69,11 +69,7 @@ function OverTime({node}: {node: string}) {
   const history = useReadGpuHistoryQuery({node, window});
   return (
     <Panel title="Its GPUs over time" aside={
-      <div className="chips" role="group" aria-label="How far back">
-        {WINDOWS.map((one) => (
-          <button key={one} aria-pressed={one === window} onClick={() => setWindow(one)}>{one}</button>
-        ))}
-      </div>
+      <Choice label="How far back" options={WINDOWS} chosen={window} choose={setWindow} />
     }>
       <Shown query={{...history, data: history.currentData}} what="what its GPUs did">
         {(data) => (data.gpus ? <Charts history={data} /> : <Empty>Nothing has been read yet.</Empty>)}

@@ -4,6 +4,7 @@ import {useEffect, useMemo, useReducer, useRef, useState} from 'react';
 
 import {bytes, count, number} from '../lib/format';
 import {LogLines, type Piece} from '../lib/log';
+import {Choice} from './Bits';
 import {Empty} from './States';
 
 const LINES_MAX = 100_000;
@@ -105,11 +106,7 @@ export function LogView({id, started}: {id: number; started: boolean}) {
   return (
     <div className="log">
       <div className="bar">
-        <div className="chips" role="group" aria-label="Which output">
-          {(['stdout', 'stderr'] as const).map((one) => (
-            <button key={one} aria-pressed={one === stream} onClick={() => setStream(one)}>{one}</button>
-          ))}
-        </div>
+        <Choice label="Which output" options={['stdout', 'stderr'] as const} chosen={stream} choose={setStream} />
         <input type="search" placeholder="search the output" aria-label="Search the output" value={search}
           onChange={(event) => { setSearch(event.target.value); setHit(0); }}
           onKeyDown={(event) => { if (event.key === 'Enter') setHit((n) => n + (event.shiftKey ? -1 : 1)); }} />

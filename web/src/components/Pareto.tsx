@@ -1,6 +1,6 @@
 /** Who wastes what: a bar for each, the most first, and a line of what they make together. */
 import type {Waste} from '../lib/waste';
-import {number} from '../lib/format';
+import {gpuHours} from '../lib/format';
 import {useWidth} from '../lib/width';
 import {JobLink, Name} from './Bits';
 
@@ -15,7 +15,7 @@ export function Pareto({parts}: {parts: readonly Waste[]}) {
   const slot = width / parts.length;
   const bar = Math.max(1, Math.min(BAR_MAX, slot - GAP));
   const y = (part: number) => TOP + (1 - part) * (HEIGHT - TOP);
-  const hours = (one: Waste) => number(Math.round(one.gpuSeconds / 36) / 100);
+  const hours = (one: Waste) => gpuHours(one.gpuSeconds);
   const line = parts.map((one, index) => `${(index + 0.5) * slot},${y(one.upTo)}`).join(' ');
   return (
     <figure className="chart pareto">

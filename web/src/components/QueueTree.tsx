@@ -1,7 +1,7 @@
 /** Queues in their trees: what each is guaranteed, holds, borrows and may hold at most, drawn on one scale a partition. */
 import {Link} from 'react-router';
 
-import {count, number, sentence} from '../lib/format';
+import {count, gpuHours, number, sentence} from '../lib/format';
 import type {Branch} from '../lib/queues';
 import {JobLink, Name} from './Bits';
 
@@ -74,7 +74,6 @@ function Row({branch, scale, partitions, depth = 0}: {
 
 const ON_NODES = 'starting,running,preempting,stopping';
 const gpus = (milli: number) => number(Math.round(milli / 10) / 100);
-const hours = (s: number) => number(Math.round(s / 36) / 100);
 
 /** The bar in words. */
 function terms({queue, fairMilli, borrowedMilli}: Branch): string {
@@ -84,7 +83,7 @@ function terms({queue, fairMilli, borrowedMilli}: Branch): string {
     queue.gpu_milli_guaranteed > 0 ? `${gpus(queue.gpu_milli_guaranteed)} guaranteed` : 'nothing guaranteed',
     `fair share ${gpus(fairMilli)}`,
     queue.gpu_milli_max === null ? 'no limit' : `limit ${gpus(queue.gpu_milli_max)}`,
-    queue.gpu_seconds_max !== null && `${hours(queue.gpu_seconds_used)} of ${hours(queue.gpu_seconds_max)} GPU hours used in this window`,
+    queue.gpu_seconds_max !== null && `${gpuHours(queue.gpu_seconds_used)} of ${gpuHours(queue.gpu_seconds_max)} GPU hours used in this window`,
   ].filter(Boolean).join(', ');
 }
 

@@ -27,6 +27,11 @@ export function number(value: number): string {
   return value.toLocaleString('en-US', {maximumFractionDigits: 3});
 }
 
+/** In hours, to a hundredth. */
+export function gpuHours(gpuSeconds: number): string {
+  return number(Math.round(gpuSeconds / 36) / 100);
+}
+
 export function memory(mib: number): string {
   if (mib >= 1024 * 1024) return `${+(mib / 1024 / 1024).toFixed(1)} TiB`;
   return mib >= 1024 ? `${+(mib / 1024).toFixed(1)} GiB` : `${mib} MiB`;

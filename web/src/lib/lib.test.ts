@@ -4,7 +4,7 @@ import {comparePositions} from '../api/position';
 import {EventParser} from '../api/stream';
 import type {JobEvent, Queue} from '../api/api';
 import {serverNow, setServerTime} from './clock';
-import {ago, bytes, count, duration, memory, percent, sentence, sinceBeginning, words} from './format';
+import {ago, bytes, count, duration, gpuHours, memory, percent, sentence, sinceBeginning, words} from './format';
 import {isAbout, repairTimes} from './healing';
 import {endOfKnown, trimmed} from './history';
 import {spans, timing} from './jobs';
@@ -23,6 +23,8 @@ describe('numbers for people', () => {
     expect(duration(7_500_000)).toBe('2 h 5 min');
     expect(duration(3 * 86_400_000)).toBe('3 d 0 h');
     expect(duration(-5)).toBe('0 s');
+    expect(gpuHours(5_400)).toBe('1.5');
+    expect(gpuHours(36_000_036)).toBe('10,000.01');
     expect(memory(81_920)).toBe('80 GiB');
     expect(sinceBeginning('1970-01-03T03:04:05.600Z')).toBe('2 d 03:04:05');
     expect(sinceBeginning('1970-01-01T00:00:07Z')).toBe('00:00:07');

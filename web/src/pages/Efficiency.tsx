@@ -1,10 +1,10 @@
 import {useState} from 'react';
 
 import {useShowUsageQuery, type JobUsage, type UsageReport} from '../api/api';
-import {JobLink, Name, Panel, StateMark, Tile} from '../components/Bits';
+import {Choice, JobLink, Name, Panel, StateMark, Tile} from '../components/Bits';
 import {Pareto} from '../components/Pareto';
 import {Empty, Shown} from '../components/States';
-import {duration, memory, number, percent} from '../lib/format';
+import {duration, gpuHours, memory, number, percent} from '../lib/format';
 import {pareto} from '../lib/waste';
 import {useTitle} from '../lib/title';
 import {useAppSelector} from '../store';
@@ -22,11 +22,7 @@ export default function EfficiencyPage() {
       <div className="bar">
         <h1>Efficiency</h1>
         <span className="quiet">what running jobs make of what they hold; judged after</span>
-        <div className="chips" role="group" aria-label="Judged after">
-          {SETTLE.map((one) => (
-            <button key={one} aria-pressed={one === settle} onClick={() => setSettle(one)}>{one}</button>
-          ))}
-        </div>
+        <Choice label="Judged after" options={SETTLE} chosen={settle} choose={setSettle} />
       </div>
       {simulated ? <Empty>A simulated job uses nothing that could be measured.</Empty> : (
         <Shown query={usage} what="what jobs use">
@@ -49,7 +45,7 @@ function Report({report}: {report: UsageReport}) {
         <Tile value={number(report.gpus_idle)} unit="GPUs" label="held by idle jobs">
           <small>{percent(report.gpus_idle, report.gpus_held)} of what is held</small>
         </Tile>
-        <Tile value={number(Math.round(report.gpu_seconds_wasted / 36) / 100)} unit="GPU-hours" label="held and not used">
+        <Tile value={gpuHours(report.gpu_seconds_wasted)} unit="GPU-hours" label="held and not used">
           <small>by idle and low jobs since they run</small>
         </Tile>
       </div>
@@ -82,11 +78,7 @@ function Wasters({jobs}: {jobs: readonly JobUsage[]}) {
   const parts = pareto(jobs, by, WASTERS_MAX);
   return (
     <Panel title="Who wastes what" aside={
-      <div className="chips" role="group" aria-label="Summed by">
-        {(['job', 'queue'] as const).map((one) => (
-          <button key={one} aria-pressed={one === by} onClick={() => setBy(one)}>by {one}</button>
-        ))}
-      </div>
+      <Choice label="Summed by" options={['job', 'queue'] as const} chosen={by} choose={setBy} show={(one) => `by ${one}`} />
     }>
       {parts.length === 0
         ? <Empty>Nobody, as far as is known: no job that has been judged is idle, or uses little of what it holds.</Empty>
@@ -101,7 +93,7 @@ function Row({job}: {job: JobUsage}) {
       <th scope="row"><JobLink id={job.job} name={job.name} /> <small className="quiet"><Name>{job.queue}</Name></small></th>
       <td><StateMark state={job.verdict} /></td>
       <td className="number">{number(job.gpus)}</td>
-      <td className="number">{job.gpu_seconds_wasted > 0 ? `${number(Math.round(job.gpu_seconds_wasted / 36) / 100)} GPU h` : '–'}</td>
+      <td className="number">{job.gpu_seconds_wasted > 0 ? `${gpuHours(job.gpu_seconds_wasted)} GPU h` : '–'}</td>
       <td className="number" title={job.shared ? 'of all who share the devices' : undefined}>
         {job.gpu_activity === null ? '–' : `${number(Math.round(job.gpu_activity * 1000) / 10)} %`}
         {job.gpu_activity_by === 'utilisation' && <small> by the driver</small>}

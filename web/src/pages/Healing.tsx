@@ -1,12 +1,13 @@
 import {useState} from 'react';
-import {Link, useSearchParams} from 'react-router';
+import {Link} from 'react-router';
 
 import {useListIncidentsQuery, useListNodesQuery, useReadOverviewQuery, type Incident} from '../api/api';
-import {Chips, Name, NodeLink, Panel, Tile} from '../components/Bits';
+import {Chips, Choice, Name, NodeLink, Panel, Tile} from '../components/Bits';
 import {IncidentLine} from '../components/IncidentLine';
 import {IncidentTimeline} from '../components/IncidentTimeline';
 import {Release} from '../components/Release';
 import {Empty, Shown} from '../components/States';
+import {useAddress} from '../lib/address';
 import {useNow, worldTime} from '../lib/clock';
 import {count, duration, number, percent, sentence} from '../lib/format';
 import {isAbout, isOpen, repairTimes} from '../lib/healing';
@@ -21,23 +22,17 @@ const OUTCOMES = ['open', 'held', 'recovered', 'undone', 'ended', 'noted'] as co
 
 /** The filters live in the address, so that a view can be linked to. */
 function useFilters() {
-  const [params, setParams] = useSearchParams();
+  const [params, change] = useAddress();
   const asked = params.get('window');
   const outcomes = params.get('outcome')?.split(',') ?? [];
-  const set = (name: string, value: string) => setParams((old) => {
-    const next = new URLSearchParams(old);
-    if (value) next.set(name, value);
-    else next.delete(name);
-    return next;
-  }, {replace: true});
   return {
     window: (asked !== null && asked in WINDOWS ? asked : '24h') as Span,
     outcomes,
     search: params.get('search') ?? '',
-    set,
+    change,
     toggle: (one: string) =>
-      set('outcome', (outcomes.includes(one) ? outcomes.filter((other) => other !== one) : [...outcomes, one]).join(',')),
-    clear: () => setParams({window: 'all'}, {replace: true}),
+      change({outcome: (outcomes.includes(one) ? outcomes.filter((other) => other !== one) : [...outcomes, one]).join(',')}),
+    clear: () => change({window: 'all', outcome: '', search: ''}),
   };
 }
 
@@ -49,13 +44,9 @@ export default function HealingPage() {
     <>
       <div className="bar">
         <h1>Healing</h1>
-        <div className="chips" role="group" aria-label="How far back">
-          {(Object.keys(WINDOWS) as Span[]).map((one) => (
-            <button key={one} aria-pressed={one === filters.window} onClick={() => filters.set('window', one)}>{one}</button>
-          ))}
-        </div>
+        <Choice label="How far back" options={Object.keys(WINDOWS) as Span[]} chosen={filters.window} choose={(window) => filters.change({window})} />
         <input type="search" placeholder="node or job id" aria-label="Search by node or job id" value={filters.search}
-          maxLength={256} onChange={(event) => filters.set('search', event.target.value)} />
+          maxLength={256} onChange={(event) => filters.change({search: event.target.value})} />
         <Chips label="Outcomes" options={OUTCOMES.map((one) => ({value: one, label: one}))} chosen={filters.outcomes}
           toggle={filters.toggle} />
       </div>

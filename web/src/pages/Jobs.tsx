@@ -1,11 +1,12 @@
 import {useVirtualizer} from '@tanstack/react-virtual';
 import {useCallback, useDeferredValue, useEffect, useRef, useState} from 'react';
-import {Link, useSearchParams} from 'react-router';
+import {Link} from 'react-router';
 
 import {errorText, useListJobsQuery, useListQueuesQuery, useStopJobMutation, type Job, type JobView} from '../api/api';
 import {Chips, Name, StateMark} from '../components/Bits';
 import {Confirm} from '../components/Confirm';
 import {Empty, Failed, Loading} from '../components/States';
+import {useAddress} from '../lib/address';
 import {useNow} from '../lib/clock';
 import {count, duration, number, words} from '../lib/format';
 import {isTyping} from '../lib/keys';
@@ -33,7 +34,7 @@ const COLUMNS: {label: string; sort?: Sort; kind?: string}[] = [
 
 /** The filters live in the address, so that a view can be linked to and the back button works. */
 function useView() {
-  const [params, setParams] = useSearchParams();
+  const [params, change] = useAddress();
   const view: JobView = {
     state: params.get('state') ?? undefined,
     queue: params.get('queue') ?? undefined,
@@ -41,17 +42,7 @@ function useView() {
     sort: (params.get('sort') as Sort | null) ?? 'id',
     order: params.get('order') === 'asc' ? 'asc' : 'desc',
   };
-  const change = (changes: Partial<Record<keyof JobView, string>>) => {
-    setParams((old) => {
-      const next = new URLSearchParams(old);
-      for (const [name, value] of Object.entries(changes)) {
-        if (value) next.set(name, value);
-        else next.delete(name);
-      }
-      return next;
-    }, {replace: true});
-  };
-  return {view, change};
+  return {view, change: (changes: Partial<Record<keyof JobView, string>>) => change(changes)};
 }
 
 /** Rows `first` to `last` of a view, from at most two pages of the server. */

@@ -5,7 +5,7 @@ import {
   useListDecisionsQuery, useListIncidentsQuery, useListJobsQuery, useListNodesQuery, useReadHistoryQuery, useReadOverviewQuery,
   type History, type Overview,
 } from '../api/api';
-import {JobLink, NodeLink, Panel, StateMark, Tile} from '../components/Bits';
+import {Choice, JobLink, NodeLink, Panel, StateMark, Tile} from '../components/Bits';
 import {Chart} from '../components/Chart';
 import {DecisionLine, KINDS} from '../components/DecisionLine';
 import {Empty, Shown} from '../components/States';
@@ -63,13 +63,7 @@ function Tiles({overview}: {overview: Overview}) {
 function OverTime() {
   const [window, setWindow] = useState<(typeof WINDOWS)[number]>('1h');
   const history = useReadHistoryQuery({window});
-  const choice = (
-    <div className="chips" role="group" aria-label="How far back">
-      {WINDOWS.map((one) => (
-        <button key={one} aria-pressed={one === window} onClick={() => setWindow(one)}>{one}</button>
-      ))}
-    </div>
-  );
+  const choice = <Choice label="How far back" options={WINDOWS} chosen={window} choose={setWindow} />;
   return (
     <Panel title="Over time" aside={choice}>
       <Shown query={{...history, data: history.currentData}} what="the history">

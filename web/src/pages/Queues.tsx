@@ -1,7 +1,7 @@
 import {useMemo, useState} from 'react';
 
 import {useListQueuesQuery, useReadHistoryQuery, type History, type Queue} from '../api/api';
-import {Panel} from '../components/Bits';
+import {Choice, Panel} from '../components/Bits';
 import {Chart} from '../components/Chart';
 import {QueueTree} from '../components/QueueTree';
 import {Empty, Shown} from '../components/States';
@@ -61,11 +61,7 @@ function Shares() {
   const history = useReadHistoryQuery({window});
   return (
     <Panel title="Over time" aside={
-      <div className="chips" role="group" aria-label="How far back">
-        {WINDOWS.map((one) => (
-          <button key={one} aria-pressed={one === window} onClick={() => setWindow(one)}>{one}</button>
-        ))}
-      </div>
+      <Choice label="How far back" options={WINDOWS} chosen={window} choose={setWindow} />
     }>
       <Shown query={{...history, data: history.currentData}} what="the history">
         {(data) => data.queues.length === 0 ? <Empty>No queue has had a job yet.</Empty> : <Charts history={trimmed(data)} />}
