@@ -30,7 +30,9 @@ void Storage::look() {
   const auto room = options_.look();
   if (!room) return;
   room_ = *room;
-  low_ = room_.free_bytes < std::min(options_.kept_free_bytes, room_.total_bytes / 20);
+  const std::uint64_t kept = std::min(options_.kept_free_bytes, room_.total_bytes / 20);
+  low_ = room_.free_bytes < kept;
+  ample_ = room_.free_bytes >= 2 * kept;
   if (low_ && !short_since_) short_since_ = now.real;
 }
 
@@ -67,12 +69,11 @@ Result<void> Storage::takes_jobs() {
 
 void Storage::commit_begins() {
   const std::lock_guard guard(mutex_);
-  if (!commit_began_) commit_began_ = options_.clock().monotonic;
+  commit_began_ = options_.clock().monotonic;
 }
 
 void Storage::commit_ends() {
   const std::lock_guard guard(mutex_);
-  if (!commit_began_) return;
   commit_ended_ = options_.clock().monotonic;
   commit_took_ = commit_ended_ - *commit_began_;
   commit_began_.reset();
@@ -107,7 +108,7 @@ bool Storage::is_short() {
 std::optional<StoreHealed> Storage::healed() {
   const std::lock_guard guard(mutex_);
   look();
-  if (failing_ || low_ || !short_since_) return std::nullopt;
+  if (failing_ || !ample_ || !short_since_) return std::nullopt;
   const Time since = *std::exchange(short_since_, std::nullopt);
   return StoreHealed{
       Symptom::StorageFull, since,

@@ -49,7 +49,7 @@ class Storage {
   // For the driver's thread.
 
   void commit_begins();
-  void commit_ends();
+  void commit_ends();  // Requires: one has begun.
   /// A commit found no room. True if it is the first one that did.
   bool fails(const Error& why);
   /// A commit has passed. True if those before it found no room.
@@ -57,7 +57,8 @@ class Storage {
   /// What is told whoever asks while none does.
   Error refusal() const;
   bool is_short();
-  /// Once after each shortage that is over.
+  /// Once after each shortage that is over: twice of what is kept is free, lest a disk that is
+  /// about as full as it may be has one after the other.
   std::optional<StoreHealed> healed();
 
  private:
@@ -68,6 +69,7 @@ class Storage {
   std::optional<Duration> looked_;  // monotonic
   DiskRoom room_;
   bool low_ = false;
+  bool ample_ = true;
   std::optional<Error> failing_;
   std::optional<Time> short_since_;
   std::uint64_t refused_ = 0;

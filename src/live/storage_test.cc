@@ -37,7 +37,7 @@ TEST_F(StorageTest, TakesNoJobsWhileLittleRoomIsLeftAndSaysSoAfterwards) {
   EXPECT_EQ(storage.read().state, Storage::State::Low);
   EXPECT_TRUE(storage.is_short());
   EXPECT_FALSE(storage.healed());
-  room.free_bytes = 65 * kMib;
+  room.free_bytes = 128 * kMib;
   pass(seconds(2));
   EXPECT_TRUE(storage.takes_jobs());
   const auto healed = storage.healed();
@@ -46,6 +46,25 @@ TEST_F(StorageTest, TakesNoJobsWhileLittleRoomIsLeftAndSaysSoAfterwards) {
   EXPECT_THAT(healed->evidence, HasSubstr("2.0s, and 1 new jobs were refused"));
   EXPECT_FALSE(storage.healed());
   EXPECT_EQ(storage.read().state, Storage::State::Ok);
+}
+
+TEST_F(StorageTest, ADiskThatHoversAtTheLimitIsOneShortage) {
+  for (int i = 0; i < 10; ++i) {
+    room.free_bytes = 63 * kMib;
+    pass(seconds(1));
+    EXPECT_FALSE(storage.takes_jobs());
+    room.free_bytes = 127 * kMib;
+    pass(seconds(1));
+    EXPECT_TRUE(storage.takes_jobs());
+    EXPECT_FALSE(storage.healed());
+  }
+  EXPECT_EQ(storage.read().state, Storage::State::Ok);
+  room.free_bytes = 128 * kMib;
+  pass(seconds(1));
+  const auto healed = storage.healed();
+  ASSERT_TRUE(healed);
+  EXPECT_THAT(healed->evidence, HasSubstr("20.0s, and 10 new jobs were refused"));
+  EXPECT_FALSE(storage.healed());
 }
 
 TEST_F(StorageTest, OfASmallDiskATwentiethIsKept) {
