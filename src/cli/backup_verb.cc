@@ -1,46 +1,14 @@
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
 #include "cli/state_folder.h"
+#include "cli/utc.h"
 #include "cli/verbs.h"
 
 namespace gyre::cli {
 namespace {
-
-/// "2026-03-01T10:02:11.480Z", RFC 3339 in UTC, seconds may have a fraction.
-Outcome<Time> read_utc(const std::string& text) {
-  std::tm parts{};
-  int used = 0;
-  const int found =
-      std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon,
-                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &used);
-  std::int64_t ns = 0;
-  std::size_t at = static_cast<std::size_t>(used);
-  const bool fraction = found == 6 && at < text.size() && text[at] == '.';
-  if (fraction) {
-    ++at;
-    for (std::int64_t unit = 100'000'000; at < text.size() && text[at] >= '0' && text[at] <= '9';
-         ++at, unit /= 10) {
-      ns += (text[at] - '0') * unit;
-    }
-  }
-  const std::tm given = parts;
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  const std::time_t seconds_since = timegm(&parts);
-  const bool real = given.tm_mon == parts.tm_mon + 1 && given.tm_mday == parts.tm_mday &&
-                    given.tm_hour == parts.tm_hour && given.tm_min == parts.tm_min;
-  constexpr int kYearMax = 2200;
-  if (found != 6 || text.substr(at) != "Z" || !real || given.tm_year < 1970 ||
-      given.tm_year > kYearMax) {
-    return give_up(kUsage, "--at: '{}' is no time in UTC such as 2026-03-01T10:02:11Z", text);
-  }
-  return Time{seconds_since * 1'000'000'000 + ns};
-}
 
 void print_facts(const Session& session, const BackupFacts& facts, const std::string& said) {
   const Format format = session.format();
@@ -124,9 +92,10 @@ void add_restore(CLI::App& backup, Session& session) {
     BackupCut cut;
     if (*upto > 0) cut.upto = *upto;
     if (!at->empty()) {
-      const auto time = read_utc(*at);
-      if (!time) return tl::unexpected(time.error());
-      cut.at = *time;
+      cut.at = parse_utc(*at);
+      if (!cut.at) {
+        return give_up(kUsage, "--at: '{}' is no time in UTC such as 2026-03-01T10:02:11Z", *at);
+      }
     }
     return finish(session, session.ports.backups.restore(*file, *folder, cut), "restored");
   });

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "cli/job_stream.h"
 #include "cli/outlook.h"
+#include "cli/utc.h"
 #include "cli/verbs.h"
 
 namespace gyre::cli {
@@ -19,16 +20,10 @@ constexpr const char* kActive = "queued,starting,running,preempting,stopping";
 /// Since an RFC 3339 time, "3m 20s"; "-" for null.
 std::string since(const Json& time) {
   if (!time.is_string()) return "-";
-  std::tm parts{};
-  if (std::sscanf(time.get_ref<const std::string&>().c_str(), "%d-%d-%dT%d:%d:%d", &parts.tm_year,
-                  &parts.tm_mon, &parts.tm_mday, &parts.tm_hour, &parts.tm_min,
-                  &parts.tm_sec) != 6) {
-    return "-";
-  }
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  const std::int64_t age = std::max<std::int64_t>(0, std::time(nullptr) - timegm(&parts));
-  return format_duration(seconds(age));
+  const auto then = parse_utc(time.get_ref<const std::string&>());
+  if (!then) return "-";
+  const std::int64_t age = std::time(nullptr) - then->ns / 1'000'000'000;
+  return format_duration(seconds(std::max<std::int64_t>(0, age)));
 }
 
 std::string text_of(const Json& value) {
