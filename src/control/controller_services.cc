@@ -14,10 +14,10 @@ Result<void> Controller::check(const ServiceSpec& spec) const {
 }
 
 void Controller::on(const ReplicaProbed& event) {
-  if (event.health != ReplicaHealth::Dead) return services_.probed(event, now_);
   Job* job = jobs_.find(event.job);
-  if (job == nullptr || job->service.empty() || job->attempt != event.attempt) return;
-  if (job->state != JobState::Running) return;
+  if (job == nullptr || job->service.empty()) return;
+  if (event.health != ReplicaHealth::Dead) return services_.probed(event, job->service, now_);
+  if (job->attempt != event.attempt || job->state != JobState::Running) return;
   job->exit = {TaskExit::Kind::Lost, 0, false, event.detail};
   stop(*job, Termination::TaskFailed);
 }

@@ -86,19 +86,17 @@ void Services::load(const ServiceLoadSeen& seen) {
   service->queued = seen.queued;
 }
 
-void Services::probed(const ReplicaProbed& seen, Time now) {
-  const auto owner = service_of_.find(seen.job);
-  if (owner == service_of_.end()) return;
-  Replica* replica = replica_of(seen.job, owner->second);
+void Services::probed(const ReplicaProbed& seen, const std::string& name, Time now) {
+  Replica* replica = replica_of(seen.job, name);
   if (replica == nullptr || !replica->running || replica->attempt != seen.attempt) return;
   if (seen.health == ReplicaHealth::Drained) {
     if (replica->phase != Phase::Draining) return;
-    touch(owner->second);
+    touch(name);
     replica->drain_until = now;
     return;
   }
   if (replica->phase != Phase::Serving) return;
-  Service& service = *touch(owner->second);
+  Service& service = *touch(name);
   replica->fault = seen.detail;
   const bool ready = seen.health == ReplicaHealth::Ready;
   if (ready && !replica->ready && replica->revision == service.revision) service.progress_at = now;
@@ -128,7 +126,6 @@ void Services::job_changed(const Job& job, Termination cause, Time now) {
     service.hold_until = saturating_add(now, kReplaceAfter);
   }
   std::erase_if(service.replicas, [&](const Replica& one) { return one.job == job.id; });
-  service_of_.erase(job.id);
 }
 
 Services::Actions Services::work(Time now) {
@@ -220,7 +217,6 @@ void Services::created(const Create& made, JobId job) {
   replica.job = job;
   replica.revision = made.revision;
   service.replicas.push_back(std::move(replica));
-  service_of_[job] = made.service;
 }
 
 std::optional<Time> Services::next_wakeup() const {
@@ -265,7 +261,6 @@ Result<void> Services::restore(const std::vector<Service>& state) {
     if (!services_.emplace(service.name(), service).second) {
       return fail(ErrorKind::Invalid, "service '{}' is there twice", service.name());
     }
-    for (const Replica& replica : service.replicas) service_of_[replica.job] = service.name();
     plan_wakeup(service);
   }
   ++version_;

@@ -33,7 +33,8 @@ class Services {
   void remove(const std::string& name);
   void load(const ServiceLoadSeen& seen);
   /// All but ReplicaHealth::Dead, which is its job's affair. A stale attempt changes nothing.
-  void probed(const ReplicaProbed& seen, Time now);
+  /// `service`: what the replica's job belongs to.
+  void probed(const ReplicaProbed& seen, const std::string& service, Time now);
   /// The state of a replica's job has become another. Requires: `job.service` is not empty.
   void job_changed(const Job& job, Termination cause, Time now);
 
@@ -64,7 +65,6 @@ class Services {
   std::set<std::string> changed_;                  // to be looked at
   std::map<std::string, Time> due_;                // when to look at a service again
   std::set<std::pair<Time, std::string>> timers_;  // the same, by time
-  std::map<JobId, std::string> service_of_;        // by replica
   std::uint64_t version_ = 0;
 };
 
