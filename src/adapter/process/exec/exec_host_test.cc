@@ -137,9 +137,10 @@ TEST_F(ExecHostTest, ATerminalHasItsSizeAndName) {
 TEST_F(ExecHostTest, WhatIsHungUpHasItsSecondWhateverElseEnds) {
   run_task();
   test::NamedPipe pipe(folder_ / "pipe");
-  // The orphan, whose end the holder is told of, dies of the signal at once.
+  // The orphan, whose end the holder is told of, dies of the signal at once. Nobody reads any more
+  // what the shell would say of that, which would end it.
   exec(1, {"sh", "-c",
-           "trap 'sleep 0.3; echo whole > " + pipe.path() +
+           "exec 2>/dev/null; trap 'sleep 0.3; echo whole > " + pipe.path() +
                "; exit' HUP; (sleep 1000 &); echo up; while true; do sleep 0.05; done"});
   ASSERT_TRUE(news_.wait_output(3));
   host_.obey(act::ExecHangUp{1});
