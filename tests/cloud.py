@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,15 @@ def until(holds, what):
             raise AssertionError(f"it never was so: {what() if callable(what) else what}")
         time.sleep(0.01)
     return seen
+
+
+def netns_works():
+    """Whether `gyre up --nodes` can be had here."""
+    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("nsenter"):
+        return False
+    made = subprocess.run(["ip", "netns", "add", "gyre-probe"], capture_output=True, check=False)
+    subprocess.run(["ip", "netns", "delete", "gyre-probe"], capture_output=True, check=False)
+    return made.returncode == 0
 
 
 class Cloud:
@@ -130,6 +140,15 @@ class Cloud:
         connection = socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
         connection.sendall(text)
         return connection
+
+    def street(self):
+        """What the network of `up --nodes` is called by."""
+        return (self.state / "nodes" / "street").read_text().strip()
+
+    def set_link(self, node, state):
+        """Cuts a node of `up --nodes` off, or joins it again: "down", "up"."""
+        link = f"g{self.street()}n{node.rsplit('-', 1)[1]}"
+        subprocess.run(["ip", "link", "set", link, state], check=True)
 
     def stop_all(self):
         """Stops every job and sees it end."""

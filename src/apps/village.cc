@@ -131,7 +131,7 @@ Village::~Village() {
     // Whoever runs in there keeps its own hold on the namespace; 'ip' lists their ids.
     const std::string list = fmt::format("test -z \"$(ip netns pids {})\"", space_name(node));
     const bool idle = run({"sh", "-c", list}).has_value();
-    if (idle) static_cast<void>(run({"ip", "netns", "delete", space_name(node)}));
+    if (idle) remove_space(node);
     empty = empty && idle;
   }
   if (empty) static_cast<void>(run({"ip", "link", "delete", bridge_name(street_)}));
@@ -145,10 +145,20 @@ std::string Village::node_folder(int node) const {
   return fmt::format("{}/nodes/{}", state_, node);
 }
 
+std::string Village::link_name(int node) const { return fmt::format("g{}n{}", street_, node); }
+
+/// Connections that are over keep a namespace for minutes where their last words reach nobody, and
+/// it would keep the link.
+void Village::remove_space(int node) const {
+  static_cast<void>(run({"ip", "link", "delete", link_name(node)}));
+  static_cast<void>(run({"ip", "netns", "delete", space_name(node)}));
+}
+
 cli::Outcome<void> Village::make_space(int node) const {
   const std::string space = space_name(node);
   if (exists("/run/netns/" + space)) return {};
-  const std::string outer = fmt::format("g{}n{}", street_, node);
+  const std::string outer = link_name(node);
+  if (exists("/sys/class/net/" + outer)) remove_space(node);  // left by a killed server
   const std::string address = fmt::format("10.86.{}.{}/24", street_, node + 1);
   for (const Words& words :
        {Words{"ip", "netns", "add", space},

@@ -39,7 +39,9 @@ class Village {
   Village(std::string state, int nodes, int street)
       : state_(std::move(state)), nodes_(nodes), street_(street) {}
   std::string space_name(int node) const;
+  std::string link_name(int node) const;
   std::string node_folder(int node) const;
+  void remove_space(int node) const;
   cli::Outcome<void> make_space(int node) const;
   cli::Outcome<void> start_agent(int node, int server_port, const std::string& virtual_gpus,
                                  const std::string& token);

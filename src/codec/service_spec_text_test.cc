@@ -58,6 +58,8 @@ TEST(ServiceSpecText, EachMistakeIsNamedWhereItIs) {
             "line 1, column 40: rollout.drain: expected a time with a unit (ms, s, m, h, d, w), as "
             "in 90s or 1h30m, of ten years at most\n");
   EXPECT_NE(shown("{command: b}").find("a service needs a name"), std::string::npos);
+  EXPECT_NE(shown("{name: a, image: /i, command: b, network: none}").find("reached by nobody"),
+            std::string::npos);
   EXPECT_NE(shown("[]").find("expected fields"), std::string::npos);
   EXPECT_NE(shown("{kind: job, name: a, command: b}").find("expected 'service'"),
             std::string::npos);

@@ -55,6 +55,11 @@ Result<void> validate(const ReplicaCount& replicas) {
 Result<void> validate(const ServiceSpec& spec) {
   if (spec.replica.name.empty()) return fail(ErrorKind::Invalid, "a service needs a name");
   if (auto valid = validate(spec.replica); !valid) return valid;
+  if (spec.replica.launch.container.network == ContainerSpec::Network::None) {
+    return fail(
+        ErrorKind::Invalid,
+        "network: none would be reached by nobody; leave it out: replicas use their node's");
+  }
   if (auto valid = validate(spec.replicas); !valid) return valid;
   if (auto valid = validate("readiness", spec.readiness); !valid) return valid;
   for (const auto& [name, probe] :

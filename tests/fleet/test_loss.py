@@ -2,10 +2,10 @@
 import os
 import shutil
 import signal
-import subprocess
 
 import pytest
 
+from cloud import netns_works
 from test_gangs import MEET
 
 
@@ -64,14 +64,6 @@ def test_a_dead_agents_tasks_end_before_others_take_their_place(fleet):
     fleet.until(lambda: fleet.node("a")["state"] == "up", "a is back")
 
 
-def netns_works():
-    if os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("nsenter"):
-        return False
-    made = subprocess.run(["ip", "netns", "add", "gyre-probe"], capture_output=True, check=False)
-    subprocess.run(["ip", "netns", "delete", "gyre-probe"], capture_output=True, check=False)
-    return made.returncode == 0
-
-
 @pytest.fixture
 def village(fleet):
     """Four nodes of one `gyre up`, each in a network namespace of its own."""
@@ -82,7 +74,7 @@ def village(fleet):
     fleet.up("--nodes", "4", "--node-lease", "3s", "--virtual-gpus", "2xH100:80GB")
     yield fleet
     fleet.stop_all()
-    street = (fleet.state / "nodes" / "street").read_text().strip()
+    street = fleet.street()
     fleet.end()
     assert f"gyre{street}" not in os.listdir("/sys/class/net"), "the bridge is left behind"
     fleet.serve()
@@ -100,11 +92,9 @@ def test_a_cut_network_fences_the_node_and_its_job_goes_on_elsewhere(village):
     job = village.submit_lone(1000)
     village.until(lambda: village.ran(1), "it runs")
     [name] = village.job(job)["nodes"]
-    street = (village.state / "nodes" / "street").read_text().strip()
-    link = f"g{street}n{name.rsplit('-', 1)[1]}"
-    subprocess.run(["ip", "link", "set", link, "down"], check=True)
+    village.set_link(name, "down")
     village.until(lambda: village.node(name)["state"] != "up", "it is missed")
     village.until(lambda: village.ran(2), "it runs elsewhere")
     assert village.job(job)["nodes"] != [name]
-    subprocess.run(["ip", "link", "set", link, "up"], check=True)
+    village.set_link(name, "up")
     village.until(lambda: village.node(name)["state"] == "up", "it is back")

@@ -1,13 +1,13 @@
 """A server of its own for each test."""
+import os
+
 import pytest
 
+from cloud import netns_works
 from serving import Services
 
 
-@pytest.fixture
-def cloud(gyre, tmp_path):
-    one = Services(gyre, tmp_path).up()
-    yield one
+def end(one):
     if one.process is None:
         one.up()
     for service in one.json("services")["services"]:
@@ -17,3 +17,25 @@ def cloud(gyre, tmp_path):
     one.stop_all()
     one.end()
     one.replay()
+
+
+@pytest.fixture
+def cloud(gyre, tmp_path):
+    one = Services(gyre, tmp_path).up()
+    yield one
+    end(one)
+
+
+@pytest.fixture
+def village(gyre, tmp_path):
+    """Three nodes in network namespaces of their own, each with room for one replica."""
+    if not netns_works():
+        pytest.skip("network namespaces need root and iproute2")
+    one = Services(gyre, tmp_path).up("--nodes", "3", "--node-lease", "3s",
+                                      "--virtual-gpus", "1xH100:80GB")
+    yield one
+    street = one.street()
+    end(one)
+    left = [one for one in os.listdir("/sys/class/net")
+            if one == f"gyre{street}" or one.startswith(f"g{street}n")]
+    assert not left, "the network is left behind"

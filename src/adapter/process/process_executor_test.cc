@@ -11,6 +11,7 @@
 #include <sstream>
 #include <thread>
 
+#include "act/gang_start.h"
 #include "adapter/process/file_logs.h"
 #include "adapter/process/folder.h"
 #include "adapter/process/process_tree.h"
@@ -97,6 +98,34 @@ TEST_F(ProcessExecutorTest, ReportsExitCodes) {
   EXPECT_EQ(run(shell_task(key(2), "exit 37")), (TaskExit{TaskExit::Kind::Exited, 37, false, ""}));
   EXPECT_EQ(recorder_->times_started(key(1)), 1);
   EXPECT_EQ(recorder_->times_ended(key(1)), 1U);
+}
+
+TEST_F(ProcessExecutorTest, GivesNoTwoReplicasOnePortThoughNoneListensYet) {
+  NamedPipe pipe(folder_ / "pipe");
+  const auto start = [&](int number) {
+    act::TaskStart task = shell_task(key(number), "echo $PORT > " + pipe.path() + "; sleep 1000");
+    task.env = {{act::kPortVariable, "31777"}, {act::kServiceVariable, "web"}};
+    executor_->start(task);
+    EXPECT_TRUE(recorder_->wait_started(key(number)));
+  };
+  std::set<std::string> ports;
+  for (int number = 1; number <= 2; ++number) {
+    start(number);
+    ports.insert(pipe.line());
+  }
+  reopen();  // what an earlier life gave counts, too
+  for (int number = 1; number <= 2; ++number) {
+    executor_->adopt(key(number));
+    EXPECT_TRUE(recorder_->wait_started(key(number)));
+  }
+  start(3);
+  ports.insert(pipe.line());
+  EXPECT_EQ(ports.size(), 3U);
+  for (int number = 1; number <= 3; ++number) {
+    supervisor_of(key(number));
+    executor_->stop(key(number), {});
+    recorder_->wait_ended(key(number));
+  }
 }
 
 TEST_F(ProcessExecutorTest, ReportsSignals) {

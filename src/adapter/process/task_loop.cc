@@ -12,6 +12,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <set>
 
 #include "act/gang_start.h"
 #include "adapter/process/container/warm_line.h"
@@ -278,10 +279,11 @@ Result<void> TaskLoop::try_launch(Task& task, const Fd& lock) {
   const Begin begin = std::move(*task.unborn);
   task.unborn.reset();
   task.shape = begin.shape;
+  task.port = port_for(begin.task);
   // Another supervisor's pid must not be taken for that of the one that holds the lock next.
   ::unlinkat(task.folder.get(), kSupervisorFile, 0);
   if (launch_warm(task, begin, lock)) return {};
-  const std::string spec = spec_of(begin, act::to_string(task.key)).encode();
+  const std::string spec = spec_of(begin, act::to_string(task.key), task.port).encode();
   if (auto done = replace_file(task.folder, kSpecFile, spec, Sync::No); !done) return done;
   auto process = spawn_supervisor(options_.supervisor, path_of(task.key), lock);
   if (!process) return tl::unexpected(process.error());
@@ -293,7 +295,7 @@ Result<void> TaskLoop::try_launch(Task& task, const Fd& lock) {
 bool TaskLoop::launch_warm(Task& task, const Begin& begin, const Fd& lock) {
   if (begin.shape.empty()) return false;
   for (auto warm = warm_.take(begin.shape); warm; warm = warm_.take(begin.shape)) {
-    const std::string spec = spec_of(begin, warm->name).encode();
+    const std::string spec = spec_of(begin, warm->name, task.port).encode();
     if (!replace_file(task.folder, kSpecFile, spec, Sync::No)) return false;
     if (!hand_over(warm->line, path_of(task.key), lock)) continue;
     watch_process(task, std::move(warm->process));
@@ -331,7 +333,9 @@ void TaskLoop::fence(Task& task) {
 
 void TaskLoop::tell_started(Task& task) {
   if (std::exchange(task.told_started, true)) return;
-  listener_->started(task.key, read_stages(task.folder));
+  const StartStages stages = read_stages(task.folder);
+  task.port = stages.port;
+  listener_->started(task.key, stages);
   warm_.stock(task.shape);  // now, and not while this one was being started
 }
 
@@ -392,7 +396,20 @@ std::string TaskLoop::mark_of(const act::TaskKey& key) const {
   return options_.instance + "/" + act::to_string(key);
 }
 
-SupervisorSpec TaskLoop::spec_of(const Begin& begin, const std::string& groups) const {
+/// A replica's port, 0 for others. A replica may take minutes until it listens on the one that it
+/// was given.
+std::int32_t TaskLoop::port_for(const act::TaskStart& start) const {
+  const std::int32_t wished = wished_port(start.env);
+  if (wished == 0) return 0;
+  std::set<std::int32_t> given;
+  for (const auto& [key, task] : tasks_) {
+    if (task.port > 0 && task.phase != Phase::Ended) given.insert(task.port);
+  }
+  return free_port(wished, given);
+}
+
+SupervisorSpec TaskLoop::spec_of(const Begin& begin, const std::string& groups,
+                                 std::int32_t port) const {
   const act::TaskStart& start = begin.task;
   SupervisorSpec spec{.key = act::to_string(start.key),
                       .command = start.command,
@@ -415,11 +432,8 @@ SupervisorSpec TaskLoop::spec_of(const Begin& begin, const std::string& groups) 
   };
   for (const auto& [name, value] : start.env) set(name, value);
   set(kMarkName, mark_of(start.key));
-  spec.stages.port = wished_port(start.env);
-  if (spec.stages.port > 0) {
-    spec.stages.port = free_port(spec.stages.port);
-    set(act::kPortVariable, std::to_string(spec.stages.port));
-  }
+  spec.stages.port = port;
+  if (port > 0) set(act::kPortVariable, std::to_string(port));
   return spec;
 }
 

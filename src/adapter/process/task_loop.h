@@ -94,6 +94,7 @@ class TaskLoop {
     std::optional<Begin> unborn;   // to be launched if it never ran
     std::optional<Error> refused;  // why it is not
     std::string shape;             // of its container
+    std::int32_t port = 0;         // that it was given; 0: none
     TaskGroups groups;
     int rounds = 0;  // of fencing
   };
@@ -124,7 +125,8 @@ class TaskLoop {
 
   std::string path_of(const act::TaskKey& key) const;
   std::string mark_of(const act::TaskKey& key) const;
-  SupervisorSpec spec_of(const Begin& begin, const std::string& groups) const;
+  std::int32_t port_for(const act::TaskStart& start) const;
+  SupervisorSpec spec_of(const Begin& begin, const std::string& groups, std::int32_t port) const;
   bool launch_warm(Task& task, const Begin& begin, const Fd& lock);
 
   LoopOptions options_;

@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kAnswerBytesMax = 16 * 1024;  // of a probe's answer that are read
 constexpr Duration kFirstPause = milliseconds(10);  // doubles up to the period, until it is good
 constexpr Duration kTellAgain = seconds(1);
+constexpr Duration kFaultPauseMax = seconds(60);
 
 using Verdict = std::function<void(bool good, std::string detail)>;
 
@@ -272,15 +273,24 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
     });
   }
 
-  /// Until the core knows. A replica that is to go is asked no more whether it is ready.
+  /// Until the core knows. Why it is not ready is told once more when that is something else; the
+  /// more seldom, the more often it was. A replica that is to go is asked no more whether it is
+  /// ready.
   void tell() {
     const Duration now = steady_now();
+    if (ready_ == true) {
+      fault_told_.reset();
+      fault_pause_ = {};
+    }
     const bool changed = ready_ && *ready_ != endpoint_.ready;
-    const bool fault = ready_ == false && !std::exchange(fault_told_, true);
-    if (ready_ == true) fault_told_ = false;
+    const bool fault = ready_ == false && fault_told_ != detail_ && now - told_at_ >= fault_pause_;
     if (endpoint_.draining || !(dead_ || changed || fault)) return;
     if (now - told_at_ < kTellAgain) return;
     told_at_ = now;
+    if (ready_ == false && fault_told_ != detail_) {
+      fault_told_ = detail_;
+      fault_pause_ = std::clamp(fault_pause_ * 2, kTellAgain, kFaultPauseMax);
+    }
     const auto health = dead_     ? ReplicaHealth::Dead
                         : *ready_ ? ReplicaHealth::Ready
                                   : ReplicaHealth::NotReady;
@@ -295,7 +305,8 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
   std::array<Line, 3> lines_;
   std::optional<bool> ready_;
   bool dead_ = false;
-  bool fault_told_ = false;  // why it is not ready
+  std::optional<std::string> fault_told_;  // why it is not ready
+  Duration fault_pause_;                   // before another reason is told
   std::string detail_;
   Duration told_at_;
   bool over_ = false;

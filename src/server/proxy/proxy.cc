@@ -24,6 +24,7 @@ using boost::system::error_code;
 
 namespace {
 constexpr std::chrono::milliseconds kLook{100};
+constexpr std::uint64_t kLooksPerPeerLook = 10;
 constexpr std::chrono::milliseconds kAcceptRetry{50};  // after the process ran out of descriptors
 }  // namespace
 
@@ -36,6 +37,7 @@ struct Proxy::Impl {
   void take(tcp::socket socket);
   void update(const Routes& routes);
   void look();
+  void look_at_peers();
   void stop();
 
   Loop loop;
@@ -45,6 +47,7 @@ struct Proxy::Impl {
   asio::steady_timer retry{loop.context};
   asio::steady_timer ticker{loop.context};
   bool report_posted = false;
+  std::uint64_t looks = 0;
   std::string authority;
   std::thread thread;
   bool stopped = false;
@@ -131,11 +134,17 @@ void Proxy::Impl::update(const Routes& routes) {
   prober.update(routes);
 }
 
+void Proxy::Impl::look_at_peers() {
+  const std::vector<Session*> all(loop.sessions.begin(), loop.sessions.end());
+  for (Session* session : all) session->look_at_peer();
+}
+
 /// What no event announces: replicas that may be tried again, and the load.
 void Proxy::Impl::look() {
   const Duration now = steady_now();
   for (const auto& [name, backend] : loop.backends) backend->wake_waiters(now);
   reporter.look();
+  if (++looks % kLooksPerPeerLook == 0) look_at_peers();
   ticker.expires_after(kLook);
   ticker.async_wait([this](error_code error) {
     if (!error && !loop.stopping) look();

@@ -367,6 +367,29 @@ TEST_F(ProxyTest, AReplicaWhoseNodeIsNotConnectedIsNotDead) {
   EXPECT_EQ(told().health, ReplicaHealth::NotReady);
 }
 
+TEST_F(ProxyTest, WhyAReplicaIsNotReadyIsToldAnewWhenItIsSomethingElse) {
+  Door door;
+  Route route = route_of({endpoint(1, door, false)});
+  route.probes.readiness = probe_of(Probe::Kind::Http, "/health");
+  route.probes.readiness.period = milliseconds(50);
+  show(route);
+  EXPECT_THAT(told().detail, HasSubstr("refused"));
+  door.open();
+  std::thread replica([&door, this] {
+    bool heard = false;
+    for (int asks = 0; asks < 1000 && !heard; ++asks) {
+      const Peer asker = door.take();
+      asker.hear_head();
+      asker.say("HTTP/1.1 500 Sorry\r\nContent-Length: 0\r\n\r\n");
+      const std::lock_guard guard(mutex_);
+      heard = told_.size() > 1;
+    }
+  });
+  EXPECT_TRUE(until([this] { return told_.size() > 1; }));
+  replica.join();
+  EXPECT_THAT(told_.back().detail, HasSubstr("status 500"));
+}
+
 TEST_F(ProxyTest, AReplicaThatIsReadyHasStartedAlsoForAProxyThatHasNot) {
   Door door;
   Route route = route_of({endpoint(1, door.open())});

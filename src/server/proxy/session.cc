@@ -10,6 +10,7 @@
 
 #include "server/http/guard.h"
 #include "server/http/stranger.h"
+#include "server/proxy/peer_watch.h"
 
 namespace gyre::server::proxy {
 
@@ -266,7 +267,10 @@ void Session::connect(const Endpoint& endpoint) {
 
 void Session::on_connected() {
   error_code ignored;
-  if (!upstream_->reused) upstream_->socket.set_option(tcp::no_delay(true), ignored);
+  if (!upstream_->reused) {
+    upstream_->socket.set_option(tcp::no_delay(true), ignored);
+    watch_peer(upstream_->socket);
+  }
   phase_ = Phase::Relaying;
   arm(silence_max());
   if (request_.head().lists("expect", "100-continue") && !request_sent_ &&
@@ -275,6 +279,13 @@ void Session::on_connected() {
   }
   write_upstream(head_ + replay_);
   read_upstream();
+}
+
+void Session::look_at_peer() {
+  const bool under_way = phase_ == Phase::Relaying || phase_ == Phase::Tunnel;
+  if (!under_way || !upstream_ || !is_cut(upstream_->socket)) return;
+  if (phase_ == Phase::Tunnel) return close();
+  try_again(false, "its machine does not answer");
 }
 
 /// Asks for the body. Waits for nobody: a client without room for this has not read what came

@@ -27,6 +27,8 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
   void start();
   void close();
   void wake() override;
+  /// Gives up a replica whose machine answers no more: another may do.
+  void look_at_peer();
   bool waits() const override { return phase_ == Phase::Waiting; }
 
  private:

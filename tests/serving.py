@@ -8,7 +8,7 @@ import threading
 
 from cloud import PATIENCE_S, Cloud, until
 
-REPLICA = pathlib.Path(__file__).parent / "replica.py"
+REPLICA = pathlib.Path(__file__).parent / "services" / "replica.py"
 
 
 class Services(Cloud):
