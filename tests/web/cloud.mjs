@@ -105,6 +105,14 @@ export class Cloud {
     return (await answer.json()).id;
   }
 
+  /** Applies a service whose replicas have one page, /ready, and are ready by it; another where `MARK` in `env` names it. */
+  async apply({wait = true, ...spec}) {
+    const command = 'touch "${MARK:-ready}"; exec python3 -m http.server "$PORT" --bind "$GYRE_HOST"';
+    const probes = {readiness: {http: '/ready', period: '100ms'}};
+    const file = this.write(`${spec.name}.json`, JSON.stringify({kind: 'service', command, probes, ...spec}));
+    await this.cli('service', 'apply', ...(wait ? ['--wait'] : []), file);
+  }
+
   async wait(id, ...states) {
     for (;;) {
       const job = await this.get(`/v1/jobs/${id}`);
@@ -116,6 +124,7 @@ export class Cloud {
   /** Stops all jobs and the server, and leaves nothing behind. */
   async close() {
     if (this.process) {
+      for (const {name, deleted} of (await this.get('/v1/services')).services) if (!deleted) await this.cli('service', 'delete', name);
       const {jobs} = await this.get('/v1/jobs?state=queued,starting,running,preempting,stopping&limit=1000');
       for (const job of jobs) await this.cli('stop', String(job.id)).catch(() => undefined);
       for (const job of jobs) await this.wait(job.id, 'succeeded', 'failed', 'cancelled');

@@ -38,6 +38,27 @@ try {
   await cloud.close();
 }
 
+// Services under load: one that is being updated, one that scales, one that waits for room, one at rest.
+const served = new Cloud();
+try {
+  served.gpus = ['--virtual-gpus', '8xH100:80GB'];
+  await served.up();
+  const spec = {resources: {gpu: 1}, wait: false};
+  await served.apply({...spec, name: 'chat-8b', replicas: 3, wait: true});
+  await served.apply({...spec, name: 'embed', replicas: {min: 1, max: 2, target_in_flight: 8}, wait: true});
+  await served.apply({...spec, name: 'whisper', replicas: {min: 0, max: 1, idle: '1s'}});
+  await served.apply({...spec, name: 'chat-8b', replicas: 3, env: {MARK: 'not-yet'}});
+  await served.apply({...spec, name: 'video', replicas: 2, resources: {gpu: 4}});
+  const ask = async (name, path) => (await fetch((await served.get(`/v1/services/${name}`)).url + path)).text();
+  for (let i = 0; i < 200; ++i) await Promise.all([ask('chat-8b', 'ready'), ask('chat-8b', 'ready'), ask('embed', 'ready')]);
+  await shoot(served.url, [
+    ['services', '/services', (page) => page.locator('[data-service=video] .state.short').waitFor()],
+    ['service', '/services/chat-8b', (page) => page.locator('[data-replica] .state', {hasText: 'not ready'}).waitFor()],
+  ], 'light', true);
+} finally {
+  await served.close();
+}
+
 // A node with GPUs, made up, one of which is used, for two minutes: so long it takes until jobs are judged.
 const machine = new Cloud();
 try {

@@ -11,6 +11,8 @@ import {OverviewPage} from './pages/Overview';
 
 const JobsPage = lazy(() => import('./pages/Jobs'));
 const JobPage = lazy(() => import('./pages/Job'));
+const ServicesPage = lazy(() => import('./pages/Services'));
+const ServicePage = lazy(() => import('./pages/Service'));
 const SubmitPage = lazy(() => import('./pages/Submit'));
 const QueuesPage = lazy(() => import('./pages/Queues'));
 const NodesPage = lazy(() => import('./pages/Nodes'));
@@ -23,6 +25,7 @@ const HealingPage = lazy(() => import('./pages/Healing'));
 const PLACES = [
   {to: '/', label: 'Overview', key: 'o'},
   {to: '/jobs', label: 'Jobs', key: 'j'},
+  {to: '/services', label: 'Services', key: 'v'},
   {to: '/submit', label: 'Submit', key: 's'},
   {to: '/queues', label: 'Queues', key: 'q'},
   {to: '/nodes', label: 'Nodes & GPUs', key: 'n'},
@@ -124,6 +127,8 @@ export function App() {
             <Route path="/" element={<OverviewPage />} />
             <Route path="/jobs" element={<JobsPage />} />
             <Route path="/jobs/:id" element={<JobPage />} />
+            <Route path="/services" element={<ServicesPage />} />
+            <Route path="/services/:name" element={<ServicePage />} />
             <Route path="/submit" element={<SubmitPage />} />
             <Route path="/queues" element={<QueuesPage />} />
             <Route path="/nodes" element={<NodesPage />} />

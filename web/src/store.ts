@@ -1,4 +1,5 @@
 import {configureStore} from '@reduxjs/toolkit';
+import {setupListeners} from '@reduxjs/toolkit/query';
 import {useDispatch, useSelector} from 'react-redux';
 
 import {api} from './api/api';
@@ -9,6 +10,8 @@ export const store = configureStore({
   middleware: (standard) =>
     standard({serializableCheck: false, immutableCheck: false}).concat(api.middleware),
 });
+
+setupListeners(store.dispatch); // what is polled rests while nobody looks
 
 export type AppDispatch = typeof store.dispatch;
 type RootState = ReturnType<typeof store.getState>;

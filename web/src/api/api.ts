@@ -3,6 +3,7 @@ import {createApi, fetchBaseQuery} from '@reduxjs/toolkit/query/react';
 
 import {setServerTime} from '../lib/clock';
 import {parseElements} from '../lib/slices';
+import {comparePositions} from './position';
 import type {components, operations} from './schema';
 
 type Schemas = components['schemas'];
@@ -15,6 +16,8 @@ export type Incident = Schemas['Incident'];
 export type Gpu = Schemas['Gpu'];
 export type GpuHistory = Schemas['GpuHistory'];
 type GpuList = operations['listGpus']['responses'][200]['content']['application/json'];
+export type Service = Schemas['Service'];
+export type Replica = Service['replicas'][number];
 export type Queue = Schemas['Queue'];
 export type UsageReport = Schemas['UsageReport'];
 export type JobUsage = Schemas['JobUsage'];
@@ -44,7 +47,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -112,6 +115,31 @@ export const api = createApi({
       query: (view) => ({url: 'v1/incidents', params: given(view)}),
       transformResponse: (answer: {incidents: Incident[]}) => answer.incidents,
       providesTags: ['Incidents'],
+    }),
+    listServices: build.query<Service[], void>({
+      query: () => 'v1/services',
+      transformResponse: (answer: {services: Service[]}) => answer.services,
+      providesTags: ['Services'],
+    }),
+    showService: build.query<Service, string>({
+      query: (name) => `v1/services/${encodeURIComponent(name)}`,
+      providesTags: ['Services'],
+    }),
+    readServiceSpec: build.query<string, string>({
+      query: (name) => ({url: `v1/services/${encodeURIComponent(name)}/spec`, responseHandler: (response) =>
+        response.ok ? response.text() : response.json()}),
+      providesTags: ['Services'],
+    }),
+    /** What happened to these jobs together, newest first. */
+    eventsOfJobs: build.query<JobEvent[], readonly number[]>({
+      queryFn: async (jobs, _api, _options, fetch) => {
+        const answers = await Promise.all(jobs.map((job) => fetch({url: 'v1/events', params: {job, limit: 1000}})));
+        const failed = answers.find(({error}) => error);
+        if (failed?.error) return {error: failed.error};
+        const events = answers.flatMap(({data}) => (data as EventPage).events);
+        return {data: events.sort((a, b) => comparePositions(b.id, a.id))};
+      },
+      providesTags: (_result, _error, jobs) => jobs.map((id) => ({type: 'Job' as const, id})),
     }),
     listQueues: build.query<Queue[], void>({
       query: () => 'v1/queues',
@@ -185,4 +213,5 @@ export const {
   usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
   useShowUsageQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
+  useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useEventsOfJobsQuery,
 } = api;

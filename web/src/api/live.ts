@@ -42,7 +42,7 @@ const GATHER_MS = 150; // events that come within it make one reading
 const READ_EVERY_MS = 1000; // lists are read again this often at most
 const REST_AFTER_MS = 30_000; // a hidden tab gives its connection back: a browser has six for one server
 const JOBS_MAX = 50; // of more jobs no list is kept: all that are shown are read again
-const LISTS = ['Jobs', 'Overview', 'Queues', 'Nodes', 'Decisions'] as const;
+const LISTS = ['Jobs', 'Overview', 'Queues', 'Nodes', 'Decisions', 'Services'] as const;
 
 export class Live {
   private source: AbortController | null = null;

@@ -9,7 +9,7 @@ const MARKS: Record<string, string> = {
   queued: '◷', starting: '◔', running: '▶', preempting: '⇤', stopping: '■',
   succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?', quarantined: '✚',
   good: '✓', low: '◔', idle: '✕', unknown: '?',
-  ok: '✓', lost: '✕',
+  ok: '✓', lost: '✕', ready: '✓', updating: '⇄', short: '◔', resting: '◐', 'not ready': '✕',
   open: '◔', held: '‖', recovered: '✓', undone: '↶', ended: '⊘', noted: '·',
 };
 

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 
 import {comparePositions} from '../api/position';
 import {EventParser} from '../api/stream';
-import type {JobEvent, Queue} from '../api/api';
+import type {JobEvent, Queue, Service} from '../api/api';
 import {serverNow, setServerTime} from './clock';
 import {ago, bytes, count, duration, gpuHours, memory, percent, sentence, sinceBeginning, words} from './format';
 import {isAbout, repairTimes} from './healing';
@@ -11,6 +11,7 @@ import {spans, timing} from './jobs';
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
 import {fairShares, pruned, treeOf} from './queues';
+import {healthOf, revisions, stateOf} from './services';
 import {endOfObject, parseElements} from './slices';
 import {pareto} from './waste';
 import {fieldAt, formOf, withField} from './spec';
@@ -290,5 +291,33 @@ describe('waste', () => {
     expect(pareto(jobs, 'job', 1).map((one) => [one.name, one.job, one.upTo])).toEqual([['a', 1, 0.6], ['2 more', null, 1]]);
     expect(pareto(jobs, 'queue', 9).map((one) => [one.name, one.gpuSeconds])).toEqual([['x', 70], ['y', 30]]);
     expect(pareto([], 'queue', 9)).toEqual([]);
+  });
+});
+
+describe('services', () => {
+  const replica = (job: number, revision: number, ready: boolean): Service['replicas'][number] =>
+    ({job, revision, phase: 'serving', state: 'running', ready, node: 'a', fault: ''});
+  const service = (fields: Partial<Service>): Service => ({name: 'web', revision: 1, previous_revision: null, deleted: false,
+    ready: 0, wanted: 0, min: 0, max: 2, notice: '', trouble: '', url: null, requests: null, replicas: [], ...fields});
+
+  it('are what most needs to be known of them', () => {
+    expect(stateOf(service({}))).toBe('resting');
+    expect(stateOf(service({wanted: 1}))).toBe('short');
+    expect(stateOf(service({wanted: 1, ready: 1, replicas: [replica(1, 1, true)]}))).toBe('ready');
+    expect(stateOf(service({wanted: 1, ready: 1, revision: 2, replicas: [replica(1, 1, true), replica(2, 2, false)]}))).toBe('updating');
+    expect(stateOf(service({wanted: 1, ready: 1, revision: 2, previous_revision: 1, replicas: [replica(2, 2, true)]}))).toBe('updating');
+    expect(stateOf(service({wanted: 1, revision: 2, previous_revision: 1}))).toBe('short');
+    expect(stateOf(service({wanted: 1, ready: 1, deleted: true}))).toBe('stopping');
+  });
+  it('have replicas, each in one state', () => {
+    expect(healthOf(replica(1, 1, true))).toBe('ready');
+    expect(healthOf(replica(1, 1, false))).toBe('not ready');
+    expect(healthOf({...replica(1, 1, false), state: 'queued'})).toBe('queued');
+    expect(healthOf({...replica(1, 1, true), phase: 'draining'})).toBe('draining');
+  });
+  it('have revisions, the newest first', () => {
+    const draining = {...replica(3, 1, true), phase: 'draining' as const};
+    expect(revisions([replica(1, 1, true), replica(2, 2, false), draining])).toEqual([
+      {revision: 2, all: 1, ready: 0}, {revision: 1, all: 2, ready: 1}]);
   });
 });
