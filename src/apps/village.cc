@@ -113,8 +113,11 @@ cli::Outcome<std::unique_ptr<Village>> Village::prepare(const std::string& state
   const int street = choose_street(state + "/nodes/street");
   const std::string bridge = bridge_name(street);
   if (!exists("/sys/class/net/" + bridge)) {
+    // Left to itself it changes its address with its ports, and agents that have asked for the old
+    // one reach nobody for half a minute.
+    const std::string hardware = fmt::format("02:67:79:72:65:{:02x}", street);
     for (const Words& words :
-         {Words{"ip", "link", "add", bridge, "type", "bridge"},
+         {Words{"ip", "link", "add", bridge, "address", hardware, "type", "bridge"},
           Words{"ip", "address", "add", fmt::format("10.86.{}.1/24", street), "dev", bridge},
           Words{"ip", "link", "set", bridge, "up"}}) {
       if (auto done = run(words); !done) return tl::unexpected(done.error());

@@ -157,6 +157,17 @@ def test_a_bad_revision_is_undone(cloud):
     assert cloud.service()["revision"] == 1
 
 
+def test_the_probes_of_a_new_revision_are_not_asked_of_the_one_before(cloud):
+    cloud.apply(replicas=TWO)
+    cloud.apply(version="2", replicas=TWO, wait=False, rollout={"progress_deadline": "2s"},
+                probes={"readiness": {"log": "never said", "period": "50ms"},
+                        "liveness": {"http": "/alive", "period": "50ms"}})
+    while not (seen := cloud.service())["notice"]:
+        assert seen["ready"] == 2
+    assert "revision 2 was undone" in seen["notice"]
+    assert {cloud.job(job)["attempt"] for job in (1, 2)} == {1}
+
+
 def test_it_goes_to_zero_and_comes_back_without_dropping_a_request(cloud):
     cloud.apply(replicas={"min": 0, "max": 3, "target_in_flight": 2, "scale_down_after": "200ms",
                           "idle": "500ms"})

@@ -330,7 +330,7 @@ void Prober::update(const Routes& routes) {
   for (const Route& route : routes) {
     for (const Endpoint& endpoint : route.endpoints) {
       there.insert(endpoint.key);
-      show(route.probes, endpoint);
+      show(endpoint.former ? route.former_probes : route.probes, endpoint);
     }
   }
   std::erase_if(replicas_, [&there](const auto& known) {

@@ -18,6 +18,8 @@ std::string trouble_of(const control::Controller& core, const Replica& replica) 
   return replica.fault.empty() ? "not probed yet" : replica.fault;
 }
 
+Probes probes_of(const ServiceSpec& spec) { return {spec.startup, spec.readiness, spec.liveness}; }
+
 }  // namespace
 
 Routes view_routes(const control::Controller& core) {
@@ -28,7 +30,8 @@ Routes view_routes(const control::Controller& core) {
     route.requests = service.spec.requests;
     route.deleted = service.deleted;
     route.scales = service.spec.replicas.min != service.spec.replicas.max;
-    route.probes = {service.spec.startup, service.spec.readiness, service.spec.liveness};
+    route.probes = probes_of(service.spec);
+    if (service.previous) route.former_probes = probes_of(*service.previous);
     route.in_flight_milli = service.in_flight_milli;
     route.queued = service.queued;
     for (const Replica& replica : service.replicas) {
@@ -36,11 +39,13 @@ Routes view_routes(const control::Controller& core) {
       if (job == nullptr || !replica.running || job->placement.empty()) continue;
       if (replica.phase == Replica::Phase::Stopping) continue;
       const auto port = static_cast<std::uint16_t>(job->start.port);
-      route.endpoints.push_back({{replica.job, replica.attempt},
-                                 job->placement.front().node,
-                                 port,
-                                 replica.ready,
-                                 replica.phase != Replica::Phase::Serving});
+      route.endpoints.push_back(
+          {{replica.job, replica.attempt},
+           job->placement.front().node,
+           port,
+           replica.ready,
+           replica.phase != Replica::Phase::Serving,
+           service.previous.has_value() && replica.revision == service.previous_revision});
     }
     const bool any = std::any_of(service.replicas.begin(), service.replicas.end(),
                                  [](const Replica& replica) { return replica.ready; });

@@ -24,6 +24,7 @@ struct Endpoint {
   std::uint16_t port = 0;
   bool ready = false;
   bool draining = false;
+  bool former = false;  // of the revision that is gone back to where the new one does not work
   bool operator==(const Endpoint&) const = default;
 };
 
@@ -42,6 +43,7 @@ struct Route {
   bool scales = false;   // the core wants to know its load
   bool deleted = false;  // takes no more requests
   Probes probes;
+  Probes former_probes;
   std::int64_t in_flight_milli = 0;  // as the core was told last
   std::int64_t queued = 0;
   std::vector<Endpoint> endpoints;
