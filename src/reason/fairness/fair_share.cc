@@ -132,6 +132,7 @@ void FairShare::open_windows() {
 }
 
 Time FairShare::next_window() const {
+  if (next_window_ == Time::max()) return next_window_;
   const bool kept_out = std::any_of(queues_.begin(), queues_.end(), [](const Queue& queue) {
     return queue.spec.gpu_seconds_max && !queue.keeps_out.empty();
   });
@@ -180,10 +181,11 @@ void FairShare::set_pending(Index index, bool pending) {
   if (queue.parent) set_pending(*queue.parent, !among.empty());
 }
 
-void FairShare::release_from(std::set<Index>& keeps_out) {
-  for (const Index leaf : std::exchange(keeps_out, {})) {
+void FairShare::release_from(std::vector<Index>& keeps_out) {
+  for (const Index leaf : keeps_out) {
     if (!queues_[leaf].gated.empty()) set_pending(leaf, true);
   }
+  keeps_out.clear();
 }
 
 std::int64_t FairShare::kept(const Queue& queue) const {

@@ -151,7 +151,7 @@ class FairShare {
     std::map<OrderKey, JobId> gated;  // leaves only, as all that follows
     std::set<OrderKey> in_line;       // by the policy's order
     std::set<std::pair<Time, JobId>> stoppables;
-    std::set<Index> keeps_out;  // leaves whose first jobs its limits keep out
+    std::vector<Index> keeps_out;  // leaves whose first jobs its limits keep out; ascending
   };
   struct Part {
     bool governed = false;
@@ -161,7 +161,7 @@ class FairShare {
     std::set<Key> pending;
     std::int64_t kept = 0;  // sum of kept() over the roots
     std::set<std::pair<std::int64_t, JobId>> places;
-    std::set<Index> keeps_out;  // leaves that it keeps out for want of nodes or of free room
+    std::vector<Index> keeps_out;  // leaves kept out for want of nodes or of free room; ascending
   };
 
   Part& part(PartitionId id);
@@ -178,7 +178,8 @@ class FairShare {
   void rekey(Index queue);
   void set_pending(Index queue, bool pending);
   void note_less_held(Index leaf);
-  void release_from(std::set<Index>& keeps_out);
+  static void keep_out(Index leaf, std::vector<Index>& keeps_out);
+  void release_from(std::vector<Index>& keeps_out);
   void enter_gate(JobId id, Member& member);
   void leave_gate(const Member& member);
   void charge(const Member& member, int sign);
@@ -195,7 +196,7 @@ class FairShare {
                                     bool only_above) const;
 
   std::optional<JobId> first_allowed(Index leaf, const DemandTable& demands);
-  const Queue* kept_out_by(const Member& member) const;
+  std::optional<Index> kept_out_by(const Member& member) const;
   bool room_for_firm(const Member& member) const;
   static bool limits_keep_out(const Queue& queue, const ResourceSum& amount);
   static bool limits_never_allow(const Queue& queue, const ResourceSum& amount);

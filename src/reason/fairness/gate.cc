@@ -105,33 +105,45 @@ std::optional<JobId> FairShare::first_allowed(Index index, const DemandTable& de
   Part& whole = part(leaf.partition);
   int looked_at = 0;
   bool starving = false;  // nobody passes a job that has waited too long for its queue's quota
+  std::optional<std::int64_t> asked;  // by the last one that limits were looked at for
+  std::optional<Index> keeper;        // who kept that out
   for (const auto& [key, id] : leaf.gated) {
     if (++looked_at > kLookedAtMax || (starving && key.rank != kStarving)) return std::nullopt;
     const Member& member = *find(id);
     if (member.stage == Stage::TooLarge) {
       --looked_at;
-    } else if (!demands.at(member.entry.demand).feasible || !room_for_firm(member)) {
-      whole.keeps_out.insert(index);
-    } else if (const Queue* keeper = kept_out_by(member)) {
-      queues_[by_name_.at(keeper->spec.name)].keeps_out.insert(index);
-      starving = starving || key.rank == kStarving;
-    } else {
-      return id;
+      continue;
     }
+    if (!demands.at(member.entry.demand).feasible || !room_for_firm(member)) {
+      keep_out(index, whole.keeps_out);
+      continue;
+    }
+    if (asked != member.amount.gpu_milli) {
+      asked = member.amount.gpu_milli;
+      keeper = kept_out_by(member);
+      if (keeper) keep_out(index, queues_[*keeper].keeps_out);
+    }
+    if (!keeper) return id;
+    starving = starving || key.rank == kStarving;
   }
   return std::nullopt;
 }
 
-const FairShare::Queue* FairShare::kept_out_by(const Member& member) const {
+void FairShare::keep_out(Index leaf, std::vector<Index>& keeps_out) {
+  const auto at = std::lower_bound(keeps_out.begin(), keeps_out.end(), leaf);
+  if (at == keeps_out.end() || *at != leaf) keeps_out.insert(at, leaf);
+}
+
+std::optional<FairShare::Index> FairShare::kept_out_by(const Member& member) const {
   for (std::optional<Index> at = member.queue; at; at = queues_[*at].parent) {
     const Queue& queue = queues_[*at];
-    if (limits_keep_out(queue, member.amount)) return &queue;
+    if (limits_keep_out(queue, member.amount)) return at;
     if (!queue.spec.gpu_seconds_max) continue;
     PastUse use = queue.past;
     use.advance(queue.spec, queue.placed, now_);
-    if (use.gpu_milli_s() / 1000 >= *queue.spec.gpu_seconds_max) return &queue;
+    if (use.gpu_milli_s() / 1000 >= *queue.spec.gpu_seconds_max) return at;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 bool FairShare::limits_keep_out(const Queue& queue, const ResourceSum& amount) {
@@ -320,7 +332,8 @@ std::optional<QuotaBlock> FairShare::block_of(JobId job) const {
   const Member& member = *find(job);
   const std::string& own = queues_[member.queue].spec.name;
   if (auto never = never_admits(own, member.amount)) return never;
-  if (const Queue* keeper = kept_out_by(member)) {
+  if (const auto index = kept_out_by(member)) {
+    const Queue* keeper = &queues_[*index];
     const QueueSpec& spec = keeper->spec;
     if (spec.jobs_max && keeper->jobs >= *spec.jobs_max) {
       return QuotaBlock{false, fmt::format("queue '{}' has {} jobs that run or are next, and may "
