@@ -7,6 +7,12 @@ Trial::Trial(Cluster& cluster, PartitionId partition)
 
 Trial::~Trial() {
   for (auto change = changes_.rbegin(); change != changes_.rend(); ++change) {
+    const auto before = change + 1;
+    if (before != changes_.rend() && before->node == change->node && before->part == change->part &&
+        before->released != change->released) {
+      ++change;  // the two leave nothing to undo
+      continue;
+    }
     if (change->released) {
       cluster_.allocate(change->node, change->part);
     } else {

@@ -1,7 +1,6 @@
 #include "reason/placement/thought.h"
 
-#include <algorithm>
-#include <bit>
+#include "reason/placement/free_capacity.h"
 
 namespace gyre::reason {
 
@@ -16,31 +15,38 @@ Thought::Thought(const Cluster& cluster, const Demand& demand, std::int64_t& wor
   }
 }
 
-std::size_t Thought::usable_by_groups(const Node& node, Capacity free) const {
-  std::sort(free.gpu.begin(), free.gpu.begin() + node.spec.gpus);
-  return usable_by(cluster_, demand_, node.shape, free);
+std::size_t Thought::find(NodeId node) const {
+  if (changed_.size() > kWalkedMax) {
+    const auto found = index_.find(node);
+    return found == index_.end() ? changed_.size() : found->second;
+  }
+  std::size_t at = 0;
+  while (at < changed_.size() && changed_[at].node != node) ++at;
+  return at;
 }
 
 bool Thought::usable(NodeId id) const {
   const Node& node = cluster_.node(id);
-  const auto found = changed_.find(id.value);
-  return node.open() &&
-         (found == changed_.end() ? usable_by_groups(node, node.free) : found->second.groups) != 0;
+  if (!node.open()) return false;
+  const std::size_t at = find(id);
+  return (at == changed_.size() ? usable_by(cluster_, demand_, node, node.free)
+                                : changed_[at].groups) != 0;
 }
 
 void Thought::change(NodeId id, const Allocation& part, int sign) {
   const Node& node = cluster_.node(id);
   if (!node.open()) return;
-  const auto [found, is_new] = changed_.try_emplace(id.value);
-  Changed& changed = found->second;
-  if (is_new) changed = {node.free, usable_by_groups(node, node.free)};
-  for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
-    std::int16_t& left = changed.free.gpu[static_cast<std::size_t>(std::countr_zero(bits))];
-    left = static_cast<std::int16_t>(left + sign * part.gpu_milli.value);
+  const std::size_t at = find(id);
+  if (at == changed_.size()) {
+    changed_.push_back({id, node.free, usable_by(cluster_, demand_, node, node.free)});
+    if (changed_.size() == kWalkedMax + 1) {
+      for (std::size_t i = 0; i < at; ++i) index_.emplace(changed_[i].node, i);
+    }
+    if (changed_.size() > kWalkedMax) index_.emplace(id, at);
   }
-  changed.free.cpu.value += sign * part.cpu.value;
-  changed.free.memory.value += sign * part.memory.value;
-  const std::size_t groups = usable_by_groups(node, changed.free);
+  Changed& changed = changed_[at];
+  add(part, sign, changed.free);
+  const std::size_t groups = usable_by(cluster_, demand_, node, changed.free);
   if (groups == changed.groups) return;
   --supply_.nodes[changed.groups];
   ++supply_.nodes[groups];

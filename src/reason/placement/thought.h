@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <vector>
 
 #include "domain/cluster.h"
 #include "reason/placement/search.h"
@@ -23,16 +24,22 @@ class Thought {
 
  private:
   struct Changed {
+    NodeId node;
     Capacity free;  // by device index
     std::size_t groups = 0;
   };
   void change(NodeId node, const Allocation& part, int sign);
-  std::size_t usable_by_groups(const Node& node, Capacity free) const;
 
   const Cluster& cluster_;
   const Demand& demand_;
   Supply supply_;
-  std::unordered_map<std::uint32_t, Changed> changed_;  // by node; looked up, never walked
+  /// Where the node is in changed_, or its size.
+  std::size_t find(NodeId node) const;
+
+  /// So many are walked to find one; more have an index.
+  static constexpr std::size_t kWalkedMax = 8;
+  std::vector<Changed> changed_;
+  std::unordered_map<NodeId, std::size_t> index_;  // looked up, never walked
 };
 
 }  // namespace gyre::reason
