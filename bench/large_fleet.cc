@@ -1,11 +1,12 @@
 // 10,000 nodes of 8 GPUs, 100,000 waiting jobs of mixed size: CPU time of one event's decision, and
-// memory.
+// memory. With fewer nodes as many fewer jobs wait.
 //
-//   bench_large_fleet [POLICY]
+//   bench_large_fleet [POLICY [NODES]]
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <deque>
 #include <string>
@@ -18,8 +19,8 @@ namespace gyre {
 namespace {
 
 constexpr std::uint32_t kNodes = 10'000;
-constexpr std::uint64_t kWaiting = 100'000;
-constexpr std::uint64_t kMeasured = 40'000;
+constexpr std::uint64_t kWaitingPerNode = 10;
+constexpr std::uint64_t kMeasuredPerNode = 4;
 
 double cpu_us() {
   timespec now{};
@@ -29,10 +30,10 @@ double cpu_us() {
 
 class Bench {
  public:
-  explicit Bench(std::string_view policy) : rng_(1) {
+  Bench(std::string_view policy, std::uint32_t nodes) : nodes_(nodes), rng_(1) {
     tell(PolicySet{*policy_by_name(policy)});
     tell(QueueSet{{"default", ""}});
-    for (std::uint32_t i = 0; i < kNodes; ++i) {
+    for (std::uint32_t i = 0; i < nodes_; ++i) {
       NodeSpec node;
       node.name = fmt::format("node-{}", i);
       node.gpu_model = "A100";
@@ -45,9 +46,9 @@ class Bench {
 
   /// Submits until as many wait, then lets jobs come and go and measures.
   void run() {
-    while (jobs_ < kWaiting + running_.size()) submit();
+    while (jobs_ < kWaitingPerNode * nodes_ + running_.size()) submit();
     took_.clear();
-    for (std::uint64_t i = 0; i < kMeasured; ++i) {
+    for (std::uint64_t i = 0; i < kMeasuredPerNode * nodes_; ++i) {
       now_ = now_ + milliseconds(200);
       if (i % 2 == 0) {
         end_one();
@@ -105,6 +106,8 @@ class Bench {
       if (const auto* start = std::get_if<StartGang>(&command.body)) running_.push_back(*start);
       if (const auto* stop = std::get_if<StopGang>(&command.body)) stopping_.push_back(*stop);
     }
+    if (answers_) return;
+    answers_ = true;
     while (!stopping_.empty()) {
       const StopGang stop = stopping_.front();
       stopping_.pop_front();
@@ -120,8 +123,10 @@ class Bench {
             start.job, start.attempt, task.rank, {TaskExit::Kind::Signaled, 15, true, ""}});
       }
     }
+    answers_ = false;
   }
 
+  std::uint32_t nodes_;
   Rng rng_;
   control::Controller core_{control::Config{}};
   Time now_;
@@ -130,6 +135,7 @@ class Bench {
   std::uint64_t ended_ = 0;
   std::vector<StartGang> running_;
   std::deque<StopGang> stopping_;
+  bool answers_ = false;      // an eviction is being answered
   std::vector<double> took_;  // by event
 };
 
@@ -137,6 +143,7 @@ class Bench {
 }  // namespace gyre
 
 int main(int argc, char** argv) {
-  gyre::Bench(argc > 1 ? argv[1] : "preemptive").run();
+  const auto nodes = argc > 2 ? static_cast<std::uint32_t>(std::atoi(argv[2])) : gyre::kNodes;
+  gyre::Bench(argc > 1 ? argv[1] : "preemptive", nodes).run();
   return 0;
 }

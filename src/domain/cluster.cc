@@ -67,6 +67,7 @@ Result<void> Cluster::add(NodeId id, const NodeSpec& spec) {
   std::fill_n(node.free.gpu.begin(), spec.gpus, static_cast<std::int16_t>(kWholeGpu.value));
   nodes_.push_back(std::move(node));
   enter_class(id);
+  log_.note(id);
   ++partitions_[partition_id.value].growth;
   return {};
 }
@@ -78,6 +79,7 @@ void Cluster::change(NodeId id, Change apply) {
   apply(changed);
   if (node.open() && !changed.open()) leave_class(id);
   const bool opens = !node.open() && changed.open();
+  log_.note(id);
   node.up = changed.up;
   node.duty = changed.duty;
   node.silent = changed.silent;
@@ -112,6 +114,7 @@ void Cluster::set_suspect(NodeId id, bool suspect) {
 }
 
 void Cluster::allocate(NodeId id, const Allocation& part) {
+  log_.note(id);
   Node& node = nodes_[id.value];
   if (node.open()) leave_class(id);
   for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
@@ -127,6 +130,7 @@ void Cluster::allocate(NodeId id, const Allocation& part) {
 }
 
 void Cluster::release(NodeId id, const Allocation& part) {
+  log_.note(id);
   Node& node = nodes_[id.value];
   if (node.open()) leave_class(id);
   for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {

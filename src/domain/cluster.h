@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "domain/node.h"
+#include "domain/node_log.h"
 
 namespace gyre {
 
@@ -111,6 +112,10 @@ class Cluster {
   /// while this stands still.
   std::uint64_t growth(PartitionId id) const { return partitions_[id.value].growth; }
 
+  /// Notes from now on which nodes have other free resources, or open or close.
+  void log_changes() { log_.start(); }
+  const NodeLog& log() const { return log_; }
+
   /// Free milli-GPUs of the partition's nodes that are open.
   std::int64_t free_gpu_milli(PartitionId id) const { return partitions_[id.value].free_gpu_milli; }
 
@@ -154,6 +159,7 @@ class Cluster {
   std::vector<std::uint32_t> unused_classes_;
   std::uint64_t last_serial_ = 0;
   bool residents_apart_ = false;
+  NodeLog log_;
   std::unordered_map<ClassKey, std::uint32_t, ClassKeyHash>
       class_index_;  // looked up, never walked
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "base/rng.h"
 #include "domain/trial.h"
@@ -100,6 +101,41 @@ TEST(Cluster, EqualNodesAreOneClassUntilOneDiffers) {
   cluster.release({5}, {0b11, kWholeGpu, {}, {}});
   cluster.release({7}, {0b1010, kWholeGpu, {}, {}});
   EXPECT_EQ(cluster.classes({0}).size(), 1U);
+}
+
+TEST(Cluster, ATrialThatGivesOnWhatItTookUndoesNeither) {
+  Cluster cluster;
+  ASSERT_TRUE(cluster.add({0}, node(4)).has_value());
+  const Allocation first{1, kWholeGpu, {}, {}};
+  const Allocation second{2, kWholeGpu, {}, {}};
+  cluster.allocate({0}, first);
+  const Capacity before = cluster.node({0}).free;
+  const std::uint64_t growth = cluster.growth({0});
+  {
+    Trial trial(cluster, {0});
+    trial.allocate({0}, second);
+    trial.release({0}, first);
+    trial.allocate({0}, first);
+    trial.release({0}, first);
+  }
+  EXPECT_EQ(cluster.node({0}).free, before);
+  EXPECT_EQ(cluster.growth({0}), growth);
+}
+
+TEST(Cluster, TheLogNamesWhatChangedFromItsStartOn) {
+  Cluster cluster;
+  ASSERT_TRUE(cluster.add({0}, node(1)).has_value());
+  EXPECT_EQ(cluster.log().end(), 0U);
+  cluster.log_changes();
+  const Allocation one{1, kWholeGpu, {}, {}};
+  cluster.allocate({0}, one);
+  ASSERT_TRUE(cluster.add({1}, node(1)).has_value());
+  cluster.set_up({1}, false);
+  cluster.release({0}, one);
+  const auto changed = cluster.log().since(1);
+  ASSERT_TRUE(changed.has_value());
+  const std::vector<NodeId> wanted{{1}, {1}, {0}};
+  EXPECT_TRUE(std::equal(changed->begin(), changed->end(), wanted.begin(), wanted.end()));
 }
 
 TEST(Cluster, AnImpossibleNodeIsRefused) {

@@ -1,30 +1,17 @@
-// One cycle over the lines: what starts, what is stopped for it, what may overtake.
+// One cycle over the lines: what starts, and what may overtake.
 #include <algorithm>
-#include <bit>
 #include <optional>
 #include <utility>
 
 #include "reason/backfill/conservative.h"
 #include "reason/backfill/easy.h"
 #include "reason/placement/thought.h"
-#include "reason/preemption/victims.h"
+#include "reason/preemption/claimed.h"
 #include "reason/queueing/merge.h"
 #include "reason/scheduler.h"
 
 namespace gyre::reason {
 namespace {
-
-/// True if exactly this is free now.
-bool is_free(const Cluster& cluster, const TaskPlacement& task) {
-  const Node& node = cluster.node(task.node);
-  const Allocation& part = task.allocation;
-  if (!node.open() || node.free.cpu < part.cpu || node.free.memory < part.memory) return false;
-  for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
-    const auto device = static_cast<std::size_t>(std::countr_zero(bits));
-    if (node.free.gpu[device] < part.gpu_milli.value) return false;
-  }
-  return true;
-}
 
 /// Takes away what is kept for claims while it lives.
 class Held {
@@ -223,105 +210,6 @@ void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<Order
     backfill_one(*line.arrival, turn);
   } else {
     backfill_all(turn, after);
-  }
-}
-
-/// What a pass decides for one job, carried out once the cluster is as it was.
-struct Scheduler::Eviction {
-  Waiting entry;
-  Room room;
-  Reservation claim;
-};
-
-/// Evicts jobs for those in line that stand before them, first come first. Where nothing may
-/// overtake, ends at the first job that gets no room.
-void Scheduler::make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after) {
-  const bool greedy = policy_.backfill == PolicySpec::Backfill::Greedy;
-  Line& line = turn.line;
-  if (line.governed) {
-    if (!fair_.any_stoppable(turn.partition)) return;
-  } else {
-    if (only != nullptr && !greedy) return;
-    const Rank first = only != nullptr ? only->key.rank : line.waiting.first().key.rank;
-    const Rank bar = order_of(policy_.order).bar(first, 0, view(turn.scene.now));
-    if (!line.running.has_evictable(bar)) return;
-  }
-  const auto all = [](const Demand&) { return true; };
-  Merge merge =
-      only != nullptr ? Merge(demands_, *only) : Merge(demands_, line.demands, after, all);
-  const std::vector<Eviction> evictions = choose_evictions(turn, merge, greedy);
-  for (const Eviction& eviction : evictions) {
-    const JobId job = eviction.entry.key.job;
-    for (const JobId victim : eviction.room.victims) turn.actions.evict(victim, job);
-    claim(eviction.entry, eviction.claim, line);
-  }
-}
-
-std::vector<Scheduler::Eviction> Scheduler::choose_evictions(Turn& turn, Merge& merge,
-                                                             bool greedy) {
-  const Order& order = order_of(policy_.order);
-  const OrderView view_now = view(turn.scene.now);
-  Line& line = turn.line;
-  Cluster& cluster = turn.scene.cluster;
-  Trial trial(cluster, turn.partition);
-  make_room_known(turn, trial);
-  RankedVictims victims(line.running, turn.scene.jobs, turn.scene.now);
-  std::vector<Eviction> evictions;
-  bool blocked = false;
-  std::optional<OrderKey> last;
-  // At least one job is looked at, so that the next cycle starts further on.
-  while (!merge.done() && (!last || !turn.spent())) {
-    const Waiting entry = merge.top();
-    const Demand& demand = demands_.at(entry.demand);
-    if (!line.governed && !line.running.has_evictable(order.bar(entry.key.rank, 0, view_now))) {
-      return evictions;
-    }
-    last = entry.key;
-    if (auto placement = placer_.find(cluster, demand, entry.key.job.value, turn.work)) {
-      // Room is there, or will be; it is not for those behind.
-      for (const TaskPlacement& task : *placement) trial.allocate(task.node, task.allocation);
-      merge.advance();
-      continue;
-    }
-    std::optional<Room> room;
-    if (line.governed) {
-      room = make_room_by_quota(entry, turn, trial, blocked && !greedy);
-      blocked = blocked || !room;
-    } else {
-      const Rank bar = order.bar(entry.key.rank, demand.gpu_milli, view_now);
-      room = make_room(turn.question(placer_), trial, {entry.key.job, demand, bar}, victims);
-      if (!room && !greedy) return evictions;
-    }
-    if (!room) {
-      line.governed ? merge.advance() : merge.drop();
-      continue;
-    }
-    Reservation claim{entry.key.job, turn.scene.now, room->placement, {}, true};
-    for (const JobId victim : room->victims) {
-      const Duration grace = turn.scene.jobs.find(victim)->spec.checkpoint.grace;
-      claim.at = std::max(claim.at, saturating_add(turn.scene.now, grace));
-    }
-    for (const TaskPlacement& task : room->placement) {
-      const Capacity& left = cluster.node(task.node).free;
-      claim.free_then.push_back(
-          {left.cpu + task.allocation.cpu, left.memory + task.allocation.memory});
-    }
-    evictions.push_back({entry, std::move(*room), std::move(claim)});
-    merge.advance();
-  }
-  if (!merge.done()) line.unfinished = Unfinished{false, last};
-  return evictions;
-}
-
-/// What is being stopped is gone, and what is claimed is taken.
-void Scheduler::make_room_known(const Turn& turn, Trial& trial) const {
-  for (const auto& [end, id] : turn.line.running.leaving()) {
-    release_all(*turn.scene.jobs.find(id), trial);
-  }
-  for (const auto& [job, claim] : turn.line.claims) {
-    for (const TaskPlacement& task : claim.room.placement) {
-      if (is_free(turn.scene.cluster, task)) trial.allocate(task.node, task.allocation);
-    }
   }
 }
 

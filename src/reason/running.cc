@@ -1,6 +1,7 @@
 #include "reason/running.h"
 
 #include <cstdint>
+#include <utility>
 
 namespace gyre::reason {
 
@@ -91,41 +92,48 @@ void Running::insert(const Job& job, const Outlook& outlook) {
   put(job.id, entry);
   if (!entry.standing) return;
   evictable_.emplace(entry.standing->rank, job.id);
+  reach_.enter(job, entry.standing->rank);
   if (entry.standing->until < Time::max()) reviews_.emplace(entry.standing->until, job.id);
 }
 
-void Running::erase(JobId id) {
-  const auto found = jobs_.find(id);
+void Running::erase(const Job& job) {
+  const auto found = jobs_.find(job.id);
   if (found == jobs_.end()) return;
   const Entry& entry = found->second;
-  take(id, entry);
+  take(job.id, entry);
   if (entry.standing) {
-    evictable_.erase({entry.standing->rank, id});
-    reviews_.erase({entry.standing->until, id});
+    evictable_.erase({entry.standing->rank, job.id});
+    reach_.leave(job, entry.standing->rank);
+    reviews_.erase({entry.standing->until, job.id});
   }
   jobs_.erase(found);
 }
 
 void Running::update(const Job& job, const Outlook& outlook) {
   const auto found = jobs_.find(job.id);
+  if (found == jobs_.end()) return insert(job, outlook);
   const Entry entry = entry_of(job, outlook);
-  const bool moves = found == jobs_.end() || found->second.kind != entry.kind ||
-                     found->second.key != entry.key || !found->second.standing || !entry.standing;
-  if (moves) {
-    erase(job.id);
-    return insert(job, outlook);
+  const Entry old = std::exchange(found->second, entry);
+  if (old.kind != entry.kind || old.key != entry.key) {
+    take(job.id, old);
+    put(job.id, entry);
   }
-  // Most often only the next review is another.
-  Standing& standing = *found->second.standing;
-  if (standing.rank != entry.standing->rank) {
-    evictable_.erase({standing.rank, job.id});
-    evictable_.emplace(entry.standing->rank, job.id);
+  const std::optional<Standing>& before = old.standing;
+  const std::optional<Standing>& after = entry.standing;
+  if (before && after && before->rank != after->rank) {
+    reach_.move(job, before->rank, after->rank);
+  } else if (before && !after) {
+    reach_.leave(job, before->rank);
+  } else if (after && !before) {
+    reach_.enter(job, after->rank);
   }
-  if (standing.until != entry.standing->until) {
-    reviews_.erase({standing.until, job.id});
-    if (entry.standing->until < Time::max()) reviews_.emplace(entry.standing->until, job.id);
-  }
-  standing = *entry.standing;
+  if (before && (!after || before->rank != after->rank)) evictable_.erase({before->rank, job.id});
+  if (after && (!before || before->rank != after->rank)) evictable_.emplace(after->rank, job.id);
+  const Time until_before = before ? before->until : Time::max();
+  const Time until = after ? after->until : Time::max();
+  if (until_before == until) return;
+  if (until_before < Time::max()) reviews_.erase({until_before, job.id});
+  if (until < Time::max()) reviews_.emplace(until, job.id);
 }
 
 std::optional<Time> Running::expected_end(JobId id) const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "domain/job.h"
+#include "reason/preemption/reach.h"
 #include "reason/queueing/order.h"
 
 namespace gyre::reason {
@@ -34,7 +35,7 @@ class Running {
   };
 
   void insert(const Job& job, const Outlook& outlook);  // O(log n)
-  void erase(JobId id);                                 // O(log n)
+  void erase(const Job& job);                           // O(log n)
   /// The job's state or outlook changed.
   void update(const Job& job, const Outlook& outlook);
 
@@ -43,10 +44,13 @@ class Running {
   /// When it is expected to be gone, if its outlook or its grace says so.
   std::optional<Time> expected_end(JobId id) const;
 
+  /// What their end could make room for.
+  Reach& reach() { return reach_; }
+
   /// Its rank, if it may be stopped for others.
   std::optional<Rank> rank_of(JobId id) const;
   /// Jobs that may be stopped for others, by rank.
-  const std::set<std::pair<Rank, JobId>>& evictable() const { return evictable_; }
+  const Evictable& evictable() const { return evictable_; }
   bool has_evictable(Rank bar) const {
     return !evictable_.empty() && evictable_.rbegin()->first > bar;
   }
@@ -92,7 +96,8 @@ class Running {
   std::set<JobId> late_by_id_;
   ByTime open_;     // by start, negated: the later the start, the earlier the expected end
   ByTime leaving_;  // by end of grace
-  std::set<std::pair<Rank, JobId>> evictable_;
+  Evictable evictable_;
+  Reach reach_;
   ByTime reviews_;
 };
 

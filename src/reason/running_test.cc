@@ -42,7 +42,7 @@ RC_GTEST_PROP(Running, WalksInOrderOfExpectedEnd, (std::uint64_t seed)) {
     const Job& kept = jobs.add(job);
     running.insert(kept, {kept.spec.expected_duration, std::nullopt});
     if (rng.below(5) == 0) {
-      running.erase({i});
+      running.erase(kept);
     } else {
       wanted.push_back({expected(kept, now), kept.id});
     }

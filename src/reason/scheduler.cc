@@ -269,8 +269,8 @@ void Scheduler::job_released(const Job& job, PartitionId partition, bool gone, T
   Line& target = line(partition);
   if (target.running.expected_end(job.id) != now) target.reservation_stale = true;
   target.stale = Stale::Everything;
-  if (!gone) return;
-  target.running.erase(job.id);
+  if (!gone) return target.running.reach().shrink(job);
+  target.running.erase(job);
   fair_.advance(now);
   fair_.forget(job.id);
   const auto room = target.making_room.find(job.preempted_for);

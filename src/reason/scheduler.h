@@ -22,6 +22,7 @@
 namespace gyre::reason {
 
 class Merge;
+struct Beneficiary;
 struct Room;
 
 /// How the scheduler's decisions take effect, at once: what it decides next already counts on them.
@@ -115,6 +116,7 @@ class Scheduler {
 
  private:
   struct Eviction;
+  struct Pass;
 
   /// One partition's turn within one cycle.
   struct Turn {
@@ -176,6 +178,9 @@ class Scheduler {
   std::vector<Eviction> choose_evictions(Turn& turn, Merge& merge, bool greedy);
   std::optional<Room> make_room_by_quota(const Waiting& entry, Turn& turn, Trial& trial,
                                          bool blocked);
+  std::optional<Room> make_room_by_rank(const Beneficiary& who, Turn& turn, Pass& pass);
+  std::optional<Room> search_room(const Beneficiary& who, Turn& turn, Pass& pass);
+  static Reservation kept_for(JobId job, const Room& room, const Turn& turn);
   void make_room_known(const Turn& turn, Trial& trial) const;
   void backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after);
   void backfill_one(const Waiting& entry, Turn& turn);

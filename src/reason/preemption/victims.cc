@@ -1,7 +1,9 @@
 #include "reason/preemption/victims.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "reason/placement/thought.h"
 
 namespace gyre::reason {
@@ -28,35 +30,50 @@ bool take_enough(const Question& question, Thought& thought, Rank bar, Victims& 
 
 }  // namespace
 
-double work_at_risk(const Job& job, Time now) {
-  Duration unsaved = now - job.attempt_started_at;
-  const auto& interval = job.spec.checkpoint.interval;
-  if (interval && interval->ns > 0) unsaved = Duration{unsaved.ns % interval->ns};
-  return static_cast<double>(gpu_total(job.spec.tasks).value) * static_cast<double>(unsaved.ns);
-}
-
 RankedVictims::RankedVictims(const std::vector<JobId>& among, const Running& running,
                              const JobTable& jobs, Time now)
     : jobs_(jobs), now_(now), next_(running.evictable().rend()), end_(next_) {
   for (const JobId id : among) {
-    if (const auto rank = running.rank_of(id)) put_back(*jobs_.find(id), *rank);
+    if (const auto rank = running.rank_of(id)) ready_.push_back(key_of(*jobs_.find(id), *rank));
   }
+  std::sort(ready_.begin(), ready_.end());
+}
+
+const VictimKey* RankedVictims::first() const {
+  const VictimKey* fresh = taken_ < ready_.size() ? &ready_[taken_] : nullptr;
+  const VictimKey* returned = returned_.empty() ? nullptr : &*returned_.begin();
+  if (fresh == nullptr || returned == nullptr) return fresh != nullptr ? fresh : returned;
+  return *fresh < *returned ? fresh : returned;
 }
 
 const Job* RankedVictims::take(Rank bar) {
-  if (ready_.empty()) refill();
-  if (ready_.empty()) return nullptr;
-  const auto [inverse, at_risk, id] = *ready_.begin();
-  if (~inverse <= bar) return nullptr;
-  rank_ = ~inverse;
-  ready_.erase(ready_.begin());
-  return jobs_.find(id);
+  while (true) {
+    if (first() == nullptr) refill();
+    if (first() == nullptr || ~first()->inverse <= bar) return nullptr;
+    const VictimKey key = *first();
+    ++looked_at_;
+    if (taken_ < ready_.size() && first() == &ready_[taken_]) {
+      ++taken_;
+    } else {
+      returned_.erase(returned_.begin());
+    }
+    if (!left_out_.empty() && left_out_.contains(key.job)) continue;
+    rank_ = ~key.inverse;
+    return jobs_.find(key.job);
+  }
 }
 
+/// The jobs of the next rank.
 void RankedVictims::refill() {
+  ready_.clear();
+  taken_ = 0;
   if (next_ == end_) return;
   const Rank rank = next_->first;
-  for (; next_ != end_ && next_->first == rank; ++next_) put_back(*jobs_.find(next_->second), rank);
+  for (; next_ != end_ && next_->first == rank; ++next_) {
+    ready_.push_back(key_of(*jobs_.find(next_->second), rank));
+  }
+  looked_at_ += static_cast<std::int64_t>(ready_.size());
+  std::sort(ready_.begin(), ready_.end());
 }
 
 std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
@@ -81,11 +98,16 @@ std::optional<Room> make_room(const Question& question, Trial& trial, const Bene
     }
   }
   if (!enough) return std::nullopt;
-  for (const JobId victim : room.victims) release_all(*question.jobs.find(victim), trial);
-  room.placement =
-      *question.placer.find(question.cluster, who.demand, who.job.value, question.work);
-  for (const TaskPlacement& task : room.placement) trial.allocate(task.node, task.allocation);
-  return room;
+  return take_room(question, trial, who, std::move(room.victims));
+}
+
+Room take_room(const Question& question, Trial& trial, const Beneficiary& who,
+               std::vector<JobId> victims) {
+  for (const JobId victim : victims) release_all(*question.jobs.find(victim), trial);
+  auto placement = question.placer.find(question.cluster, who.demand, who.job.value, question.work);
+  GYRE_ASSERT(placement);
+  for (const TaskPlacement& task : *placement) trial.allocate(task.node, task.allocation);
+  return {std::move(victims), std::move(*placement)};
 }
 
 }  // namespace gyre::reason

@@ -2,17 +2,13 @@
 
 #include <optional>
 #include <set>
-#include <tuple>
 #include <vector>
 
+#include "reason/preemption/reach.h"
 #include "reason/question.h"
 #include "reason/running.h"
 
 namespace gyre::reason {
-
-/// GPU time that stopping the job now would waste: its GPUs times the time since its last
-/// checkpoint, in milli-GPU-nanoseconds; without checkpoints, since its start.
-double work_at_risk(const Job& job, Time now);
 
 /// Running jobs that may be stopped for others, the best to stop first. For one pass over a line:
 /// what is taken stays taken.
@@ -39,20 +35,31 @@ class RankedVictims final : public Victims {
                 Time now);
 
   const Job* take(Rank bar) override;
-  void put_back(const Job& job, Rank rank) override {
-    ready_.insert({~rank, work_at_risk(job, now_), job.id});
-  }
+  void put_back(const Job& job, Rank rank) override { returned_.insert(key_of(job, rank)); }
   Rank rank() const override { return rank_; }
 
+  /// It is gone already.
+  void leave_out(JobId job) { left_out_.insert(job); }
+  /// Jobs that were looked at.
+  std::int64_t looked_at() const { return looked_at_; }
+
  private:
+  VictimKey key_of(const Job& job, Rank rank) const {
+    return {~rank, Exposure(job).at(now_), job.id};
+  }
   void refill();
+  const VictimKey* first() const;
 
   using Next = std::set<std::pair<Rank, JobId>>::const_reverse_iterator;
   const JobTable& jobs_;
   Time now_;
   Next next_;
   Next end_;
-  std::set<std::tuple<Rank, double, JobId>> ready_;  // by ~rank: -rank may overflow
+  std::vector<VictimKey> ready_;  // ascending; those below `taken_` are taken
+  std::size_t taken_ = 0;
+  std::set<VictimKey> returned_;
+  std::set<JobId> left_out_;
+  std::int64_t looked_at_ = 0;
   Rank rank_ = 0;
 };
 
@@ -74,5 +81,9 @@ struct Beneficiary {
 /// found. O(distinct node states + n log n) for n jobs that are tried.
 std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
                               Victims& victims);
+
+/// The room that they leave; as make_room(). Requires: the beneficiary fits with them gone.
+Room take_room(const Question& question, Trial& trial, const Beneficiary& who,
+               std::vector<JobId> victims);
 
 }  // namespace gyre::reason

@@ -1,0 +1,217 @@
+#include "reason/preemption/reach.h"
+
+#include <algorithm>
+
+#include "reason/placement/free_capacity.h"
+#include "reason/question.h"
+
+namespace gyre::reason {
+namespace {
+
+/// So many nodes are looked at one by one, however few there are in all.
+constexpr std::size_t kFew = 64;
+
+std::int64_t count_beyond(const Evictable& jobs, Rank bar) {
+  return std::distance(jobs.upper_bound({bar, JobId{~std::uint64_t{0}}}), jobs.end());
+}
+
+}  // namespace
+
+Reach& Reach::operator=(const Reach& other) {
+  if (this != &other) *this = Reach();
+  return *this;
+}
+
+// --- jobs
+
+void Reach::enter(const Job& job, Rank rank) {
+  if (!on_) return;
+  weighed_at_.reset();
+  if (unused_.empty()) {
+    unused_.push_back(static_cast<std::uint32_t>(candidates_.size()));
+    candidates_.push_back({{}, 0, Exposure(job)});
+  }
+  const std::uint32_t slot = unused_.back();
+  unused_.pop_back();
+  candidates_[slot] = {job.id, rank, Exposure(job)};
+  slots_.emplace(job.id, slot);
+  for_each_held(job, [&](NodeId node, const Allocation& part) {
+    if (residents_.size() <= node.value) residents_.resize(node.value + 1);
+    residents_[node.value].push_back({slot, rank, part});
+    log_.note(node);
+  });
+  for (Watch& watch : watches_) watch.victims += rank > watch.bar ? 1 : 0;
+}
+
+void Reach::leave(const Job& job, Rank rank) {
+  if (!on_) return;
+  const auto found = slots_.find(job.id);
+  for (const TaskPlacement& task : job.placement) remove(task.node, found->second);
+  candidates_[found->second].job = {};
+  unused_.push_back(found->second);
+  slots_.erase(found);
+  for (Watch& watch : watches_) watch.victims -= rank > watch.bar ? 1 : 0;
+}
+
+void Reach::move(const Job& job, Rank from, Rank to) {
+  if (!on_) return;
+  bool matters = false;
+  for (Watch& watch : watches_) {
+    const int change = (to > watch.bar ? 1 : 0) - (from > watch.bar ? 1 : 0);
+    watch.victims += change;
+    matters = matters || change != 0;
+  }
+  const std::uint32_t slot = slots_.at(job.id);
+  candidates_[slot].rank = to;
+  for_each_held(job, [&](NodeId node, const Allocation&) {
+    for (Resident& resident : residents_[node.value]) {
+      if (resident.slot == slot) resident.rank = to;
+    }
+    if (matters) log_.note(node);
+  });
+}
+
+void Reach::shrink(const Job& job) {
+  const auto found = slots_.find(job.id);
+  if (found == slots_.end()) return;
+  for (std::size_t i = 0; i < job.placement.size(); ++i) {
+    if (job.tasks[i] == TaskState::Ended) remove(job.placement[i].node, found->second);
+  }
+}
+
+void Reach::remove(NodeId node, std::uint32_t slot) {
+  if (residents_.size() <= node.value) return;
+  auto& here = residents_[node.value];
+  const auto found = std::find_if(here.begin(), here.end(),
+                                  [&](const Resident& resident) { return resident.slot == slot; });
+  if (found == here.end()) return;
+  *found = here.back();
+  here.pop_back();
+  log_.note(node);
+}
+
+// --- demands
+
+void Reach::begin(const Setting& setting) {
+  if (on_) return;
+  on_ = true;
+  log_.start();
+  setting.cluster.log_changes();
+  for (const auto& [rank, id] : setting.evictable) enter(*setting.jobs.find(id), rank);
+}
+
+std::size_t Reach::find(const Demand& demand) const {
+  const auto found = std::find_if(watches_.begin(), watches_.end(), [&](const Watch& watch) {
+    return watch.owner == demand.groups.front().id;
+  });
+  return static_cast<std::size_t>(found - watches_.begin());
+}
+
+Reach::Watch& Reach::add_watch(const Demand& demand) {
+  std::size_t index = find(demand);
+  if (index == kWatchesMax) {
+    const auto oldest =
+        std::min_element(watches_.begin(), watches_.end(),
+                         [](const Watch& a, const Watch& b) { return a.asked < b.asked; });
+    index = static_cast<std::size_t>(oldest - watches_.begin());
+  } else if (index == watches_.size()) {
+    watches_.push_back({.usable = {}, .supply = Supply(demand)});
+  }
+  watches_[index].owner = demand.groups.front().id;
+  watches_[index].asked = ++asked_;
+  return watches_[index];
+}
+
+void Reach::watch_later(const Demand& demand) {
+  if (!watches(demand)) add_watch(demand).filled = false;
+}
+
+void Reach::watch(const Setting& setting, const Demand& demand, Rank bar) {
+  begin(setting);
+  Watch& watch = add_watch(demand);
+  watch.filled = true;
+  watch.bar = bar;
+  fill(setting, demand, watch);
+}
+
+void Reach::fill(const Setting& setting, const Demand& demand, Watch& watch) const {
+  const Cluster& cluster = setting.cluster;
+  watch.victims = count_beyond(setting.evictable, watch.bar);
+  watch.supply = Supply(demand);
+  watch.usable.assign(cluster.nodes().size(), 0);
+  for (const std::uint32_t index : cluster.classes(demand.partition)) {
+    const NodeClass& state = cluster.node_class(index);
+    const std::size_t groups = usable_by(cluster, demand, state.shape, state.free);
+    watch.supply.nodes[groups] += static_cast<std::int64_t>(state.nodes.size());
+    for (const NodeId node : state.nodes) {
+      watch.usable[node.value] = static_cast<std::uint8_t>(groups);
+    }
+  }
+  for (std::uint32_t i = 0; i < residents_.size(); ++i) {
+    if (!residents_[i].empty()) look_at(setting, demand, {i}, watch);
+  }
+  watch.seen_cluster = cluster.log().end();
+  watch.seen_residents = log_.end();
+}
+
+void Reach::catch_up(const Setting& setting, const Demand& demand, Watch& watch) const {
+  const auto changed = setting.cluster.log().since(watch.seen_cluster);
+  const auto moved = log_.since(watch.seen_residents);
+  const std::size_t dear = std::max(kFew, setting.cluster.nodes().size());
+  if (!changed || !moved || changed->size() + moved->size() > dear) {
+    return fill(setting, demand, watch);
+  }
+  for (const NodeId node : *changed) look_at(setting, demand, node, watch);
+  for (const NodeId node : *moved) look_at(setting, demand, node, watch);
+  watch.seen_cluster = setting.cluster.log().end();
+  watch.seen_residents = log_.end();
+}
+
+/// Counts the node by what it would have free with the victims on it gone.
+void Reach::look_at(const Setting& setting, const Demand& demand, NodeId id, Watch& watch) const {
+  const Cluster& cluster = setting.cluster;
+  const Node& node = cluster.node(id);
+  if (cluster.shape(node.shape).partition != demand.partition) return;
+  if (watch.usable.size() <= id.value) watch.usable.resize(cluster.nodes().size(), 0);
+  std::size_t groups = 0;
+  if (node.open()) {
+    Capacity free = node.free;
+    if (id.value < residents_.size()) {
+      for (const Resident& resident : residents_[id.value]) {
+        if (is_victim(setting, watch, resident)) add(resident.part, 1, free);
+      }
+    }
+    groups = usable_by(cluster, demand, node, free);
+  }
+  --watch.supply.nodes[watch.usable[id.value]];
+  ++watch.supply.nodes[groups];
+  watch.usable[id.value] = static_cast<std::uint8_t>(groups);
+}
+
+void Reach::move_bar(const Setting& setting, const Demand& demand, Rank bar, Watch& watch) const {
+  const Rank low = std::min(bar, watch.bar);
+  const Rank high = std::max(bar, watch.bar);
+  const int change = bar < watch.bar ? 1 : -1;
+  watch.bar = bar;
+  constexpr JobId kLast{~std::uint64_t{0}};
+  const auto end = setting.evictable.upper_bound({high, kLast});
+  for (auto at = setting.evictable.upper_bound({low, kLast}); at != end; ++at) {
+    watch.victims += change;
+    for_each_held(*setting.jobs.find(at->second),
+                  [&](NodeId node, const Allocation&) { look_at(setting, demand, node, watch); });
+  }
+}
+
+std::optional<std::int64_t> Reach::beyond(const Setting& setting, const Demand& demand, Rank bar) {
+  const std::size_t index = find(demand);
+  if (index == watches_.size()) return std::nullopt;
+  if (!watches_[index].filled) watch(setting, demand, bar);
+  Watch& watch = watches_[index];
+  watch.asked = ++asked_;
+  if (bar != watch.bar) move_bar(setting, demand, bar, watch);
+  catch_up(setting, demand, watch);
+  if (watch.supply.enough()) return std::nullopt;
+  return watch.victims - count_beyond(setting.taken, bar);
+}
+
+}  // namespace gyre::reason
