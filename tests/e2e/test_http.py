@@ -32,6 +32,19 @@ def described(cloud):
     return ask
 
 
+def test_a_last_chunk_may_come_byte_by_byte(cloud):
+    head = ("POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=PATIENCE_S) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.sendall(head.encode())
+        for byte in b"0\r\n\r\n":
+            client.sendall(bytes([byte]))
+            cloud.http("GET", "/v1/clock")  # the server has had the time to read it
+        assert client.recv(4096).startswith(b"HTTP/1.1 4")
+    assert cloud.process.poll() is None
+
+
 def test_every_answer_is_as_described(cloud, described):
     spec = {"name": "a", "command": ["sh", "-c", "echo hello"], "resources": {"gpu": 1}}
     assert described("POST", "/v1/jobs", body=spec)[0] == 201

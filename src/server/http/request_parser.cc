@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "server/http/field_text.h"
+#include "server/http/last_chunk.h"
 
 namespace gyre::server::http {
 
@@ -20,6 +21,7 @@ struct RequestParser::Impl {
   std::optional<Parser> parser;
   Request request;
   bool started = false;
+  bool starved = false;  // it has asked for more
 
   void restart(const ParserLimits& limits) {
     parser.emplace();
@@ -27,6 +29,7 @@ struct RequestParser::Impl {
     parser->body_limit(limits.body_bytes_max);
     parser->eager(true);
     started = false;
+    starved = false;
   }
 };
 
@@ -100,12 +103,15 @@ RequestParser::Status RequestParser::feed(std::string& input) {
   Parser& parser = *impl_->parser;
   std::size_t used = 0;
   while (used < input.size() && !parser.is_done()) {
+    const bool in_chunks = parser.is_header_done() && parser.chunked();
+    if (in_chunks && impl_->starved && input.size() - used < kLastChunkBytes) break;
     boost::system::error_code error;
     const std::size_t size =
         parser.put(boost::asio::buffer(input.data() + used, input.size() - used), error);
     impl_->started = true;
     used += size;
-    if (error == beast_http::error::need_more) break;
+    impl_->starved = error == beast_http::error::need_more;
+    if (impl_->starved) break;
     if (error) return bad(problem_of(error, limits_));
     if (size == 0) break;
   }

@@ -55,6 +55,20 @@ TEST(RequestParserTest, TakesBytesOneByOneAndRequestsBackToBack) {
   EXPECT_FALSE(parser.started());
 }
 
+TEST(RequestParserTest, AnEmptyBodyInChunksMayComeByteByByte) {
+  RequestParser parser({});
+  std::string input;
+  Status status = Status::NeedMore;
+  for (const char c : std::string_view("POST /a HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked"
+                                       "\r\n\r\n0\r\n\r\n")) {
+    ASSERT_EQ(status, Status::NeedMore);
+    input += c;
+    status = parser.feed(input);
+  }
+  EXPECT_EQ(status, Status::Ready);
+  EXPECT_EQ(parser.take().body, "");
+}
+
 TEST(RequestParserTest, LeavesWhatBelongsToTheNextRequest) {
   std::string input = "GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n";
   RequestParser parser({});

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "server/http/field_text.h"
+#include "server/http/last_chunk.h"
 
 namespace gyre::server::proxy {
 
@@ -53,6 +54,7 @@ struct MessageReader::Parser {
   Head head;
   std::string body;
   bool started = false;
+  bool starved = false;  // it has asked for more
 };
 
 template <bool kRequest>
@@ -133,11 +135,14 @@ bool MessageReader::feed(std::string& input) {
   std::size_t used = 0;
   bool good = true;
   while (used < input.size() && !parser_->is_done()) {
+    const bool in_chunks = has_head() && parser_->head.chunked;
+    if (in_chunks && parser_->starved && input.size() - used < http::kLastChunkBytes) break;
     error_code error;
     const std::size_t size = parser_->put(std::string_view(input).substr(used), error);
     parser_->started = true;
     used += size;
-    if (error == beast_http::error::need_more) {
+    parser_->starved = error == beast_http::error::need_more;
+    if (parser_->starved) {
       // The parser has no limit for what frames a body: a chunk's extensions, and trailers.
       if (!has_head() || input.size() - used <= head_bytes_max_) break;
       error = beast_http::error::header_limit;

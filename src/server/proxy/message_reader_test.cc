@@ -35,6 +35,22 @@ TEST(MessageReader, ABodyComesOutWithoutItsFramingHoweverItIsCut) {
   }
 }
 
+TEST(MessageReader, AnEmptyBodyInChunksMayComeByteByByte) {
+  for (const std::string_view last : {"0\r\n\r\n", "000;a=b\r\n\r\n", "0\r\nA: b\r\n\r\n"}) {
+    const std::string text =
+        "POST /a HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(last);
+    MessageReader reader(Side::Request, 1024);
+    std::string input;
+    for (const char c : text) {
+      input += c;
+      ASSERT_TRUE(reader.feed(input)) << reader.error();
+    }
+    EXPECT_TRUE(reader.done());
+    EXPECT_EQ(reader.take_body(), "");
+    EXPECT_EQ(input, "");
+  }
+}
+
 TEST(MessageReader, WhatBelongsToTheNextMessageIsLeft) {
   MessageReader reader(Side::Request, 1024);
   std::string input = "GET /a HTTP/1.1\r\nHost: b\r\n\r\nGET /c HTTP/1.1\r\n\r\n";
