@@ -22,6 +22,7 @@
 #include "apps/agent_door.h"
 #include "apps/ending.h"
 #include "apps/gpus.h"
+#include "apps/lab.h"
 #include "apps/local_agent.h"
 #include "apps/machine.h"
 #include "apps/tasks.h"
@@ -268,6 +269,7 @@ struct Life {
     options.storage = &storage;
     tracing.fill(options);
     options.services = &services;
+    options.lab = &lab.lab;
     return options;
   }
 
@@ -302,6 +304,7 @@ struct Life {
   std::unique_ptr<server::http::Server> http;
   server::WorkThread ahead{
       server::kLooksAheadMax};  // ends before the server that it answers through
+  PolicyLab lab{folder.path(), folder.journal_path(), say};  // so does this
   std::optional<live::World> world;
   std::unique_ptr<LocalAgent> agent;  // null: this machine is no node
   std::unique_ptr<nvml::Probe> probe;

@@ -4,8 +4,8 @@
 
 #include "base/units.h"
 #include "cli/state_folder.h"
-#include "cli/utc.h"
 #include "cli/verbs.h"
+#include "codec/utc.h"
 
 namespace gyre::cli {
 namespace {
@@ -92,7 +92,7 @@ void add_restore(CLI::App& backup, Session& session) {
     BackupCut cut;
     if (*upto > 0) cut.upto = *upto;
     if (!at->empty()) {
-      cut.at = parse_utc(*at);
+      cut.at = codec::parse_utc(*at);
       if (!cut.at) {
         return give_up(kUsage, "--at: '{}' is no time in UTC such as 2026-03-01T10:02:11Z", *at);
       }

@@ -125,6 +125,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
   add_import_verb(app, session);
   add_chaos_verb(app, session);
   add_incidents_verb(app, session);
+  add_lab_verb(app, session);
   add_backup_verb(app, session);
   add_service_verbs(app, session);
   add_bench_verb(app, session);

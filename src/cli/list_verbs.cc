@@ -7,8 +7,8 @@
 #include "base/units.h"
 #include "cli/job_stream.h"
 #include "cli/outlook.h"
-#include "cli/utc.h"
 #include "cli/verbs.h"
+#include "codec/utc.h"
 
 namespace gyre::cli {
 namespace {
@@ -20,7 +20,7 @@ constexpr const char* kActive = "queued,starting,running,preempting,stopping";
 /// Since an RFC 3339 time, "3m 20s"; "-" for null.
 std::string since(const Json& time) {
   if (!time.is_string()) return "-";
-  const auto then = parse_utc(time.get_ref<const std::string&>());
+  const auto then = codec::parse_utc(time.get_ref<const std::string&>());
   if (!then) return "-";
   const std::int64_t age = std::time(nullptr) - then->ns / 1'000'000'000;
   return format_duration(seconds(std::max<std::int64_t>(0, age)));

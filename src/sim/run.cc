@@ -28,11 +28,16 @@ class Watch final : public control::Observer {
     StartTeller* teller;  // the same
     const std::function<void(const Progress&)>& show;
     Progress progress;
+    Time measured_from;
   };
   explicit Watch(Inputs inputs) : inputs_(std::move(inputs)) {}
 
   void after(const Event& event, const control::Decisions& decisions,
              const control::Controller& core) override {
+    if (!measuring_ && event.at >= inputs_.measured_from) {
+      measuring_ = true;
+      lost_before_ = {inputs_.world.lost_gpu_hours(), inputs_.world.node_failures()};
+    }
     for (const Transition& transition : decisions.transitions) {
       if (is_final(transition.to)) inputs_.world.job_over(transition.job);
     }
@@ -48,8 +53,20 @@ class Watch final : public control::Observer {
     inputs_.show(inputs_.progress);
   }
 
+  /// What the world lost since figures are taken.
+  void fill(PolicyResult& result) const {
+    result.lost_gpu_hours = inputs_.world.lost_gpu_hours() - lost_before_.gpu_hours;
+    result.node_failures = inputs_.world.node_failures() - lost_before_.nodes;
+  }
+
  private:
+  struct Lost {
+    double gpu_hours = 0;
+    std::uint64_t nodes = 0;
+  };
   Inputs inputs_;
+  bool measuring_ = false;
+  Lost lost_before_;
 };
 
 std::uint64_t expected_events(const Setting& setting) {
@@ -94,7 +111,7 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
   control::Controller core(config);
   World world = setting.world(policy, options.execution);
   Recorder recorder({policy.name, setting.workload, setting.trace, expected_events(setting),
-                     setting.trace.jobs.back().submit, options.keep_jobs});
+                     setting.trace.jobs.back().submit, options.keep_jobs, options.measured_from});
   std::optional<Checker> checker;
   if (options.check || kAlwaysCheck) checker.emplace();
   std::optional<StartTeller> teller;
@@ -104,7 +121,8 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
                checker ? &*checker : nullptr,
                teller ? &*teller : nullptr,
                options.surroundings.progress,
-               {policy.name, options.index, options.count, 0, 0, setting.trace.jobs.size()}});
+               {policy.name, options.index, options.count, 0, 0, setting.trace.jobs.size()},
+               options.measured_from});
   if (auto done = control::run(core, world, **journal, watch); !done) {
     return tl::unexpected(done.error());
   }
@@ -117,8 +135,7 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
     }
   }
   PolicyResult result = recorder.result();
-  result.lost_gpu_hours = world.lost_gpu_hours();
-  result.node_failures = world.node_failures();
+  watch.fill(result);
   if (teller) result.starts_told = teller->result();
   if (teller && !options.keep_jobs) result.starts_told->starts.clear();
   if (wall_s) result.wall_s = wall_s() - began;

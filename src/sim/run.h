@@ -22,6 +22,7 @@ struct RunOptions {
   const Surroundings& surroundings;
   std::size_t index = 0;  // of how many runs this is which; for the progress
   std::size_t count = 1;
+  Time measured_from{};  // what figures are of: Recorder::Inputs
 };
 
 /// Errors: Internal for a broken invariant and for a journal that fails.

@@ -124,6 +124,27 @@ queues:
   await fleet.close();
 }
 
+// A past in which the order matters: large jobs, which the small ones may or may not pass.
+const past = new Cloud();
+try {
+  await past.up();
+  const jobs = [];
+  for (let i = 0; i < 4; ++i) {
+    for (const [name, gpu, s] of [['pretrain', 3, 4], ['finetune', 4, 2], ['evaluate', 1, 1], ['sweep', 1, 3], ['notebook', 2, 2]]) {
+      jobs.push(await past.submit({name: `${name}-${i}`, command: `sleep ${s}`, expected_duration: `${s}s`, resources: {gpu}}));
+    }
+  }
+  for (const id of jobs) await past.wait(id, 'succeeded');
+  await shoot(past.url, [['lab', '/lab', async (page) => {
+    for (const name of ['fifo', 'sjf-easy', 'gyre']) await page.getByRole('checkbox', {name: new RegExp(`^${name} `)}).check();
+    await page.getByRole('button', {name: 'Start', exact: true}).click();
+    await page.getByRole('columnheader', {name: /^gyre/}).waitFor();
+  }]], 'light', true);
+  await shoot(past.url, [['lab', '/lab', (page) => page.getByRole('columnheader', {name: /^gyre/}).waitFor()]], 'dark', true);
+} finally {
+  await past.close();
+}
+
 async function shoot(url, pages, scheme = 'light', whole = false) {
   const browser = await openBrowser({colorScheme: scheme, timezoneId: 'UTC'});
   const page = browser.context.pages()[0] ?? (await browser.context.newPage());

@@ -20,6 +20,7 @@ const NodePage = lazy(() => import('./pages/Node'));
 const EfficiencyPage = lazy(() => import('./pages/Efficiency'));
 const DecisionsPage = lazy(() => import('./pages/Decisions'));
 const HealingPage = lazy(() => import('./pages/Healing'));
+const LabPage = lazy(() => import('./pages/Lab'));
 
 // "g" and then the letter goes there.
 const PLACES = [
@@ -32,6 +33,7 @@ const PLACES = [
   {to: '/efficiency', label: 'Efficiency', key: 'e'},
   {to: '/decisions', label: 'Decisions', key: 'd'},
   {to: '/healing', label: 'Healing', key: 'h'},
+  {to: '/lab', label: 'Policy lab', key: 'l'},
 ];
 
 function useGoKeys(): void {
@@ -136,6 +138,7 @@ export function App() {
             <Route path="/efficiency" element={<EfficiencyPage />} />
             <Route path="/decisions" element={<DecisionsPage />} />
             <Route path="/healing" element={<HealingPage />} />
+            <Route path="/lab" element={<LabPage />} />
             <Route path="*" element={<Nowhere />} />
           </Routes>
         </Suspense></Boundary>

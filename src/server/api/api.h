@@ -25,6 +25,8 @@
 
 namespace gyre::server {
 
+class Lab;
+
 /// The machine's clock.
 Time machine_time();
 
@@ -48,6 +50,7 @@ struct ApiOptions {
   JsonLog* log = nullptr;
   live::Storage* storage = nullptr;               // null: there is no store
   const proxy::ServiceWatch* services = nullptr;  // null: none is reached through this server
+  Lab* lab = nullptr;                             // null: a world without a journal
   WorkThread* ahead = nullptr;  // looks ahead; null: the driver's thread does. Nobody else posts
 };
 
@@ -74,6 +77,7 @@ class Api {
   void add_clock_routes();
   void add_telemetry_routes();
   void add_service_routes();
+  void add_lab_routes();
   void add_meta_routes();
 
   void list_jobs(const Call& call) const;
@@ -102,6 +106,11 @@ class Api {
   void delete_service(const Call& call) const;
   void show_services(const Call& call, std::optional<std::string> name) const;
   void show_service_spec(const Call& call) const;
+  void list_policies(const Call& call) const;
+  static void list_lab_runs(Lab& lab, const Call& call);
+  void start_lab_run(Lab& lab, const Call& call) const;
+  static void show_lab_run(Lab& lab, const Call& call);
+  static void delete_lab_run(Lab& lab, const Call& call);
   void read_log(const Call& call) const;
   void follow_log(const Call& call, const act::LogQuery& query) const;
   void exec_in_job(const Call& call) const;

@@ -48,6 +48,9 @@ class JsonText {
   /// Thousandths as a decimal number: 1500 as 1.5.
   JsonText& thousandths(std::int64_t number);
 
+  /// A value that is JSON already.
+  JsonText& json(std::string_view text) { return raw(text); }
+
   std::string take() { return std::move(text_); }
   std::size_t size() const { return text_.size(); }
 

@@ -113,7 +113,6 @@ void fill_events(History& history, std::vector<Event>& events) {
         history.policy = set->policy;
         continue;
       }
-      history.policy_changed = true;
     }
     history.setting.script->events.push_back(std::move(event));
   }
@@ -121,16 +120,41 @@ void fill_events(History& history, std::vector<Event>& events) {
 
 }  // namespace
 
-void History::forget_policies() {
-  std::erase_if(setting.script->events,
-                [](const Event& event) { return std::holds_alternative<PolicySet>(event.body); });
+PolicySpec History::policy_at(Time time) const {
+  PolicySpec live = policy;
+  for (const Event& event : setting.script->events) {
+    if (event.at > time) break;
+    if (const auto* set = std::get_if<PolicySet>(&event.body)) live = set->policy;
+  }
+  return live;
 }
 
-Result<History> read_history(control::JournalReader& journal, std::string name) {
+bool History::policy_changes(Time from) const {
+  return std::any_of(setting.script->events.begin(), setting.script->events.end(),
+                     [from](const Event& event) {
+                       return event.at >= from && std::holds_alternative<PolicySet>(event.body);
+                     });
+}
+
+void History::change_policy(const PolicySpec& to, Time from) {
+  std::vector<Event>& events = setting.script->events;
+  std::erase_if(events, [from](const Event& event) {
+    const bool stays = event.at > Time{} && event.at < from;
+    return std::holds_alternative<PolicySet>(event.body) && !stays;
+  });
+  if (from == Time{}) return;
+  events.insert(events.begin(), Event{Time{}, EventSeq{}, PolicySet{policy}});
+  const auto later = std::find_if(events.begin(), events.end(),
+                                  [from](const Event& event) { return event.at >= from; });
+  events.insert(later, Event{from, EventSeq{}, PolicySet{to}});
+}
+
+Result<History> read_history(control::JournalReader& journal, std::string name,
+                             std::optional<Time> since) {
   const auto refuse = [&](const Error& error) {
     return fail(error.kind, "{}: {}", name, error.message);
   };
-  Recording recording;
+  Recording recording(since);
   while (true) {
     const auto record = journal.next();
     if (!record) return tl::unexpected(record.error());
@@ -150,6 +174,7 @@ Result<History> read_history(control::JournalReader& journal, std::string name) 
   history.begins_at = recording.jobs.front().submitted_at;
   history.execution.start_latency = median(recording.start_latencies);
   history.execution.stop_latency = median(recording.stop_latencies);
+  history.runs_ended = recording.runs_ended.size();
   history.failed_starts = recording.failed_starts;
   history.lost_tasks = recording.lost_tasks;
   history.stalls = recording.stalls;

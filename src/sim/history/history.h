@@ -23,26 +23,34 @@ namespace gyre::sim {
 struct History {
   Setting setting;             // its script has the changes of policy too
   ExecutionOptions execution;  // medians of what starts and stops took
-  PolicySpec policy;           // the one that was live at first
-  bool policy_changed = false;
+  PolicySpec policy;           // the one that was live at first; the script has later ones
   EventSeq last_event{};
   Time begins_at{};  // the first submission, by the journal's clock
 
   enum class Guess : std::uint8_t { None, Declared, Learned };  // of a run time
   std::vector<Guess> guesses{};                                 // by job
+  std::uint64_t runs_ended = 0;  // by themselves: what run times are known by
+  // Of the window:
   std::uint64_t failed_starts = 0;  // they and the next two do not happen again
   std::uint64_t lost_tasks = 0;     // without their node
   std::uint64_t stalls = 0;
   std::uint64_t node_failures = 0;
   double lost_gpu_hours = 0;  // work that was done and not kept
 
-  /// Changes of policy happen no more: one policy is to be live throughout.
-  void forget_policies();
+  /// The policy that was live then.
+  PolicySpec policy_at(Time time) const;
+  /// Whether another policy came at that time or later.
+  bool policy_changes(Time from) const;
+  /// One policy is live from then on; what was live before stays. A world of the setting is to
+  /// begin with `to`, whatever `from` is.
+  void change_policy(const PolicySpec& to, Time from);
 };
 
-/// Reads a whole journal. `name` is for messages and reports. Errors: the reader's; Invalid for a
-/// journal without a job, or whose records cannot follow one another; Unsupported for one with
-/// services, or in which ids of jobs jump. O(records); memory O(jobs).
-Result<History> read_history(control::JournalReader& journal, std::string name);
+/// Reads a whole journal. `name` is for messages and reports, `since` begins the window of which
+/// incidents are counted; all of it without one. Errors: the reader's; Invalid for a journal
+/// without a job, or whose records cannot follow one another; Unsupported for one with services, or
+/// in which ids of jobs jump. O(records); memory O(jobs).
+Result<History> read_history(control::JournalReader& journal, std::string name,
+                             std::optional<Time> since = std::nullopt);
 
 }  // namespace gyre::sim

@@ -29,6 +29,7 @@ Result<void> Recording::take(const Event& event) {
   if (first) first_at = event.at;
   last_event = event.seq;
   last_at = event.at;
+  if (since_ && event.at >= *since_) begin_window();
   if (const auto* submitted = std::get_if<JobSubmitted>(&event.body)) return submit(*submitted);
   if (const auto* applied = std::get_if<ServiceApplied>(&event.body)) {
     return fail(ErrorKind::Unsupported,
@@ -66,6 +67,12 @@ Result<void> Recording::take(const Event& event) {
   }
   events.push_back(event);
   return {};
+}
+
+void Recording::begin_window() {
+  since_.reset();
+  failed_starts = lost_tasks = stalls = node_failures = 0;
+  lost_gpu_hours = 0;
 }
 
 Result<void> Recording::submit(const JobSubmitted& event) {

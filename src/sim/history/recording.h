@@ -29,6 +29,9 @@ class Recording {
   /// As a start's latency: the attempt was over before all of its tasks ran.
   static constexpr Duration kNeverWhole = Duration::max();
 
+  /// Incidents are counted since then; all of them without a time.
+  explicit Recording(std::optional<Time> since = std::nullopt) : since_(since) {}
+
   /// Errors: Invalid, a record that cannot stand where it does; Unsupported, a service, or ids of
   /// jobs that jump.
   Result<void> take(const control::Record& record);
@@ -46,6 +49,7 @@ class Recording {
   EventSeq last_event;
   Time first_at;
   Time last_at;
+  // Incidents, and what they cost.
   std::uint64_t failed_starts = 0;
   std::uint64_t lost_tasks = 0;
   std::uint64_t stalls = 0;
@@ -70,6 +74,7 @@ class Recording {
   Result<void> take(const Command& command);
   Result<void> submit(const JobSubmitted& event);
   void start(const StartGang& command);
+  void begin_window();
   void set_queue(const QueueSpec& queue);
   void lose(NodeId node);
   void task_started(const TaskStarted& event);
@@ -78,6 +83,7 @@ class Recording {
   void end_attempt(JobId id);
   Attempt* attempt_of(JobId id, std::int32_t number, std::int32_t rank);
 
+  std::optional<Time> since_;      // until it has come
   Cluster cluster_;                // of nodes alone: which may join, which are up
   std::vector<Attempt> attempts_;  // by job: the latest
   std::set<JobId> placed_;         // jobs that hold something

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/units.h"
 #include "control/replay.h"
 #include "sim/history/history.h"
 #include "sim/report/recorder.h"
@@ -53,12 +54,13 @@ class FromBeginning final : public control::Observer {
 };
 
 /// What really happened; nullopt where this version decides otherwise than the one that wrote it.
-Result<std::optional<PolicyResult>> recorded(const WhatIfOptions& options, const History& history) {
+Result<std::optional<PolicyResult>> recorded(const WhatIfOptions& options, const History& history,
+                                             Time from) {
   auto journal = options.open();
   if (!journal) return tl::unexpected(journal.error());
   const Setting& setting = history.setting;
   Recorder recorder({kRecorded, setting.workload, setting.trace, history.last_event.value,
-                     setting.trace.jobs.back().submit, true});
+                     setting.trace.jobs.back().submit, true, from});
   FromBeginning observer(recorder, history.begins_at);
   UpTo reader(**journal, history.last_event);
   control::Controller core{control::Config{}};
@@ -71,13 +73,14 @@ Result<std::optional<PolicyResult>> recorded(const WhatIfOptions& options, const
   return result;
 }
 
-Calibration compare(const PolicyResult& real, const PolicyResult& simulated) {
+/// Of starts in the window.
+Calibration compare(const PolicyResult& real, const PolicyResult& simulated, Time from) {
   Calibration calibration;
   double sum = 0;
   for (std::size_t i = 0; i < std::min(real.outcomes.size(), simulated.outcomes.size()); ++i) {
     const auto& was = real.outcomes[i].started_at;
     const auto& is = simulated.outcomes[i].started_at;
-    if (!was || !is) continue;
+    if (!was || !is || std::max(*was, *is) < from) continue;
     const double difference = std::abs(static_cast<double>((*is - *was).ns) / 1e9);
     ++calibration.jobs;
     calibration.on_time += difference <= kOnTimeS ? 1 : 0;
@@ -134,10 +137,42 @@ void forget_jobs(SimulationReport& report) {
   }
 }
 
+void note_window(const PolicyResult& result, std::uint64_t jobs, std::vector<std::string>& notes) {
+  notes.push_back(
+      fmt::format("the window has {} of {} jobs: those that had not ended when it begins, with all "
+                  "of the time that they wait and take. Up to then the policy that was live "
+                  "decides, in every column",
+                  result.jobs, jobs));
+}
+
+/// Whether anything says how long jobs run.
+bool knows_run_times(const History& history) {
+  return history.runs_ended > 0 || std::find(history.guesses.begin(), history.guesses.end(),
+                                             History::Guess::Declared) != history.guesses.end();
+}
+
+/// The journal is closed before anything is played: a reader holds back its writer's clean-up.
+Result<History> read(const WhatIfOptions& options) {
+  auto journal = options.open();
+  if (!journal) return tl::unexpected(journal.error());
+  auto history = read_history(**journal, options.name, options.since);
+  if (history && !knows_run_times(*history)) {
+    return fail(ErrorKind::Invalid,
+                "{}: no job has ended and none says how long it runs ('expected_duration'), so "
+                "nothing is known to play; try again when one has ended",
+                options.name);
+  }
+  return history;
+}
+
 /// The policies to play, the one that was live first.
-Result<std::vector<PolicySpec>> choose(const WhatIfOptions& options, const History& history) {
-  PolicySpec live = history.policy;
-  if (history.policy_changed) live.name = "as-it-was";  // several, one after another
+Result<std::vector<PolicySpec>> choose(const WhatIfOptions& options, const History& history,
+                                       Time from) {
+  PolicySpec live = history.policy_at(from);
+  if (history.policy_changes(from)) {
+    live = history.policy;  // the script has those that followed
+    live.name = "as-it-was";
+  }
   std::vector<PolicySpec> policies{live};
   for (const PolicySpec& policy : options.policies) {
     if (policy == live) continue;
@@ -160,13 +195,13 @@ Result<std::vector<PolicySpec>> choose(const WhatIfOptions& options, const Histo
 
 Result<SimulationReport> what_if(const WhatIfOptions& options) {
   if (auto named = check_policies(options.policies); !named) return tl::unexpected(named.error());
-  auto journal = options.open();
-  if (!journal) return tl::unexpected(journal.error());
-  auto history = read_history(**journal, options.name);
+  auto history = read(options);
   if (!history) return tl::unexpected(history.error());
-  const auto policies = choose(options, *history);
+  const Time from =
+      options.since ? std::max(Time{}, Time{} + (*options.since - history->begins_at)) : Time{};
+  const auto policies = choose(options, *history, from);
   if (!policies) return tl::unexpected(policies.error());
-  auto real = recorded(options, *history);
+  auto real = recorded(options, *history, from);
   if (!real) return tl::unexpected(real.error());
   SimulationReport report;
   describe(history->setting, options.keep_jobs, report);
@@ -180,12 +215,22 @@ Result<SimulationReport> what_if(const WhatIfOptions& options) {
         "where), so what happened is not shown beside the rest");
   }
   for (std::size_t i = 0; i < policies->size(); ++i) {
-    if (i == 1) history->forget_policies();
+    if (i > 0 || !history->policy_changes(from)) history->change_policy((*policies)[i], from);
     auto result = run_policy({history->setting, (*policies)[i], history->execution, options.check,
-                              true, 0, options.surroundings, i, policies->size()});
+                              true, 0, options.surroundings, i, policies->size(), from});
     if (!result) return tl::unexpected(result.error());
+    if (i == 0 && from > Time{}) {
+      const PolicyResult& known = *real ? **real : *result;
+      if (known.jobs == 0) {
+        return fail(ErrorKind::Invalid,
+                    "{}: no job waited, ran or came since {}; take an earlier "
+                    "time",
+                    options.name, format_utc(*options.since));
+      }
+      note_window(known, history->setting.trace.jobs.size(), report.notes);
+    }
     if (i == 0 && *real) {
-      report.calibration = compare(**real, *result);
+      report.calibration = compare(**real, *result, from);
       note_calibration(*report.calibration, result->policy, report.notes);
     }
     report.results.push_back(std::move(*result));

@@ -22,15 +22,19 @@ struct WhatIfOptions {
   /// Opens it from its beginning; called twice.
   std::function<Result<std::unique_ptr<control::JournalReader>>()> open;
   std::vector<PolicySpec> policies;  // at least one
-  bool check = false;                // verify every invariant after every event
-  bool keep_jobs = false;            // keep what output_files() needs
+  /// When the policies take over, by the journal's clock, and what figures are of: jobs that had
+  /// not ended by then. Before, what was live decides. None: the first submission.
+  std::optional<Time> since;
+  bool check = false;      // verify every invariant after every event
+  bool keep_jobs = false;  // keep what output_files() needs
   Surroundings surroundings;
 };
 
 /// What would have happened under other policies: the journal's history (history.h) played in
 /// simulation under each. Two columns stand before them: what really happened, and the policy that
 /// was live in simulation too, to know how far the simulation can be trusted. Errors: as of
-/// read_history(); Invalid for policies that cannot be told apart; Internal, a broken invariant.
+/// read_history(); Invalid for policies that cannot be told apart, a window without a job, and
+/// where nothing says how long any job runs; Internal, a broken invariant.
 Result<SimulationReport> what_if(const WhatIfOptions& options);
 
 }  // namespace gyre::sim

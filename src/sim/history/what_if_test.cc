@@ -87,9 +87,13 @@ class WhatIfTest : public ::testing::Test {
     return std::move(*report);
   }
 
-  Result<SimulationReport> try_out(const std::vector<std::string>& policies) {
+  Result<SimulationReport> try_out(const std::vector<std::string>& policies,
+                                   std::optional<Time> since = std::nullopt,
+                                   bool keep_jobs = false) {
     WhatIfOptions options;
     options.name = "journal";
+    options.since = since;
+    options.keep_jobs = keep_jobs;
     options.open = [this] {
       return Result<std::unique_ptr<control::JournalReader>>(std::make_unique<Reader>(records_));
     };
@@ -163,6 +167,116 @@ TEST_F(WhatIfTest, AnotherPolicyGivesWhatItsOwnRunWouldHaveGiven) {
   ASSERT_EQ(report->results.size(), 3U);
   expect_same(report->results[2], other.results[0]);
   EXPECT_NE(report->results[2].wait.mean_s, report->results[0].wait.mean_s);
+}
+
+/// When the first job came, and so many seconds.
+Time after_first(const Records& records, std::uint64_t second) {
+  for (const control::Record& record : records) {
+    const auto* event = std::get_if<Event>(&record);
+    if (event != nullptr && std::holds_alternative<JobSubmitted>(event->body)) {
+      return event->at + seconds(static_cast<std::int64_t>(second));
+    }
+  }
+  return {};
+}
+
+TEST_F(WhatIfTest, AWindowOfARecordRepeatsItself) {
+  FaultOptions faults;
+  faults.mtbf = seconds(50'000);
+  Rng rng(5);
+  for (const std::string policy : {"fifo", "easy", "preemptive", "tiresias", "gyre"}) {
+    records_.clear();
+    const auto life = live(random_trace(7, 300), policy, {}, faults);
+    const Time since = after_first(records_, 1000 + rng.below(15'000));
+    const auto report = try_out({policy == "easy" ? "fifo" : "easy"}, since);
+    ASSERT_TRUE(report.has_value()) << policy << report.error().message;
+    expect_same(report->results[1], report->results[0]);
+    EXPECT_GT(report->results[0].jobs, 0U) << policy;
+    EXPECT_LT(report->results[0].jobs, 300U) << policy;
+    EXPECT_LE(report->results[0].preemptions, life.results[0].preemptions);
+    EXPECT_LT(report->results[0].makespan_s, life.results[0].makespan_s);
+    EXPECT_EQ(report->calibration->on_time, report->calibration->jobs) << policy;
+    EXPECT_EQ(report->results[2].jobs, report->results[0].jobs) << policy;
+    EXPECT_THAT(report->notes, Contains(HasSubstr("had not ended when it begins"))) << policy;
+  }
+}
+
+TEST_F(WhatIfTest, UntilTheWindowBeginsEveryPolicyDecidesAsTheLiveOneDid) {
+  live(random_trace(11, 300), "fifo");
+  const Time since = after_first(records_, 9000);
+  const Time from = Time{} + seconds(9000);
+  const auto report = try_out({"preemptive", "sjf"}, since, true);
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  const auto& recorded = report->results[0].outcomes;
+  for (std::size_t policy : {2U, 3U}) {
+    std::size_t otherwise = 0;
+    for (std::size_t job = 0; job < recorded.size(); ++job) {
+      const auto& was = recorded[job].started_at;
+      const auto& is = report->results[policy].outcomes[job].started_at;
+      if (*was < from || *is < from) {
+        EXPECT_EQ(*was, *is) << job;
+      } else {
+        otherwise += *was != *is ? 1 : 0;
+      }
+    }
+    EXPECT_GT(otherwise, 0U);
+  }
+}
+
+TEST_F(WhatIfTest, AWindowFollowsThePoliciesThatWereLiveBeforeIt) {
+  live(random_trace(11, 200), "fifo");
+  const auto switch_at = [this](std::uint64_t second, const std::string& policy) {
+    const Time at = after_first(records_, second);
+    const auto later = std::find_if(records_.begin(), records_.end(), [at](const auto& record) {
+      const auto* event = std::get_if<Event>(&record);
+      return event != nullptr && event->at > at;
+    });
+    const Event event{at, EventSeq{}, PolicySet{*policy_by_name(policy)}};
+    records_.insert(later, event);
+    std::uint64_t seq = 0;
+    for (control::Record& record : records_) {
+      if (auto* one = std::get_if<Event>(&record)) one->seq = EventSeq{++seq};
+    }
+  };
+  switch_at(3000, "easy");
+  auto report = try_out({"sjf"}, after_first(records_, 5000));
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  EXPECT_EQ(report->results[0].policy, "easy");  // what was recorded is not what would be decided
+  switch_at(7000, "preemptive");
+  report = try_out({"sjf", "easy"}, after_first(records_, 5000));
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  ASSERT_EQ(report->results.size(), 3U);
+  EXPECT_EQ(report->results[0].policy, "as-it-was");
+  EXPECT_EQ(report->results[1].policy, "sjf");
+  EXPECT_EQ(report->results[2].policy, "easy");
+}
+
+TEST_F(WhatIfTest, AWindowOverEverythingIsNone) {
+  live(random_trace(3, 100), "fifo");
+  const auto all = try_out({"easy"});
+  const auto windowed = try_out({"easy"}, Time{});
+  ASSERT_TRUE(all && windowed);
+  for (std::size_t i = 0; i < all->results.size(); ++i) {
+    expect_same(all->results[i], windowed->results[i]);
+  }
+  EXPECT_EQ(all->notes, windowed->notes);
+}
+
+TEST_F(WhatIfTest, AWindowNeedsAJob) {
+  live(random_trace(3, 20), "fifo");
+  const auto report = try_out({"easy"}, after_first(records_, 100'000'000));
+  ASSERT_FALSE(report.has_value());
+  EXPECT_EQ(report.error().kind, ErrorKind::Invalid);
+  EXPECT_THAT(report.error().message, HasSubstr("no job waited, ran or came since"));
+}
+
+TEST_F(WhatIfTest, WithoutAnyRunTimeNothingIsPlayed) {
+  JobSpec spec;
+  spec.tasks = {{1, {}}};
+  tell(0, PolicySet{*policy_by_name("fifo")});
+  tell(0, QueueSet{{"default", {}}});
+  tell(10, JobSubmitted{JobId{1}, spec, {}});
+  EXPECT_THAT(try_out({"easy"}).error().message, HasSubstr("no job has ended"));
 }
 
 TEST_F(WhatIfTest, WhatHadNotEndedRunsForItsEstimateAndNoShorterThanItHad) {

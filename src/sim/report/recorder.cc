@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "sim/report/fairness.h"
@@ -48,6 +49,7 @@ Recorder::Recorder(Inputs inputs)
 
 void Recorder::after(const Event& event, const control::Decisions& decisions,
                      const control::Controller& core) {
+  if (!measuring_ && event.at >= inputs_.measured_from) begin_measuring();
   pass_time(event.at);
   ++events_;
   if (const auto* ended = std::get_if<TaskEnded>(&event.body)) {
@@ -65,6 +67,29 @@ void Recorder::after(const Event& event, const control::Decisions& decisions,
     if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start);
   }
   if (!outcomes_.empty() && sample_is_due()) sample(core.cluster());
+}
+
+void Recorder::begin_measuring() {
+  measuring_ = true;
+  pass_time(inputs_.measured_from);
+  allocated_.change(0, inputs_.measured_from);
+  allocated_.area = 0;
+  allocated_.peak = allocated_.value;
+  fragmented_milli_area_ = fragmented_area_ = fragmented_s_ = 0;
+  active_until_ = inputs_.measured_from;
+  for (JobOutcome& job : outcomes_) job.preemptions = 0;
+}
+
+bool Recorder::counts(const JobOutcome& job) const {
+  return job.submitted_at >= inputs_.measured_from || !job.ended_at ||
+         *job.ended_at >= inputs_.measured_from;
+}
+
+std::vector<JobOutcome> Recorder::counted() const {
+  std::vector<JobOutcome> jobs;
+  std::copy_if(outcomes_.begin(), outcomes_.end(), std::back_inserter(jobs),
+               [this](const JobOutcome& job) { return counts(job); });
+  return jobs;
 }
 
 void Recorder::pass_time(Time until) {
@@ -160,6 +185,8 @@ SeriesPoint Recorder::point() const {
 
 void Recorder::count_ends(PolicyResult& result) const {
   for (const JobOutcome& job : outcomes_) {
+    if (!counts(job)) continue;
+    ++result.jobs;
     result.preemptions += static_cast<std::uint64_t>(job.preemptions);
     if (job.state == JobState::Succeeded) {
       ++result.finished;
@@ -176,7 +203,7 @@ double Recorder::bounded_slowdown() const {
   double sum = 0;
   std::uint64_t count = 0;
   for (const JobOutcome& job : outcomes_) {
-    if (job.state != JobState::Succeeded) continue;
+    if (job.state != JobState::Succeeded || !counts(job)) continue;
     const double work = std::max(to_seconds(inputs_.trace.jobs[job.job].duration), kSlowdownBound);
     sum += std::max(1.0, to_seconds(*job.ended_at - job.submitted_at) / work);
     ++count;
@@ -185,21 +212,24 @@ double Recorder::bounded_slowdown() const {
 }
 
 PolicyResult Recorder::result() {
+  if (!measuring_) begin_measuring();
+  const Time from = inputs_.measured_from;
   PolicyResult result;
   result.policy = inputs_.policy;
-  result.jobs = outcomes_.size();
   count_ends(result);
   result.waiting_at_end = waiting_;
   result.placed_at_end = placed_;
-  result.makespan_s = to_seconds(active_until_ - Time{});
+  result.makespan_s = to_seconds(active_until_ - from);
   std::vector<Duration> waits;
   std::vector<Duration> completions;
   for (const JobOutcome& job : outcomes_) {
-    if (job.started_at) waits.push_back(*job.started_at - job.submitted_at);
+    if (!counts(job)) continue;
+    if (job.started_at >= from) waits.push_back(*job.started_at - job.submitted_at);
     if (job.state == JobState::Succeeded) completions.push_back(*job.ended_at - job.submitted_at);
   }
   result.bounded_slowdown_mean = bounded_slowdown();
-  result.fairness = fairness_of(outcomes_, inputs_.trace, inputs_.workload, capacity_milli_);
+  result.fairness = fairness_of(from == Time{} ? outcomes_ : counted(), inputs_.trace,
+                                inputs_.workload, capacity_milli_);
   result.wait = spread_of(waits);
   result.jct = spread_of(completions);
   const auto capacity = static_cast<double>(capacity_milli_);

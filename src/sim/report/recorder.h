@@ -27,6 +27,9 @@ class Recorder final : public control::Observer {
     std::uint64_t events_expected = 0;  // with the next, sets how often the cluster is sampled
     Time last_arrival;
     bool keep_jobs = false;
+    /// Figures are of this time on, and of jobs that had not ended by then: with all of the time
+    /// that they wait and take, but waits of those only that start in it.
+    Time measured_from{};
   };
   explicit Recorder(Inputs inputs);
 
@@ -54,6 +57,9 @@ class Recorder final : public control::Observer {
     void change(std::int64_t by, Time at);
   };
 
+  void begin_measuring();
+  bool counts(const JobOutcome& job) const;
+  std::vector<JobOutcome> counted() const;
   void pass_time(Time until);
   void take(const Transition& transition);
   void take(const StartGang& start);
@@ -68,6 +74,7 @@ class Recorder final : public control::Observer {
   Inputs inputs_;
   reason::Fragmentation fragmentation_;
   std::vector<JobOutcome> outcomes_;  // by submission
+  bool measuring_ = false;
   Time now_;
   Time active_until_;  // the last time a job got or gave back resources
   Level allocated_;    // milli-GPUs that tasks hold

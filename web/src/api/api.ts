@@ -26,6 +26,12 @@ export type Overview = Schemas['Overview'];
 export type History = Schemas['History'];
 export type Simulation = Schemas['Simulation'];
 type Clock = Schemas['Clock'];
+export type LabRun = Schemas['LabRun'];
+export type LabReport = Schemas['LabReport'];
+export type LabResult = LabReport['results'][number];
+type LabOrder = operations['startLabRun']['requestBody']['content']['application/json'];
+type LabRunFull = operations['showLabRun']['responses'][200]['content']['application/json'];
+export type Policies = operations['listPolicies']['responses'][200]['content']['application/json'];
 export type Waiting = Schemas['Waiting'];
 export type Problem = Schemas['Problem'];
 export type Plan = operations['planJob']['responses'][200]['content']['application/json'];
@@ -47,7 +53,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -150,6 +156,21 @@ export const api = createApi({
       query: (view) => ({url: 'v1/decisions', params: given(view)}),
       providesTags: (_result, _error, {cursor}) => (cursor ? [] : ['Decisions']),
     }),
+    listPolicies: build.query<Policies, void>({query: () => 'v1/policies'}),
+    listLabRuns: build.query<LabRun[], void>({
+      query: () => 'v1/lab/runs',
+      transformResponse: (answer: {runs: LabRun[]}) => answer.runs,
+      providesTags: ['Lab'],
+    }),
+    showLabRun: build.query<LabRunFull, number>({query: (id) => `v1/lab/runs/${id}`}),
+    startLabRun: build.mutation<{id: number}, LabOrder>({
+      query: (body) => ({url: 'v1/lab/runs', method: 'POST', body}),
+      invalidatesTags: ['Lab'],
+    }),
+    deleteLabRun: build.mutation<unknown, number>({
+      query: (id) => ({url: `v1/lab/runs/${id}`, method: 'DELETE'}),
+      invalidatesTags: ['Lab'],
+    }),
     readOverview: build.query<Overview, void>({query: () => 'v1/overview', providesTags: ['Overview']}),
     readHistory: build.query<History, {window: '1h' | '24h' | '30d'}>({
       query: (params) => ({url: 'v1/history', params}),
@@ -214,4 +235,5 @@ export const {
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
   useShowUsageQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
   useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useEventsOfJobsQuery,
+  useListPoliciesQuery, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
 } = api;

@@ -2,12 +2,13 @@ import {describe, expect, it} from 'vitest';
 
 import {comparePositions} from '../api/position';
 import {EventParser} from '../api/stream';
-import type {JobEvent, Queue, Service} from '../api/api';
+import type {JobEvent, LabReport, LabResult, Queue, Service} from '../api/api';
 import {serverNow, setServerTime} from './clock';
 import {ago, bytes, count, duration, gpuHours, memory, percent, sentence, sinceBeginning, words} from './format';
 import {isAbout, repairTimes} from './healing';
 import {endOfKnown, trimmed} from './history';
 import {spans, timing} from './jobs';
+import {calibration, difference, figuresOf, FIGURES, ownPolicy, sinceOf} from './lab';
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
 import {fairShares, pruned, treeOf} from './queues';
@@ -319,5 +320,51 @@ describe('services', () => {
     const draining = {...replica(3, 1, true), phase: 'draining' as const};
     expect(revisions([replica(1, 1, true), replica(2, 2, false), draining])).toEqual([
       {revision: 2, all: 1, ready: 0}, {revision: 1, all: 2, ready: 1}]);
+  });
+});
+
+describe('the policy lab', () => {
+  const spread = (mean: number) => ({mean, p50: mean, p90: mean, p99: mean});
+  const result = (policy: string, wait: number, given: number): LabResult => ({
+    policy, jobs: 10, finished: 10, failed: 0, rejected: 0, makespan_s: 100, wait_s: spread(wait), jct_s: spread(60),
+    gpu_allocation_ratio: {mean: given}, fragmentation_ratio: {mean: 0}, preemptions: 0, lost_gpu_hours: 0,
+    bounded_slowdown: {mean: 1}, fairness: null,
+  });
+  const report = (calibrated?: LabReport['calibration']): LabReport => ({
+    trace: {jobs: 10}, fleet: {nodes: 1, gpus: 4}, notes: [], results: [result('fifo', 10, 0.5)], calibration: calibrated,
+  });
+  const [wait, given] = [FIGURES[0]!, FIGURES.find(({better}) => better === 'more')!];
+
+  it('says what is better, whichever way that is', () => {
+    const base = result('fifo', 10, 0.5);
+    expect(difference(wait, result('easy', 7.5, 0.5), base)).toEqual({kind: 'better', text: '▼ 25 % less: better'});
+    expect(difference(wait, result('easy', 12, 0.5), base)).toEqual({kind: 'worse', text: '▲ 20 % more: worse'});
+    expect(difference(wait, result('easy', 10.01, 0.5), base)?.kind).toBe('same');
+    expect(difference(given, result('easy', 10, 0.6), base)).toEqual({kind: 'better', text: '▲ 20 % more: better'});
+    expect(difference(given, result('easy', 10, 0.4), base)?.kind).toBe('worse');
+  });
+  it('divides by nothing', () => {
+    const base = result('fifo', 0, 0.5);
+    expect(difference(wait, result('easy', 0, 0.5), base)?.kind).toBe('same');
+    expect(difference(wait, result('easy', 3, 0.5), base)).toEqual({kind: 'worse', text: '▲ more: worse'});
+    expect(difference(FIGURES.find(({label}) => label.startsWith('Fairness'))!, base, base)).toBeNull();
+  });
+  it('leaves out figures that say nothing', () => {
+    const labels = figuresOf(report()).map(({label}) => label);
+    expect(labels).toContain('Wait, mean');
+    expect(labels).not.toContain('Preemptions');
+    expect(labels).not.toContain('Fairness among queues');
+  });
+  it('says how near the model comes', () => {
+    expect(calibration(report({jobs: 10, on_time: 10, difference_mean_s: 0.2})).text).toContain('The model is close');
+    expect(calibration(report({jobs: 10, on_time: 6, difference_mean_s: 3})).text).toContain('say little');
+    expect(calibration(report({jobs: 10, on_time: 1, difference_mean_s: 90})).good).toBe(false);
+    expect(calibration(report({jobs: 0, on_time: 0, difference_mean_s: 0})).good).toBe(false);
+    expect(calibration(report()).text).toContain('cannot be replayed');
+  });
+  it('begins windows and policy files', () => {
+    expect(sinceOf('all', 0)).toBeNull();
+    expect(sinceOf('day', Date.parse('2026-01-02T03:00:00Z'))).toBe('2026-01-01T03:00:00.000Z');
+    expect(ownPolicy('version: 1\nname: easy\norder: fifo\n')).toBe('version: 1\nname: mine\norder: fifo\n');
   });
 });

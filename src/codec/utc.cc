@@ -1,9 +1,9 @@
-#include "cli/utc.h"
+#include "codec/utc.h"
 
 #include <cstdio>
 #include <ctime>
 
-namespace gyre::cli {
+namespace gyre::codec {
 
 std::optional<Time> parse_utc(const std::string& text) {
   std::tm parts{};
@@ -35,4 +35,4 @@ std::optional<Time> parse_utc(const std::string& text) {
   return Time{seconds_since * 1'000'000'000 + ns};
 }
 
-}  // namespace gyre::cli
+}  // namespace gyre::codec

@@ -1,10 +1,10 @@
-#include "cli/utc.h"
+#include "codec/utc.h"
 
 #include <gtest/gtest.h>
 
 #include "base/units.h"
 
-namespace gyre::cli {
+namespace gyre::codec {
 namespace {
 
 TEST(Utc, WhatIsPrintedIsRead) {
@@ -24,4 +24,4 @@ TEST(Utc, NothingElseIs) {
 }
 
 }  // namespace
-}  // namespace gyre::cli
+}  // namespace gyre::codec

@@ -1,0 +1,160 @@
+#include "apps/lab.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "adapter/openssl/files.h"
+#include "adapter/sqlite/journal.h"
+#include "server/api/api.h"
+#include "sim/history/what_if.h"
+
+namespace gyre::apps {
+namespace {
+
+namespace openssl = adapter::openssl;
+
+constexpr int kNicest = 19;
+constexpr std::uint64_t kRecordsPerTell = 4096;
+constexpr std::uint64_t kCommitsPerTell = 64;
+constexpr std::string_view kPrefix = "run-";
+
+/// Where a run is, and whether it is still wanted. First the journal is read, then what happened is
+/// replayed, then each policy is played.
+class Course {
+ public:
+  explicit Course(const server::LabPlayer::Tell& tell) : tell_(tell) {}
+
+  /// Errors: Unavailable, nobody wants it any more.
+  Result<void> go_on() {
+    wanted_ = wanted_ && tell_(progress_);
+    if (wanted_) return {};
+    return fail(ErrorKind::Unavailable, "it was given up");
+  }
+
+  void open_journal() {
+    ++readings_;
+    progress_ = {readings_ == 1 ? "reading the journal" : "replaying what happened", 0};
+  }
+
+  void take(const sim::Progress& at) {
+    const auto parts = static_cast<double>(at.policy_count + 1);
+    const double done =
+        at.jobs == 0 ? 0 : static_cast<double>(at.jobs_done) / static_cast<double>(at.jobs);
+    progress_ = {fmt::format("playing {}: {} of {} jobs", at.policy, at.jobs_done, at.jobs),
+                 (1 + static_cast<double>(at.policy_index) + std::min(done, 1.0)) / parts};
+    wanted_ = wanted_ && tell_(progress_);
+  }
+
+ private:
+  const server::LabPlayer::Tell& tell_;
+  server::LabProgress progress_{"reading the journal", 0};
+  int readings_ = 0;
+  bool wanted_ = true;
+};
+
+/// A journal that is read as long as somebody wants it.
+class WantedReader final : public control::JournalReader {
+ public:
+  WantedReader(std::unique_ptr<control::JournalReader> journal, Course& course)
+      : journal_(std::move(journal)), course_(course) {}
+
+  Result<std::optional<control::Record>> next() override {
+    if (records_++ % kRecordsPerTell == 0) {
+      if (const auto on = course_.go_on(); !on) return tl::unexpected(on.error());
+    }
+    return journal_->next();
+  }
+
+ private:
+  std::unique_ptr<control::JournalReader> journal_;
+  Course& course_;
+  std::uint64_t records_ = 0;
+};
+
+/// Keeps nothing, and fails once nobody wants the run that writes it.
+class WantedRun final : public control::Journal {
+ public:
+  explicit WantedRun(Course& course) : course_(course) {}
+  void append(const Event&) override {}
+  void append(const Command&) override {}
+  Result<void> commit() override {
+    return commits_++ % kCommitsPerTell == 0 ? course_.go_on() : Result<void>();
+  }
+  Result<void> save(const ControllerState&) override { return {}; }
+
+ private:
+  Course& course_;
+  std::uint64_t commits_ = 0;
+};
+
+/// The calling thread, not its process.
+void be_nice() { (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNicest); }
+
+}  // namespace
+
+Result<std::string> JournalPlayer::play(const server::LabQuestion& question, const Tell& tell) {
+  be_nice();
+  Course course(tell);
+  sim::WhatIfOptions options;
+  options.name = "the journal";
+  options.policies = question.policies;
+  options.since = question.since;
+  options.open = [&]() -> Result<std::unique_ptr<control::JournalReader>> {
+    course.open_journal();
+    auto reader = adapter::sqlite::SqliteJournalReader::open(journal_);
+    if (!reader) return tl::unexpected(reader.error());
+    return std::make_unique<WantedReader>(std::move(*reader), course);
+  };
+  options.surroundings.progress = [&](const sim::Progress& progress) { course.take(progress); };
+  options.surroundings.open_journal = [&](const PolicySpec&) {
+    return Result<std::unique_ptr<control::Journal>>(std::make_unique<WantedRun>(course));
+  };
+  const auto report = sim::what_if(options);
+  if (!report) return tl::unexpected(report.error());
+  std::string json = to_json(*report);
+  if (json.ends_with('\n')) json.pop_back();
+  return json;
+}
+
+std::string ResultFolder::file(std::uint64_t id) const {
+  return fmt::format("{}/{}{:06}", path_, kPrefix, id);
+}
+
+std::vector<server::LabShelf::Kept> ResultFolder::all() {
+  std::vector<Kept> kept;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
+    const std::string name = entry.path().filename().string();
+    std::uint64_t id = 0;
+    const char* const end = name.data() + name.size();
+    if (!name.starts_with(kPrefix)) continue;
+    const auto read = std::from_chars(name.data() + kPrefix.size(), end, id);
+    if (read.ec != std::errc{} || read.ptr != end || entry.path() != file(id)) continue;
+    kept.push_back({id, openssl::read_secret(entry.path().string())});
+  }
+  std::sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) { return a.id < b.id; });
+  return kept;
+}
+
+Result<void> ResultFolder::put(std::uint64_t id, const std::string& text) {
+  if (auto made = openssl::make_private_folder(path_); !made) return made;
+  return openssl::write_secret(file(id), text);
+}
+
+void ResultFolder::remove(std::uint64_t id) { (void)unlink(file(id).c_str()); }
+
+PolicyLab::PolicyLab(const std::string& state, const std::string& journal,
+                     std::function<void(const std::string&)> notice)
+    : player(journal),
+      results(state + "/lab"),
+      lab(player, results, {.clock = server::machine_time, .notice = std::move(notice)}) {}
+
+}  // namespace gyre::apps
