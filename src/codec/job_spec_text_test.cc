@@ -432,6 +432,18 @@ RC_GTEST_PROP(JobSpecTextProperty, WhatIsShownReadsBack, ()) {
   RC_ASSERT(*from_yaml == spec);
 }
 
+TEST(JobSpecText, ACarriageReturnIsKept) {
+  for (const char* text : {"echo a\r", "\r", "a\rb", "a\r\n", "a\r\nb\n"}) {
+    JobSpec spec;
+    spec.launch.command = {"/bin/sh", "-c", text};
+    spec.launch.env = {{"A", text}};
+    spec.tasks.resize(1);
+    const auto read = read_job_spec(to_yaml(spec).value(), SpecFormat::Yaml);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->launch, spec.launch) << *to_yaml(spec);
+  }
+}
+
 TEST(JobSpecText, TasksOfTwoKindsCannotBeShown) {
   JobSpec spec;
   spec.tasks.resize(2);

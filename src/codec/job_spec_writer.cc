@@ -164,8 +164,10 @@ void emit(YAML::Emitter& out, const Json& value) {
     out << YAML::EndSeq;
   } else if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
-    // The emitter does not know that text like 5 or true must be in quotes to stay text.
-    const bool plain = plain_scalar_kind(text) == SpecNode::Kind::String;
+    // The emitter does not know that text like 5 or true must be in quotes to stay text, nor that a
+    // carriage return at the end would become a part of the line break.
+    const bool plain =
+        plain_scalar_kind(text) == SpecNode::Kind::String && text.find('\r') == std::string::npos;
     if (!plain) out << YAML::DoubleQuoted;
     if (is_block(value)) out << YAML::Literal;
     out << text;

@@ -429,7 +429,8 @@ describe('services', () => {
     const rollout = page.getByRole('region', {name: 'Rollout'});
     await rollout.getByText('Revision 1 comes back if it does not work').waitFor();
     await rollout.locator('[data-revision="2"]').getByText('0 of 1 replica ready').waitFor();
-    await page.locator('[data-replica] .state', {hasText: 'not ready'}).first().waitFor();
+    const unready = page.locator('[data-replica] .state', {hasText: 'not ready'}).first();
+    assert.deepEqual((await unready.getAttribute('class')).split(' '), ['state', 'not-ready']); // not in the colour of what is ready
     await page.locator('[data-replica]').getByText('readiness: GET /ready: ').first().waitFor();
     await accessible();
     await rollout.getByText('revision 2 was undone').waitFor();

@@ -16,7 +16,7 @@ const MARKS: Record<string, string> = {
 /** A state by word, mark and colour. */
 export function StateMark({state}: {state: JobState | string}) {
   return (
-    <span className={`state ${state}`}>
+    <span className={`state ${state.replaceAll(' ', '-')}`}>
       <span aria-hidden="true">{MARKS[state] ?? '·'}</span> {state}
     </span>
   );
