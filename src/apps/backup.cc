@@ -7,13 +7,13 @@
 #include <filesystem>
 #include <utility>
 
-#include "adapter/openssl/files.h"
 #include "adapter/sqlite/backup.h"
 #include "adapter/sqlite/journal.h"
 #include "base/units.h"
 #include "control/replay.h"
 #include "control/restore.h"
 #include "live/clock.h"
+#include "live/files.h"
 #include "live/opening.h"
 
 namespace gyre::apps {
@@ -44,7 +44,7 @@ Result<std::vector<store::SideFile>> read_side_files(const fs::path& folder) {
   std::vector<store::SideFile> files;
   for (const fs::path& path : paths) {
     if (!fs::is_regular_file(path, error)) continue;
-    auto body = adapter::openssl::read_secret(path);
+    auto body = live::read_private_file(path);
     if (!body && body.error().kind == ErrorKind::NotFound) continue;  // it went meanwhile
     if (!body) return tl::unexpected(body.error());
     files.push_back({path.lexically_relative(folder).string(), std::move(*body)});
@@ -65,10 +65,10 @@ Result<void> write_side_files(const fs::path& folder, const std::vector<store::S
     }
     const fs::path path = folder / file.name;
     if (path.parent_path() != folder) {
-      auto made = adapter::openssl::make_private_folder(path.parent_path());
+      auto made = live::make_private_folder(path.parent_path());
       if (!made) return made;
     }
-    if (auto written = adapter::openssl::write_secret(path, file.body); !written) return written;
+    if (auto written = live::write_private_file(path, file.body); !written) return written;
   }
   return {};
 }
@@ -180,7 +180,7 @@ Result<cli::BackupFacts> restore_backup(const std::string& file, const std::stri
   }
   const fs::path draft = fmt::format("{}.{}.partial", target.string(), ::getpid());
   fs::create_directories(draft.parent_path(), error);
-  if (auto made = adapter::openssl::make_private_folder(draft); !made) {
+  if (auto made = live::make_private_folder(draft); !made) {
     return tl::unexpected(made.error());
   }
   const auto report = restore_into(draft, file, cut);

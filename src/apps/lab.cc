@@ -11,15 +11,13 @@
 #include <memory>
 #include <utility>
 
-#include "adapter/openssl/files.h"
 #include "adapter/sqlite/journal.h"
+#include "live/files.h"
 #include "server/api/api.h"
 #include "sim/history/what_if.h"
 
 namespace gyre::apps {
 namespace {
-
-namespace openssl = adapter::openssl;
 
 constexpr int kNicest = 19;
 constexpr std::uint64_t kRecordsPerTell = 4096;
@@ -138,15 +136,15 @@ std::vector<server::LabShelf::Kept> ResultFolder::all() {
     if (!name.starts_with(kPrefix)) continue;
     const auto read = std::from_chars(name.data() + kPrefix.size(), end, id);
     if (read.ec != std::errc{} || read.ptr != end || entry.path() != file(id)) continue;
-    kept.push_back({id, openssl::read_secret(entry.path().string())});
+    kept.push_back({id, live::read_private_file(entry.path().string())});
   }
   std::sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) { return a.id < b.id; });
   return kept;
 }
 
 Result<void> ResultFolder::put(std::uint64_t id, const std::string& text) {
-  if (auto made = openssl::make_private_folder(path_); !made) return made;
-  return openssl::write_secret(file(id), text);
+  if (auto made = live::make_private_folder(path_); !made) return made;
+  return live::write_private_file(file(id), text);
 }
 
 void ResultFolder::remove(std::uint64_t id) { (void)unlink(file(id).c_str()); }

@@ -16,11 +16,11 @@
 
 #include "adapter/grpc/client.h"
 #include "adapter/openssl/authority.h"
-#include "adapter/openssl/files.h"
 #include "adapter/openssl/pki.h"
 #include "adapter/process/machine.h"
 #include "apps/machine.h"
 #include "domain/node.h"
+#include "live/files.h"
 
 namespace gyre::apps {
 
@@ -108,7 +108,7 @@ struct Membership::Impl {
 Result<void> Membership::Impl::keep(const Identity& fresh) {
   const std::string path = folder + "/membership.pem";
   auto written =
-      pki::write_secret(path, fresh.certificate_pem + fresh.key_pem + fresh.authority_pem);
+      live::write_private_file(path, fresh.certificate_pem + fresh.key_pem + fresh.authority_pem);
   if (!written) return written;
   const std::lock_guard guard(mutex);
   identity = fresh;
@@ -117,7 +117,7 @@ Result<void> Membership::Impl::keep(const Identity& fresh) {
 
 cli::Outcome<void> Membership::Impl::load() {
   const std::string path = folder + "/membership.pem";
-  const auto text = pki::read_secret(path);
+  const auto text = live::read_private_file(path);
   if (!text && text.error().kind == ErrorKind::NotFound) return {};
   if (!text) return failed(text.error());
   const std::size_t key = text->find("-----BEGIN PRIVATE KEY-----");

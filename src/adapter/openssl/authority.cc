@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "adapter/openssl/files.h"
 #include "domain/node.h"
+#include "live/files.h"
 
 namespace gyre::adapter::openssl {
 namespace {
@@ -51,12 +51,13 @@ Result<TokenText> parse_token(const std::string& text) {
 }
 
 Result<std::unique_ptr<Authority>> Authority::open(AuthorityOptions options) {
-  if (auto made = make_private_folder(options.folder); !made) return tl::unexpected(made.error());
+  if (auto made = live::make_private_folder(options.folder); !made)
+    return tl::unexpected(made.error());
   const std::string key_path = options.folder + "/authority.key";
   const std::string certificate_path = options.folder + "/authority.pem";
   KeyPair authority;
-  auto key = read_secret(key_path);
-  auto certificate = read_secret(certificate_path);
+  auto key = live::read_private_file(key_path);
+  auto certificate = live::read_private_file(certificate_path);
   if (key && certificate) {
     authority = {std::move(*key), std::move(*certificate)};
   } else if (!key && key.error().kind != ErrorKind::NotFound) {
@@ -64,10 +65,10 @@ Result<std::unique_ptr<Authority>> Authority::open(AuthorityOptions options) {
   } else {
     auto made = make_authority(kAuthorityLifetime);
     if (!made) return tl::unexpected(made.error());
-    if (auto saved = write_secret(key_path, made->key_pem); !saved) {
+    if (auto saved = live::write_private_file(key_path, made->key_pem); !saved) {
       return tl::unexpected(saved.error());
     }
-    if (auto saved = write_secret(certificate_path, made->certificate_pem); !saved) {
+    if (auto saved = live::write_private_file(certificate_path, made->certificate_pem); !saved) {
       return tl::unexpected(saved.error());
     }
     authority = std::move(*made);
@@ -83,7 +84,7 @@ Result<KeyPair> Authority::server_identity() const {
 
 Result<void> Authority::load() {
   const std::string path = options_.folder + "/members.json";
-  const auto text = read_secret(path);
+  const auto text = live::read_private_file(path);
   if (!text && text.error().kind == ErrorKind::NotFound) return {};
   if (!text) return tl::unexpected(text.error());
   try {
@@ -109,8 +110,8 @@ Result<void> Authority::save() const {
   for (const auto& [node, member] : members_) {
     nodes[node] = {{"serial", member.serial}, {"previous", member.previous}};
   }
-  return write_secret(options_.folder + "/members.json",
-                      Json{{"tokens", tokens}, {"nodes", nodes}}.dump(1));
+  return live::write_private_file(options_.folder + "/members.json",
+                                  Json{{"tokens", tokens}, {"nodes", nodes}}.dump(1));
 }
 
 Result<std::string> Authority::make_token(const std::string& node, Duration lifetime) {

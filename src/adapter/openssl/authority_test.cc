@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "adapter/openssl/files.h"
+#include "live/files.h"
 
 namespace gyre::adapter::openssl {
 namespace {
@@ -36,7 +36,7 @@ TEST_F(AuthorityTest, ATokenAdmitsOnceAndNeverAgainAcrossRestarts) {
   EXPECT_EQ(open()->admit(application(token, "b")).error().kind, ErrorKind::Conflict);
   EXPECT_EQ(open()->identify(*certificate), "a");
   const auto secret = parse_token(token)->secret;
-  EXPECT_EQ(read_secret(folder + "/members.json")->find(secret), std::string::npos);
+  EXPECT_EQ(live::read_private_file(folder + "/members.json")->find(secret), std::string::npos);
 }
 
 TEST_F(AuthorityTest, ATokenThatIsOverAdmitsNobody) {
@@ -98,7 +98,7 @@ TEST_F(AuthorityTest, AnothersCertificateIsNobodysHere) {
 
 TEST_F(AuthorityTest, ADamagedFileIsSaidAndLeftAlone) {
   open()->make_token("", seconds(60)).value();
-  ASSERT_TRUE(write_secret(folder + "/members.json", "{\"tokens\":"));
+  ASSERT_TRUE(live::write_private_file(folder + "/members.json", "{\"tokens\":"));
   const auto opened = Authority::open({folder});
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().message, ::testing::HasSubstr("is damaged"));

@@ -12,6 +12,7 @@
 #include "adapter/sqlite/damage.h"
 #include "adapter/sqlite/record_reader.h"
 #include "adapter/sqlite/schema.h"
+#include "live/files.h"
 
 namespace gyre::adapter::sqlite {
 namespace {
@@ -77,7 +78,7 @@ Result<void> put_in_place(const std::string& draft, const std::string& path) {
                 path, std::strerror(errno));
   }
   // What is in it is on the disk already; not every file system can wait for a name.
-  static_cast<void>(make_durable(path));
+  static_cast<void>(live::make_durable(path));
   return {};
 }
 

@@ -1,16 +1,11 @@
 #include "adapter/sqlite/damage.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "adapter/sqlite/record_reader.h"
+#include "live/files.h"
 
 namespace gyre::adapter::sqlite {
 
@@ -57,57 +52,12 @@ Result<std::string> statements_of(Database& database, std::int64_t position) {
   }
 }
 
-bool write_whole(const std::string& path, std::string_view text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return false;
-  while (!text.empty()) {
-    const ssize_t written = ::write(file, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) break;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  const bool done = text.empty() && ::fsync(file) == 0;
-  const int why = errno;
-  ::close(file);
-  errno = why;
-  return done;
-}
-
-/// Whole and on the disk, or not at all.
-Result<void> keep(const std::string& path, std::string_view text) {
-  const std::string draft = path + ".partial";
-  ::unlink(draft.c_str());
-  if (write_whole(draft, text) && ::rename(draft.c_str(), path.c_str()) == 0) {
-    return make_durable(path);
-  }
-  const int why = errno;
-  ::unlink(draft.c_str());
-  return fail(why == ENOSPC || why == EDQUOT ? ErrorKind::NoRoom : ErrorKind::Internal,
-              "cannot write '{}': {}", path, std::strerror(why));
-}
-
 bool holds(const std::string& path, std::string_view text) {
   std::ifstream in(path, std::ios::binary);
   return std::string(std::istreambuf_iterator<char>(in), {}) == text;
 }
 
 }  // namespace
-
-Result<void> make_durable(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder =
-      slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
-  for (const std::string& one : {path, folder}) {
-    const int file = ::open(one.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool done = file >= 0 && ::fsync(file) == 0;
-    const int why = errno;
-    if (file >= 0) ::close(file);
-    if (!done) {
-      return fail(ErrorKind::Internal, "cannot make '{}' durable: {}", path, std::strerror(why));
-    }
-  }
-  return {};
-}
 
 Result<std::string> cut_records(Database& database, std::int64_t position) {
   if (auto sound = check_structure(database); !sound) return tl::unexpected(sound.error());
@@ -116,12 +66,13 @@ Result<std::string> cut_records(Database& database, std::int64_t position) {
   if (!statements) return tl::unexpected(statements.error());
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
-    if (auto kept = keep(path, *statements); !kept) return tl::unexpected(kept.error());
+    if (auto kept = live::write_private_file(path, *statements); !kept)
+      return tl::unexpected(kept.error());
   } else if (!holds(path, *statements)) {
     return fail(ErrorKind::Conflict,
                 "'{}' holds what was cut off here once before; move it away, then start again",
                 path);
-  } else if (auto kept = make_durable(path); !kept) {  // a stop came between this and the cut
+  } else if (auto kept = live::make_durable(path); !kept) {  // a stop came between this and the cut
     return tl::unexpected(kept.error());
   }
   auto done =

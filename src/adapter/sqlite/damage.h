@@ -25,9 +25,6 @@ Result<Damage> look_behind(Database& database, std::int64_t position);
 /// something else; NoRoom and Internal, the disk.
 Result<std::string> cut_records(Database& database, std::int64_t position);
 
-/// Waits until the disk has a file, and its name. Errors: Internal.
-Result<void> make_durable(const std::string& path);
-
 /// Whether SQLite finds the file's structure sound (PRAGMA quick_check); reads all of it.
 /// Errors: Invalid, with what it found first.
 Result<void> check_structure(Database& database);

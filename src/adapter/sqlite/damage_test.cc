@@ -317,21 +317,21 @@ TEST_F(DamageTest, WhatIsCutOffIsKeptWholeOrNothingIsCut) {
   const std::vector<Record> before = damage_last_command();
   const std::string damaged = read_file(path_);
   const std::string kept = fmt::format("{}.cut-{}.sql", path_, before.size());
-  std::filesystem::create_directory(kept + ".partial");
+  std::filesystem::create_directory(kept + ".tmp");
   const auto refused = recover_once();
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("cannot write '" + kept), std::string::npos)
       << refused.error().message;
   EXPECT_FALSE(std::filesystem::exists(kept));
   EXPECT_TRUE(read_file(path_) == damaged);
-  std::filesystem::remove(kept + ".partial");
+  std::filesystem::remove(kept + ".tmp");
   write_file(kept, "of another time");
   EXPECT_EQ(recover_once().error().kind, ErrorKind::Conflict);
   EXPECT_EQ(read_file(kept), "of another time");
   std::filesystem::remove(kept);
-  write_file(kept + ".partial", "of a start that was stopped, and a longer one at that");
+  write_file(kept + ".tmp", "of a start that was stopped, and a longer one at that");
   ASSERT_TRUE(recover_once());
-  EXPECT_FALSE(std::filesystem::exists(kept + ".partial"));
+  EXPECT_FALSE(std::filesystem::exists(kept + ".tmp"));
   struct stat info {};
   ASSERT_EQ(::stat(kept.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);

@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "codec/journal_codec.h"
 #include "control/replay.h"
+#include "live/files.h"
 
 namespace gyre::adapter::sqlite {
 namespace {
@@ -134,7 +135,7 @@ Result<std::vector<std::string>> examine_log(const JournalOptions& options) {
   if (error) {
     return fail(ErrorKind::Internal, "cannot copy '{}' to '{}': {}", path, kept, error.message());
   }
-  if (auto durable = make_durable(kept); !durable) return tl::unexpected(durable.error());
+  if (auto durable = live::make_durable(kept); !durable) return tl::unexpected(durable.error());
   return std::vector{
       fmt::format("the write-ahead log is whole up to frame {}; the {} frames behind it were cut "
                   "off and are kept in {}",

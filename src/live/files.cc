@@ -1,22 +1,31 @@
-#include "adapter/openssl/files.h"
+#include "live/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 
-namespace gyre::adapter::openssl {
+namespace gyre::live {
 namespace {
 
 constexpr std::size_t kBytesMax = 16 << 20;
 
 tl::unexpected<Error> os_error(const std::string& doing) {
-  return fail(ErrorKind::Internal, "{}: {}", doing,
-              std::error_code(errno, std::generic_category()).message());
+  const int why = errno;
+  const bool full = why == ENOSPC || why == EDQUOT;
+  return fail(full ? ErrorKind::NoRoom : ErrorKind::Internal, "{}: {}", doing,
+              std::generic_category().message(why));
+}
+
+/// Closes it, and leaves errno as it is.
+void close_quietly(int file) {
+  const int why = errno;
+  ::close(file);
+  errno = why;
 }
 
 bool write_whole(int file, std::string_view content) {
@@ -31,24 +40,32 @@ bool write_whole(int file, std::string_view content) {
 
 }  // namespace
 
-Result<void> write_secret(const std::string& path, std::string_view content) {
+Result<void> write_private_file(const std::string& path, std::string_view content) {
   const std::string draft = path + ".tmp";
   const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return os_error("cannot write " + draft);
+  if (file < 0) return os_error("cannot write '" + path + "'");
   const bool written = ::fchmod(file, 0600) == 0 && write_whole(file, content);
-  ::close(file);
-  if (!written || ::rename(draft.c_str(), path.c_str()) != 0)
-    return os_error("cannot write " + path);
-  const int folder =
-      ::open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    ::fsync(folder);
-    ::close(folder);
+  close_quietly(file);
+  if (written && ::rename(draft.c_str(), path.c_str()) == 0) return make_durable(path);
+  auto failed = os_error("cannot write '" + path + "'");
+  ::unlink(draft.c_str());
+  return failed;
+}
+
+Result<void> make_durable(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+  for (const std::string& one : {path, folder}) {
+    const int file = ::open(one.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool done = file >= 0 && ::fsync(file) == 0;
+    if (file >= 0) close_quietly(file);
+    if (!done) return os_error("cannot make '" + path + "' durable");
   }
   return {};
 }
 
-Result<std::string> read_secret(const std::string& path) {
+Result<std::string> read_private_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0 && errno == ENOENT) return fail(ErrorKind::NotFound, "there is no file {}", path);
   if (file < 0) return os_error("cannot read " + path);
@@ -69,4 +86,4 @@ Result<void> make_private_folder(const std::string& path) {
   return os_error("cannot make the folder " + path);
 }
 
-}  // namespace gyre::adapter::openssl
+}  // namespace gyre::live
