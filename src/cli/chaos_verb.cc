@@ -5,10 +5,10 @@
 #include <chrono>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "base/units.h"
 #include "cli/progress_bar.h"
+#include "cli/threads.h"
 #include "cli/verbs.h"
 #include "codec/chaos_text.h"
 #include "sim/chaos/run.h"
@@ -51,13 +51,8 @@ class SwarmRunner {
 
   Swarm run() {
     const auto began = std::chrono::steady_clock::now();
-    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-    const std::uint64_t wanted = flags_.threads == 0 ? cores : flags_.threads;
-    std::vector<std::thread> threads;
-    for (std::uint64_t i = 0; i < std::min(wanted, flags_.seeds); ++i) {
-      threads.emplace_back([this] { work(); });
-    }
-    for (std::thread& thread : threads) thread.join();
+    const std::uint64_t wanted = flags_.threads == 0 ? processors() : flags_.threads;
+    on_threads(std::min(wanted, flags_.seeds), [this] { work(); });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     swarm_.wall_s = took.count();
     std::sort(swarm_.failures.begin(), swarm_.failures.end(),

@@ -13,7 +13,7 @@
 #include "cli/outcome.h"
 #include "control/journal.h"
 #include "domain/queue.h"
-#include "sim/tune/tune.h"
+#include "sim/tune/minimise.h"
 
 namespace gyre::cli {
 

@@ -14,6 +14,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "server/http/field_text.h"
+
 namespace gyre::cli {
 
 namespace asio = boost::asio;
@@ -36,14 +38,6 @@ http::request<http::string_body> request_of(const HttpCall& call, const ServerAd
   request.body() = call.body;
   request.prepare_payload();
   return request;
-}
-
-std::string to_lower(beast::string_view text) {
-  std::string lower(text.data(), text.size());
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
 }
 
 }  // namespace
@@ -150,7 +144,9 @@ Outcome<HttpAnswer> HttpClient::send(const HttpCall& call) {
     HttpAnswer answer;
     answer.status = static_cast<int>(message.result_int());
     for (const auto& field : message) {
-      answer.headers.emplace_back(to_lower(field.name_string()), std::string(field.value()));
+      const auto name = field.name_string();
+      answer.headers.emplace_back(server::http::lowered(std::string_view(name.data(), name.size())),
+                                  std::string(field.value()));
     }
     answer.body = std::move(message.body());
     return answer;

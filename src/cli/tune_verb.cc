@@ -7,11 +7,12 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <thread>
+#include <optional>
 
 #include "cli/print.h"
 #include "cli/progress_bar.h"
 #include "cli/simulation.h"
+#include "cli/threads.h"
 #include "cli/verbs.h"
 #include "codec/policy_text.h"
 #include "sim/tune/tune.h"
@@ -27,7 +28,6 @@ struct TuneFlags {
   std::uint64_t evaluations = 100;
   std::uint32_t windows = 8;
   std::uint32_t kept = 3;
-  std::uint64_t seed = 1;
 };
 
 /// The trials of a search, in a file that grows by a line each: the search goes on after them.
@@ -35,10 +35,12 @@ class TrialFile {
  public:
   /// Reads what is there; a last line that was cut is left out. Errors: it is of a search with
   /// other inputs, or nothing that a search wrote.
-  static Outcome<std::unique_ptr<TrialFile>> open(const std::string& path,
+  static Outcome<std::unique_ptr<TrialFile>> open(const std::string& folder,
                                                   const std::string& inputs, std::size_t settings) {
+    const std::string path = folder + "/trials.jsonl";
     std::string text;
     std::error_code error;
+    std::filesystem::create_directories(folder, error);
     if (std::filesystem::exists(path, error)) {
       auto read = read_input(path);
       if (!read) return tl::unexpected(read.error());
@@ -127,16 +129,11 @@ class TrialFile {
   std::vector<sim::Trial> known_;
 };
 
-/// A body a thread, as many as there are processors.
 void for_each(std::size_t count, const std::function<void(std::size_t)>& body) {
   std::atomic<std::size_t> next{0};
-  const auto work = [&] {
+  on_threads(std::min(count, processors()), [&] {
     for (std::size_t i = next++; i < count; i = next++) body(i);
-  };
-  std::vector<std::jthread> helpers;
-  const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
-  for (std::size_t i = 1; i < std::min(count, processors); ++i) helpers.emplace_back(work);
-  work();
+  });
 }
 
 Outcome<sim::TuneOptions> read_flags(const TuneFlags& flags) {
@@ -151,7 +148,6 @@ Outcome<sim::TuneOptions> read_flags(const TuneFlags& flags) {
   }
   options.simulation.nodes = flags.nodes;
   options.simulation.format = flags.format;
-  options.simulation.seed = flags.seed;
   options.traces = flags.traces;
   options.evaluations = flags.evaluations;
   options.windows = flags.windows;
@@ -177,16 +173,18 @@ Outcome<int> tune(const Session& session, const TuneFlags& flags) {
   options->minimise = session.ports.minimise;
 
   std::unique_ptr<TrialFile> trials;
+  std::optional<Failure> refused;
   if (!flags.out.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(flags.out, error);
-    const auto inputs = sim::inputs_of(*options);
-    if (!inputs) return give_up(kError, "{}", inputs.error().message);
     const std::size_t settings = sim::tunables(options->simulation.policies.front()).size();
-    auto opened = TrialFile::open(flags.out + "/trials.jsonl", *inputs, settings);
-    if (!opened) return tl::unexpected(opened.error());
-    trials = std::move(*opened);
-    options->known = trials->known();
+    options->resume = [&](const std::string& inputs) -> Result<std::vector<sim::Trial>> {
+      auto opened = TrialFile::open(flags.out, inputs, settings);
+      if (!opened) {
+        refused = opened.error();
+        return fail(ErrorKind::Conflict, "{}", refused->message);
+      }
+      trials = std::move(*opened);
+      return trials->known();
+    };
     options->tried = [&](const sim::Trial& trial) { return trials->add(trial); };
   }
   const auto report = [&] {
@@ -198,6 +196,7 @@ Outcome<int> tune(const Session& session, const TuneFlags& flags) {
     };
     return sim::tune(*options);
   }();
+  if (refused) return tl::unexpected(*refused);
   if (!report) return give_up(kError, "{}", report.error().message);
   if (!flags.out.empty()) {
     const auto wrote = write_files(flags.out, {{"policy.yaml", codec::to_yaml(report->chosen())},
@@ -249,9 +248,6 @@ void add_tune_verb(CLI::App& app, Session& session) {
                    "the last parts, which no search sees: they tell whether it holds")
       ->capture_default_str()
       ->type_name("N");
-  verb->add_option("--seed", flags->seed, "of the runs")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
   verb->add_option("--out", flags->out, "write the policy and the report there; a search goes on")
       ->type_name("DIR");
   add_output_flag(*verb, session);

@@ -46,12 +46,6 @@ Trace window_of(const Trace& trace, std::size_t begin, std::size_t end) {
   return window;
 }
 
-void add_notes(std::vector<std::string>& notes, const std::vector<std::string>& more) {
-  for (const std::string& note : more) {
-    if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
-  }
-}
-
 Result<SettingInputs> read_trace_of(const TuneOptions& options, std::size_t trace) {
   SimulateOptions one = options.simulation;
   one.trace_path = options.traces[trace];
@@ -69,7 +63,7 @@ Result<Windows> cut(const TuneOptions& options) {
   for (std::size_t t = 0; t < options.traces.size(); ++t) {
     const auto inputs = read_trace_of(options, t);
     if (!inputs) return tl::unexpected(inputs.error());
-    add_notes(windows.notes, inputs->notes);
+    windows.notes.insert(windows.notes.end(), inputs->notes.begin(), inputs->notes.end());
     const Trace& trace = inputs->trace;
     windows.traces.push_back(trace.name);
     windows.jobs += trace.jobs.size();
@@ -88,9 +82,12 @@ Result<Windows> cut(const TuneOptions& options) {
   SimulationReport report;
   describe(windows.kept.front(), false, report);
   windows.fleet = report.fleet;
-  std::vector<std::string> unique;
-  add_notes(unique, windows.notes);
-  windows.notes = std::move(unique);
+  std::vector<std::string> notes;  // each once, though every window has it
+  for (std::string& note : windows.notes) {
+    if (std::find(notes.begin(), notes.end(), note) == notes.end())
+      notes.push_back(std::move(note));
+  }
+  windows.notes = std::move(notes);
   return windows;
 }
 
@@ -106,6 +103,12 @@ class Judge {
     if (!results) return tl::unexpected(results.error());
     base_ = std::move(*results);
     return {};
+  }
+
+  std::vector<double> base_values() const {
+    std::vector<double> values;
+    for (const PolicyResult& result : base_) values.push_back(options_.objective.value(result));
+    return values;
   }
 
   /// The logarithm of policy's objective over base's, by window.
@@ -145,21 +148,16 @@ class Judge {
   std::vector<PolicyResult> base_;
 };
 
-double mean_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
 /// Tries policies and remembers what came of each.
 class Search {
  public:
-  Search(const TuneOptions& options, const std::vector<Tunable>& settings, const Judge& judge)
+  Search(const TuneOptions& options, const std::vector<Tunable>& settings, const Judge& judge,
+         const std::vector<Trial>& known)
       : options_(options),
         base_(options.simulation.policies.front()),
         settings_(settings),
         judge_(judge) {
-    for (const Trial& trial : options.known) known_[trial.settings] = trial.ratio;
+    for (const Trial& trial : known) known_[trial.settings] = trial.ratio;
     best_ = {values_of(base_), 1};
     tried_[best_.settings] = 1;
   }
@@ -198,7 +196,7 @@ class Search {
     } else {
       const auto logarithms = judge_.judge(policy);
       if (!logarithms) return tl::unexpected(logarithms.error());
-      trial.ratio = std::exp(mean_of(*logarithms));
+      trial.ratio = std::exp(estimate_of(*logarithms).mean);
       if (options_.tried) {
         if (auto kept = options_.tried(trial); !kept) return tl::unexpected(kept.error());
       }
@@ -219,6 +217,18 @@ class Search {
   Trial best_;
   std::uint64_t calls_ = 0;
 };
+
+/// What the base came to in each window tells other jobs, nodes and queues apart.
+std::string inputs_of(const TuneOptions& options, const Windows& windows, const Judge& judge) {
+  const PolicySpec& base = options.simulation.policies.front();
+  std::string text =
+      fmt::format("{} of {} on {}; {} windows, {} kept", options.objective.name, base.name,
+                  fmt::join(windows.traces, ", "), options.windows, options.kept);
+  for (const Tunable& setting : tunables(base)) {
+    text += fmt::format("; {} {}", setting.name, setting.get(base));
+  }
+  return fmt::format("{}; gives {}", text, fmt::join(judge.base_values(), ", "));
+}
 
 }  // namespace
 
@@ -280,27 +290,6 @@ Result<void> validate(const TuneOptions& options) {
   return {};
 }
 
-Result<std::string> inputs_of(const TuneOptions& options) {
-  std::string text =
-      fmt::format("{} of {}; {} windows, {} kept; nodes {}; seed {}", options.objective.name,
-                  options.simulation.policies.front().name, options.windows, options.kept,
-                  options.simulation.nodes, options.simulation.seed);
-  for (const Tunable& setting : tunables(options.simulation.policies.front())) {
-    text += fmt::format("; {} {}", setting.name, setting.get(options.simulation.policies.front()));
-  }
-  for (std::size_t t = 0; t < options.traces.size(); ++t) {
-    const auto inputs = read_trace_of(options, t);
-    if (!inputs) return tl::unexpected(inputs.error());
-    std::uint64_t sum = 0;  // so that another trace of as many jobs is another one
-    for (const TraceJob& job : inputs->trace.jobs) {
-      sum = sum * 1'099'511'628'211U + static_cast<std::uint64_t>(job.submit.ns ^ job.duration.ns);
-    }
-    text +=
-        fmt::format("; {}: {} jobs, {:016x}", inputs->trace.name, inputs->trace.jobs.size(), sum);
-  }
-  return text;
-}
-
 Result<TuneReport> tune(const TuneOptions& options) {
   if (auto valid = validate(options); !valid) return tl::unexpected(valid.error());
   auto windows = cut(options);
@@ -309,7 +298,10 @@ Result<TuneReport> tune(const TuneOptions& options) {
   const std::vector<Tunable> settings = tunables(base);
   Judge judge(options, windows->searched);
   if (auto judged = judge.judge_base(); !judged) return tl::unexpected(judged.error());
-  Search search(options, settings, judge);
+  Result<std::vector<Trial>> known;
+  if (options.resume) known = options.resume(inputs_of(options, *windows, judge));
+  if (!known) return tl::unexpected(known.error());
+  Search search(options, settings, judge, *known);
   if (auto done = search.run(); !done) return tl::unexpected(done.error());
 
   TuneReport report{.traces = windows->traces,

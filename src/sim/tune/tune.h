@@ -13,6 +13,7 @@
 #include "sim/report/comparison.h"
 #include "sim/report/report.h"
 #include "sim/simulate.h"
+#include "sim/tune/minimise.h"
 #include "sim/tune/space.h"
 
 namespace gyre::sim {
@@ -24,13 +25,6 @@ struct Objective {
   double (*value)(const PolicyResult&) = nullptr;
 };
 const std::vector<Objective>& objectives();  // the first one is the default
-
-/// Calls `value` at most `evaluations` times with points of the unit cube, the first at `start`, to
-/// find one where it is small. Equal values make it call for equal points, in the same order.
-/// Errors: those of `value`, which end the search; Internal where the search itself fails.
-using Minimise = std::function<Result<void>(
-    const std::vector<double>& start, std::uint64_t evaluations,
-    const std::function<Result<double>(const std::vector<double>&)>& value)>;
 
 /// One policy that was tried: its settings, and how its objective compares with the base's.
 struct Trial {
@@ -51,10 +45,12 @@ struct TuneOptions {
   std::uint64_t evaluations = 100;
   std::uint32_t windows = 8;  // equal parts of each trace, by jobs
   std::uint32_t kept = 3;     // the last ones of them, which no search sees
-  std::vector<Trial> known;   // of an earlier run with equal inputs
   Minimise minimise;
   /// Calls body(0) ... body(count - 1), each once, in any order, at once where it can.
   std::function<void(std::size_t count, const std::function<void(std::size_t)>& body)> for_each;
+  /// The trials of an earlier run with these inputs, a line that tells them from others; may be
+  /// empty.
+  std::function<Result<std::vector<Trial>>(const std::string& inputs)> resume;
   std::function<Result<void>(const Trial&)> tried;    // a new one; may be empty
   std::function<void(const TuneProgress&)> progress;  // may be empty
 };
@@ -82,10 +78,6 @@ struct TuneReport {
 
 /// Whether the options are such that a search can begin. Errors: Invalid.
 Result<void> validate(const TuneOptions& options);
-
-/// What must be equal for the trials of an earlier run to be known: one line. Errors: as
-/// simulate()'s for inputs.
-Result<std::string> inputs_of(const TuneOptions& options);
 
 /// Searches the settings of a policy on the first windows of each trace, and tells of the last ones
 /// whether what was found holds there. Each window is a run of its own on an empty fleet. Equal

@@ -137,7 +137,9 @@ TEST_F(TuneTest, AnInterruptedSearchEndsAsIfItHadNotBeen) {
   ASSERT_TRUE(whole);
   ASSERT_GT(trials.size(), 9U);
   const std::size_t all = trials.size();
-  tuning.known.assign(trials.begin(), trials.begin() + 7);
+  tuning.resume = [known = std::vector(trials.begin(), trials.begin() + 7)](const std::string&) {
+    return Result<std::vector<Trial>>(known);
+  };
   trials.clear();
   const auto resumed = tune(tuning);
   ASSERT_TRUE(resumed);
@@ -182,16 +184,33 @@ TEST_F(TuneTest, RefusesWhatCannotBeSearched) {
 }
 
 TEST_F(TuneTest, OtherInputsAreTold) {
+  const auto inputs_of = [](TuneOptions tuning) {
+    std::string told;
+    tuning.resume = [&](const std::string& inputs) -> Result<std::vector<Trial>> {
+      told = inputs;
+      return fail(ErrorKind::Conflict, "other inputs");
+    };
+    const auto report = tune(tuning);
+    EXPECT_EQ(report ? "" : report.error().message, "other inputs");
+    return told;
+  };
   const TuneOptions tuning = options();
-  const auto inputs = inputs_of(tuning);
-  ASSERT_TRUE(inputs);
-  EXPECT_EQ(*inputs_of(tuning), *inputs);
+  const std::string inputs = inputs_of(tuning);
+  EXPECT_EQ(inputs_of(tuning), inputs);
   TuneOptions other = tuning;
   other.simulation.policies.front().run_min = seconds(5);
-  EXPECT_NE(*inputs_of(other), *inputs);
+  EXPECT_NE(inputs_of(other), inputs);
   other = tuning;
   other.objective = objectives().back();
-  EXPECT_NE(*inputs_of(other), *inputs);
+  EXPECT_NE(inputs_of(other), inputs);
+  other = tuning;
+  other.simulation.nodes = "5x8";
+  EXPECT_NE(inputs_of(other), inputs);
+  other = tuning;
+  other.simulation.queues = {QueueSpec{}};
+  other.simulation.queues.front().name = "default";
+  other.simulation.queues.front().jobs_max = 2;
+  EXPECT_NE(inputs_of(other), inputs);
 }
 
 RC_GTEST_PROP(TuneSpace, EveryPointIsAPolicyThatStandsThere, ()) {
