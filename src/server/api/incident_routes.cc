@@ -46,8 +46,7 @@ void write_incident(JsonText& out, const IncidentView& view) {
       .member("remedy", incident.job ? "retry" : to_string(incident.remedy))
       .member("outcome", to_string(incident.outcome))
       .member("repeats", incident.repeats);
-  out.key("closed_at");
-  incident.closed_at ? out.value(format_utc(*incident.closed_at)) : out.null();
+  write_time(out, "closed_at", incident.closed_at);
   out.key("recovery_ms");
   const bool recovered = incident.outcome == Incident::Outcome::Recovered && incident.closed_at;
   recovered ? out.value((*incident.closed_at - incident.at).ns / 1'000'000) : out.null();

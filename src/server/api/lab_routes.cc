@@ -111,15 +111,6 @@ std::variant<Order, http::Problem> read_order(const std::string& body, Time now)
   return order;
 }
 
-void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time) {
-  out.key(name);
-  if (time) {
-    out.value(format_utc(*time));
-  } else {
-    out.null();
-  }
-}
-
 /// As a string, or null where there is none.
 void write_text(JsonText& out, std::string_view name, const std::string& text) {
   out.key(name);

@@ -36,15 +36,6 @@ std::string ending_detail(const Job& job) {
   return "";
 }
 
-void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time) {
-  out.key(name);
-  if (time) {
-    out.value(format_utc(*time));
-  } else {
-    out.null();
-  }
-}
-
 void write_exit(JsonText& out, const TaskExit& exit) {
   static constexpr std::string_view kKinds[] = {"exited", "signaled", "start_failed", "lost"};
   out.open('{')
@@ -124,6 +115,15 @@ void write_full(JsonText& out, const JobView& job) {
 }
 
 }  // namespace
+
+void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time) {
+  out.key(name);
+  if (time) {
+    out.value(format_utc(*time));
+  } else {
+    out.null();
+  }
+}
 
 std::vector<std::string> node_names(const control::Controller& core,
                                     const std::vector<TaskPlacement>& placement) {

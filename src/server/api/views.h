@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "act/agent_protocol.h"
@@ -50,6 +51,10 @@ struct JobView {
 };
 
 JobView view_job(const control::Controller& core, const Job& job, bool full);
+
+/// As text, or null where there is none.
+void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time);
+
 void write_job(JsonText& out, const JobView& job);
 
 struct NodeView {
