@@ -1,6 +1,12 @@
 """A server that was restored elsewhere: its agents go on with it, and obey the old one no more."""
 
 
+def serve_from(fleet, state):
+    fleet.state = state
+    fleet.environment["GYRE_STATE"] = str(state)
+    fleet.serve()
+
+
 def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
     agent = fleet.agent("a")
     job = fleet.submit_lone(1000)
@@ -15,9 +21,7 @@ def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
 
     new = fleet.folder / "restored"
     fleet.cli("backup", "restore", backup, "--to", new)
-    fleet.state = new
-    fleet.environment["GYRE_STATE"] = str(new)
-    fleet.serve()
+    serve_from(fleet, new)
     fleet.until(lambda: fleet.node("a").get("state") == "up", "the agent comes to its new server")
     fleet.until(lambda: fleet.job(job)["state"] == "running", "the job goes on")
     assert fleet.job(job)["attempt"] == 1 and not fleet.ran(2)
@@ -26,9 +30,7 @@ def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
     assert again > lost and fleet.wait(again)["exit_code"] == 7
     fleet.kill()
 
-    fleet.state = old
-    fleet.environment["GYRE_STATE"] = str(old)
-    fleet.serve()
+    serve_from(fleet, old)
     refused = "restored from a backup later"
     fleet.until(lambda: refused in agent.said(), "the old one is refused")
     assert fleet.http("POST", f"/v1/jobs/{job}/actions", {"action": "stop"})[0] == 202
@@ -39,9 +41,7 @@ def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
     fleet.until(lambda: agent.said().count(refused) == 2, "the old one is refused again")
     fleet.kill()
 
-    fleet.state = new
-    fleet.environment["GYRE_STATE"] = str(new)
-    fleet.serve()
+    serve_from(fleet, new)
     fleet.until(lambda: fleet.node("a").get("state") == "up", "the agent comes back")
     fleet.until(lambda: fleet.job(job)["state"] == "running", "the job goes on")
     assert fleet.job(job)["attempt"] == 1 and not fleet.ran(2)
@@ -54,9 +54,7 @@ def test_an_agent_that_cannot_keep_a_servers_term_does_not_obey_it(fleet):
     fleet.cli("backup", "create", backup)
     fleet.kill()
     fleet.cli("backup", "restore", backup, "--to", new)
-    fleet.state = new
-    fleet.environment["GYRE_STATE"] = str(new)
-    fleet.serve()
+    serve_from(fleet, new)
 
     agent = fleet.new_agent("a")
     obstacle = agent.folder / "agent" / "term.tmp"

@@ -204,19 +204,28 @@ RC_GTEST_PROP(Reach, SaysWhatTakingEveryVictimWould, (std::uint64_t seed)) {
   RC_TAG(fleet.said_no > 0, fleet.cuts > 0);
 }
 
-TEST(Reach, ACopyRemembersNothing) {
+/// A task of two GPUs, a node, and nobody who could be stopped for it.
+struct Lonely {
+  explicit Lonely(std::int32_t gpus) {
+    NodeSpec node;
+    node.gpus = gpus;
+    EXPECT_TRUE(cluster.add({0}, node).has_value());
+    tasks[0].request.gpus = 2;
+  }
+
   Cluster cluster;
-  NodeSpec node;
-  node.gpus = 1;
-  ASSERT_TRUE(cluster.add({0}, node).has_value());
   DemandTable demands;
-  std::vector<TaskGroup> tasks(1);
-  tasks[0].request.gpus = 2;
-  const Demand& demand = demands.at(demands.intern({0}, tasks, cluster));
-  const JobTable jobs;
-  const Evictable none;
-  const Reach::Setting setting{cluster, jobs, none, none};
+  std::vector<TaskGroup> tasks{1};
+  JobTable jobs;
+  Evictable none;
+  Reach::Setting setting{cluster, jobs, none, none};
   Reach reach;
+};
+
+TEST(Reach, ACopyRemembersNothing) {
+  Lonely lonely(1);
+  auto& [cluster, demands, tasks, jobs, none, setting, reach] = lonely;
+  const Demand& demand = demands.at(demands.intern({0}, tasks, cluster));
   reach.watch(setting, demand, 0);
   EXPECT_EQ(reach.beyond(setting, demand, 0), 0);
   Reach copy(reach);
@@ -224,20 +233,11 @@ TEST(Reach, ACopyRemembersNothing) {
 }
 
 TEST(Reach, ALogThatForgotIsNoticed) {
-  Cluster cluster;
-  NodeSpec node;
-  node.gpus = 2;
-  ASSERT_TRUE(cluster.add({0}, node).has_value());
-  DemandTable demands;
-  std::vector<TaskGroup> tasks(1);
-  tasks[0].request.gpus = 2;
+  Lonely lonely(2);
+  auto& [cluster, demands, tasks, jobs, none, setting, reach] = lonely;
   const Demand& demand = demands.at(demands.intern({0}, tasks, cluster));
-  const JobTable jobs;
-  const Evictable none;
-  const Reach::Setting setting{cluster, jobs, none, none};
   const Allocation one{1, kWholeGpu, {}, {}};
   cluster.allocate({0}, one);
-  Reach reach;
   reach.watch(setting, demand, 0);
   EXPECT_EQ(reach.beyond(setting, demand, 0), 0);
   for (std::size_t i = 0; i < 2 * NodeLog::kKept; ++i) {
