@@ -1,49 +1,18 @@
 // The dashboard in a real browser, on a real server with real jobs. Run by test_pages.py, or by `node --test`.
 import assert from 'node:assert/strict';
-import {after, afterEach, before, describe, test} from 'node:test';
+import {after, before, describe, test} from 'node:test';
 
-import {AxeBuilder, openBrowser} from './browser.mjs';
 import {Cloud, Simulation} from './cloud.mjs';
-
-const PATIENCE_MS = 20_000; // only a failure takes that long
-const HOSTILE = '"><img src=x onerror=window.hacked=1> \u202egnirts\u202c مرحبا 🚀';
+import {accessible, browser, HOSTILE, page, PATIENCE_MS, see} from './stage.mjs';
 
 let cloud;
-let browser;
-let page;
-let complaints;
 
 before(async () => {
   cloud = await new Cloud().up();
-  browser = await openBrowser();
-  page = browser.context.pages()[0] ?? (await browser.context.newPage());
-  page.setDefaultTimeout(PATIENCE_MS);
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text())) complaints.push(message.text());
-  });
-  complaints = [];
 });
-
-after(async () => {
-  await browser?.close();
-  await cloud?.close();
-});
-
-afterEach(() => {
-  assert.deepEqual(complaints.splice(0), [], 'the page complained');
-});
+after(() => cloud?.close());
 
 const go = (path) => page.goto(`${cloud.url}/#${path}`);
-const see = (text, options = {}) => page.getByText(text, options).first().waitFor();
-
-/** No violation that axe knows of WCAG 2.1 A and AA; of some rules only, where they are given. */
-async function accessible(rules) {
-  const builder = new AxeBuilder({page});
-  const {violations} = await (rules ? builder.withRules(rules)
-    : builder.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'])).analyze();
-  assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`), []);
-}
 
 describe('pages', () => {
   test('an empty cloud says how to begin', async () => {
@@ -370,85 +339,6 @@ describe('a fleet that heals itself', () => {
   });
 });
 
-describe('services', () => {
-  let served;
-  const visit = (path) => page.goto(`${served.url}/#${path}`);
-  const row = (name) => page.locator(`[data-service=${name}]`);
-
-  before(async () => {
-    served = await new Cloud().up();
-  });
-  after(() => served?.close());
-
-  test('are listed with what they serve and what they lack', async () => {
-    await visit('/services');
-    await see('No service yet');
-    await served.apply({name: 'chat', replicas: 2, resources: {gpu: 1}});
-    await row('chat').getByText('2 of 2').waitFor(); // without a reload
-    await row('chat').locator('.state.ready').waitFor();
-    const {url} = (await served.get('/v1/services/chat'));
-    for (let i = 0; i < 4; ++i) assert.equal((await fetch(`${url}${i ? 'ready' : 'no-such-page'}`)).status, i ? 200 : 404);
-    await row('chat').getByText(/^[\d.]+ ms$/).first().waitFor();
-    await served.apply({name: 'wide', resources: {gpu: 4}, wait: false});
-    await row('wide').locator('.state.short').waitFor();
-    await row('wide').getByText(/WaitingForTurn/).waitFor();
-    await accessible();
-    await page.keyboard.press('g');
-    await page.keyboard.press('j');
-    await page.getByRole('heading', {name: 'Jobs'}).waitFor();
-    await page.keyboard.press('g');
-    await page.keyboard.press('v');
-    await row('chat').getByRole('link', {name: 'chat'}).focus();
-    await page.keyboard.press('Enter');
-    await page.getByRole('heading', {name: 'chat'}).waitFor();
-  });
-
-  test('one is shown with its replicas, and leads to their jobs', async () => {
-    await visit('/services/chat');
-    const {replicas: [first]} = await served.get('/v1/services/chat');
-    const replica = page.locator(`[data-replica="${first.job}"]`);
-    await replica.locator('.state.ready').waitFor();
-    await replica.getByRole('link', {name: first.node}).waitFor();
-    await page.locator('[data-event] .state.running').first().waitFor();
-    await page.locator('.tile', {hasText: '4 since the server began'}).waitFor();
-    await page.getByLabel('Service spec').getByText('kind: service').waitFor();
-    await accessible();
-    await page.setViewportSize({width: 375, height: 812});
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'it is too wide');
-    await page.setViewportSize({width: 1280, height: 860});
-    await replica.getByRole('link', {name: `job ${first.job}`}).click();
-    await page.getByRole('heading', {name: 'chat'}).waitFor();
-    await page.getByRole('tab', {name: 'output'}).waitFor();
-  });
-
-  test('a rollout shows how far it is, and why it was undone', async () => {
-    await served.cli('service', 'delete', 'wide'); // its replica is the next in line
-    await visit('/services/chat');
-    await served.apply({name: 'chat', replicas: 2, resources: {gpu: 1}, wait: false, env: {MARK: 'not-yet'},
-      rollout: {progress_deadline: '5s'}});
-    const rollout = page.getByRole('region', {name: 'Rollout'});
-    await rollout.getByText('Revision 1 comes back if it does not work').waitFor();
-    await rollout.locator('[data-revision="2"]').getByText('0 of 1 replica ready').waitFor();
-    const unready = page.locator('[data-replica] .state', {hasText: 'not ready'}).first();
-    assert.deepEqual((await unready.getAttribute('class')).split(' '), ['state', 'not-ready']); // not in the colour of what is ready
-    await page.locator('[data-replica]').getByText('readiness: GET /ready: ').first().waitFor();
-    await accessible();
-    await rollout.getByText('revision 2 was undone').waitFor();
-  });
-
-  test('what cannot be read is told', async () => {
-    await visit('/services/none');
-    await see('there is no service \'none\'');
-    await page.route('**/v1/services', (route) => route.fulfill({status: 503, json: {detail: 'the core is busy'}}));
-    await visit('/services');
-    await page.reload();
-    await see('Cannot show services: the core is busy');
-    await page.unroute('**/v1/services');
-    await page.getByRole('button', {name: 'Try again'}).click();
-    await row('chat').waitFor();
-  });
-});
-
 describe('a machine with GPUs', () => {
   let machine;
 
@@ -498,82 +388,6 @@ describe('a machine with GPUs', () => {
     await page.getByRole('button', {name: 'by queue'}).click();
     await bars.filter({hasText: 'default'}).getByText('2.5 GPU hours, 100 % up to here').waitFor();
     await page.unroute('**/v1/usage?*');
-  });
-});
-
-describe('the policy lab', () => {
-  let past; // without services, which cannot be played again
-
-  before(async () => {
-    past = await new Cloud().up();
-  });
-  after(() => past?.close());
-
-  const visit = (path) => page.goto(`${past.url}/#${path}`);
-  const own = () => page.getByLabel('Your policy as YAML');
-  const begin = () => page.getByRole('button', {name: 'Start', exact: true}).click();
-  const result = (id) => page.getByRole('region', {name: new RegExp(`^Run ${id}:`)});
-
-  test('says what is wrong, plays policies, keeps and compares what comes of it', async () => {
-    await past.wait(await past.run('--name', 'lab', '--', 'true'), 'succeeded');
-    await visit('/');
-    await page.getByTestId('link').getByText('live').waitFor();
-    await page.keyboard.press('g');
-    await page.keyboard.press('l');
-    await see('No run yet');
-    assert.ok(await page.getByRole('button', {name: 'Start', exact: true}).isDisabled());
-    await page.getByRole('checkbox', {name: /^one of your own/}).check();
-    await own().fill('version: 1\nname: mine\norder: fastest\n');
-    await begin();
-    await page.getByRole('alert').getByText('expected one of').waitFor();
-    assert.equal(await own().getAttribute('aria-invalid'), 'true');
-    await accessible();
-    await own().fill('version: 1\nname: mine\norder: sjf\nbackfill: easy\n');
-    await page.getByRole('checkbox', {name: /^fifo/}).press('Space');
-    await begin();
-    await result(1).getByRole('columnheader', {name: /^mine/}).waitFor();
-    await result(1).getByRole('columnheader', {name: /baseline/}).waitFor();
-    await result(1).getByText('The model is').waitFor();
-    await result(1).getByText('The policy file').click();
-    await result(1).locator('pre', {hasText: 'order: sjf'}).waitFor();
-    await accessible();
-    await page.getByRole('checkbox', {name: /^one of your own/}).uncheck();
-    await page.getByRole('button', {name: 'last day'}).click();
-    await begin();
-    await result(2).getByRole('columnheader', {name: /^fifo/}).waitFor();
-    await page.getByLabel('Compare with').selectOption('1');
-    await result(1).getByRole('columnheader', {name: /^mine/}).waitFor();
-    assert.equal(await page.getByRole('region', {name: 'Figures by policy'}).count(), 2);
-    await page.reload();
-    await result(1).getByRole('columnheader', {name: /^mine/}).waitFor();
-    await page.locator('[data-run="1"]').getByRole('button', {name: 'Remove'}).click();
-    await page.getByRole('button', {name: 'Yes, remove run 1'}).click();
-    await page.locator('[data-run="1"]').waitFor({state: 'detached'});
-    await page.locator('[data-run="2"]').waitFor();
-  });
-
-  test('shows how far a run is, and why one failed', async () => {
-    const run = (id, state, more) => ({id, state, asked_at: '2026-01-01T00:00:00Z', started_at: null, ended_at: null, since: null,
-      policies: [{name: HOSTILE, description: '', text: null}], progress: null, error: null, ...more});
-    await page.route('**/v1/lab/runs', (route) => route.fulfill({json: {runs: [
-      run(3, 'running', {progress: {doing: 'playing easy: 5 of 10 jobs', part: 0.5}}), run(2, 'queued'),
-      run(1, 'failed', {error: 'no job has ended'})]}}));
-    await page.goto('about:blank');
-    await visit('/lab?run=3');
-    await see('50 %: playing easy: 5 of 10 jobs');
-    await page.locator('[data-run="2"]').getByRole('button', {name: 'Cancel'}).waitFor();
-    await accessible();
-    await page.getByRole('button', {name: 'Run 1'}).click();
-    await see('no job has ended');
-    await page.unroute('**/v1/lab/runs');
-    await page.route('**/v1/lab/runs', (route) => route.abort());
-    await page.goto('about:blank');
-    await visit('/lab');
-    await page.getByText('Cannot show the runs').waitFor();
-    await page.unroute('**/v1/lab/runs');
-    await page.getByRole('button', {name: 'Try again'}).click();
-    await page.locator('[data-run="2"]').waitFor();
-    assert.equal(await page.evaluate(() => window.hacked), undefined);
   });
 });
 

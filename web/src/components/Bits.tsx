@@ -114,6 +114,16 @@ export function Choice<Value extends string>({label, options, chosen, choose, sh
   );
 }
 
+/** Looks for things of one kind by name; shown where there are many. */
+export function SearchBar({thing, value, change}: {thing: string; value: string; change: (value: string) => void}) {
+  return (
+    <div className="bar">
+      <input type="search" placeholder={thing} aria-label={`Search ${thing}s`} value={value}
+        onChange={(event) => change(event.target.value)} />
+    </div>
+  );
+}
+
 export function Tile({value, unit, label, children}: {
   value: string;
   unit?: string;

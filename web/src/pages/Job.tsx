@@ -3,16 +3,17 @@ import {Link, useParams} from 'react-router';
 
 import {
   errorText, useExplainJobQuery, useGetJobQuery, useJobEventsQuery, useListDecisionsQuery, useLookAheadQuery, useReadSpecQuery,
-  useStopJobMutation, type JobEvent, type JobFull,
+  useStopJobMutation, type JobFull,
 } from '../api/api';
 import {Name, NodeLink, Panel, StateMark} from '../components/Bits';
 import {DecisionLine} from '../components/DecisionLine';
+import {EventTable} from '../components/EventTable';
 import {LogView} from '../components/LogView';
 import {WaitingReason} from '../components/Waiting';
 import {Confirm} from '../components/Confirm';
 import {Empty, Failed, Loading, Shown} from '../components/States';
 import {useNow, worldTime} from '../lib/clock';
-import {ago, count, duration, memory, number, sentence, words} from '../lib/format';
+import {ago, count, duration, memory, number, sentence} from '../lib/format';
 import {isOver, spans, timing} from '../lib/jobs';
 import {useTitle} from '../lib/title';
 
@@ -172,27 +173,12 @@ function Facts({job}: {job: JobFull}) {
 
 function Events({id}: {id: number}) {
   const events = useJobEventsQuery(id);
-  const now = useNow();
   return (
     <Shown query={{...events, data: events.currentData}} what="events">
       {({events: list}) => list.length === 0
         ? <Empty>Its changes are no longer kept: the server keeps the latest 10,000 since it started.</Empty>
-        : (
-          <table>
-            <caption className="hidden">How the job changed state</caption>
-            <thead><tr><th scope="col">When</th><th scope="col">From</th><th scope="col">To</th>
-              <th scope="col" className="number">Attempt</th><th scope="col">Why</th></tr></thead>
-            <tbody>{list.map((event: JobEvent) => (
-              <tr key={event.id} data-event={event.id}>
-                <td><time dateTime={event.at} title={event.at}>{worldTime(event.at, now)}</time></td>
-                <td>{event.from ? <StateMark state={event.from} /> : <span className="quiet">new</span>}</td>
-                <td><StateMark state={event.to} /></td>
-                <td className="number">{event.attempt}</td>
-                <td>{event.reason ? words(event.reason) : '–'}</td>
-              </tr>
-            ))}</tbody>
-          </table>
-        )}
+        : <EventTable caption="How the job changed state" events={list} heading="Was"
+            cell={(event) => event.from ? <StateMark state={event.from} /> : <span className="quiet">new</span>} />}
     </Shown>
   );
 }

@@ -1,7 +1,7 @@
 import {useMemo, useState} from 'react';
 
 import {useListQueuesQuery, useReadHistoryQuery, type History, type Queue} from '../api/api';
-import {Choice, Panel} from '../components/Bits';
+import {Choice, Panel, SearchBar} from '../components/Bits';
 import {Chart} from '../components/Chart';
 import {QueueTree} from '../components/QueueTree';
 import {Empty, Shown} from '../components/States';
@@ -44,12 +44,7 @@ function Tree({queues}: {queues: readonly Queue[]}) {
   const {branches, shown, matching} = useMemo(() => pruned(treeOf(queues), search, SHOWN_MAX), [queues, search]);
   return (
     <>
-      {queues.length > SEARCHED_FROM && (
-        <div className="bar">
-          <input type="search" placeholder="queue" aria-label="Search queues" value={search}
-            onChange={(event) => setSearch(event.target.value)} />
-        </div>
-      )}
+      {queues.length > SEARCHED_FROM && <SearchBar thing="queue" value={search} change={setSearch} />}
       {branches.length === 0 ? <Empty>No queue has a name like that.</Empty> : <QueueTree branches={branches} />}
       {matching > shown && <p className="foot">The first {number(shown)} of {number(matching)} queues are shown.</p>}
     </>

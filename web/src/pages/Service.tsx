@@ -1,12 +1,12 @@
 import {useParams} from 'react-router';
 
 import {
-  useEventsOfJobsQuery, useReadServiceSpecQuery, useShowServiceQuery, type JobEvent, type Replica, type Service,
+  useEventsOfJobsQuery, useReadServiceSpecQuery, useShowServiceQuery, type Replica, type Service,
 } from '../api/api';
 import {JobLink, Name, NodeLink, Panel, StateMark, Tile} from '../components/Bits';
+import {EventTable} from '../components/EventTable';
 import {Empty, Failed, Loading, Shown} from '../components/States';
-import {useNow, worldTime} from '../lib/clock';
-import {count, number, words} from '../lib/format';
+import {count, number} from '../lib/format';
 import {healthOf, isUpdating, revisions, stateOf} from '../lib/services';
 import {useTitle} from '../lib/title';
 import {errors, READ_EVERY_MS, time} from './Services';
@@ -129,32 +129,10 @@ function Events({replicas}: {replicas: readonly Replica[]}) {
       <Shown query={events} what="events">
         {(list) => list.length === 0
           ? <Empty>Their changes are no longer kept: the server keeps the latest 10,000 since it started.</Empty>
-          : <EventTable events={list.slice(0, EVENTS_MAX)} />}
+          : <EventTable caption="Events, newest first" events={list.slice(0, EVENTS_MAX)} heading="Replica" cell={(event) => <JobLink id={event.job} />} />}
       </Shown>
       {jobs.length < replicas.length && <p className="foot">Of the latest {jobs.length} of {count(replicas.length, 'replica')}.</p>}
     </Panel>
-  );
-}
-
-function EventTable({events}: {events: readonly JobEvent[]}) {
-  const now = useNow();
-  return (
-    <div className="wide-table" tabIndex={0} role="region" aria-label="Table of events">
-      <table>
-        <caption className="hidden">Events, newest first</caption>
-        <thead><tr><th scope="col">When</th><th scope="col">Replica</th><th scope="col">Became</th>
-          <th scope="col" className="number">Attempt</th><th scope="col">Why</th></tr></thead>
-        <tbody>{events.map((event) => (
-          <tr key={event.id} data-event={event.id}>
-            <td><time dateTime={event.at} title={event.at}>{worldTime(event.at, now)}</time></td>
-            <td><JobLink id={event.job} /></td>
-            <td><StateMark state={event.to} /></td>
-            <td className="number">{event.attempt}</td>
-            <td>{event.reason ? words(event.reason) : '–'}</td>
-          </tr>
-        ))}</tbody>
-      </table>
-    </div>
   );
 }
 

@@ -2,7 +2,7 @@ import {useState} from 'react';
 import {Link} from 'react-router';
 
 import {useListServicesQuery, type Service} from '../api/api';
-import {Name, Panel, StateMark} from '../components/Bits';
+import {Name, Panel, SearchBar, StateMark} from '../components/Bits';
 import {Empty, Shown} from '../components/States';
 import {count, duration, number, percent} from '../lib/format';
 import {stateOf} from '../lib/services';
@@ -37,12 +37,7 @@ function List({services}: {services: readonly Service[]}) {
   const shown = services.filter((one) => one.name.toLowerCase().includes(search.trim().toLowerCase()));
   return (
     <>
-      {services.length > SEARCHED_FROM && (
-        <div className="bar">
-          <input type="search" placeholder="service" aria-label="Search services" value={search}
-            onChange={(event) => setSearch(event.target.value)} />
-        </div>
-      )}
+      {services.length > SEARCHED_FROM && <SearchBar thing="service" value={search} change={setSearch} />}
       {shown.length === 0 ? <Empty>No service has a name like that.</Empty> : <Table services={shown} />}
       <p className="foot">
         {count(services.length, 'service')}. Rates and times are of the last 10 to 20 s, errors since the server began.

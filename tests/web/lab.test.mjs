@@ -1,0 +1,82 @@
+// The dashboard's policy lab, in a real browser. Run by test_pages.py, or by `node --test`.
+import assert from 'node:assert/strict';
+import {after, before, describe, test} from 'node:test';
+
+import {Cloud} from './cloud.mjs';
+import {accessible, HOSTILE, page, see} from './stage.mjs';
+
+describe('the policy lab', () => {
+  let past; // without services, which cannot be played again
+
+  before(async () => {
+    past = await new Cloud().up();
+  });
+  after(() => past?.close());
+
+  const visit = (path) => page.goto(`${past.url}/#${path}`);
+  const own = () => page.getByLabel('Your policy as YAML');
+  const begin = () => page.getByRole('button', {name: 'Start', exact: true}).click();
+  const result = (id) => page.getByRole('region', {name: new RegExp(`^Run ${id}:`)});
+
+  test('says what is wrong, plays policies, keeps and compares what comes of it', async () => {
+    await past.wait(await past.run('--name', 'lab', '--', 'true'), 'succeeded');
+    await visit('/');
+    await page.getByTestId('link').getByText('live').waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('l');
+    await see('No run yet');
+    assert.ok(await page.getByRole('button', {name: 'Start', exact: true}).isDisabled());
+    await page.getByRole('checkbox', {name: /^one of your own/}).check();
+    await own().fill('version: 1\nname: mine\norder: fastest\n');
+    await begin();
+    await page.getByRole('alert').getByText('expected one of').waitFor();
+    assert.equal(await own().getAttribute('aria-invalid'), 'true');
+    await accessible();
+    await own().fill('version: 1\nname: mine\norder: sjf\nbackfill: easy\n');
+    await page.getByRole('checkbox', {name: /^fifo/}).press('Space');
+    await begin();
+    await result(1).getByRole('columnheader', {name: /^mine/}).waitFor();
+    await result(1).getByRole('columnheader', {name: /baseline/}).waitFor();
+    await result(1).getByText('The model is').waitFor();
+    await result(1).getByText('The policy file').click();
+    await result(1).locator('pre', {hasText: 'order: sjf'}).waitFor();
+    await accessible();
+    await page.getByRole('checkbox', {name: /^one of your own/}).uncheck();
+    await page.getByRole('button', {name: 'last day'}).click();
+    await begin();
+    await result(2).getByRole('columnheader', {name: /^fifo/}).waitFor();
+    await page.getByLabel('Compare with').selectOption('1');
+    await result(1).getByRole('columnheader', {name: /^mine/}).waitFor();
+    assert.equal(await page.getByRole('region', {name: 'Figures by policy'}).count(), 2);
+    await page.reload();
+    await result(1).getByRole('columnheader', {name: /^mine/}).waitFor();
+    await page.locator('[data-run="1"]').getByRole('button', {name: 'Remove'}).click();
+    await page.getByRole('button', {name: 'Yes, remove run 1'}).click();
+    await page.locator('[data-run="1"]').waitFor({state: 'detached'});
+    await page.locator('[data-run="2"]').waitFor();
+  });
+
+  test('shows how far a run is, and why one failed', async () => {
+    const run = (id, state, more) => ({id, state, asked_at: '2026-01-01T00:00:00Z', started_at: null, ended_at: null, since: null,
+      policies: [{name: HOSTILE, description: '', text: null}], progress: null, error: null, ...more});
+    await page.route('**/v1/lab/runs', (route) => route.fulfill({json: {runs: [
+      run(3, 'running', {progress: {doing: 'playing easy: 5 of 10 jobs', part: 0.5}}), run(2, 'queued'),
+      run(1, 'failed', {error: 'no job has ended'})]}}));
+    await page.goto('about:blank');
+    await visit('/lab?run=3');
+    await see('50 %: playing easy: 5 of 10 jobs');
+    await page.locator('[data-run="2"]').getByRole('button', {name: 'Cancel'}).waitFor();
+    await accessible();
+    await page.getByRole('button', {name: 'Run 1'}).click();
+    await see('no job has ended');
+    await page.unroute('**/v1/lab/runs');
+    await page.route('**/v1/lab/runs', (route) => route.abort());
+    await page.goto('about:blank');
+    await visit('/lab');
+    await page.getByText('Cannot show the runs').waitFor();
+    await page.unroute('**/v1/lab/runs');
+    await page.getByRole('button', {name: 'Try again'}).click();
+    await page.locator('[data-run="2"]').waitFor();
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+  });
+});
