@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {after, before, describe, test} from 'node:test';
 
+import {openBrowser} from './browser.mjs';
 import {Cloud, Simulation} from './cloud.mjs';
 import {accessible, browser, HOSTILE, page, PATIENCE_MS, see} from './stage.mjs';
 
