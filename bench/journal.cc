@@ -10,6 +10,9 @@
 #include <string>
 #include <vector>
 
+#ifdef GYRE_HAVE_ADAPTER_POSTGRES
+#include "adapter/postgres/journal.h"
+#endif
 #include "adapter/sqlite/database.h"
 #include "base/assert.h"
 #include "codec/journal_codec.h"
@@ -77,22 +80,25 @@ void count(benchmark::State& state) {
   state.counters["records/s"] = benchmark::Counter(commits * batch, benchmark::Counter::kIsRate);
 }
 
-/// Arguments: Sync, records a commit.
-void Journal(benchmark::State& state) {
-  const Folder folder;
-  const auto journal =
-      SqliteJournal::open({folder.file(), static_cast<Sync>(state.range(0))}).value();
+void append_batches(benchmark::State& state, control::Journal& journal) {
   const std::vector<control::Record>& all = records();
   std::size_t at = 0;
   for (auto _ : state) {
     for (std::int64_t i = 0; i < state.range(1); ++i) {
-      std::visit([&](const auto& item) { journal->append(item); }, all[at]);
+      std::visit([&](const auto& item) { journal.append(item); }, all[at]);
       at = (at + 1) % all.size();
     }
-    must(journal->commit());
+    must(journal.commit());
   }
   name_sync(state);
   count(state);
+}
+
+/// Arguments: Sync, records a commit.
+void Journal(benchmark::State& state) {
+  const Folder folder;
+  append_batches(state,
+                 *SqliteJournal::open({folder.file(), static_cast<Sync>(state.range(0))}).value());
 }
 
 /// The same rows with text and checksum made beforehand: SQLite alone.
@@ -123,6 +129,21 @@ void SqliteByHand(benchmark::State& state) {
   count(state);
 }
 
+#ifdef GYRE_HAVE_ADAPTER_POSTGRES
+/// The same into the database that GYRE_BENCH_POSTGRES names. Arguments as of Journal.
+void Postgres(benchmark::State& state) {
+  namespace pg = adapter::postgres;
+  const char* const url = std::getenv("GYRE_BENCH_POSTGRES");
+  if (url == nullptr) return state.SkipWithError("GYRE_BENCH_POSTGRES names no database");
+  pg::JournalOptions options;
+  options.target = pg::parse_target(url).value();
+  options.sync = static_cast<Sync>(state.range(0));
+  options.take.holder = {"bench", "bench"};
+  const auto journal = pg::PostgresJournal::open(options).value();
+  append_batches(state, *journal);
+}
+#endif
+
 void commit_sizes(benchmark::internal::Benchmark* bench) {
   for (const int sync : {0, 1, 2}) {
     for (const int batch : {1, 10, 100, 1000}) bench->Args({sync, batch});
@@ -131,6 +152,9 @@ void commit_sizes(benchmark::internal::Benchmark* bench) {
 }
 BENCHMARK(Journal)->Apply(commit_sizes);
 BENCHMARK(SqliteByHand)->Apply(commit_sizes);
+#ifdef GYRE_HAVE_ADAPTER_POSTGRES
+BENCHMARK(Postgres)->Apply(commit_sizes);
+#endif
 
 Event submission() {
   JobSpec spec;

@@ -64,6 +64,13 @@ if(PKG_CONFIG_FOUND)
   pkg_check_modules(NLOPT QUIET IMPORTED_TARGET GLOBAL nlopt_cxx)
 endif()
 
+# CMake's own FindPostgreSQL wants the server's headers too.
+set_property(GLOBAL PROPERTY GYRE_LIBRARY_OF_PkgConfig::LIBPQ libpq)
+set_property(GLOBAL PROPERTY GYRE_DEBIAN_OF_PkgConfig::LIBPQ libpq-dev)
+if(PKG_CONFIG_FOUND)
+  pkg_check_modules(LIBPQ QUIET IMPORTED_TARGET GLOBAL libpq)
+endif()
+
 # Sets OUT to "" when every target in LIBS exists, else to a sentence that names what is missing and what brings it.
 function(gyre_missing_libraries LIBS OUT)
   set(missing "")

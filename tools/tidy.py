@@ -36,6 +36,7 @@ THIRD_PARTY = [
     (r"CLI/", ["cli", "apps.cc"]),
     (r"(boost/|openssl/)", ["server", "cli", "live", "adapter.cc"]),
     (r"sqlite3\.h", ["adapter/sqlite.cc"]),
+    (r"libpq-fe\.h", ["adapter/postgres.cc"]),
     (r"archive(_entry)?\.h", ["adapter/oci.cc"]),
     (r"curl/", ["adapter/registry.cc", "adapter/otlp.cc"]),
     (r"(grpc/|grpcpp/|google/protobuf/|gyre(\.grpc)?\.pb\.h)", ["adapter/grpc.cc"]),
@@ -109,7 +110,8 @@ class Source:
             self.text = handle.read()
         self.lines = self.text.split("\n")
         self.is_code = path.endswith(CODE)
-        self.is_test = path.endswith(("_test.cc", "_fuzz.cc")) or path.startswith("tests/")
+        self.is_test = (path.endswith(("_test.cc", "_fuzz.cc", "_suite.h"))
+                        or path.startswith("tests/"))
         self.includes = []
         self.code = ""
         if self.is_code:

@@ -4,6 +4,7 @@
 
 #ifdef GYRE_HAVE_ADAPTER_GRPC
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 #include <random>
@@ -51,7 +52,7 @@ agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello
   agent::RunnerOptions runner;
   runner.seed = chance();
   runner.notice = say;
-  runner.hello = [hello = std::move(hello), server = options.server]() mutable {
+  runner.hello = [hello = std::move(hello), server = options.servers.front()]() mutable {
     // It may change from one connection to the next.
     hello.facts.address = process::address_towards(server);
     return hello;
@@ -101,7 +102,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
   agent::Runner runner(worker, (*member)->dialer(),
                        runner_options(options, std::move(hello), lease_path, std::move(*term)));
-  say(fmt::format("gyre {} agent of {}", GYRE_VERSION, options.server));
+  say(fmt::format("gyre {} agent of {}", GYRE_VERSION, fmt::join(options.servers, ", ")));
   introduce(node, *gpus, tasks->enforced());
   say("Ctrl-C ends the agent; tasks that run go on until their lease is over");
   std::thread running([&] { runner.run(); });

@@ -18,9 +18,11 @@ struct AgentDoor::Impl {
   std::unique_ptr<adapter::rpc::AgentServer> server;
 };
 
-cli::Outcome<std::unique_ptr<AgentDoor>> AgentDoor::prepare(const std::string& folder) {
+cli::Outcome<std::unique_ptr<AgentDoor>> AgentDoor::prepare(const std::string& folder,
+                                                            Share share) {
   adapter::openssl::AuthorityOptions options;
   options.folder = folder;
+  options.share = std::move(share);
   auto authority = adapter::openssl::Authority::open(std::move(options));
   if (!authority) return give_up(cli::kError, "{}", authority.error().message);
   auto impl = std::make_unique<Impl>();
@@ -50,7 +52,7 @@ void AgentDoor::close() { impl_->server.reset(); }
 
 struct AgentDoor::Impl {};
 
-cli::Outcome<std::unique_ptr<AgentDoor>> AgentDoor::prepare(const std::string&) {
+cli::Outcome<std::unique_ptr<AgentDoor>> AgentDoor::prepare(const std::string&, Share) {
   return give_up(cli::kError,
                  "this build has no gRPC, so it takes no agents in: install libgrpc++-dev and "
                  "protobuf-compiler-grpc, and build again");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,8 +13,12 @@ namespace gyre::apps {
 /// Where agents of other machines come in; a build without gRPC has none.
 class AgentDoor {
  public:
-  /// Opens the fleet's authority in `folder`, or makes one. Errors: the disk; a build without gRPC.
-  static cli::Outcome<std::unique_ptr<AgentDoor>> prepare(const std::string& folder);
+  /// Keeps a file of the authority elsewhere too, by its name in the folder.
+  using Share = std::function<Result<void>(const std::string& name, const std::string& content)>;
+
+  /// Opens the fleet's authority in `folder`, or makes one; `share` may be empty. Errors: the disk;
+  /// a build without gRPC.
+  static cli::Outcome<std::unique_ptr<AgentDoor>> prepare(const std::string& folder, Share share);
   ~AgentDoor();
 
   live::Gatekeeper& keeper();

@@ -9,6 +9,7 @@
 
 #include "adapter/sqlite/backup.h"
 #include "adapter/sqlite/journal.h"
+#include "apps/leadership.h"
 #include "base/units.h"
 #include "control/replay.h"
 #include "control/restore.h"
@@ -143,6 +144,10 @@ Result<control::RestoreReport> restore_into(const fs::path& folder, const std::s
 }  // namespace
 
 Result<cli::BackupFacts> create_backup(const std::string& state_folder, const std::string& file) {
+  if (const auto own = check_own_journal(state_folder); !own) {
+    return fail(ErrorKind::Unsupported, "{}; its backups are PostgreSQL's own, pg_dump's",
+                own.error().message);
+  }
   auto files = read_side_files(state_folder);
   if (!files) return tl::unexpected(files.error());
   auto made = store::copy_journal((fs::path(state_folder) / kJournal).string(), file,

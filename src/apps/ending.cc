@@ -19,7 +19,7 @@ Ending::Ending() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   signals_ = signalfd(-1, &signals, SFD_CLOEXEC);
-  driver_ = eventfd(0, EFD_CLOEXEC);
+  driver_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 Ending::~Ending() {
@@ -32,10 +32,16 @@ void Ending::driver_ended() const {
   static_cast<void>(!write(driver_, &one, sizeof(one)));
 }
 
-void Ending::wait() const {
+bool Ending::wait(int at_most_ms) const {
   pollfd ends[] = {{signals_, POLLIN, 0}, {driver_, POLLIN, 0}};
-  while (poll(ends, 2, -1) < 0) {
+  while (poll(ends, 2, at_most_ms) < 0) {
   }
+  return ends[0].revents != 0;
+}
+
+void Ending::begin_again() const {
+  std::uint64_t ended = 0;
+  static_cast<void>(!read(driver_, &ended, sizeof(ended)));
 }
 
 void raise_descriptor_limit() {

@@ -14,8 +14,12 @@ class Ending {
   /// Callable from any thread.
   void driver_ended() const;
 
-  /// Returns when a signal has come or the driver has ended.
-  void wait() const;
+  /// Returns when a signal has come or the driver has ended, or after that many milliseconds (-1:
+  /// however long it takes). True if a signal has come.
+  bool wait(int at_most_ms = -1) const;
+
+  /// The driver that has ended is forgotten; another one begins. Signals are not.
+  void begin_again() const;
 
  private:
   int signals_;

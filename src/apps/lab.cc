@@ -98,6 +98,10 @@ void be_nice() { (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_g
 
 }  // namespace
 
+Result<std::unique_ptr<control::JournalReader>> open_journal_file(const std::string& path) {
+  return adapter::sqlite::SqliteJournalReader::open(path);
+}
+
 Result<std::string> JournalPlayer::play(const server::LabQuestion& question, const Tell& tell) {
   be_nice();
   Course course(tell);
@@ -107,7 +111,7 @@ Result<std::string> JournalPlayer::play(const server::LabQuestion& question, con
   options.since = question.since;
   options.open = [&]() -> Result<std::unique_ptr<control::JournalReader>> {
     course.open_journal();
-    auto reader = adapter::sqlite::SqliteJournalReader::open(journal_);
+    auto reader = journal_();
     if (!reader) return tl::unexpected(reader.error());
     return std::make_unique<WantedReader>(std::move(*reader), course);
   };
@@ -149,9 +153,9 @@ Result<void> ResultFolder::put(std::uint64_t id, const std::string& text) {
 
 void ResultFolder::remove(std::uint64_t id) { (void)unlink(file(id).c_str()); }
 
-PolicyLab::PolicyLab(const std::string& state, const std::string& journal,
+PolicyLab::PolicyLab(const std::string& state, JournalOpener journal,
                      std::function<void(const std::string&)> notice)
-    : player(journal),
+    : player(std::move(journal)),
       results(state + "/lab"),
       lab(player, results, {.clock = server::machine_time, .notice = std::move(notice)}) {}
 

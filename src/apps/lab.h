@@ -1,21 +1,29 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "control/journal.h"
 #include "server/lab/lab.h"
 
 namespace gyre::apps {
+
+/// Opens a journal from its first record. Any thread.
+using JournalOpener = std::function<Result<std::unique_ptr<control::JournalReader>>()>;
+
+/// Of a file. Errors: as of SqliteJournalReader.
+Result<std::unique_ptr<control::JournalReader>> open_journal_file(const std::string& path);
 
 /// Plays a server's own journal under other policies, as `gyre replay --policy` does, at the lowest
 /// priority. It reads what a server may be writing, and never writes it.
 class JournalPlayer final : public server::LabPlayer {
  public:
-  explicit JournalPlayer(std::string journal) : journal_(std::move(journal)) {}
+  explicit JournalPlayer(JournalOpener journal) : journal_(std::move(journal)) {}
   Result<std::string> play(const server::LabQuestion& question, const Tell& tell) override;
 
  private:
-  const std::string journal_;
+  const JournalOpener journal_;
 };
 
 /// A folder with a file for each result. One thread at a time a file.
@@ -33,7 +41,7 @@ class ResultFolder final : public server::LabShelf {
 
 /// The policy lab of a server.
 struct PolicyLab {
-  PolicyLab(const std::string& state, const std::string& journal,
+  PolicyLab(const std::string& state, JournalOpener journal,
             std::function<void(const std::string&)> notice);
 
   JournalPlayer player;

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "adapter/grpc/client.h"
 #include "adapter/openssl/authority.h"
@@ -33,6 +34,17 @@ namespace {
 constexpr int kRenewAtPercent = 66;
 constexpr std::chrono::seconds kRenewLook{60};
 constexpr std::size_t kTokenMax = 4'096;
+
+/// What the first server says that can be reached, and leads.
+template <class Ask>
+auto ask_any(const std::vector<std::string>& servers, Ask ask) -> decltype(ask(servers.front())) {
+  for (std::size_t i = 0;; ++i) {
+    auto answer = ask(servers[i]);
+    if (answer || answer.error().kind != ErrorKind::Unavailable || i + 1 == servers.size()) {
+      return answer;
+    }
+  }
+}
 
 tl::unexpected<cli::Failure> failed(const Error& error) {
   return tl::unexpected(cli::Failure{cli::kError, error.message});
@@ -64,7 +76,8 @@ cli::Outcome<std::string> read_token(const std::string& file) {
 }  // namespace
 
 struct Membership::Impl {
-  Impl(std::string in, std::string at) : folder(std::move(in)), server(std::move(at)) {}
+  Impl(std::string in, std::vector<std::string> at)
+      : folder(std::move(in)), servers(std::move(at)) {}
   ~Impl() {
     {
       const std::lock_guard guard(mutex);
@@ -94,7 +107,7 @@ struct Membership::Impl {
   }
 
   const std::string folder;
-  const std::string server;
+  const std::vector<std::string> servers;
   std::string node;
   std::unique_ptr<adapter::rpc::GrpcDialer> dialer;
   std::mutex mutex;
@@ -141,14 +154,17 @@ cli::Outcome<void> Membership::Impl::join(const cli::AgentOptions& options) {
   if (const auto fine = check_node_name(name); !fine) {
     return give_up(cli::kUsage, "--name: {}", fine.error().message);
   }
-  const auto authority = pki::fetch_authority(server, token->fingerprint);
-  if (!authority) return failed(authority.error());
   auto request = pki::make_request(name);
   if (!request) return failed(request.error());
-  auto certificate =
-      adapter::rpc::join_fleet(server, *authority, {*text, name, request->certificate_pem});
+  std::string authority;
+  const auto certificate = ask_any(servers, [&](const std::string& server) -> Result<std::string> {
+    auto fetched = pki::fetch_authority(server, token->fingerprint);
+    if (!fetched) return fetched;
+    authority = std::move(*fetched);
+    return adapter::rpc::join_fleet(server, authority, {*text, name, request->certificate_pem});
+  });
   if (!certificate) return failed(certificate.error());
-  if (auto kept = keep({*certificate, request->key_pem, *authority}); !kept) {
+  if (auto kept = keep({*certificate, request->key_pem, authority}); !kept) {
     return failed(kept.error());
   }
   node = name;
@@ -162,7 +178,9 @@ void Membership::Impl::renew_if_due() {
   if (!spent || *spent < kRenewAtPercent) return;
   auto request = pki::make_request(node);
   if (!request) return say("warning: " + request.error().message);
-  auto fresh = adapter::rpc::renew_certificate(server, old, request->certificate_pem);
+  auto fresh = ask_any(servers, [&](const std::string& server) {
+    return adapter::rpc::renew_certificate(server, old, request->certificate_pem);
+  });
   if (!fresh) return say("warning: cannot renew the certificate: " + fresh.error().message);
   if (auto kept = keep({std::move(*fresh), std::move(request->key_pem), old.authority_pem});
       !kept) {
@@ -174,7 +192,7 @@ void Membership::Impl::renew_if_due() {
 cli::Outcome<std::unique_ptr<Membership>> Membership::open(const std::string& folder,
                                                            const cli::AgentOptions& options) {
   adapter::rpc::require_tls13();
-  auto impl = std::make_unique<Impl>(folder, options.server);
+  auto impl = std::make_unique<Impl>(folder, options.servers);
   if (auto loaded = impl->load(); !loaded) return tl::unexpected(loaded.error());
   if (impl->node.empty()) {
     if (auto joined = impl->join(options); !joined) return tl::unexpected(joined.error());
@@ -183,7 +201,7 @@ cli::Outcome<std::unique_ptr<Membership>> Membership::open(const std::string& fo
                    impl->node);
   }
   impl->dialer = std::make_unique<adapter::rpc::GrpcDialer>(
-      impl->server, [raw = impl.get()] { return raw->now(); });
+      impl->servers, [raw = impl.get()] { return raw->now(); });
   impl->renewer = std::thread([raw = impl.get()] { raw->look_after(); });
   return std::unique_ptr<Membership>(new Membership(std::move(impl)));
 }

@@ -18,6 +18,8 @@
 #include "apps/backup.h"
 #include "apps/bare_starts.h"
 #include "apps/gpus.h"
+#include "apps/lab.h"
+#include "apps/leadership.h"
 #include "apps/serve_simulation.h"
 #include "apps/up.h"
 #include "base/units.h"
@@ -28,12 +30,13 @@ namespace {
 using Level = cli::Finding::Level;
 
 Result<std::unique_ptr<control::JournalReader>> open_journal(const std::string& path) {
+  if (Leadership::is_address(path)) return Leadership::open_reader(path);
   std::error_code error;
-  const bool in_folder = std::filesystem::is_directory(path, error);
-  auto reader =
-      adapter::sqlite::SqliteJournalReader::open(in_folder ? path + "/journal.sqlite" : path);
-  if (!reader) return tl::unexpected(reader.error());
-  return std::unique_ptr<control::JournalReader>(std::move(*reader));
+  if (!std::filesystem::is_directory(path, error)) return open_journal_file(path);
+  if (const auto own = check_own_journal(path); !own) {
+    return fail(ErrorKind::NotFound, "{}", own.error().message);
+  }
+  return open_journal_file(path + "/journal.sqlite");
 }
 
 Result<std::unique_ptr<control::Journal>> create_journal(const std::string& path) {

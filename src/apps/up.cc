@@ -23,6 +23,7 @@
 #include "apps/ending.h"
 #include "apps/gpus.h"
 #include "apps/lab.h"
+#include "apps/leadership.h"
 #include "apps/local_agent.h"
 #include "apps/machine.h"
 #include "apps/tasks.h"
@@ -36,6 +37,7 @@
 #include "live/inbox.h"
 #include "live/opening.h"
 #include "live/storage.h"
+#include "live/store.h"
 #include "live/world.h"
 #include "server/api/api.h"
 #include "server/http/server.h"
@@ -67,8 +69,8 @@ std::vector<QueueSpec> choose_queues(std::vector<QueueSpec> wish, const control:
 
 cli::Failure store_failure(const Error& error) { return {cli::kError, error.message}; }
 
-cli::Outcome<adapter::sqlite::Sync> read_sync(const std::string& name) {
-  const auto sync = adapter::sqlite::sync_by_name(name);
+cli::Outcome<live::Sync> read_sync(const std::string& name) {
+  const auto sync = live::sync_by_name(name);
   if (!sync) return give_up(cli::kUsage, "--fsync: {}", sync.error().message);
   return *sync;
 }
@@ -92,7 +94,7 @@ struct Settings {
   int nodes = 0;           // in network namespaces of their own
   bool local_node = true;  // this machine is a node itself
   std::string virtual_gpus;
-  adapter::sqlite::Sync sync = adapter::sqlite::Sync::Full;
+  live::Sync sync = live::Sync::Full;
   act::GpuSet gpus;
   std::string state;
   std::vector<std::string> volumes;
@@ -183,8 +185,14 @@ cli::Outcome<void> check_no_local_tasks(const std::string& tasks) {
                  "they have ended, or use another --state");
 }
 
-live::StorageOptions storage_options(const std::string& folder) {
+live::StorageOptions storage_options(const std::string& folder, const Leadership* leadership) {
   live::StorageOptions options;
+  if (leadership != nullptr) {
+    options.away = [leadership]() -> std::optional<std::string> {
+      const auto standing = leadership->standing();
+      return standing ? std::optional(standing->trouble) : std::nullopt;
+    };
+  }
   options.look = [folder]() -> std::optional<live::DiskRoom> {
     struct statvfs disk {};
     if (statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
@@ -215,7 +223,7 @@ class WatchedJournal final : public control::Journal {
 };
 
 /// What was found damaged in the store and has been mended, for a person, and for the incidents.
-std::vector<Event::Body> tell_repairs(const adapter::sqlite::Recovered& recovered) {
+std::vector<Event::Body> tell_repairs(const live::Recovered& recovered) {
   std::vector<Event::Body> events;
   const auto tell = [&events](const std::string& evidence) {
     say("warning: the journal was damaged: " + evidence);
@@ -228,16 +236,24 @@ std::vector<Event::Body> tell_repairs(const adapter::sqlite::Recovered& recovere
   return events;
 }
 
+/// A journal that this server may write, and how others read it.
+struct OpenJournal {
+  std::unique_ptr<live::Store> store;
+  JournalOpener read;
+  Leadership* leadership = nullptr;  // null: no other server can lead; outlives the server
+};
+
 /// The server between its start and its end. Members stand in the order in which they need each
 /// other: who replies to clients goes before who serves them, the store goes last.
 struct Life {
-  Life(cli::StateFolder held, std::unique_ptr<SqliteJournal> store, control::Controller recovered,
+  Life(const cli::StateFolder& held, OpenJournal opened, control::Controller recovered,
        std::unique_ptr<AgentDoor> agents, std::unique_ptr<Village> around, Settings how,
        Tracing::Settings tracing_settings)
       : settings(std::move(how)),
-        folder(std::move(held)),
-        journal(std::move(store)),
-        storage(storage_options(folder.path())),
+        folder(held),
+        leadership(opened.leadership),
+        journal(std::move(opened.store)),
+        storage(storage_options(folder.path(), leadership)),
         watched(*journal, storage),
         core(std::move(recovered)),
         door(std::move(agents)),
@@ -252,11 +268,14 @@ struct Life {
         counted(watch, telemetry),
         watchers(counted, tracing),
         observers(watchers, services),
-        api(inbox, fleet, watch, api_options()) {}
+        api(inbox, fleet, watch, api_options()),
+        lab(folder.path(), std::move(opened.read), say) {}
 
   live::FleetOptions fleet_options() const {
     live::FleetOptions options = remember_lease(folder.path(), settings.fleet);
-    options.term = journal->term();
+    options.term = journal->identity().term;
+    options.lease_before = std::max(options.lease_before, journal->identity().lease_granted);
+    if (leadership != nullptr) options.leads = [this] { return leadership->leads(); };
     return options;
   }
 
@@ -280,9 +299,18 @@ struct Life {
   cli::Outcome<void> start_proxy();
   cli::Outcome<int> serve(const Ending& ending);
 
+  /// While another server may lead, only whether this one lives is told.
+  void answer(server::http::Request request, server::http::Reply reply) {
+    const auto standing =
+        leadership != nullptr && request.path != "/healthz" ? leadership->standing() : std::nullopt;
+    if (!standing) return api.handle(std::move(request), std::move(reply));
+    reply([view = *standing] { return server::refuse_as_standby(view); });
+  }
+
   const Settings settings;
-  cli::StateFolder folder;
-  std::unique_ptr<SqliteJournal> journal;
+  const cli::StateFolder& folder;
+  Leadership* const leadership;
+  std::unique_ptr<live::Store> journal;
   live::Storage storage;
   WatchedJournal watched;
   control::Controller core;
@@ -304,7 +332,7 @@ struct Life {
   std::unique_ptr<server::http::Server> http;
   server::WorkThread ahead{
       server::kLooksAheadMax};  // ends before the server that it answers through
-  PolicyLab lab{folder.path(), folder.journal_path(), say};  // so does this
+  PolicyLab lab;                // so does this
   std::optional<live::World> world;
   std::unique_ptr<LocalAgent> agent;  // null: this machine is no node
   std::unique_ptr<nvml::Probe> probe;
@@ -387,7 +415,7 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   live::WorldOptions options;
   options.notice = say;
   options.storage = &storage;
-  options.first_job = journal->first_job();
+  options.first_job = journal->identity().first_job;
   world.emplace(core, inbox, fleet, std::move(options));
   const live::Opening opening{policy, choose_queues(settings.queues, core), default_healing()};
   std::vector<Event::Body> events = live::opening_events(core, opening);
@@ -402,7 +430,7 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   auto served =
       server::http::Server::start(settings.address, {}, kIoThreads,
                                   [this](server::http::Request request, server::http::Reply reply) {
-                                    api.handle(std::move(request), std::move(reply));
+                                    answer(std::move(request), std::move(reply));
                                   });
   if (!served) return tl::unexpected(store_failure(served.error()));
   http = std::move(*served);
@@ -442,36 +470,22 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
   return cli::kOk;
 }
 
-}  // namespace
-
-cli::Outcome<int> up(const cli::UpOptions& options) {
-  auto settings = read_settings(options);
-  if (!settings) return tl::unexpected(settings.error());
+/// One server on a journal, from its recovery to its end.
+cli::Outcome<int> live_through(const cli::StateFolder& folder, OpenJournal journal,
+                               const cli::UpOptions& options, Settings settings,
+                               const Ending& ending) {
   auto tracing = Tracing::read(options.otlp, options.log);
   if (!tracing) return tl::unexpected(tracing.error());
-  const Ending ending;
-  raise_descriptor_limit();
-  auto folder = cli::StateFolder::hold(settings->state);
-  if (!folder) return tl::unexpected(folder.error());
-  auto journal = SqliteJournal::open(
-      {.path = folder->journal_path(), .sync = settings->sync, .reserve = true});
-  if (!journal) return tl::unexpected(store_failure(journal.error()));
-  auto recovered = (*journal)->recover({});
+  auto recovered = journal.store->recover({});
   if (!recovered) return tl::unexpected(store_failure(recovered.error()));
   const auto policy = choose_policy(options.policy, recovered->core);
   if (!policy) return tl::unexpected(policy.error());
   std::unique_ptr<Village> village;
-  if (settings->nodes > 0) {
-    auto prepared = Village::prepare(folder->path(), settings->nodes);
+  if (settings.nodes > 0) {
+    auto prepared = Village::prepare(folder.path(), settings.nodes);
     if (!prepared) return tl::unexpected(prepared.error());
     village = std::move(*prepared);
-    if (settings->agents.empty()) settings->agents = village->server_address() + ":0";
-  }
-  std::unique_ptr<AgentDoor> door;
-  if (!settings->agents.empty()) {
-    auto prepared = AgentDoor::prepare(folder->path() + "/fleet");
-    if (!prepared) return tl::unexpected(prepared.error());
-    door = std::move(*prepared);
+    if (settings.agents.empty()) settings.agents = village->server_address() + ":0";
   }
   std::vector<Event::Body> first = tell_repairs(*recovered);
   if (!recovered->repairs.empty()) {
@@ -479,12 +493,71 @@ cli::Outcome<int> up(const cli::UpOptions& options) {
       first.push_back(std::move(silent));
     }
   }
-  Life life(std::move(*folder), std::move(*journal), std::move(recovered->core), std::move(door),
-            std::move(village), std::move(*settings), std::move(*tracing));
+  AgentDoor::Share share;
+  if (Leadership* const leadership = journal.leadership) {
+    if (auto fetched = leadership->fetch_files(); !fetched) {
+      return tl::unexpected(store_failure(fetched.error()));
+    }
+    share = leadership->share();
+    for (Event::Body& event : leadership->first_events()) first.push_back(std::move(event));
+    leadership->stop_answering();
+  }
+  std::unique_ptr<AgentDoor> door;
+  if (!settings.agents.empty()) {
+    auto prepared = AgentDoor::prepare(folder.path() + "/fleet", std::move(share));
+    if (!prepared) return tl::unexpected(prepared.error());
+    door = std::move(*prepared);
+  }
+  Life life(folder, std::move(journal), std::move(recovered->core), std::move(door),
+            std::move(village), std::move(settings), std::move(*tracing));
   if (const auto started = life.start(*policy, std::move(first)); !started) {
     return tl::unexpected(started.error());
   }
   return life.serve(ending);
+}
+
+/// A standby and a leader by turns, until a signal ends it.
+cli::Outcome<int> take_turns(const cli::StateFolder& folder, const cli::UpOptions& options,
+                             Settings settings, const Ending& ending) {
+  auto leadership = Leadership::prepare(
+      folder,
+      {options.journal, settings.sync, settings.fleet.lease, [&ending] { ending.driver_ended(); }});
+  if (!leadership) return tl::unexpected(leadership.error());
+  for (;;) {
+    ending.begin_again();
+    auto store = (*leadership)->await(ending, settings.address);
+    if (!store) return tl::unexpected(store.error());
+    if (!*store) return cli::kOk;
+    auto ended =
+        live_through(folder,
+                     {std::move(*store), [&] { return Leadership::open_reader(options.journal); },
+                      leadership->get()},
+                     options, settings, ending);
+    if (!(*leadership)->is_fenced()) {
+      (*leadership)->release();
+      return ended;
+    }
+    say("fenced: another server leads, and this one is a standby now; nothing that was accepted is "
+        "lost");
+  }
+}
+
+}  // namespace
+
+cli::Outcome<int> up(const cli::UpOptions& options) {
+  auto settings = read_settings(options);
+  if (!settings) return tl::unexpected(settings.error());
+  const Ending ending;
+  raise_descriptor_limit();
+  auto folder = cli::StateFolder::hold(settings->state);
+  if (!folder) return tl::unexpected(folder.error());
+  if (!options.journal.empty()) return take_turns(*folder, options, std::move(*settings), ending);
+  if (const auto own = check_own_journal(folder->path()); !own) return tl::unexpected(own.error());
+  auto journal = SqliteJournal::open(
+      {.path = folder->journal_path(), .sync = settings->sync, .reserve = true});
+  if (!journal) return tl::unexpected(store_failure(journal.error()));
+  const JournalOpener read = [path = folder->journal_path()] { return open_journal_file(path); };
+  return live_through(*folder, {std::move(*journal), read}, options, std::move(*settings), ending);
 }
 
 }  // namespace gyre::apps

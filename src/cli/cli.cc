@@ -20,7 +20,9 @@ Format Session::format() const {
 Outcome<HttpClient> Session::connect() const {
   auto address = find_server(server, state);
   if (!address) return tl::unexpected(address.error());
-  return HttpClient(std::move(*address));
+  HttpClient client(std::move(*address));
+  if (auto found = client.locate(); !found) return tl::unexpected(found.error());
+  return client;
 }
 
 CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& summary,
@@ -50,7 +52,7 @@ std::string unknown_option(const CLI::App& verb, const std::string& word) {
 void add_server_flags(CLI::App& verb, Session& session) {
   verb.add_option("--server", session.server,
                   "where the server is; else GYRE_SERVER, else the state folder's")
-      ->type_name("URL");
+      ->type_name("URL[,URL...]");
   verb.add_option("--state", session.state, "the state folder; else GYRE_STATE, else the user's")
       ->type_name("DIR");
 }

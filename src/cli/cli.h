@@ -19,7 +19,8 @@ namespace gyre::cli {
 
 /// The inputs of `gyre up`.
 struct UpOptions {
-  std::string state;  // flag; empty: see state_folder_path()
+  std::string state;    // flag; empty: see state_folder_path()
+  std::string journal;  // "postgresql://..."; empty: in the state folder
   std::string listen = "127.0.0.1:8642";
   std::string services;           // "127.0.0.1:8643"; empty: beside `listen`
   std::string policy;             // empty: the store's, or the default in a new one
@@ -40,9 +41,9 @@ struct UpOptions {
 
 /// The inputs of `gyre agent`.
 struct AgentOptions {
-  std::string server;      // "HOST:PORT"
-  std::string token_file;  // "-": standard input; empty: GYRE_JOIN_TOKEN
-  std::string name;        // empty: the machine's own
+  std::vector<std::string> servers;  // "HOST:PORT" each; one of them leads
+  std::string token_file;            // "-": standard input; empty: GYRE_JOIN_TOKEN
+  std::string name;                  // empty: the machine's own
   std::string state;
   std::string virtual_gpus;
   std::vector<std::pair<std::string, std::string>> labels;
@@ -107,7 +108,7 @@ class BareStarts {
 struct Ports {
   std::function<Outcome<int>(const UpOptions&)> up;
   std::function<Outcome<int>(const AgentOptions&)> agent;
-  /// `path`: the journal, or the state folder that it is in.
+  /// `path`: the journal, or the state folder that it is in, or the database.
   std::function<Result<std::unique_ptr<control::JournalReader>>(const std::string& path)>
       open_journal;
   std::function<Result<std::unique_ptr<control::Journal>>(const std::string& path)> create_journal;

@@ -13,6 +13,8 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
+#include <vector>
 
 #include "server/http/field_text.h"
 
@@ -27,6 +29,9 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::chrono::seconds kAnswerMax{60};
+constexpr std::chrono::seconds kLookMax{2};  // for one of several to say whether it leads
+constexpr std::chrono::seconds kTakeOverMax{15};
+constexpr std::chrono::milliseconds kLookPause{100};
 constexpr std::uint64_t kBodyMax = std::uint64_t{1} << 30U;
 
 http::request<http::string_body> request_of(const HttpCall& call, const ServerAddress& address) {
@@ -40,7 +45,25 @@ http::request<http::string_body> request_of(const HttpCall& call, const ServerAd
   return request;
 }
 
+/// One that lives and can record: it leads, or nobody does.
+bool leads(const HttpAnswer& health) {
+  const auto said = nlohmann::json::parse(health.body, nullptr, false);
+  if (health.status != 200 || !said.is_object() || said.value("status", "") == "standby") {
+    return false;
+  }
+  const auto storage = said.find("storage");
+  return storage == said.end() || storage->value("status", "") != "away";
+}
+
+Outcome<ServerAddress> parse_one_address(const std::string& text);
+
 }  // namespace
+
+bool is_from_standby(int status, const std::string& body) {
+  if (status != 503) return false;
+  const auto problem = nlohmann::json::parse(body, nullptr, false);
+  return problem.is_object() && problem.value("type", "") == "/problems/standby";
+}
 
 std::string ServerAddress::bare_host() const {
   return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
@@ -49,6 +72,22 @@ std::string ServerAddress::bare_host() const {
 std::string ServerAddress::text() const { return "http://" + host + ":" + port; }
 
 Outcome<ServerAddress> parse_server_address(const std::string& text) {
+  std::vector<ServerAddress> all;
+  for (std::size_t begin = 0, end = 0; end != text.npos; begin = end + 1) {
+    end = text.find(',', begin);
+    auto one = parse_one_address(text.substr(begin, end == text.npos ? end : end - begin));
+    if (!one) return one;
+    all.push_back(std::move(*one));
+  }
+  ServerAddress first = std::move(all.front());
+  all.erase(all.begin());
+  first.others = std::move(all);
+  return first;
+}
+
+namespace {
+
+Outcome<ServerAddress> parse_one_address(const std::string& text) {
   std::string rest = text;
   if (rest.starts_with("http://")) rest.erase(0, 7);
   while (rest.ends_with('/')) rest.pop_back();
@@ -66,6 +105,8 @@ Outcome<ServerAddress> parse_server_address(const std::string& text) {
   return address;
 }
 
+}  // namespace
+
 std::string HttpAnswer::header(const std::string& lower_name) const {
   for (const auto& [name, value] : headers) {
     if (name == lower_name) return value;
@@ -77,6 +118,8 @@ struct HttpClient::Impl {
   asio::io_context context;
   std::optional<beast::tcp_stream> stream;
   beast::flat_buffer buffer;
+  std::chrono::seconds answer_max = kAnswerMax;
+  bool reached = false;  // the last call was sent to somebody
 
   /// Runs one operation that was just started to its end.
   void finish() {
@@ -94,7 +137,7 @@ error_code HttpClient::Impl::connect(const ServerAddress& address) {
   if (result) return result;
   stream.emplace(context);
   buffer.clear();
-  stream->expires_after(kAnswerMax);
+  stream->expires_after(answer_max);
   stream->async_connect(ends, [&](error_code error, const tcp::endpoint&) { result = error; });
   finish();
   if (!result) stream->socket().set_option(tcp::no_delay(true), result);
@@ -104,7 +147,8 @@ error_code HttpClient::Impl::connect(const ServerAddress& address) {
 error_code HttpClient::Impl::exchange(const http::request<http::string_body>& request,
                                       http::response_parser<http::string_body>& parser) {
   error_code result;
-  stream->expires_after(kAnswerMax);
+  reached = true;
+  stream->expires_after(answer_max);
   http::async_write(*stream, request, [&](error_code error, std::size_t) { result = error; });
   finish();
   // An answer may be there although not all was taken: the server refuses what is too large.
@@ -121,7 +165,47 @@ HttpClient::HttpClient(ServerAddress address)
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 
+void HttpClient::turn_to(std::size_t other) {
+  ServerAddress next = std::move(address_.others[other]);
+  std::vector<ServerAddress> others = std::move(address_.others);
+  others.erase(others.begin() + static_cast<std::ptrdiff_t>(other));
+  others.push_back(std::move(address_));
+  address_ = std::move(next);
+  address_.others = std::move(others);
+  impl_->stream.reset();
+}
+
+Outcome<void> HttpClient::locate() {
+  if (address_.others.empty()) return {};
+  const auto deadline = std::chrono::steady_clock::now() + kTakeOverMax;
+  HttpCall question;
+  question.target = "/healthz";
+  for (std::size_t looks = 1;; ++looks) {
+    impl_->answer_max = kLookMax;
+    const auto health = send_once(question);
+    impl_->answer_max = kAnswerMax;
+    if (health && leads(*health)) return {};
+    if (std::chrono::steady_clock::now() > deadline) {
+      return give_up(kError, "none of the {} servers leads; {} {}", address_.others.size() + 1,
+                     address_.text(), health ? "is a standby" : "does not answer");
+    }
+    turn_to(0);
+    if (looks % (address_.others.size() + 1) == 0) std::this_thread::sleep_for(kLookPause);
+  }
+}
+
 Outcome<HttpAnswer> HttpClient::send(const HttpCall& call) {
+  impl_->reached = false;
+  auto answer = send_once(call);
+  if (address_.others.empty()) return answer;
+  const bool standby = answer && is_from_standby(answer->status, answer->body);
+  const bool repeatable = !impl_->reached || call.method == "GET" || !call.idempotency_key.empty();
+  if (!standby && (answer || !repeatable)) return answer;
+  if (auto found = locate(); !found) return tl::unexpected(found.error());
+  return send_once(call);
+}
+
+Outcome<HttpAnswer> HttpClient::send_once(const HttpCall& call) {
   const auto request = request_of(call, address_);
   for (bool reused = impl_->stream.has_value();; reused = false) {
     if (!reused) {

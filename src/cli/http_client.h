@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,15 +13,17 @@
 
 namespace gyre::cli {
 
-/// Where a server answers.
+/// Where a server answers. Of several that share a journal one leads, and another may in its place.
 struct ServerAddress {
   std::string host = "127.0.0.1";
   std::string port = "8642";
+  std::vector<ServerAddress> others;
   std::string text() const;       // "http://127.0.0.1:8642"
   std::string bare_host() const;  // without the brackets of an IPv6 address
 };
 
-/// "http://127.0.0.1:8642", "localhost:9000", "[::1]:8642". Errors: usage.
+/// "http://127.0.0.1:8642", "localhost:9000", "[::1]:8642"; several with commas between. Errors:
+/// usage.
 Outcome<ServerAddress> parse_server_address(const std::string& text);
 
 struct HttpAnswer {
@@ -38,15 +41,20 @@ struct HttpCall {
   std::string idempotency_key;
 };
 
-/// Speaks to one server over one connection at a time. Waits for each answer, a minute at most.
-/// Used by one thread.
+/// Speaks to one server over one connection at a time; of several, to the one that leads. Waits for
+/// each answer, a minute at most. Used by one thread.
 class HttpClient {
  public:
   explicit HttpClient(ServerAddress address);
   ~HttpClient();
   HttpClient(HttpClient&&) noexcept;
 
-  /// The answer, whatever its status. Errors: nobody answers there.
+  /// Of several servers, turns to the one that leads; waits some seconds for one to take over.
+  /// Errors: none does.
+  Outcome<void> locate();
+
+  /// The answer, whatever its status. What can be asked twice is asked again where another server
+  /// took over meanwhile. Errors: nobody answers there.
   Outcome<HttpAnswer> send(const HttpCall& call);
 
   /// The body of a good answer. Errors: as send(), and the server's problem with its exit code.
@@ -57,9 +65,15 @@ class HttpClient {
 
  private:
   struct Impl;
+  Outcome<HttpAnswer> send_once(const HttpCall& call);
+  void turn_to(std::size_t other);
+
   ServerAddress address_;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Whether it is what a server says that does not lead.
+bool is_from_standby(int status, const std::string& body);
 
 /// The server's problem as what the program says and returns.
 Failure failure_of(const HttpAnswer& answer);

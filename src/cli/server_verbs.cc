@@ -191,12 +191,17 @@ void add_up(CLI::App& app, Session& session) {
 void add_server(CLI::App& app, Session& session) {
   auto* verb =
       add_verb(app, "server", "Start a server whose nodes are other machines",
-               "  gyre server\n  gyre server --agents 10.0.0.1:8643\n\n"
+               "  gyre server\n  gyre server --agents 10.0.0.1:8643\n"
+               "  gyre server --journal postgresql://gyre@db.example/gyre\n\n"
                "'gyre node join-token' lets a machine in, 'gyre agent' is what runs there.");
   auto options = std::make_shared<UpOptions>();
   options->agents = "0.0.0.0:8643";
   options->local_node = false;
   add_serving_flags(*verb, session, *options);
+  verb->add_option("--journal", options->journal,
+                   "keep the journal in PostgreSQL, where a second server can take over: "
+                   "postgresql://USER@HOST/DATABASE, without a password")
+      ->type_name("URL");
   on_verb(verb, session, [&session, options] {
     options->state = session.state;
     return session.ports.up(*options);
@@ -211,9 +216,11 @@ void add_agent(CLI::App& app, Session& session) {
                         "the server gave is over.");
   auto options = std::make_shared<AgentOptions>();
   auto labels = std::make_shared<std::vector<std::string>>();
-  verb->add_option("--server", options->server, "where the server lets agents in")
+  verb->add_option("--server", options->servers,
+                   "where the server lets agents in; of several that share a journal, each")
       ->required()
-      ->type_name("HOST:PORT");
+      ->delimiter(',')
+      ->type_name("HOST:PORT[,HOST:PORT...]");
   verb->add_option("--token-file", options->token_file,
                    "a file with a join token, '-' for standard input; else GYRE_JOIN_TOKEN")
       ->type_name("FILE");

@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "live/files.h"
+
 namespace gyre::cli {
 namespace {
 
@@ -116,6 +118,29 @@ Outcome<void> StateFolder::announce(const std::string& url) const {
     return give_up(kError, "cannot write {}: {}", path, std::strerror(errno));
   }
   return {};
+}
+
+Result<std::optional<JournalPlace>> read_journal_place(const std::string& folder) {
+  const std::string path = folder + "/journal.json";
+  const auto text = live::read_private_file(path);
+  if (!text && text.error().kind == ErrorKind::NotFound) return std::optional<JournalPlace>();
+  if (!text) return tl::unexpected(text.error());
+  const auto document = nlohmann::json::parse(*text, nullptr, false);
+  const auto field = [&](const char* name) -> std::string {
+    if (!document.is_object() || !document.contains(name)) return "";
+    return document[name].is_string() ? document[name].get<std::string>() : "";
+  };
+  JournalPlace place{field("journal"), field("cluster_id"), field("server_id")};
+  if (place.journal.empty() || place.server.empty()) {
+    return fail(ErrorKind::Invalid, "{} is damaged; remove it, and give --journal again", path);
+  }
+  return std::optional(std::move(place));
+}
+
+Result<void> write_journal_place(const std::string& folder, const JournalPlace& place) {
+  const nlohmann::ordered_json document{
+      {"journal", place.journal}, {"cluster_id", place.cluster}, {"server_id", place.server}};
+  return live::write_private_file(folder + "/journal.json", document.dump() + "\n");
 }
 
 }  // namespace gyre::cli

@@ -39,4 +39,14 @@ class StateFolder {
   int lock_;
 };
 
+/// What a state folder says of the database that its journal is in: STATE/journal.json.
+struct JournalPlace {
+  std::string journal;  // for a person, without a password
+  std::string cluster;  // empty: not known yet
+  std::string server;   // the folder's own id
+};
+/// None: the journal is in the folder. Errors: Invalid, the file is damaged; the disk.
+Result<std::optional<JournalPlace>> read_journal_place(const std::string& folder);
+Result<void> write_journal_place(const std::string& folder, const JournalPlace& place);
+
 }  // namespace gyre::cli

@@ -30,7 +30,8 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::chrono::seconds kSilenceMax{60};  // the server speaks every 15 s
+constexpr std::chrono::seconds kSilenceMax{60};       // the server speaks every 15 s
+constexpr std::chrono::seconds kSilenceOfOneMax{20};  // where another may have taken over
 constexpr std::chrono::milliseconds kRetryAfter{250};
 
 /// One stream: connects, reads events, and connects again when it breaks off.
@@ -65,6 +66,13 @@ class Reader {
   void take_line(std::string_view line);
   void retry(const error_code& error);
   void refuse();
+  const ServerAddress& address() const {
+    const auto& others = owner_.address.others;
+    return turn_ == 0 ? owner_.address : others[turn_ - 1];
+  }
+  std::chrono::seconds silence_max() const {
+    return owner_.address.others.empty() ? kSilenceMax : kSilenceOfOneMax;
+  }
 
   Owner owner_;
   std::string target_;
@@ -80,20 +88,21 @@ class Reader {
   std::string refusal_;
   StreamEvent event_;
   asio::steady_timer::time_point gone_since_;
+  std::size_t turn_ = 0;  // of the servers that there are
   bool told_ = false;
   bool ended_ = false;
 };
 
 void Reader::connect() {
   error_code error;
-  const ServerAddress& address = owner_.address;
-  const auto ends = tcp::resolver(owner_.context).resolve(address.bare_host(), address.port, error);
+  const auto ends =
+      tcp::resolver(owner_.context).resolve(address().bare_host(), address().port, error);
   if (error) return retry(error);
   stream_.emplace(owner_.context);
   buffer_.clear();
   line_.clear();
   event_ = {};
-  stream_->expires_after(kSilenceMax);
+  stream_->expires_after(silence_max());
   stream_->async_connect(ends, [this](error_code failed, const tcp::endpoint&) {
     if (failed) return retry(failed);
     send();
@@ -102,7 +111,7 @@ void Reader::connect() {
 
 void Reader::send() {
   request_ = {http::verb::get, target_, 11};
-  request_.set(http::field::host, owner_.address.host + ":" + owner_.address.port);
+  request_.set(http::field::host, address().host + ":" + address().port);
   request_.set(http::field::accept, "text/event-stream");
   if (!last_id_.empty()) request_.set("Last-Event-ID", last_id_);
   http::async_write(*stream_, request_, [this](error_code failed, std::size_t) {
@@ -128,7 +137,7 @@ void Reader::read_body() {
   }
   parser_->get().body().data = chunk_;
   parser_->get().body().size = sizeof(chunk_);
-  stream_->expires_after(kSilenceMax);
+  stream_->expires_after(silence_max());
   http::async_read_some(*stream_, buffer_, *parser_, [this](error_code failed, std::size_t) {
     if (failed == http::error::need_buffer) failed = {};
     if (failed) return retry(failed);
@@ -181,12 +190,13 @@ void Reader::retry(const error_code& error) {
   if (now - gone_since_ >= owner_.patience) {
     return owner_.on_end(Failure{
         kError, fmt::format("no server answers at {} ({}): start one with 'gyre up'; jobs go on",
-                            owner_.address.text(), error.message())});
+                            address().text(), error.message())});
   }
   if (!std::exchange(told_, true)) {
     fmt::print(stderr, "gyre: the server at {} went away; waiting for it to come back\n",
-               owner_.address.text());
+               address().text());
   }
+  turn_ = (turn_ + 1) % (owner_.address.others.size() + 1);
   timer_.expires_after(kRetryAfter);
   timer_.async_wait([this](error_code aborted) {
     if (!aborted) connect();
@@ -194,6 +204,10 @@ void Reader::retry(const error_code& error) {
 }
 
 void Reader::refuse() {
+  if (is_from_standby(static_cast<int>(parser_->get().result_int()), refusal_)) {
+    refusal_.clear();
+    return retry(http::error::end_of_stream);
+  }
   HttpAnswer answer;
   answer.status = static_cast<int>(parser_->get().result_int());
   answer.body = refusal_;

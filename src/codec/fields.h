@@ -77,8 +77,9 @@ struct EnumNames<Termination> {
 template <>
 struct EnumNames<Symptom> {
   static constexpr std::array<std::string_view, kSymptomCount> list{
-      "application_fault", "device_fault", "unknown_gpu_error", "node_lost",   "start_refused",
-      "task_stalled",      "task_failed",  "journal_damaged",   "storage_full"};
+      "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
+      "start_refused",     "task_stalled", "task_failed",       "journal_damaged",
+      "storage_full",      "store_away",   "leader_lost"};
 };
 template <>
 struct EnumNames<Remedy> {

@@ -23,11 +23,15 @@ bool take_batch(Controller& core, World& world, Journal& journal, Observer& obse
   return true;
 }
 
-/// A full disk is waited for as long as the world likes.
+bool may_pass(const Error& error) {
+  return error.kind == ErrorKind::NoRoom || error.kind == ErrorKind::Unavailable;
+}
+
+/// A full disk, or a store that is out of reach, is waited for as long as the world likes.
 Result<void> commit(Journal& journal, World& world) {
   for (;;) {
     auto done = journal.commit();
-    if (done || done.error().kind != ErrorKind::NoRoom) return done;
+    if (done || !may_pass(done.error())) return done;
     if (!world.await_room(done.error())) return done;
   }
 }
@@ -52,8 +56,8 @@ Result<void> run(Controller& core, World& world, Journal& journal, Observer& obs
     if (options.events_per_snapshot > 0 && !core.has_leftover() &&
         last.value - last_snapshot.value >= options.events_per_snapshot) {
       auto done = journal.save(core.state());
-      // Without room for it, a recovery has more to replay: that is all.
-      if (!done && done.error().kind != ErrorKind::NoRoom) return done;
+      // Without it a recovery has more to replay: that is all.
+      if (!done && !may_pass(done.error())) return done;
       last_snapshot = last;
     }
   }

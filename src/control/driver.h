@@ -26,8 +26,9 @@ struct DriverOptions {
 };
 
 /// The one loop: takes events from the world, asks the core, makes both durable, then carries out
-/// the commands. Ends when the world does. While the journal has no room the world says whether to
-/// go on trying. Errors: the journal's; no command of the failed batch has been carried out then.
+/// the commands. Ends when the world does. While the journal has no room, or is out of reach, the
+/// world says whether to go on trying. Errors: the journal's; no command of the failed batch has
+/// been carried out then.
 Result<void> run(Controller& core, World& world, Journal& journal, Observer& observer,
                  const DriverOptions& options = {});
 

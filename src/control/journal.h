@@ -22,12 +22,12 @@ class Journal {
   virtual void append(const Command& command) = 0;
 
   /// Makes all that was appended since the last commit durable, all of it or nothing. After NoRoom
-  /// it may be called again. After another error the journal is unusable: nothing may be acted on
-  /// that is not recorded.
+  /// and Unavailable it may be called again. After another error the journal is unusable: nothing
+  /// may be acted on that is not recorded.
   virtual Result<void> commit() = 0;
 
   /// Keeps a state from which recovery may start; it follows from the events up to `state.seq`.
-  /// After NoRoom it is not kept, and the journal is of use.
+  /// After NoRoom and Unavailable it is not kept, and the journal is of use.
   virtual Result<void> save(const ControllerState& state) = 0;
 };
 

@@ -25,8 +25,8 @@ class World {
   /// Everything up to and including `seq` is durable: whoever waits for it may be told.
   virtual void committed(EventSeq seq) = 0;
 
-  /// The journal has no room for what was taken, and nothing of it is durable. Waits a while; then
-  /// true to try again, false to give up.
+  /// The journal cannot take what was taken now, for want of room or of its store; nothing of it
+  /// may be told as durable. Waits a while; then true to try again, false to give up.
   virtual bool await_room(const Error& why) {
     static_cast<void>(why);
     return false;

@@ -12,8 +12,9 @@ constexpr Duration kSpanMax = seconds(366LL * 86'400);
 constexpr std::size_t kRulesMax = 50;
 
 constexpr std::array<std::string_view, kSymptomCount> kSymptoms{
-    "application_fault", "device_fault", "unknown_gpu_error", "node_lost",   "start_refused",
-    "task_stalled",      "task_failed",  "journal_damaged",   "storage_full"};
+    "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
+    "start_refused",     "task_stalled", "task_failed",       "journal_damaged",
+    "storage_full",      "store_away",   "leader_lost"};
 constexpr std::array<std::string_view, kSymptomCount> kDiagnoses{
     "a mistake of the program; the device is sound",
     "the device or its driver; it cannot be trusted",
@@ -23,7 +24,9 @@ constexpr std::array<std::string_view, kSymptomCount> kDiagnoses{
     "the program waits for ever, or the device or the network under it hangs",
     "the program ended with an error",
     "the disk of the server, or a power cut while it wrote",
-    "the disk of the server's state folder has no room left"};
+    "the disk of the server's state folder has no room left",
+    "the database of the journal, or the network to it, was down",
+    "the server that led, its machine or its network is down"};
 constexpr std::array<std::string_view, 3> kRemedies{"note", "quarantine", "evacuate"};
 constexpr std::array<std::string_view, 6> kOutcomes{"noted",     "open",   "held",
                                                     "recovered", "undone", "ended"};

@@ -23,8 +23,10 @@ enum class Symptom : std::uint8_t {
   TaskFailed,      // ended by itself with an error
   JournalDamaged,  // the server's own store, of no node
   StorageFull,     // no room for that store
+  StoreAway,       // its database did not answer
+  LeaderLost,      // the server that led before this one
 };
-inline constexpr std::size_t kSymptomCount = 9;
+inline constexpr std::size_t kSymptomCount = 11;
 std::string_view to_string(Symptom symptom);  // "application_fault", ...
 std::string_view diagnosis(Symptom symptom);  // what it is taken for; one line for a person
 

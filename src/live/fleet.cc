@@ -11,6 +11,10 @@ namespace {
 
 constexpr Duration kLookPause = milliseconds(100);
 
+Error leads_not() {
+  return {ErrorKind::Unavailable, "this server does not lead for now; another one may"};
+}
+
 }  // namespace
 
 Fleet::Session::~Session() { fleet_.close(*this); }
@@ -43,6 +47,7 @@ Fleet::Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()
 
 Result<std::unique_ptr<Fleet::Session>> Fleet::open(act::Hello hello, act::OrderSink& sink,
                                                     bool leased) {
+  if (options_.leads && !options_.leads()) return tl::unexpected(leads_not());
   if (auto fine = check_hello(hello); !fine) return tl::unexpected(fine.error());
   std::unique_ptr<Session> session;
   std::uint64_t id = 0;
@@ -80,6 +85,8 @@ void Fleet::on_beat(Session& session, std::uint64_t number) {
   const std::lock_guard guard(mutex_);
   const std::int64_t node = session.node_.load();
   if (node < 0) return;
+  // A lease runs from when its beat was sent, which was before this look.
+  if (options_.leads && !options_.leads()) return session.sink_.end(leads_not());
   const auto peer = peers_.find(NodeId{static_cast<std::uint32_t>(node)});
   if (peer == peers_.end() || peer->second.session != &session) return;
   peer->second.heard = now_();

@@ -27,6 +27,7 @@ struct FleetOptions {
   Duration lease_before = seconds(0);  // the longest that an earlier life of the server granted
   std::size_t logs_max = 1'000'000;    // whose places are remembered
   std::uint64_t term = 0;              // of the store; agents that have seen a later one obey none
+  std::function<bool()> leads{};       // whether this server does, any thread; empty: always
 };
 
 /// The agents of all nodes: who is connected, whose lease runs, where orders go. A node's tasks are

@@ -72,6 +72,30 @@ TEST_F(FleetTest, ABeatRenewsTheLeaseAndEndsTheSilence) {
   EXPECT_THAT(fleet.watch(), testing::ElementsAre(Event::Body(NodeContact{NodeId{0}, false})));
 }
 
+TEST_F(FleetTest, AServerThatDoesNotLeadGivesNoLeasesAndSendsAgentsAway) {
+  bool leads = true;
+  Fleet one(inbox,
+            {.lease = seconds(60),
+             .margin = seconds(5),
+             .silence = seconds(5),
+             .leads = [&leads] { return leads; }},
+            [this] { return now; });
+  agent.join(one, two_gpu_machine(), true);
+  ASSERT_TRUE(one.bind(1, NodeId{0}, hello_of(NodeId{0})));
+  agent.session->report(act::Beat{1});
+  EXPECT_THAT(agent.orders(), Contains("lease 1"));
+  leads = false;
+  agent.session->report(act::Beat{2});
+  const auto orders = agent.orders();
+  EXPECT_THAT(orders, Not(Contains("lease 2")));
+  EXPECT_THAT(orders, Contains(HasSubstr("does not lead")));
+  ScriptedAgent other;
+  const auto refused = one.open(hello_of(NodeId{1}), other, true);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::Unavailable);
+  agent.leave();
+}
+
 TEST_F(FleetTest, ANodeKnownFromTheJournalHasTheLongestLeaseThatItWasEverGiven) {
   Fleet restarted(inbox,
                   {.lease = seconds(10),

@@ -18,7 +18,7 @@ std::string bytes_text(std::uint64_t bytes) {
 }  // namespace
 
 std::string_view to_string(Storage::State state) {
-  static constexpr std::string_view kNames[] = {"ok", "slow", "low", "full"};
+  static constexpr std::string_view kNames[] = {"ok", "slow", "low", "full", "away"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
@@ -39,7 +39,13 @@ void Storage::look() {
 Storage::Read Storage::read() {
   const std::lock_guard guard(mutex_);
   look();
-  if (failing_) return {State::Full, failing_->message};
+  if (failing_) {
+    return {failing_->kind == ErrorKind::Unavailable ? State::Away : State::Full,
+            failing_->message};
+  }
+  if (options_.away) {
+    if (auto why = options_.away()) return {State::Away, std::move(*why)};
+  }
   if (low_) {
     return {State::Low, fmt::format("{} are left on the disk of the state folder: no new jobs are "
                                     "taken in; make room on it",
@@ -81,7 +87,8 @@ void Storage::commit_ends() {
 
 bool Storage::fails(const Error& why) {
   const std::lock_guard guard(mutex_);
-  if (!short_since_) short_since_ = options_.clock().real;
+  auto& since = why.kind == ErrorKind::Unavailable ? away_since_ : short_since_;
+  if (!since) since = options_.clock().real;
   const bool first = !failing_;
   failing_ = why;
   return first;
@@ -94,6 +101,10 @@ bool Storage::works() {
 
 Error Storage::refusal() const {
   const std::lock_guard guard(mutex_);
+  if (failing_ && failing_->kind == ErrorKind::Unavailable) {
+    return {failing_->kind,
+            fmt::format("nothing can be recorded for now: {}; ask again", failing_->message)};
+  }
   return {
       ErrorKind::NoRoom,
       fmt::format("the disk of the server's state folder is full, and nothing can be recorded: {}",
@@ -102,13 +113,22 @@ Error Storage::refusal() const {
 
 bool Storage::is_short() {
   const std::lock_guard guard(mutex_);
-  return short_since_.has_value();
+  return short_since_ || away_since_;
 }
 
 std::optional<StoreHealed> Storage::healed() {
   const std::lock_guard guard(mutex_);
   look();
-  if (failing_ || !ample_ || !short_since_) return std::nullopt;
+  if (failing_) return std::nullopt;
+  if (away_since_) {
+    const Time since = *std::exchange(away_since_, std::nullopt);
+    return StoreHealed{
+        Symptom::StoreAway, since,
+        fmt::format("the journal's database did not answer for {}; nothing that was accepted is "
+                    "lost",
+                    format_duration(std::max(options_.clock().real - since, Duration{})))};
+  }
+  if (!ample_ || !short_since_) return std::nullopt;
   const Time since = *std::exchange(short_since_, std::nullopt);
   return StoreHealed{
       Symptom::StorageFull, since,

@@ -20,6 +20,7 @@ struct DiskRoom {
 
 struct StorageOptions {
   std::function<std::optional<DiskRoom>()> look;  // at the store's disk; none where it cannot be
+  std::function<std::optional<std::string>()> away{};  // why the database is out of reach, or none
   ClockSource clock = system_clock_source();
   std::uint64_t kept_free_bytes = 64ULL
                                   << 20U;  // or a twentieth of the disk, the smaller of the two
@@ -27,13 +28,13 @@ struct StorageOptions {
 };
 
 /// The state of the disk on which the store is. New jobs are refused while little is left of it, so
-/// that what runs can still be recorded to its end; when a commit finds no room, all is refused
-/// that somebody waits for. Thread-safe.
+/// that what runs can still be recorded to its end; when a commit finds no room, or the journal's
+/// database does not answer, all is refused that somebody waits for. Thread-safe.
 class Storage {
  public:
   static constexpr Duration kLookPause = milliseconds(200);
 
-  enum class State : unsigned char { Ok, Slow, Low, Full };
+  enum class State : unsigned char { Ok, Slow, Low, Full, Away };
   struct Read {
     State state = State::Ok;
     std::string detail;  // one line for a person; empty if it is Ok
@@ -50,15 +51,15 @@ class Storage {
 
   void commit_begins();
   void commit_ends();  // Requires: one has begun.
-  /// A commit found no room. True if it is the first one that did.
+  /// A commit found no room, or no database. True if it is the first one that did.
   bool fails(const Error& why);
-  /// A commit has passed. True if those before it found no room.
+  /// A commit has passed. True if those before it did not.
   bool works();
-  /// What is told whoever asks while none does.
+  /// What is told whoever asks while none passes.
   Error refusal() const;
   bool is_short();
-  /// Once after each shortage that is over: twice of what is kept is free, lest a disk that is
-  /// about as full as it may be has one after the other.
+  /// Once after each outage of the database that is over, and each shortage: twice of what is kept
+  /// is free, lest a disk that is about as full as it may be has one after the other.
   std::optional<StoreHealed> healed();
 
  private:
@@ -72,12 +73,13 @@ class Storage {
   bool ample_ = true;
   std::optional<Error> failing_;
   std::optional<Time> short_since_;
+  std::optional<Time> away_since_;
   std::uint64_t refused_ = 0;
   std::optional<Duration> commit_began_;
   Duration commit_took_;
   Duration commit_ended_;
 };
 
-std::string_view to_string(Storage::State state);  // "ok", "slow", "low", "full"
+std::string_view to_string(Storage::State state);  // "ok", "slow", "low", "full", "away"
 
 }  // namespace gyre::live

@@ -86,6 +86,33 @@ TEST_F(StorageTest, IsFullWhileCommitsFindNoRoom) {
   EXPECT_TRUE(storage.healed());
 }
 
+TEST_F(StorageTest, ADatabaseThatIsAwayIsToldApartFromAFullDisk) {
+  EXPECT_TRUE(storage.fails({ErrorKind::Unavailable, "it does not answer"}));
+  EXPECT_FALSE(storage.fails({ErrorKind::Unavailable, "it does not answer"}));
+  EXPECT_EQ(storage.read().state, Storage::State::Away);
+  EXPECT_EQ(storage.refusal().kind, ErrorKind::Unavailable);
+  EXPECT_THAT(storage.refusal().message, HasSubstr("it does not answer"));
+  EXPECT_TRUE(storage.is_short());
+  pass(seconds(7));
+  EXPECT_FALSE(storage.healed());
+  EXPECT_TRUE(storage.works());
+  const auto healed = storage.healed();
+  ASSERT_TRUE(healed);
+  EXPECT_EQ(healed->symptom, Symptom::StoreAway);
+  EXPECT_THAT(healed->evidence, HasSubstr("7.0s"));
+  EXPECT_FALSE(storage.healed());
+  EXPECT_FALSE(storage.is_short());
+}
+
+TEST_F(StorageTest, IsAwayWhereTheStoreSaysSoBeforeACommitHasFailed) {
+  std::optional<std::string> why = "the lease is over";
+  Storage asked({.look = {}, .away = [&why] { return why; }});
+  EXPECT_EQ(asked.read().state, Storage::State::Away);
+  EXPECT_EQ(asked.read().detail, "the lease is over");
+  why.reset();
+  EXPECT_EQ(asked.read().state, Storage::State::Ok);
+}
+
 TEST_F(StorageTest, IsSlowDuringALongCommitAndForAWhileAfterIt) {
   storage.commit_begins();
   EXPECT_EQ(storage.read().state, Storage::State::Ok);

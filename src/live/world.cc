@@ -114,7 +114,7 @@ Time World::now() {
 bool World::await_room(const Error& why) {
   if (options_.storage == nullptr) return false;
   if (options_.storage->fails(why)) {
-    notice(fmt::format("{}; nothing is accepted until there is", why.message));
+    notice(fmt::format("{}; nothing is accepted until that is over", why.message));
     inbox_.close(options_.storage->refusal());
   }
   return !inbox_.wait_for_shutdown(Storage::kLookPause);
@@ -125,7 +125,7 @@ void World::look_at_storage() const {
   if (options_.storage == nullptr) return;
   auto healed = options_.storage->healed();
   if (!healed) return;
-  notice(fmt::format("the disk has room again: {}", healed->evidence));
+  notice(fmt::format("the journal can be written again: {}", healed->evidence));
   admitted_.push_back({std::move(*healed), nullptr});
 }
 

@@ -19,8 +19,10 @@ constexpr std::chrono::seconds kCallMax{15};
 constexpr std::size_t kReportsMax = 100'000;  // that wait for a slow server
 constexpr int kMessageBytesMax = 4 << 20;
 constexpr int kKeepaliveMs = 10'000;
+constexpr int kKeepaliveOfOneMs = 4'000;  // where another may have taken over
 
-std::shared_ptr<::grpc::Channel> open_channel(const std::string& server, const Identity& identity) {
+std::shared_ptr<::grpc::Channel> open_channel(const std::string& server, const Identity& identity,
+                                              int keepalive_ms = kKeepaliveMs) {
   require_tls13();
   ::grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = identity.authority_pem;
@@ -29,8 +31,10 @@ std::shared_ptr<::grpc::Channel> open_channel(const std::string& server, const I
   ::grpc::ChannelArguments arguments;
   arguments.SetSslTargetNameOverride(kServerName);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_ms);
+  // Also how long one that takes the connection and says nothing is waited for.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, keepalive_ms);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // A connection of its own for each channel: a broken one is never shared with the next.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -155,12 +159,15 @@ Result<std::string> renew_certificate(const std::string& server, const Identity&
              });
 }
 
-GrpcDialer::GrpcDialer(std::string server, std::function<Identity()> identity)
-    : server_(std::move(server)), identity_(std::move(identity)) {}
+GrpcDialer::GrpcDialer(std::vector<std::string> servers, std::function<Identity()> identity)
+    : servers_(std::move(servers)), identity_(std::move(identity)) {}
 
 std::unique_ptr<agent::Link> GrpcDialer::dial(const act::Hello& hello,
                                               agent::LinkListener& listener) {
-  return std::make_unique<GrpcLink>(open_channel(server_, identity_()), hello, listener);
+  const std::string& server = servers_[next_++ % servers_.size()];
+  const int keepalive_ms = servers_.size() > 1 ? kKeepaliveOfOneMs : kKeepaliveMs;
+  return std::make_unique<GrpcLink>(open_channel(server, identity_(), keepalive_ms), hello,
+                                    listener);
 }
 
 }  // namespace gyre::adapter::rpc

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "adapter/grpc/server.h"
 #include "agent/link.h"
@@ -19,15 +20,17 @@ Result<std::string> join_fleet(const std::string& server, const std::string& aut
 Result<std::string> renew_certificate(const std::string& server, const Identity& identity,
                                       const std::string& request_pem);
 
-/// Dials one server, with the identity as it is at that time.
+/// Dials the servers by turns, with the identity as it is at that time: one of them leads.
 class GrpcDialer final : public agent::Dialer {
  public:
-  GrpcDialer(std::string server, std::function<Identity()> identity);
+  /// Requires: there is one.
+  GrpcDialer(std::vector<std::string> servers, std::function<Identity()> identity);
   std::unique_ptr<agent::Link> dial(const act::Hello& hello,
                                     agent::LinkListener& listener) override;
 
  private:
-  const std::string server_;
+  const std::vector<std::string> servers_;
+  std::size_t next_ = 0;
   const std::function<Identity()> identity_;
 };
 

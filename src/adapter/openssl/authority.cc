@@ -29,6 +29,14 @@ tl::unexpected<Error> refused() {
       "with 'gyre node join-token'");
 }
 
+Result<void> keep(const AuthorityOptions& options, const std::string& name,
+                  const std::string& content) {
+  if (options.share) {
+    if (auto shared = options.share(name, content); !shared) return shared;
+  }
+  return live::write_private_file(options.folder + "/" + name, content);
+}
+
 bool is_hex(std::string_view text, std::size_t size) {
   return text.size() == size && text.find_first_not_of("0123456789abcdef") == text.npos;
 }
@@ -65,10 +73,10 @@ Result<std::unique_ptr<Authority>> Authority::open(AuthorityOptions options) {
   } else {
     auto made = make_authority(kAuthorityLifetime);
     if (!made) return tl::unexpected(made.error());
-    if (auto saved = live::write_private_file(key_path, made->key_pem); !saved) {
+    if (auto saved = keep(options, "authority.key", made->key_pem); !saved) {
       return tl::unexpected(saved.error());
     }
-    if (auto saved = live::write_private_file(certificate_path, made->certificate_pem); !saved) {
+    if (auto saved = keep(options, "authority.pem", made->certificate_pem); !saved) {
       return tl::unexpected(saved.error());
     }
     authority = std::move(*made);
@@ -110,8 +118,7 @@ Result<void> Authority::save() const {
   for (const auto& [node, member] : members_) {
     nodes[node] = {{"serial", member.serial}, {"previous", member.previous}};
   }
-  return live::write_private_file(options_.folder + "/members.json",
-                                  Json{{"tokens", tokens}, {"nodes", nodes}}.dump(1));
+  return keep(options_, "members.json", Json{{"tokens", tokens}, {"nodes", nodes}}.dump(1));
 }
 
 Result<std::string> Authority::make_token(const std::string& node, Duration lifetime) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,9 @@ namespace gyre::adapter::openssl {
 struct AuthorityOptions {
   std::string folder;                             // made if missing, mode 0700
   Duration node_lifetime = seconds(30 * 86'400);  // of a node's certificate
+  /// Keeps each file elsewhere too, by its name in the folder, before it is put there; where that
+  /// fails it is not. Empty: nowhere.
+  std::function<Result<void>(const std::string& name, const std::string& content)> share{};
 };
 
 /// The fleet's own certificate authority: its key, its tokens, and which certificate each node has

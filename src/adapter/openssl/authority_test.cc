@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 
 #include "live/files.h"
 
@@ -37,6 +38,37 @@ TEST_F(AuthorityTest, ATokenAdmitsOnceAndNeverAgainAcrossRestarts) {
   EXPECT_EQ(open()->identify(*certificate), "a");
   const auto secret = parse_token(token)->secret;
   EXPECT_EQ(live::read_private_file(folder + "/members.json")->find(secret), std::string::npos);
+}
+
+TEST_F(AuthorityTest, WhatItIsIsSharedFirstAndWhatCannotBeIsNotKept) {
+  std::map<std::string, std::string> shared;
+  bool reachable = true;
+  AuthorityOptions options{.folder = folder};
+  options.share = [&](const std::string& name, const std::string& content) -> Result<void> {
+    if (!reachable) return fail(ErrorKind::Unavailable, "out of reach");
+    shared[name] = content;
+    return {};
+  };
+  auto authority = Authority::open(options).value();
+  const auto token = authority->make_token("", seconds(60));
+  ASSERT_TRUE(token);
+  const auto certificate = authority->admit(application(*token, "a"));
+  ASSERT_TRUE(certificate);
+  ASSERT_EQ(shared.size(), 3U);
+  for (const auto& [name, content] : shared) {
+    EXPECT_EQ(live::read_private_file(folder + "/" + name), content) << name;
+  }
+  reachable = false;
+  EXPECT_EQ(authority->make_token("", seconds(60)).error().kind, ErrorKind::Unavailable);
+  EXPECT_EQ(live::read_private_file(folder + "/members.json"), shared["members.json"]);
+
+  // Another server with these files is the same authority to its nodes.
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(live::make_private_folder(folder));
+  for (const auto& [name, content] : shared) {
+    ASSERT_TRUE(live::write_private_file(folder + "/" + name, content));
+  }
+  EXPECT_EQ(open()->identify(*certificate), "a");
 }
 
 TEST_F(AuthorityTest, ATokenThatIsOverAdmitsNobody) {

@@ -41,13 +41,13 @@ class BackupTest : public ::testing::Test, protected JournalFolder {
 TEST_F(BackupTest, ACopyIsAJournalOfItsOwnForItsOwnerAlone) {
   const auto journal = open();
   RandomHistory life(3);
-  live(life, *journal, 10, 30);
+  live::live_through(life, *journal, 10, 30);
   ASSERT_TRUE(journal->save(life.core().state()));
-  live(life, *journal, 2, 30);
+  live::live_through(life, *journal, 2, 30);
   const BackupContent content{Time{42}, {{"fleet/authority.key", std::string("a\0b", 3)}}};
   const auto made = copy_journal(path_, copy_, content);
   ASSERT_TRUE(made) << made.error().message;
-  live(life, *journal, 2, 30);
+  live::live_through(life, *journal, 2, 30);
   struct stat info {};
   ASSERT_EQ(::stat(copy_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
@@ -66,7 +66,7 @@ TEST_F(BackupTest, ACopyIsAJournalOfItsOwnForItsOwnerAlone) {
 
 TEST_F(BackupTest, NothingIsOverwrittenAndDamageIsNotCopied) {
   RandomHistory life(3);
-  live(life, *open(), 2, 30);
+  live::live_through(life, *open(), 2, 30);
   std::ofstream(copy_) << "precious";
   EXPECT_EQ(copy_journal(path_, copy_, {}).error().kind, ErrorKind::Conflict);
   EXPECT_EQ(std::filesystem::file_size(copy_), 8U);
@@ -139,7 +139,7 @@ TEST_F(BackupTest, IsRestoredAsItWasAfterAnyEvent) {
 
 TEST_F(BackupTest, WhatIsNotThereIsNotRestored) {
   RandomHistory life(3);
-  live(life, *open(), 2, 30);
+  live::live_through(life, *open(), 2, 30);
   control::RestoreOptions options;
   options.upto = EventSeq{61};
   EXPECT_NE(restore(path_, options).error().message.find("ends with event 60"), std::string::npos);
@@ -151,7 +151,7 @@ TEST_F(BackupTest, WhatIsNotThereIsNotRestored) {
 
 TEST_F(BackupTest, ADamagedJournalIsRestoredUpToWhereItIsWhole) {
   RandomHistory life(3);
-  live(life, *open(), 4, 30);
+  live::live_through(life, *open(), 4, 30);
   sql("UPDATE records SET checksum = 0 WHERE position = 80");
   const Error refused = open()->recover({}).error();
   const std::size_t at = refused.message.find("--upto ");
@@ -175,7 +175,7 @@ TEST_F(BackupTest, AJournalOutOfOrderIsNotRestored) {
     }
   } from;
   RandomHistory life(3);
-  live(life, *open(), 1, 30);
+  live::live_through(life, *open(), 1, 30);
   for (Record& record : read_all()) {
     if (std::holds_alternative<Event>(record) && from.records.size() > 1) {
       auto& event = std::get<Event>(record);
@@ -193,7 +193,7 @@ TEST_F(BackupTest, AJournalOutOfOrderIsNotRestored) {
 
 TEST_F(BackupTest, OfTheLastEventCommandsMayBeMissingOnlyWhereTheJournalEndsWithIt) {
   RandomHistory life(3);
-  live(life, *open(), 2, 30);
+  live::live_through(life, *open(), 2, 30);
   const std::vector<Record> whole = read_all();
   std::size_t command = whole.size();
   while (std::holds_alternative<Event>(whole[command - 1])) --command;
@@ -217,7 +217,7 @@ TEST_F(BackupTest, OfTheLastEventCommandsMayBeMissingOnlyWhereTheJournalEndsWith
 
 TEST_F(BackupTest, TheClosingEventsStandBehindIt) {
   RandomHistory life(3);
-  live(life, *open(), 2, 30);
+  live::live_through(life, *open(), 2, 30);
   control::RestoreOptions options;
   options.closing = [](const control::Controller& core) {
     return std::vector<Event::Body>{StoreHealed{Symptom::JournalDamaged, core.now(), "restored"}};
@@ -229,20 +229,20 @@ TEST_F(BackupTest, TheClosingEventsStandBehindIt) {
 }
 
 TEST_F(BackupTest, ASuccessorIsTheSameClusterInALaterTerm) {
-  const std::string cluster = open()->cluster_id();
-  EXPECT_EQ(open()->term(), 0U);
+  const std::string cluster = open()->identity().cluster_id;
+  EXPECT_EQ(open()->identity().term, 0U);
   static_cast<void>(SqliteJournal::open({restored_, Sync::Off}));
   ASSERT_TRUE(succeed(restored_, path_, Time{1'000}, JobId{77}));
   {
     const auto successor = SqliteJournal::open({restored_, Sync::Off}).value();
-    EXPECT_EQ(successor->cluster_id(), cluster);
-    EXPECT_EQ(successor->term(), 1'000U);
-    EXPECT_EQ(successor->first_job(), JobId{77});
+    EXPECT_EQ(successor->identity().cluster_id, cluster);
+    EXPECT_EQ(successor->identity().term, 1'000U);
+    EXPECT_EQ(successor->identity().first_job, JobId{77});
   }
   const std::string second = folder_ + "/second.db";
   static_cast<void>(SqliteJournal::open({second, Sync::Off}));
   ASSERT_TRUE(succeed(second, restored_, Time{10}, JobId{78}));  // the clock was set back
-  EXPECT_EQ(SqliteJournal::open({second, Sync::Off}).value()->term(), 1'001U);
+  EXPECT_EQ(SqliteJournal::open({second, Sync::Off}).value()->identity().term, 1'001U);
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ class DamageTest : public ::testing::Test, protected JournalFolder {
   }
 
   /// Opened as a server does, and closed again.
-  Result<Recovered> recover_once() {
+  Result<live::Recovered> recover_once() {
     auto journal = SqliteJournal::open({path_, Sync::Off});
     if (!journal) return tl::unexpected(journal.error());
     return (*journal)->recover({});
@@ -272,10 +272,10 @@ TEST_F(DamageTest, CommandsThatWereCutOffAreDecidedAgain) {
   ASSERT_TRUE(recovered) << recovered.error().message;
   EXPECT_EQ(recovered->repairs.size(), 1U);
   EXPECT_EQ(read_all(), before);
-  EXPECT_GT(journal->first_job().value, recovered->core.jobs().last().value + 10'000);
-  const JobId first = journal->first_job();
+  EXPECT_GT(journal->identity().first_job.value, recovered->core.jobs().last().value + 10'000);
+  const JobId first = journal->identity().first_job;
   journal.reset();
-  EXPECT_EQ(open()->first_job(), first);
+  EXPECT_EQ(open()->identity().first_job, first);
 }
 
 TEST_F(DamageTest, AfterAStopOrAFaultAtAnyWriteATornEndIsMendedAtTheNextStart) {
@@ -308,7 +308,7 @@ TEST_F(DamageTest, AfterAStopOrAFaultAtAnyWriteATornEndIsMendedAtTheNextStart) {
     const auto recovered = recover_once();
     ASSERT_TRUE(recovered) << recovered.error().message;
     EXPECT_EQ(read_all(), before);
-    EXPECT_GT(open()->first_job().value, recovered->core.jobs().last().value + 10'000);
+    EXPECT_GT(open()->identity().first_job.value, recovered->core.jobs().last().value + 10'000);
     if (HasFailure()) return;
   }
 }

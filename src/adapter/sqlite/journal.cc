@@ -65,18 +65,6 @@ Result<Database> open_for_writing(const JournalOptions& options) {
   return database;
 }
 
-std::string describe(const std::optional<Command>& command) {
-  return command ? codec::encode(*command) : "none";
-}
-
-tl::unexpected<Error> diverged(const std::string& path, const control::Mismatch& mismatch) {
-  return fail(ErrorKind::Invalid,
-              "journal '{}': event {} led to other commands than recorded: recorded {}, now {}; "
-              "start it with the Gyre version that wrote it (this is {})",
-              path, mismatch.seq.value, describe(mismatch.recorded), describe(mismatch.computed),
-              GYRE_VERSION);
-}
-
 /// A record that waits for its commit.
 struct Pending {
   RecordRow row;
@@ -85,7 +73,7 @@ struct Pending {
 
 /// How a recovery from one snapshot came out.
 struct Attempt {
-  Result<Recovered> recovered;
+  Result<live::Recovered> recovered;
   EventSeq reached;                     // the last event that was whole
   std::optional<std::int64_t> damaged;  // the record at which it failed
 };
@@ -148,9 +136,7 @@ struct SqliteJournal::Impl {
   FileLock lock;
   Database database;
   Statement insert;
-  std::string cluster_id;
-  std::uint64_t term;
-  JobId first_job;
+  live::StoreIdentity identity;
   std::int64_t last_position;
   std::vector<std::string> repairs{};
   RecordRow cause{};  // the last event's
@@ -167,7 +153,7 @@ struct SqliteJournal::Impl {
         .bind(3, record.row.at)
         .bind(4, record.row.seq)
         .bind(5, std::string_view(record.body))
-        .bind(6, static_cast<std::int64_t>(checksum(record.row, record.body)));
+        .bind(6, static_cast<std::int64_t>(codec::checksum(record.row, record.body)));
     return insert.run();
   }
 
@@ -244,39 +230,12 @@ Result<std::optional<Snapshot>> SqliteJournal::Impl::newest_snapshot(Refused& re
 /// `decide_again`: commands that are missing after the last event are made anew, and are pending.
 Attempt SqliteJournal::Impl::attempt(const control::Config& config,
                                      const std::optional<Snapshot>& snapshot, bool decide_again) {
-  control::Controller core(config);
-  if (snapshot) {
-    auto restored = control::Controller::restore(config, snapshot->state);
-    if (!restored) return {tl::unexpected(std::move(restored.error())), {}, {}};
-    core = std::move(*restored);
-  }
   auto reader = RecordReader::open(database, snapshot ? snapshot->position : 0);
   if (!reader) return {tl::unexpected(reader.error()), {}, {}};
-  constexpr std::size_t kCommandsMax = 1'000'000;
-  const control::ReplayOptions options =
-      decide_again ? control::ReplayOptions{kCommandsMax, false} : control::ReplayOptions{1, true};
-  auto report = control::replay(*reader, core, options);
-  const EventSeq reached = core.last_event();
-  if (!report) return {tl::unexpected(report.error()), reached, reader->damaged()};
-  if (!report->matches()) {
-    const auto cut_off = [reached](const control::Mismatch& mismatch) {
-      return mismatch.seq == reached && !mismatch.recorded;
-    };
-    const auto& found = report->first_mismatches;
-    const auto other = std::find_if_not(found.begin(), found.end(), cut_off);
-    if (!decide_again || other != found.end()) {
-      return {
-          diverged(database.path(), other == found.end() ? found.front() : *other), reached, {}};
-    }
-    add_decided(*report);
-  }
-  return {Recovered{std::move(core),
-                    snapshot ? std::optional(snapshot->state.seq) : std::nullopt,
-                    report->events,
-                    {},
-                    {}},
-          reached,
-          {}};
+  auto continued = live::continue_core(
+      *reader, {database.path(), config, snapshot ? &snapshot->state : nullptr, decide_again});
+  if (decide_again && continued.recovered) add_decided(*continued.report);
+  return {std::move(continued.recovered), continued.reached, reader->damaged()};
 }
 
 void SqliteJournal::Impl::add_decided(const control::ReplayReport& report) {
@@ -339,16 +298,9 @@ Attempt SqliteJournal::Impl::mend(const control::Config& config,
       "record {} and {} behind it were damaged; they were cut off and are kept in {}. The "
       "journal goes on after event {}",
       position, last_position - position, kept, failed.reached.value));
-  first_job = skipped_to;
+  identity.first_job = skipped_to;
   written(position - 1);
   return std::move(*again);
-}
-
-Result<Sync> sync_by_name(std::string_view name) {
-  if (name == "full") return Sync::Full;
-  if (name == "normal") return Sync::Normal;
-  if (name == "off") return Sync::Off;
-  return fail(ErrorKind::Invalid, "'{}' is no way to sync; there are full, normal and off", name);
 }
 
 SqliteJournal::SqliteJournal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -379,9 +331,13 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const JournalOptions&
   auto insert = database->prepare(
       "INSERT INTO records(position, kind, at, seq, body, checksum) VALUES(?, ?, ?, ?, ?, ?)");
   if (!insert) return tl::unexpected(insert.error());
-  return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::unique_ptr<Impl>(
-      new Impl{std::move(*lock), std::move(*database), std::move(*insert), std::move(*cluster),
-               *term, JobId{*first_job}, *last, std::move(*repairs)})));
+  return std::unique_ptr<SqliteJournal>(new SqliteJournal(
+      std::unique_ptr<Impl>(new Impl{std::move(*lock),
+                                     std::move(*database),
+                                     std::move(*insert),
+                                     {std::move(*cluster), *term, JobId{*first_job}, {}},
+                                     *last,
+                                     std::move(*repairs)})));
 }
 
 void SqliteJournal::append(const Event& event) {
@@ -401,7 +357,7 @@ Result<void> SqliteJournal::save(const ControllerState& state) {
       [&] { return save_snapshot(impl_->database, state, impl_->last_position); });
 }
 
-Result<Recovered> SqliteJournal::recover(const control::Config& config) {
+Result<live::Recovered> SqliteJournal::recover(const control::Config& config) {
   GYRE_ASSERT(impl_->pending.empty());
   Refused refused;
   const auto snapshot = impl_->newest_snapshot(refused);
@@ -419,9 +375,7 @@ Result<Recovered> SqliteJournal::recover(const control::Config& config) {
   return std::move(attempt.recovered);
 }
 
-const std::string& SqliteJournal::cluster_id() const { return impl_->cluster_id; }
-std::uint64_t SqliteJournal::term() const { return impl_->term; }
-JobId SqliteJournal::first_job() const { return impl_->first_job; }
+const live::StoreIdentity& SqliteJournal::identity() const { return impl_->identity; }
 
 struct SqliteJournalReader::Impl {
   Database database;

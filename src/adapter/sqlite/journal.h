@@ -8,32 +8,18 @@
 #include <vector>
 
 #include "base/result.h"
-#include "control/controller.h"
 #include "control/journal.h"
+#include "live/store.h"
 
 namespace gyre::adapter::sqlite {
 
-/// When a commit is told done. What is lost with each: Full: nothing. Normal: the last commits when
-/// the machine loses power. Off: the file may be damaged when the machine loses power. None of them
-/// loses a commit when the process dies.
-enum class Sync : unsigned char { Full, Normal, Off };
-
-Result<Sync> sync_by_name(std::string_view name);  // "full", "normal", "off"
+using live::Sync;
 
 struct JournalOptions {
   std::string path;  // the database file; created if it does not exist, readable by its owner only
   Sync sync = Sync::Full;
   bool reserve = false;        // take room on the disk for what is to be written
   int busy_timeout_ms = 5000;  // for a foreign process that holds the file's lock for a moment
-};
-
-/// A controller continued from a store.
-struct Recovered {
-  control::Controller core;
-  std::optional<EventSeq> snapshot;            // the last event in the snapshot it started from
-  std::uint64_t events_replayed = 0;           // after that
-  std::vector<std::string> snapshots_refused;  // newer ones that were damaged, and how
-  std::vector<std::string> repairs;            // of a torn end: what was cut off, where it is kept
 };
 
 /// The journal in one SQLite file in WAL mode. One transaction a commit, so records of one commit
@@ -43,7 +29,7 @@ struct Recovered {
 /// A commit() that fails with NoRoom has written nothing; called again it writes the same, and what
 /// was appended since. After another error of commit() or save() every later call returns it:
 /// nothing more is written.
-class SqliteJournal final : public control::Journal {
+class SqliteJournal final : public live::Store {
  public:
   /// Errors: Conflict, another process writes it; Unsupported, a newer version made it; Invalid, it
   /// is no Gyre journal, or is damaged; NoRoom and Internal, the disk. An older schema is brought
@@ -56,21 +42,14 @@ class SqliteJournal final : public control::Journal {
   Result<void> commit() override;
   Result<void> save(const ControllerState& state) override;
 
-  /// The core as the last commit left it: the newest whole snapshot, then every event after it.
-  /// A core of an empty journal is a new one. Requires: nothing is appended and not committed.
-  ///
   /// A torn end, damaged records with no whole one behind them, is cut off; of the last event that
   /// is whole the commands are decided again where they were cut. All of this happens, or nothing.
-  /// Damaged snapshots are dropped. Errors: Invalid, damage before records that are whole, or
-  /// commands that come out otherwise than recorded; the message names the event, and nothing was
-  /// changed. Conflict, NoRoom and Internal: what is cut off cannot be kept, or the disk.
-  Result<Recovered> recover(const control::Config& config);
+  /// Errors: Invalid, also damage before records that are whole; Conflict, NoRoom and Internal:
+  /// what is cut off cannot be kept, or the disk.
+  Result<live::Recovered> recover(const control::Config& config) override;
 
-  const std::string& cluster_id() const;  // 32 hexadecimal digits, made with the store
-  /// Grows when the store is restored from a backup; 0 until then.
-  std::uint64_t term() const;
-  /// After a restoration or a repair, jobs that are lost may have had the ids below it.
-  JobId first_job() const;
+  /// Its term grows when the store is restored from a backup; 0 until then.
+  const live::StoreIdentity& identity() const override;
 
  private:
   struct Impl;

@@ -1,34 +1,6 @@
 #include "adapter/sqlite/record_reader.h"
 
-#include <zlib.h>
-
-#include <array>
-
-#include "codec/journal_codec.h"
-
 namespace gyre::adapter::sqlite {
-namespace {
-
-template <class T>
-Result<std::optional<control::Record>> as_record(Result<T> decoded, std::string_view path,
-                                                 std::int64_t position) {
-  if (decoded) return control::Record(std::move(*decoded));
-  return fail(decoded.error().kind, "journal '{}', record {}: {}", path, position,
-              decoded.error().message);
-}
-
-}  // namespace
-
-std::uint32_t checksum(const RecordRow& row, std::string_view body) {
-  std::array<unsigned char, 17> head{static_cast<unsigned char>(row.kind)};
-  for (std::size_t i = 0; i < 8; ++i) {
-    head[1 + i] = static_cast<unsigned char>(static_cast<std::uint64_t>(row.at) >> (8 * i));
-    head[9 + i] = static_cast<unsigned char>(static_cast<std::uint64_t>(row.seq) >> (8 * i));
-  }
-  const uLong start = crc32_z(0, head.data(), head.size());
-  return static_cast<std::uint32_t>(
-      crc32_z(start, reinterpret_cast<const Bytef*>(body.data()), body.size()));
-}
 
 static RecordRow row_of(const Statement& row) {
   return {row.integer(1) == 0 ? RecordKind::Event : RecordKind::Command, row.integer(2),
@@ -36,7 +8,7 @@ static RecordRow row_of(const Statement& row) {
 }
 
 bool is_whole(const Statement& row) {
-  return static_cast<std::int64_t>(checksum(row_of(row), row.text(5))) == row.integer(4);
+  return static_cast<std::int64_t>(codec::checksum(row_of(row), row.text(5))) == row.integer(4);
 }
 
 Result<RecordReader> RecordReader::open(Database& database, std::int64_t after_position) {
@@ -59,10 +31,10 @@ Result<std::optional<control::Record>> RecordReader::next() {
     return fail(ErrorKind::Invalid, "journal '{}': record {} {}", path_, position_,
                 there ? "has a wrong checksum" : "is missing");
   }
-  const RecordRow head = row_of(select_);
-  const std::string_view body = select_.text(5);
-  return head.kind == RecordKind::Event ? as_record(codec::decode_event(body), path_, position_)
-                                        : as_record(codec::decode_command(body), path_, position_);
+  auto record = codec::decode_record(row_of(select_).kind, select_.text(5));
+  if (record) return std::move(*record);
+  return fail(record.error().kind, "journal '{}', record {}: {}", path_, position_,
+              record.error().message);
 }
 
 }  // namespace gyre::adapter::sqlite

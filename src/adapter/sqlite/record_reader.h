@@ -2,24 +2,17 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
+#include <string>
+#include <utility>
 
 #include "adapter/sqlite/database.h"
+#include "codec/record.h"
 #include "control/journal.h"
 
 namespace gyre::adapter::sqlite {
 
-enum class RecordKind : unsigned char { Event, Command };
-
-/// What the table `records` holds of one record beside its text.
-struct RecordRow {
-  RecordKind kind = RecordKind::Event;
-  std::int64_t at = 0;
-  std::int64_t seq = 0;
-};
-
-/// CRC-32 (zlib) over a row's numbers and its text.
-std::uint32_t checksum(const RecordRow& row, std::string_view body);
+using codec::RecordKind;
+using codec::RecordRow;
 
 /// Whether a row of `position, kind, at, seq, checksum, body` has its checksum.
 bool is_whole(const Statement& row);

@@ -4,18 +4,10 @@
 
 #include <string>
 
-#include "adapter/sqlite/record_reader.h"
 #include "codec/journal_codec.h"
+#include "codec/record.h"
 
 namespace gyre::adapter::sqlite {
-namespace {
-
-// A part's place takes the place of a record's time, so that parts cannot be exchanged.
-std::int64_t part_checksum(std::int64_t seq, std::int64_t part, std::string_view body) {
-  return static_cast<std::int64_t>(checksum({RecordKind::Event, part, seq}, body));
-}
-
-}  // namespace
 
 Result<void> save_snapshot(Database& database, const ControllerState& state,
                            std::int64_t position) {
@@ -36,7 +28,7 @@ Result<void> save_snapshot(Database& database, const ControllerState& state,
         .bind(3, static_cast<std::int64_t>(parts.size()))
         .bind(4, position)
         .bind(5, std::string_view(parts[i]))
-        .bind(6, part_checksum(seq, part, parts[i]));
+        .bind(6, static_cast<std::int64_t>(codec::part_checksum(seq, part, parts[i])));
     if (auto done = insert->run(); !done) return done;
   }
   return database.execute(
@@ -82,7 +74,7 @@ Result<Snapshot> load_snapshot(Database& database, std::int64_t seq) {
     const std::string_view body = select->text(4);
     const auto part = static_cast<std::int64_t>(parts.size());
     if (select->integer(0) != part) return damaged("lacks a part");
-    if (select->integer(3) != part_checksum(seq, part, body)) {
+    if (select->integer(3) != codec::part_checksum(seq, part, body)) {
       return damaged("has a wrong checksum");
     }
     parts_expected = static_cast<std::size_t>(select->integer(1));

@@ -16,11 +16,13 @@
 #include "adapter/sqlite/journal.h"
 #include "base/assert.h"
 #include "control/random_history.h"
+#include "live/store_suite.h"
 
 namespace gyre::adapter::sqlite {
 
 using control::RandomHistory;
 using control::Record;
+using live::last_event;
 
 /// A journal in a folder of its own.
 class JournalFolder {
@@ -39,15 +41,9 @@ class JournalFolder {
   }
 
   std::vector<Record> read_all() {
-    std::vector<Record> records;
     auto reader = SqliteJournalReader::open(path_);
     GYRE_ASSERT(reader);
-    for (;;) {
-      auto record = (*reader)->next();
-      GYRE_ASSERT(record);
-      if (!*record) return records;
-      records.push_back(std::move(**record));
-    }
+    return live::all_records(**reader);
   }
 
   void sql(const std::string& text) {
@@ -72,20 +68,5 @@ class JournalFolder {
   std::string folder_;
   std::string path_;
 };
-
-inline void live(RandomHistory& life, control::Journal& journal, int commits, int events_each) {
-  for (int i = 0; i < commits; ++i) {
-    for (int j = 0; j < events_each; ++j) life.step(journal);
-    GYRE_ASSERT(journal.commit());
-  }
-}
-
-inline EventSeq last_event(const std::vector<Record>& records) {
-  EventSeq last;
-  for (const Record& record : records) {
-    if (const auto* event = std::get_if<Event>(&record)) last = event->seq;
-  }
-  return last;
-}
 
 }  // namespace gyre::adapter::sqlite

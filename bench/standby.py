@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""A journal in PostgreSQL beside SQLite's, and how long a standby takes to lead.
+
+    bench/standby.py append            records a second into both, on this disk, in one run
+    bench/standby.py submit            durable submissions a second over REST into both, by turns
+    bench/standby.py take-over [RUNS]  from the leader's death until another is ready; 20 runs each
+                                       of kill -9, SIGSTOP and a cut wire
+
+It starts a PostgreSQL of its own in a temporary folder, with its settings as they come.
+"""
+import os
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/standby")]
+import live  # noqa: E402
+from cloud import until  # noqa: E402
+from fleets import Fleet  # noqa: E402
+from pairs import Pair  # noqa: E402
+from postgres import Postgres  # noqa: E402
+
+
+def append():
+    postgres = Postgres("fsync=on")
+    try:
+        url = postgres.url(postgres.new_database())
+        subprocess.run([ROOT / "build-bench/bench_journal",
+                        "--benchmark_filter=^(Journal|Postgres)/"],
+                       env={**os.environ, "GYRE_BENCH_POSTGRES": url}, check=True)
+    finally:
+        postgres.close()
+
+
+def measure_submissions(name, server):
+    """10 s of clients that submit what has to wait."""
+    server.agent("n")
+    server.wait(server.submit(["sleep", "1000"], resources={"gpu": 2}), "running")
+    script = server.folder / "post.lua"
+    script.write_text(live.POST.replace('"gpu":4', '"gpu":2'))
+    url = f"http://127.0.0.1:{server.port}/v1/jobs"
+    rate, _, wrong, p99 = live.wrk(url, 10, script)
+    one, _, _, one_p99 = live.wrk(url, 5, script, connections=1)
+    assert wrong == 0, wrong
+    print(f"{name}: 64 connections {rate:.0f}/s, p99 {p99}; one {one:.0f}/s, p99 {one_p99}",
+          flush=True)
+
+
+def submit():
+    postgres = Postgres("fsync=on")
+    try:
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as folder:
+                alone = Fleet(ROOT / "build/gyre", pathlib.Path(folder), "5m").serve()
+                measure_submissions("SQLite", alone)
+                alone.close()
+            with tempfile.TemporaryDirectory() as folder:
+                pair = Pair(ROOT / "build/gyre", pathlib.Path(folder), postgres, "5m").start()
+                measure_submissions("PostgreSQL", pair.a)
+                pair.close()
+    finally:
+        postgres.close()
+
+
+def kill(pair):
+    pair.a.end(signal.SIGKILL)
+
+
+def stop(pair):
+    pair.a.process.send_signal(signal.SIGSTOP)
+
+
+def cut(pair):
+    pair.wire.cut()
+
+
+def take_over(runs):
+    postgres = Postgres("fsync=on")
+    try:
+        for how in (kill, stop, cut):
+            took = []
+            for _ in range(runs):
+                with tempfile.TemporaryDirectory() as folder:
+                    pair = Pair(ROOT / "build/gyre", pathlib.Path(folder), postgres).start()
+                    began = time.monotonic()
+                    how(pair)
+                    until(pair.b.leads, pair.b.heard)
+                    took.append(time.monotonic() - began)
+                    pair.close()
+            took.sort()
+            p95 = took[max(0, round(0.95 * len(took)) - 1)]
+            print(f"{how.__name__}: {runs} runs, median {statistics.median(took):.2f} s, "
+                  f"p95 {p95:.2f} s, longest {took[-1]:.2f} s", flush=True)
+    finally:
+        postgres.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["append"]:
+        append()
+    elif sys.argv[1:2] == ["submit"]:
+        submit()
+    elif sys.argv[1:2] == ["take-over"]:
+        take_over(int(sys.argv[2]) if len(sys.argv) > 2 else 20)
+    else:
+        sys.exit(__doc__)
