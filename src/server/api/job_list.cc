@@ -116,7 +116,7 @@ JobPage walk(const control::Controller& core, const JobListQuery& query) {
       page.next = page.jobs.back().id;
       break;
     }
-    page.jobs.push_back(view_job(core, *job, false));
+    page.jobs.push_back(view_job(core, *job, false, query.now));
   }
   return page;
 }
@@ -124,10 +124,10 @@ JobPage walk(const control::Controller& core, const JobListQuery& query) {
 struct Entry {
   std::int64_t rank = 0;
   std::string_view text;
-  const Job* job = nullptr;
+  JobId job;
 };
 
-JobPage view(const control::Controller& core, const JobListQuery& query) {
+std::vector<JobId> ordered(const control::Controller& core, const JobListQuery& query) {
   const bool by_text = query.sort == Sort::Name || query.sort == Sort::Queue;
   const Filter filter{query, query.node ? node_by_name(core, *query.node) : std::nullopt};
   std::vector<Entry> entries;
@@ -135,30 +135,40 @@ JobPage view(const control::Controller& core, const JobListQuery& query) {
     if (!filter.lets(job)) return;
     std::string_view text;
     if (by_text) text = query.sort == Sort::Name ? job.spec.name : job.spec.queue;
-    entries.push_back({by_text ? 0 : rank_of(job, query.sort), text, &job});
+    entries.push_back({by_text ? 0 : rank_of(job, query.sort), text, job.id});
   });
-  JobPage page;
-  page.total = entries.size();
-  const std::size_t begin = std::min<std::size_t>(query.offset.value_or(0), entries.size());
-  const std::size_t end = std::min<std::size_t>(entries.size(), begin + query.limit);
-  const auto before = [&](const Entry& a, const Entry& b) {
+  std::sort(entries.begin(), entries.end(), [&](const Entry& a, const Entry& b) {
     const auto left = std::tie(a.rank, a.text);
     const auto right = std::tie(b.rank, b.text);
     if (left != right) return query.ascending ? left < right : right < left;
-    return query.ascending && query.sort == Sort::Id ? a.job->id < b.job->id
-                                                     : b.job->id < a.job->id;
-  };
-  const auto at = [&](std::size_t index) {
-    return entries.begin() + static_cast<std::ptrdiff_t>(index);
-  };
-  if (begin < end) {
-    std::nth_element(entries.begin(), at(begin), entries.end(), before);
-    std::partial_sort(at(begin), at(end), entries.end(), before);
-  }
+    return query.ascending && query.sort == Sort::Id ? a.job < b.job : b.job < a.job;
+  });
+  std::vector<JobId> jobs;
+  jobs.reserve(entries.size());
+  for (const Entry& entry : entries) jobs.push_back(entry.job);
+  return jobs;
+}
+
+/// Jobs that have been forgotten since they were ordered are left out.
+JobPage page_of(const control::Controller& core, const JobListQuery& query,
+                const std::vector<JobId>& jobs) {
+  JobPage page;
+  page.total = jobs.size();
+  const std::size_t begin = std::min<std::size_t>(query.offset.value_or(0), jobs.size());
+  const std::size_t end = std::min<std::size_t>(jobs.size(), begin + query.limit);
   for (std::size_t i = begin; i < end; ++i) {
-    page.jobs.push_back(view_job(core, *entries[i].job, false));
+    const Job* job = core.jobs().find(jobs[i]);
+    if (job != nullptr) page.jobs.push_back(view_job(core, *job, false, query.now));
   }
   return page;
+}
+
+bool is_same_view(const JobListQuery& a, const JobListQuery& b) {
+  const auto key = [](const JobListQuery& query) {
+    return std::tie(query.states, query.queue, query.node, query.search, query.sort,
+                    query.ascending);
+  };
+  return key(a) == key(b);
 }
 
 }  // namespace
@@ -201,7 +211,36 @@ std::variant<JobListQuery, http::Problem> read_job_list_query(const http::Reques
 }
 
 JobPage list_jobs(const control::Controller& core, const JobListQuery& query) {
-  return query.offset ? view(core, query) : walk(core, query);
+  return query.offset ? page_of(core, query, ordered(core, query)) : walk(core, query);
+}
+
+JobPage JobViews::list(const control::Controller& core, const JobListQuery& query,
+                       Clock::time_point now) {
+  return query.offset ? page_of(core, query, order_of(core, query, now)) : walk(core, query);
+}
+
+const std::vector<JobId>& JobViews::order_of(const control::Controller& core,
+                                             const JobListQuery& query, Clock::time_point now) {
+  const auto known = std::find_if(orders_.begin(), orders_.end(), [&](const Order& order) {
+    return is_same_view(order.query, query);
+  });
+  if (known != orders_.end()) {
+    known->used_at = now;
+    if (known->seq == core.last_event() || now < known->fresh_until) return known->jobs;
+  }
+  const auto begun = Clock::now();
+  Order fresh{query, ordered(core, query), core.last_event(), now, now};
+  fresh.fresh_until = now + kRestMin * (Clock::now() - begun);
+  if (known != orders_.end()) {
+    *known = std::move(fresh);
+    return known->jobs;
+  }
+  if (orders_.size() == kOrdersMax) {
+    orders_.erase(
+        std::min_element(orders_.begin(), orders_.end(),
+                         [](const Order& a, const Order& b) { return a.used_at < b.used_at; }));
+  }
+  return orders_.emplace_back(std::move(fresh)).jobs;
 }
 
 }  // namespace gyre::server

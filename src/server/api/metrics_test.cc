@@ -22,6 +22,22 @@ TEST(MetricsText, WritesAFamilyAndItsSamples) {
             "gyre_x{a=\"say \\\"hi\\\"\\n\",b=\"c\\\\d\"} 3\n");
 }
 
+TEST(MetricsText, LabelsMayBeWrittenOnceForMany) {
+  const MetricsText::Labels labels{{"a", "say \"hi\""}, {"b", ""}};
+  const std::string written = MetricsText::written(labels);
+  for (const double value : {0.0, -3.0, 1.5, 1e15 - 1, 1e15, 1e300, -0.25}) {
+    MetricsText out;
+    MetricsText same;
+    out.family("x", "gauge", "y");
+    same.family("x", "gauge", "y");
+    out.sample(labels, value);
+    same.sample_of(written, value);
+    const std::string text = out.take();
+    EXPECT_EQ(text, same.take());
+    EXPECT_DOUBLE_EQ(std::stod(text.substr(text.rfind(' '))), value);
+  }
+}
+
 TEST(HttpTimes, CountsTheFirstAnswerOfEachRequest) {
   HttpTimes times;
   http::Request request;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <cstdint>
 #include <iterator>
 
 namespace gyre::server {
@@ -21,6 +23,32 @@ void add_escaped(std::string& out, std::string_view text, bool quotes) {
   }
 }
 
+void add_labels(std::string& out, const MetricsText::Labels& labels) {
+  char before = '{';
+  for (const auto& [name, content] : labels) {
+    out += before;
+    before = ',';
+    out += name;
+    out += "=\"";
+    add_escaped(out, content, true);
+    out += '"';
+  }
+  if (!labels.empty()) out += '}';
+}
+
+/// Whole numbers, which most are, are written much faster as such.
+void add_value(std::string& out, double value) {
+  constexpr double kExactMax = 1e15;
+  out += ' ';
+  if (value == std::trunc(value) && std::abs(value) < kExactMax) {
+    const fmt::format_int digits(static_cast<std::int64_t>(value));
+    out.append(digits.data(), digits.size());
+  } else {
+    fmt::format_to(std::back_inserter(out), "{}", value);
+  }
+  out += '\n';
+}
+
 }  // namespace
 
 void MetricsText::family(std::string_view name, std::string_view type, std::string_view help) {
@@ -33,17 +61,20 @@ void MetricsText::family(std::string_view name, std::string_view type, std::stri
 void MetricsText::sample(const Labels& labels, double value, std::string_view suffix) {
   text_ += name_;
   text_ += suffix;
-  char before = '{';
-  for (const auto& [name, content] : labels) {
-    text_ += before;
-    before = ',';
-    text_ += name;
-    text_ += "=\"";
-    add_escaped(text_, content, true);
-    text_ += '"';
-  }
-  if (!labels.empty()) text_ += '}';
-  fmt::format_to(std::back_inserter(text_), " {}\n", value);
+  add_labels(text_, labels);
+  add_value(text_, value);
+}
+
+std::string MetricsText::written(const Labels& labels) {
+  std::string text;
+  add_labels(text, labels);
+  return text;
+}
+
+void MetricsText::sample_of(std::string_view written, double value) {
+  text_ += name_;
+  text_ += written;
+  add_value(text_, value);
 }
 
 void MetricsText::histogram(Labels labels, std::span<const double> bounds,

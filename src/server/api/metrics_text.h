@@ -20,6 +20,11 @@ class MetricsText {
   /// `suffix` is what a histogram's samples add to the family's name.
   void sample(const Labels& labels, double value, std::string_view suffix = "");
 
+  /// Labels as sample() writes them, for samples of many families.
+  static std::string written(const Labels& labels);
+  /// A sample with such labels.
+  void sample_of(std::string_view written, double value);
+
   /// One histogram of the family, which is of type "histogram". `buckets` are not cumulative, and
   /// one more than `bounds`. Requires: no label "le".
   void histogram(Labels labels, std::span<const double> bounds,

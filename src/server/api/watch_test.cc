@@ -225,6 +225,24 @@ TEST_F(JobListTest, AWalkGoesOnByIdAndCountsNothing) {
   EXPECT_EQ(ids({.below = *page.next}), std::vector<std::uint64_t>{1});
 }
 
+TEST_F(JobListTest, AViewThatIsAskedForAgainIsNoOlderThanItMayBe) {
+  JobViews views;
+  const JobListQuery query{.search = "alpha", .offset = 0};
+  const auto start = JobViews::Clock::now();
+  const auto total = [&](std::chrono::hours later) {
+    return views.list(core, query, start + later).total;
+  };
+  EXPECT_EQ(total(std::chrono::hours(0)), 2U);
+  submit(spec("alpha-2", 1, 3));
+  EXPECT_LE(total(std::chrono::hours(0)), 3U);
+  EXPECT_EQ(total(std::chrono::hours(1)), 3U);
+  for (int i = 0; i < 20; ++i) {  // more views than are kept
+    const JobListQuery other{.search = std::to_string(i), .offset = 0};
+    EXPECT_EQ(views.list(core, other).total, list_jobs(core, other).total) << i;
+  }
+  EXPECT_EQ(views.list(core, {.limit = 2, .offset = 1}).jobs.size(), 2U);
+}
+
 TEST_F(JobListTest, WrongParametersAreNamed) {
   const auto problem = [](http::Pairs pairs) {
     http::Request request;
