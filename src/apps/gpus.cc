@@ -73,15 +73,16 @@ std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std
 
 std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, const std::string& node,
                                          server::GpuWatch& watch, live::Inbox& inbox,
-                                         const Say& say) {
+                                         const Say& say, std::function<void()> looked) {
   if (gpus.is_virtual || gpus.devices.empty()) return nullptr;
   auto probe = nvml::Probe::start(
       {}, gpus.devices.size() + gpus.left_out.size(),
-      [&watch, node, offered = gpus.devices, errors = live::GpuErrors(inbox, node)](
-          const std::vector<observe::GpuReading>& readings) mutable {
+      [&watch, node, offered = gpus.devices, errors = live::GpuErrors(inbox, node),
+       looked = std::move(looked)](const std::vector<observe::GpuReading>& readings) mutable {
         const std::vector<observe::GpuReading> ordered = in_order(readings, offered);
         watch.report(node, ordered);
         errors.report(ordered);
+        if (looked) looked();
       });
   if (probe) return std::move(*probe);
   say("warning: the GPUs are not watched: " + probe.error().message);

@@ -29,10 +29,11 @@ std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std
                                               act::Executor& inner, const Say& say);
 
 /// Looks at the GPUs once a second and tells `watch`, and of critical errors `inbox`, which outlive
-/// it; nullptr where there are none, or the driver does not let itself be asked, which is said.
+/// it, and calls `looked` (may be empty) on its own thread; nullptr where there are none, or the
+/// driver does not let itself be asked, which is said.
 std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, const std::string& node,
                                          server::GpuWatch& watch, live::Inbox& inbox,
-                                         const Say& say);
+                                         const Say& say, std::function<void()> looked = {});
 
 /// One observer for two.
 class Both final : public control::Observer {

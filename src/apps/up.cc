@@ -40,6 +40,7 @@
 #include "live/store.h"
 #include "live/world.h"
 #include "server/api/api.h"
+#include "server/api/idle_watch.h"
 #include "server/http/server.h"
 #include "server/proxy/proxy.h"
 #include "server/proxy/service_watch.h"
@@ -102,6 +103,8 @@ struct Settings {
   int warm = 0;
   MemoryMib task_log;
   std::vector<QueueSpec> queues;
+  std::optional<PriceSet> prices;
+  std::optional<IdleSpec> idle;
 };
 
 /// The next port of the same address.
@@ -156,6 +159,8 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   settings.warm = options.warm;
   settings.task_log = options.task_log;
   settings.queues = options.queues;
+  settings.prices = options.prices;
+  settings.idle = options.idle;
   return settings;
 }
 
@@ -295,6 +300,7 @@ struct Life {
   /// `first`: what the core is to be told before anything else.
   cli::Outcome<void> start(const PolicySpec& policy, std::vector<Event::Body> first);
   cli::Outcome<void> start_local_node();
+  std::function<void()> idle_looker();
   cli::Outcome<void> start_agents();
   cli::Outcome<void> start_proxy();
   cli::Outcome<int> serve(const Ending& ending);
@@ -322,6 +328,7 @@ struct Life {
   process::GroupUsage used;
   server::Watch watch;
   server::Telemetry telemetry;
+  server::IdleWatch idle;
   Tracing tracing;
   Both counted;
   Both watchers;
@@ -338,6 +345,19 @@ struct Life {
   std::unique_ptr<nvml::Probe> probe;
   std::string known;  // what the server has begun with, for a person
 };
+
+/// Empty: nobody is stopped for what its GPUs do.
+std::function<void()> Life::idle_looker() {
+  const IdleSpec& rules = settings.idle ? *settings.idle : core.idle().spec();
+  if (!rules.active()) return {};
+  return [this] {
+    static_cast<void>(inbox.ask([this](const control::Controller& now) {
+      for (Event::Body& body : idle.look(now, telemetry, server::machine_time())) {
+        inbox.post(std::move(body), nullptr);
+      }
+    }));
+  };
+}
 
 cli::Outcome<void> Life::start_local_node() {
   auto tasks = Tasks::open({.tasks = folder.tasks_path(),
@@ -360,7 +380,7 @@ cli::Outcome<void> Life::start_local_node() {
   }
   agent = std::make_unique<LocalAgent>(std::move(*tasks), logs, fleet, std::move(hello));
   introduce(node, settings.gpus, enforced);
-  probe = start_probe(settings.gpus, node.name, telemetry.gpus, inbox, say);
+  probe = start_probe(settings.gpus, node.name, telemetry.gpus, inbox, say, idle_looker());
   return {};
 }
 
@@ -417,7 +437,8 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   options.storage = &storage;
   options.first_job = journal->identity().first_job;
   world.emplace(core, inbox, fleet, std::move(options));
-  const live::Opening opening{policy, choose_queues(settings.queues, core), default_healing()};
+  const live::Opening opening{policy, choose_queues(settings.queues, core), default_healing(),
+                              settings.prices, settings.idle};
   std::vector<Event::Body> events = live::opening_events(core, opening);
   // A new journal begins with its policy.
   const auto place = core.last_event() == EventSeq{} ? events.end() : events.begin();
@@ -480,6 +501,10 @@ cli::Outcome<int> live_through(const cli::StateFolder& folder, OpenJournal journ
   if (!recovered) return tl::unexpected(store_failure(recovered.error()));
   const auto policy = choose_policy(options.policy, recovered->core);
   if (!policy) return tl::unexpected(policy.error());
+  const auto queues = choose_queues(settings.queues, recovered->core);
+  if (auto fine = live::check_exempt(settings.idle, queues, recovered->core); !fine) {
+    return give_up(cli::kUsage, "--idle: {}", fine.error().message);
+  }
   std::unique_ptr<Village> village;
   if (settings.nodes > 0) {
     auto prepared = Village::prepare(folder.path(), settings.nodes);

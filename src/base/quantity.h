@@ -21,6 +21,7 @@ struct Quantity {
 using GpuMilli = Quantity<struct GpuMilliTag, std::int32_t>;  // thousandths of one GPU
 using CpuMilli = Quantity<struct CpuMilliTag>;                // thousandths of one CPU core
 using MemoryMib = Quantity<struct MemoryMibTag>;              // MiB
+using Money = Quantity<struct MoneyTag>;                      // millionths of a US dollar
 
 inline constexpr GpuMilli kWholeGpu{1000};
 

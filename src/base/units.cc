@@ -128,6 +128,16 @@ std::string format_memory(MemoryMib memory) {
   return fmt::format("{:.1f} GiB", static_cast<double>(memory.value) / 1024);
 }
 
+std::string format_money(Money money) {
+  const std::int64_t value = std::abs(money.value);
+  const bool small = value < 1'000'000;
+  const std::int64_t unit = small ? 100 : 10'000;
+  const std::int64_t rounded = (value + unit / 2) / unit;
+  const std::int64_t parts = 1'000'000 / unit;
+  return fmt::format("{}{}.{:0{}} USD", money.value < 0 ? "-" : "", rounded / parts,
+                     rounded % parts, small ? 4 : 2);
+}
+
 std::string format_utc(Time time) {
   // Civil date from days, after H. Hinnant, "chrono-compatible low-level date algorithms".
   const std::int64_t ms = (time.ns - (time.ns < 0 ? 999'999 : 0)) / 1'000'000;

@@ -22,6 +22,8 @@ Result<CpuMilli> parse_cpu(std::string_view text);
 
 std::string format_duration(Duration duration);  // "1h 02m", "3m 20s", "4.2s", "150ms"
 std::string format_memory(MemoryMib memory);     // "80 GiB", "512 MiB"
+/// "12.34 USD", "0.0123 USD": rounded to cents, below a dollar to hundredths of a cent.
+std::string format_money(Money money);
 
 /// `time` as RFC 3339 in UTC with milliseconds. Requires: an epoch-based time.
 std::string format_utc(Time time);

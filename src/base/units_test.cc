@@ -69,5 +69,15 @@ TEST(Units, TheNearestWordIsATypingErrorAway) {
   EXPECT_EQ(nearest("gpus", words), "");
 }
 
+TEST(Units, MoneyIsShortAndRounded) {
+  EXPECT_EQ(format_money(Money{0}), "0.0000 USD");
+  EXPECT_EQ(format_money(Money{49}), "0.0000 USD");
+  EXPECT_EQ(format_money(Money{50}), "0.0001 USD");
+  EXPECT_EQ(format_money(Money{999'999}), "1.0000 USD");
+  EXPECT_EQ(format_money(Money{1'000'000}), "1.00 USD");
+  EXPECT_EQ(format_money(Money{12'345'000}), "12.35 USD");
+  EXPECT_EQ(format_money(Money{-2'500'000}), "-2.50 USD");
+}
+
 }  // namespace
 }  // namespace gyre

@@ -249,6 +249,25 @@ std::string describe_place(const Json& place) {
   return place.value("node", "") + devices;
 }
 
+std::string range_text(const Json& range) {
+  const Money low{range.value("low", std::int64_t{0})};
+  const Money high{range.value("high", std::int64_t{0})};
+  return low == high ? format_money(low) : format_money(low) + " to " + format_money(high);
+}
+
+void print_price(const Json& price) {
+  fmt::print("It would cost {} an hour", range_text(price.at("hour_micro_usd")));
+  if (price.at("total_micro_usd").is_object()) {
+    const Duration time =
+        milliseconds(static_cast<std::int64_t>(price.value("duration_s", 0.0) * 1000));
+    fmt::print("; {} in {}, {}\n", range_text(price.at("total_micro_usd")), format_duration(time),
+               price.value("duration_by", "") == "submitter" ? "as it is expected to take"
+                                                             : "the median of jobs like it");
+  } else {
+    fmt::print("; how long it takes is not known\n");
+  }
+}
+
 void print_plan(const Json& plan) {
   if (plan.value("starts_now", false)) {
     fmt::print("It would start now:\n");
@@ -262,6 +281,7 @@ void print_plan(const Json& plan) {
     print_outlook(waiting);
   }
   for (const Json& job : plan.at("preempts")) fmt::print("It would stop job {}\n", job.dump());
+  if (const Json& price = plan.at("price"); price.is_object()) print_price(price);
 }
 
 Outcome<int> plan_file(const Session& session, const std::string& file) {

@@ -31,6 +31,10 @@ std::string text_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+std::string cost_text(const Json& cost) {
+  return cost.is_object() ? format_money(Money{cost.value("micro_usd", std::int64_t{0})}) : "-";
+}
+
 /// Every page of the job list, oldest first.
 Outcome<Json> all_jobs(HttpClient& client, bool ended_too) {
   Json all = Json::array();
@@ -49,16 +53,24 @@ Outcome<Json> all_jobs(HttpClient& client, bool ended_too) {
 }
 
 void print_jobs(const Json& jobs, bool wide) {
+  const bool priced = std::any_of(jobs.begin(), jobs.end(),
+                                  [](const Json& job) { return job.at("cost").is_object(); });
   std::vector<std::string> heading = {"ID", "NAME", "STATE", "GPUS", "NODES", "AGE", "REASON"};
+  if (priced) heading.push_back("COST");
   if (wide) heading.insert(heading.end(), {"EXIT", "TRY", "PRIO", "QUEUE", "SUBMITTED", "DETAIL"});
   Table table(std::move(heading));
   for (const Json& job : jobs) {
     std::string nodes;
     for (const Json& node : job.at("nodes")) nodes += (nodes.empty() ? "" : ",") + text_of(node);
     std::vector<std::string> row = {
-        job.at("id").dump(),      job.value("name", ""),       paint_state(job.value("state", "")),
-        job.at("gpus").dump(),    nodes.empty() ? "-" : nodes, since(job.at("submitted_at")),
-        text_of(job.at("reason"))};
+        job.at("id").dump(),
+        job.value("name", ""),
+        paint_state(job.value("state", "")),
+        job.at("gpus").dump(),
+        nodes.empty() ? "-" : nodes,
+        since(job.at("submitted_at")),
+        job.at("warning").is_object() ? "warned: idle" : text_of(job.at("reason"))};
+    if (priced) row.push_back(cost_text(job.at("cost")));
     if (wide) {
       row.insert(row.end(), {text_of(job.at("exit_code")), job.at("attempt").dump(),
                              job.at("priority").dump(), job.value("queue", ""),
@@ -229,6 +241,15 @@ void print_explanation(const Json& it) {
     }
     print_outlook(waiting);
   }
+  if (const Json& warning = it.at("warning"); warning.is_object()) {
+    fmt::print("it was warned at {}: {}\n  it is stopped at {} if it goes on\n",
+               warning.value("at", ""), warning.value("detail", ""), warning.value("stops_at", ""));
+  }
+  if (const Json& cost = it.at("cost"); cost.is_object()) {
+    const Money hour{cost.value("hour_micro_usd", std::int64_t{0})};
+    fmt::print("it has cost {}{}\n", cost_text(cost),
+               hour.value > 0 ? ", and costs " + format_money(hour) + " an hour" : "");
+  }
   if (const Json& ended = it.at("ended"); ended.is_object()) {
     fmt::print("it ended: {}\n  {}\n", ended.value("reason", ""),
                terminal_safe(ended.value("detail", "")));
@@ -253,6 +274,11 @@ Outcome<int> explain(const Session& session, const std::string& id) {
 
 void print_event(const Json& event, Format format) {
   if (format == Format::Json || format == Format::Yaml) return print_document(event, Format::Json);
+  if (const std::string detail = event.value("detail", ""); !detail.empty()) {
+    fmt::print("{}  job {:<6} {}  {}\n", event.value("at", ""), event.at("job").dump(), detail,
+               terminal_safe(event.value("name", "")));
+    return;
+  }
   const std::string from = event.at("from").is_string() ? event.value("from", "") + " -> " : "";
   const std::string reason =
       event.at("reason").is_string() ? " (" + event.value("reason", "") + ")" : "";

@@ -8,6 +8,8 @@
 #include "cli/job_stream.h"
 #include "cli/state_folder.h"
 #include "cli/verbs.h"
+#include "codec/idle_text.h"
+#include "codec/price_text.h"
 #include "codec/queue_text.h"
 
 namespace gyre::cli {
@@ -101,8 +103,53 @@ Outcome<int> doctor(const Session& session) {
   return failed ? kError : kOk;
 }
 
+/// Files of settings that hold for the server from its start on; "off" where one may be.
+struct SettingFiles {
+  std::string queues, prices, idle;
+};
+
+template <class T>
+Outcome<T> read_setting(const std::string& path, Result<T> (*read)(std::string_view)) {
+  const auto text = read_input(path);
+  if (!text) return tl::unexpected(text.error());
+  auto setting = read(*text);
+  if (!setting) return give_up(kUsage, "{}: {}", path, setting.error().message);
+  return std::move(*setting);
+}
+
+Outcome<void> read_files(const SettingFiles& files, UpOptions& options) {
+  if (!files.queues.empty()) {
+    auto queues = read_queue_file(files.queues);
+    if (!queues) return tl::unexpected(queues.error());
+    options.queues = std::move(*queues);
+  }
+  if (files.prices == "off") {
+    options.prices.emplace();
+  } else if (!files.prices.empty()) {
+    auto prices = read_setting(files.prices, codec::read_prices);
+    if (!prices) return tl::unexpected(prices.error());
+    options.prices = PriceSet{std::move(*prices)};
+  }
+  if (files.idle == "off") {
+    options.idle.emplace();
+  } else if (!files.idle.empty()) {
+    auto idle = read_setting(files.idle, codec::read_idle);
+    if (!idle) return tl::unexpected(idle.error());
+    options.idle = std::move(*idle);
+  }
+  return {};
+}
+
 /// What `up` and `server` share.
-void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options) {
+void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options, SettingFiles& files) {
+  verb.add_option("--queues", files.queues, "quotas, limits and weights of queues")
+      ->type_name("FILE");
+  verb.add_option("--prices", files.prices,
+                  "what an hour of a GPU costs, from now on; off: nothing; else as before")
+      ->type_name("FILE|off");
+  verb.add_option("--idle", files.idle,
+                  "warn, then stop jobs that do not use their GPUs; off: nobody; else as before")
+      ->type_name("FILE|off");
   verb.add_option("--policy", options.policy, "how the line is worked off; see 'gyre simulate -h'");
   verb.add_option("--listen", options.listen, "address on this machine; port 0: any free one")
       ->capture_default_str()
@@ -173,17 +220,11 @@ void add_up(CLI::App& app, Session& session) {
       ->capture_default_str()
       ->type_name("N");
   add_log_limit(*verb, options->task_log);
-  auto queue_file = std::make_shared<std::string>();
-  verb->add_option("--queues", *queue_file, "quotas, limits and weights of queues")
-      ->type_name("FILE");
-  add_serving_flags(*verb, session, *options);
-  on_verb(verb, session, [&session, options, queue_file]() -> Outcome<int> {
+  auto files = std::make_shared<SettingFiles>();
+  add_serving_flags(*verb, session, *options, *files);
+  on_verb(verb, session, [&session, options, files]() -> Outcome<int> {
     options->state = session.state;
-    if (!queue_file->empty()) {
-      auto queues = read_queue_file(*queue_file);
-      if (!queues) return tl::unexpected(queues.error());
-      options->queues = std::move(*queues);
-    }
+    if (auto read = read_files(*files, *options); !read) return tl::unexpected(read.error());
     return session.ports.up(*options);
   });
 }
@@ -197,13 +238,15 @@ void add_server(CLI::App& app, Session& session) {
   auto options = std::make_shared<UpOptions>();
   options->agents = "0.0.0.0:8643";
   options->local_node = false;
-  add_serving_flags(*verb, session, *options);
+  auto files = std::make_shared<SettingFiles>();
+  add_serving_flags(*verb, session, *options, *files);
   verb->add_option("--journal", options->journal,
                    "keep the journal in PostgreSQL, where a second server can take over: "
                    "postgresql://USER@HOST/DATABASE, without a password")
       ->type_name("URL");
-  on_verb(verb, session, [&session, options] {
+  on_verb(verb, session, [&session, options, files]() -> Outcome<int> {
     options->state = session.state;
+    if (auto read = read_files(*files, *options); !read) return tl::unexpected(read.error());
     return session.ports.up(*options);
   });
 }
@@ -253,11 +296,7 @@ void add_agent(CLI::App& app, Session& session) {
 }  // namespace
 
 Outcome<std::vector<QueueSpec>> read_queue_file(const std::string& path) {
-  const auto text = read_input(path);
-  if (!text) return tl::unexpected(text.error());
-  auto queues = codec::read_queues(*text);
-  if (!queues) return give_up(kUsage, "{}: {}", path, queues.error().message);
-  return std::move(*queues);
+  return read_setting(path, codec::read_queues);
 }
 
 void add_server_verbs(CLI::App& app, Session& session) {

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "codec/field.h"
+#include "codec/money_fields.h"
 #include "codec/queue_fields.h"
 #include "codec/service_fields.h"
 #include "domain/command.h"
@@ -69,9 +70,9 @@ struct EnumNames<JobState> {
 };
 template <>
 struct EnumNames<Termination> {
-  static constexpr std::array<std::string_view, 11> list{
+  static constexpr std::array<std::string_view, 12> list{
       "none",         "completed",         "task_failed", "start_refused", "node_lost", "preempted",
-      "user_request", "deadline_exceeded", "never_fits",  "misconfigured", "retired"};
+      "user_request", "deadline_exceeded", "never_fits",  "misconfigured", "retired",   "idle"};
 };
 
 template <>
@@ -265,7 +266,8 @@ template <>
 struct Fields<TaskExit> {
   static constexpr std::tuple list{Field{"kind", &TaskExit::kind}, Field{"code", &TaskExit::code},
                                    Field{"stopped", &TaskExit::stopped},
-                                   Field{"message", &TaskExit::message}};
+                                   Field{"message", &TaskExit::message},
+                                   Field{"ended_at", &TaskExit::ended_at}};
 };
 template <>
 struct Fields<Job> {
@@ -376,6 +378,18 @@ struct Fields<StoreHealed> {
                                    Field{"evidence", &StoreHealed::evidence}};
 };
 template <>
+struct Fields<PriceSet> {
+  static constexpr std::tuple list{Field{"prices", &PriceSet::prices}};
+};
+template <>
+struct Fields<IdleSet> {
+  static constexpr std::tuple list{Field{"idle", &IdleSet::idle}};
+};
+template <>
+struct Fields<GpuUseSeen> {
+  static constexpr std::tuple list{Field{"use", &GpuUseSeen::use}};
+};
+template <>
 struct Fields<Event> {
   static constexpr std::tuple list{Field{"at", &Event::at}, Field{"seq", &Event::seq},
                                    Field{"type", &Event::body}};
@@ -483,7 +497,9 @@ struct Fields<ControllerState> {
                                    Field{"queue_usages", &ControllerState::queue_usages},
                                    Field{"admissions", &ControllerState::admissions},
                                    Field{"last_admission", &ControllerState::last_admission},
-                                   Field{"services", &ControllerState::services}};
+                                   Field{"services", &ControllerState::services},
+                                   Field{"ledger", &ControllerState::ledger},
+                                   Field{"idle", &ControllerState::idle}};
 };
 
 template <>
@@ -549,6 +565,18 @@ struct TypeName<TaskStalled> {
 template <>
 struct TypeName<StoreHealed> {
   static constexpr std::string_view value = "store_healed";
+};
+template <>
+struct TypeName<PriceSet> {
+  static constexpr std::string_view value = "price_set";
+};
+template <>
+struct TypeName<IdleSet> {
+  static constexpr std::string_view value = "idle_set";
+};
+template <>
+struct TypeName<GpuUseSeen> {
+  static constexpr std::string_view value = "gpu_use_seen";
 };
 template <>
 struct TypeName<QuarantineNode> {

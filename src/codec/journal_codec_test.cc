@@ -63,6 +63,12 @@ static_assert(kDescribesAll<Rollout> && kDescribesAll<ServiceSpec> && kDescribes
 static_assert(kDescribesAll<Scale> && kDescribesAll<Service> && kDescribesAll<ServiceApplied>);
 static_assert(kDescribesAll<ServiceDeleted> && kDescribesAll<ServiceLoadSeen>);
 static_assert(kDescribesAll<ReplicaProbed>);
+static_assert(kDescribesAll<PriceList::Model> && kDescribesAll<PriceList>);
+static_assert(kDescribesAll<PriceChange> && kDescribesAll<HeldTime> && kDescribesAll<Charge>);
+static_assert(kDescribesAll<JobCharge> && kDescribesAll<HourCharge> && kDescribesAll<LedgerState>);
+static_assert(kDescribesAll<IdleSpec> && kDescribesAll<GpuUse> && kDescribesAll<IdleWarning>);
+static_assert(kDescribesAll<IdleState> && kDescribesAll<PriceSet> && kDescribesAll<IdleSet>);
+static_assert(kDescribesAll<GpuUseSeen>);
 static_assert(kDescribesAll<ControllerState, 1>);  // its jobs are written apart
 
 // Arbitrary values of every described type, extremes and strings that are not UTF-8 included.

@@ -260,6 +260,7 @@ void Controller::place(JobId id, std::vector<TaskPlacement> placement, StartRule
   job.exit = {};
   set_state(job, Starting, Termination::None);
   scheduler_.job_placed(job, partition_of(job), now_);
+  ledger_.placed(job, cluster_);
   job.last_command = emit(StartGang{id, job.attempt, job.placement, rule});
 }
 
@@ -291,6 +292,7 @@ void Controller::stop(Job& job, Termination cause) {
 
 void Controller::end_task(Job& job, std::int32_t rank, const TaskExit& exit) {
   const auto index = static_cast<std::size_t>(rank);
+  ledger_.gave_back(job, job.placement[index], cluster_, exit.ended_at, now_);
   job.tasks[index] = TaskState::Ended;
   cluster_.release(job.placement[index].node, job.placement[index].allocation);
   const bool last = std::all_of(job.tasks.begin(), job.tasks.end(),
@@ -335,6 +337,7 @@ void Controller::finish_attempt(Job& job) {
     case Termination::Retired:
       return end(job, Cancelled, job.ending);
     case Termination::DeadlineExceeded:
+    case Termination::Idle:
       return end(job, Failed, job.ending);
     default:
       return retry_or_fail(job, total);
@@ -395,6 +398,7 @@ void Controller::set_state(Job& job, JobState to, Termination cause) {
   if (!job.service.empty()) services_.job_changed(job, cause, now_);
   if (to == Running) healer_.job_runs(job.id, now_);
   if (is_final(to)) healer_.job_over(job.id, now_);
+  if (to != Running) idle_.forget(job.id);
 }
 
 void Controller::end(Job& job, JobState final_state, Termination cause,
@@ -413,6 +417,7 @@ void Controller::end(Job& job, JobState final_state, Termination cause,
 
 void Controller::forget_oldest() {
   while (finished_.size() > config_.jobs_finished_kept_max) {
+    ledger_.forget(finished_.front());
     jobs_.forget(finished_.front());
     finished_.pop_front();
   }
@@ -421,6 +426,7 @@ void Controller::forget_oldest() {
 void Controller::forget_ended() {
   config_.jobs_finished_kept_max = 0;
   forget_oldest();
+  ledger_ = {};
 }
 
 CommandId Controller::emit(decltype(Command::body) body) {

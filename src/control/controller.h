@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -17,7 +18,9 @@
 #include "domain/event.h"
 #include "domain/job_table.h"
 #include "domain/wait_reason.h"
+#include "observe/ledger.h"
 #include "reason/healing/healer.h"
+#include "reason/idle/idle_guard.h"
 #include "reason/scaling/services.h"
 #include "reason/scheduler.h"
 
@@ -87,6 +90,18 @@ class Controller {
   /// What is wanted of services, and how far it is.
   const reason::Services& services() const { return services_; }
 
+  /// What jobs have held, and what that costs.
+  const observe::Ledger& ledger() const { return ledger_; }
+  Charge charge_of(const Job& job, Time now) const {
+    return ledger_.charge_of(job, cluster_, std::max(now, now_));
+  }
+  Money rate_of(const Job& job) const { return ledger_.rate_of(job, cluster_); }
+
+  /// Who has been warned for not using GPUs.
+  const reason::IdleGuard& idle() const { return idle_; }
+  /// Whether a job may be stopped for that: a replica may not, nor who is in an exempt queue.
+  bool is_exempt_from_idle(const Job& job) const;
+
   /// Whether `spec` would be accepted. Errors: as check(), of its replicas; Invalid (its own
   /// rules), Conflict (too many services).
   Result<void> check(const ServiceSpec& spec) const;
@@ -102,8 +117,8 @@ class Controller {
   /// check().
   Result<Plan> plan(const JobSpec& spec) const;
 
-  /// Forgets all jobs that have ended, and each one that ends from now on: for a copy that is
-  /// played ahead. O(jobs that have ended).
+  /// Forgets all jobs that have ended, each one that ends from now on, and what all that costs: for
+  /// a copy that is played ahead. O(jobs that have ended).
   void forget_ended();
 
   /// Commands whose outcome has not been seen, under the ids that they have in the journal: what a
@@ -133,6 +148,9 @@ class Controller {
   void on(const ServiceDeleted& event) { services_.remove(event.service); }
   void on(const ServiceLoadSeen& event) { services_.load(event); }
   void on(const ReplicaProbed& event);
+  void on(const PriceSet& event);
+  void on(const IdleSet& event);
+  void on(const GpuUseSeen& event);
 
   reason::Scene scene() { return {cluster_, jobs_, now_}; }
   std::optional<PartitionId> partition_of(const JobSpec& spec) const;
@@ -189,6 +207,8 @@ class Controller {
   DemandMix demand_mix_;                          // learned while placement wants it
   reason::Healer healer_;
   reason::Services services_;
+  observe::Ledger ledger_;
+  reason::IdleGuard idle_;
   std::deque<JobId> finished_;  // by time of ending
   Decisions decisions_;
 };

@@ -80,8 +80,25 @@ class RandomWorld {
     if (dice == 7) return JobStopRequested{{1 + rng_.below(core.jobs().last().value + 1)}};
     if (dice == 8) return node_event(core);
     if (dice == 9 && rng_.below(4) == 0) return QueueSet{quota({"default", ""})};
+    if (dice == 9 && rng_.below(4) == 0) return use_event(core);
     if (dice == 9) return Tick{};
     return tasks_.empty() ? submission(core) : task_event();
+  }
+
+  /// Other prices, other rules about idle jobs, or a job that does not use its GPUs.
+  Event::Body use_event(const Controller& core) {
+    const std::uint64_t dice = rng_.below(4);
+    if (dice == 0) {
+      PriceList prices;
+      prices.gpu_hour = Money{static_cast<std::int64_t>(rng_.below(5'000'000))};
+      prices.cpu_hour = Money{static_cast<std::int64_t>(rng_.below(50))};
+      return PriceSet{rng_.below(4) == 0 ? std::nullopt : std::optional(prices)};
+    }
+    if (dice == 1) return IdleSet{{5, seconds(5), seconds(5), {"besides"}}};
+    const JobId id{1 + rng_.below(core.jobs().last().value + 1)};
+    const Job* job = core.jobs().find(id);
+    return GpuUseSeen{{id, job == nullptr ? 1 : job->attempt, rng_.below(4) != 0,
+                       static_cast<std::int64_t>(rng_.below(100'000)), true, seconds(5)}};
   }
 
   /// Some quota, however little sense it makes.
@@ -194,6 +211,22 @@ void check_limits(const Controller& core, const Decisions& decisions) {
   }
 }
 
+/// What is spent, counted again from the jobs; nobody in peace is warned.
+void check_use(const Controller& core) {
+  std::int64_t rate = 0;
+  core.jobs().for_each([&](const Job& job) {
+    rate += core.rate_of(job).value;
+    if (is_final(job.state)) {
+      RC_ASSERT(core.charge_of(job, core.now() + seconds(3600)) == core.charge_of(job, core.now()));
+    }
+    const IdleWarning* warning = core.idle().warning(job.id);
+    if (warning == nullptr) return;
+    RC_ASSERT(job.state == JobState::Running && !core.is_exempt_from_idle(job));
+  });
+  const std::int64_t lost = core.ledger().rate().value - rate;  // each job's is rounded down
+  RC_ASSERT(lost >= 0 && lost <= static_cast<std::int64_t>(core.jobs().size()));
+}
+
 void check_reasons(const Controller& core) {
   core.jobs().for_each([&](const Job& job) {
     if (job.state != JobState::Queued) return;
@@ -237,6 +270,7 @@ TEST_P(ControllerProperty, RandomWorldsKeepTheBooksAndRestoredCoresDecideAlike) 
       check_books(core);
       check_reasons(core);
       check_limits(core, decisions);
+      check_use(core);
       if (i == fork_at) {
         auto restored = Controller::restore(Config{}, core.state());
         RC_ASSERT(restored.has_value());

@@ -54,7 +54,9 @@ ControllerState Controller::state() const {
                         scheduler_.fair_share().usages(),
                         scheduler_.fair_share().admissions(),
                         scheduler_.last_admission(),
-                        services_.state()};
+                        services_.state(),
+                        ledger_.state(),
+                        idle_.state()};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
@@ -108,6 +110,10 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
     if (auto adopted = core.adopt(saved); !adopted) return tl::unexpected(adopted.error());
   }
   core.jobs_.skip_to(state.last_job);
+  if (auto known = core.ledger_.restore(state.ledger, core.jobs_, core.cluster_); !known) {
+    return tl::unexpected(known.error());
+  }
+  core.idle_.restore(state.idle);
   core.order_finished();
   if (auto resumed = core.resume_queues(state); !resumed) return tl::unexpected(resumed.error());
   for (const Reservation& reservation : state.reservations) {

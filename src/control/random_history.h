@@ -95,6 +95,7 @@ class RandomHistory {
     const NodeId id{static_cast<std::uint32_t>(rng_.below(core_.cluster().nodes().size()))};
     const std::uint64_t die = rng_.below(10);
     if (die == 9) return StoreHealed{Symptom::StorageFull, now_, "no room"};
+    if (die == 5) return use_event();
     if (die == 6) return stall();
     if (die > 6) {
       constexpr std::array<std::int32_t, 4> kXids{31, 48, 63, 999};
@@ -110,6 +111,22 @@ class RandomHistory {
     const JobId id{1 + rng_.below(core_.jobs().last().value + 1)};
     const Job* job = core_.jobs().find(id);
     return TaskStalled{id, job == nullptr ? 1 : job->attempt, 0, seconds(600)};
+  }
+
+  /// Other prices, other rules about idle jobs, or a job that does not use its GPUs.
+  Event::Body use_event() {
+    const std::uint64_t die = rng_.below(8);
+    if (die == 0) {
+      PriceList prices;
+      prices.gpu_hour = Money{static_cast<std::int64_t>(rng_.below(5'000'000))};
+      prices.models = {{"V100", Money{static_cast<std::int64_t>(rng_.below(5'000'000))}}};
+      return PriceSet{rng_.below(5) == 0 ? std::nullopt : std::optional(prices)};
+    }
+    if (die == 1) return IdleSet{{5, seconds(60), seconds(30), {"batch"}}};
+    const JobId id{1 + rng_.below(core_.jobs().last().value + 1)};
+    const Job* job = core_.jobs().find(id);
+    return GpuUseSeen{{id, job == nullptr ? 1 : job->attempt, rng_.below(4) != 0,
+                       static_cast<std::int64_t>(rng_.below(100'000)), true, seconds(60)}};
   }
 
   std::string key() { return rng_.below(4) == 0 ? "key-" + std::to_string(now_.ns) : ""; }

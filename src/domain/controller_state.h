@@ -6,9 +6,11 @@
 #include "domain/command.h"
 #include "domain/demand_mix.h"
 #include "domain/healing.h"
+#include "domain/idle.h"
 #include "domain/job.h"
 #include "domain/node.h"
 #include "domain/policy.h"
+#include "domain/price.h"
 #include "domain/queue.h"
 #include "domain/reservation.h"
 #include "domain/run_time_history.h"
@@ -44,6 +46,8 @@ struct ControllerState {
   std::vector<Admission> admissions;     // by place
   std::int64_t last_admission = 0;       // the highest place so far
   std::vector<Service> services;         // by name
+  LedgerState ledger;
+  IdleState idle;
 
   bool operator==(const ControllerState&) const = default;
 };

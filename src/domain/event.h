@@ -1,16 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "base/ids.h"
 #include "base/time.h"
 #include "domain/healing.h"
+#include "domain/idle.h"
 #include "domain/job.h"
 #include "domain/job_spec.h"
 #include "domain/node.h"
 #include "domain/policy.h"
+#include "domain/price.h"
 #include "domain/queue.h"
 #include "domain/service.h"
 
@@ -141,15 +144,33 @@ struct ReplicaProbed {
   bool operator==(const ReplicaProbed&) const = default;
 };
 
+/// From here on what jobs hold costs this; without prices nothing is charged.
+struct PriceSet {
+  std::optional<PriceList> prices;
+  bool operator==(const PriceSet&) const = default;
+};
+
+/// From here on jobs that do not use their GPUs are treated like this.
+struct IdleSet {
+  IdleSpec idle;
+  bool operator==(const IdleSet&) const = default;
+};
+/// What a job's devices have done; told where it matters to what was set last.
+struct GpuUseSeen {
+  GpuUse use;
+  bool operator==(const GpuUseSeen&) const = default;
+};
+
 /// Something the core learns. A world stamps events on entry: `at` never goes backwards, and `seq`
 /// grows by one each time, so equal times are ordered.
 struct Event {
   Time at;
   EventSeq seq;
-  using Body = std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned,
-                            NodeDutySet, NodeContact, JobSubmitted, JobStopRequested, TaskStarted,
-                            TaskEnded, HealingSet, GpuErrorSeen, TaskStalled, StoreHealed,
-                            ServiceApplied, ServiceDeleted, ServiceLoadSeen, ReplicaProbed>;
+  using Body =
+      std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned, NodeDutySet,
+                   NodeContact, JobSubmitted, JobStopRequested, TaskStarted, TaskEnded, HealingSet,
+                   GpuErrorSeen, TaskStalled, StoreHealed, ServiceApplied, ServiceDeleted,
+                   ServiceLoadSeen, ReplicaProbed, PriceSet, IdleSet, GpuUseSeen>;
   Body body;
 
   bool operator==(const Event&) const = default;

@@ -23,9 +23,9 @@ constexpr std::array<std::array<bool, kJobStateCount>, kJobStateCount> kLegal{{
 constexpr std::array<std::string_view, kJobStateCount> kStateNames{
     "queued", "starting", "running", "preempting", "stopping", "succeeded", "failed", "cancelled"};
 
-constexpr std::array<std::string_view, 11> kTerminationNames{
+constexpr std::array<std::string_view, 12> kTerminationNames{
     "none",         "completed",         "task_failed", "start_refused", "node_lost", "preempted",
-    "user_request", "deadline_exceeded", "never_fits",  "misconfigured", "retired"};
+    "user_request", "deadline_exceeded", "never_fits",  "misconfigured", "retired",   "idle"};
 
 }  // namespace
 

@@ -39,6 +39,7 @@ enum class Termination : std::uint8_t {
   NeverFits,  // no node of the fleet could ever hold it
   Misconfigured,
   Retired,  // its service needs this replica no more
+  Idle,     // it held GPUs and did not use them
 };
 
 /// True if a job may go from `from` to `to`; the one table of legal transitions.
@@ -84,6 +85,7 @@ struct TaskExit {
   std::int32_t code = 0;  // exit code, or the signal's number
   bool stopped = false;   // it ended after it had been told to stop
   std::string message;    // what the node says; for a person
+  Time ended_at{};        // by the node's clock; 0: not told
 
   bool ok() const { return kind == Kind::Exited && code == 0; }
   /// The shell's convention: the exit code, or 128 plus the signal's number.

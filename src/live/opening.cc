@@ -1,6 +1,9 @@
 #include "live/opening.h"
 
 #include <algorithm>
+#include <string>
+
+#include "base/units.h"
 
 namespace gyre::live {
 NodeArrival node_arrival(const control::Controller& core, const NodeSpec& spec) {
@@ -33,6 +36,21 @@ std::vector<Event::Body> distrust_nodes(const control::Controller& core) {
   return events;
 }
 
+Result<void> check_exempt(const std::optional<IdleSpec>& idle, const std::vector<QueueSpec>& queues,
+                          const control::Controller& core) {
+  if (!idle) return {};
+  std::vector<std::string> names;
+  for (const QueueSpec& queue : core.queues()) names.push_back(queue.name);
+  for (const QueueSpec& queue : queues) names.push_back(queue.name);
+  for (const std::string& exempt : idle->exempt) {
+    if (std::find(names.begin(), names.end(), exempt) != names.end()) continue;
+    const std::string near = nearest(exempt, names);
+    return fail(ErrorKind::NotFound, "exempt: there is no queue '{}'{}", exempt,
+                near.empty() ? "" : "; did you mean '" + near + "'?");
+  }
+  return {};
+}
+
 std::vector<Event::Body> opening_events(const control::Controller& core, const Opening& opening) {
   std::vector<Event::Body> events;
   const bool fresh = core.last_event() == EventSeq{};
@@ -44,6 +62,14 @@ std::vector<Event::Body> opening_events(const control::Controller& core, const O
     }
   }
   if (core.healer().spec() != opening.healing) events.emplace_back(HealingSet{opening.healing});
+  if (opening.prices) {
+    const PriceList* now = core.ledger().prices();
+    const auto known = now == nullptr ? std::nullopt : std::optional(*now);
+    if (known != opening.prices->prices) events.emplace_back(*opening.prices);
+  }
+  if (opening.idle && core.idle().spec() != *opening.idle) {
+    events.emplace_back(IdleSet{*opening.idle});
+  }
   return events;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "control/controller.h"
@@ -13,12 +14,19 @@ namespace gyre::live {
 /// What a server is started with.
 struct Opening {
   PolicySpec policy;
-  std::vector<QueueSpec> queues;  // parents first
-  HealingSpec healing{};          // without rules: nothing is healed by itself
+  std::vector<QueueSpec> queues;     // parents first
+  HealingSpec healing{};             // without rules: nothing is healed by itself
+  std::optional<PriceSet> prices{};  // none: those that are in force
+  std::optional<IdleSpec> idle{};    // none: what is in force
 };
 
 /// The events that bring `core` to what the server was started with; none if it is there already.
 std::vector<Event::Body> opening_events(const control::Controller& core, const Opening& opening);
+
+/// Whether the queues that are exempt exist, or are about to (`queues`): who misspells one must
+/// hear of it. Errors: NotFound.
+Result<void> check_exempt(const std::optional<IdleSpec>& idle, const std::vector<QueueSpec>& queues,
+                          const control::Controller& core);
 
 /// After a journal has lost its end: nothing is put on a node until its agent has come and has said
 /// which tasks it has, since what runs there may be of lost jobs.

@@ -104,7 +104,9 @@ class Watched:
         self.ending = []
         self.cloud = Cloud(gyre, folder)
         self.cloud.environment.update(LD_LIBRARY_PATH=str(driver), NVML_STAND_IN=str(self.script))
-        self.cloud.up("--fsync", "off")
+        prices = folder / "prices.yaml"
+        prices.write_text("version: 1\ngpu_hour: {default: 2, H100: 3.5}\n")
+        self.cloud.up("--fsync", "off", "--prices", str(prices))
         self.ending.append(self.cloud.end)
         try:
             self.watch(deploy, folder)

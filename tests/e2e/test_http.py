@@ -64,11 +64,29 @@ def test_every_answer_is_as_described(cloud, described):
     assert described("GET", "/v1/jobs/1/logs", job + "/logs") == (200, b"hello\n")
     assert described("GET", "/v1/jobs/1/logs?offset=3&stream=stdout", job + "/logs")[1] == b"lo\n"
     described("POST", "/v1/plans", body=spec)
-    for path in ("/v1/nodes", "/v1/queues", "/v1/events", "/healthz", "/readyz", "/openapi.json"):
+    for path in ("/v1/nodes", "/v1/queues", "/v1/costs", "/v1/events", "/healthz", "/readyz",
+                 "/openapi.json"):
         assert described("GET", path)[0] == 200
     assert described("POST", "/v1/jobs/2/actions", job + "/actions", {"action": "stop"})[0] == 202
     cloud.wait(2)
     assert described("POST", "/v1/jobs/2/actions", job + "/actions", {"action": "stop"})[0] == 409
+
+
+def test_every_answer_about_money_is_as_described(cloud, described):
+    prices = cloud.folder / "prices.yaml"
+    prices.write_text("version: 1\ngpu_hour: {default: 2, H100: 3.5}\ncpu_hour: 0.01\n")
+    cloud.end()
+    cloud.up("--virtual-gpus", "4xH100:80GB", "--prices", str(prices))
+    spec = {"command": ["sleep", "1000"], "resources": {"gpu": 2}}
+    assert described("POST", "/v1/plans", body={**spec, "expected_duration": "2h"})[0] == 200
+    assert described("POST", "/v1/jobs", body=spec)[0] == 201
+    cloud.wait(1, "running")
+    for by in ("job", "tenant", "queue"):
+        assert described("GET", f"/v1/costs?by={by}&window=7d&limit=5")[0] == 200
+    for path in ("/v1/jobs", "/v1/overview", "/v1/queues"):
+        assert described("GET", path)[0] == 200
+    assert described("GET", "/v1/jobs/1", "/v1/jobs/{id}")[0] == 200
+    assert described("GET", "/v1/jobs/1/explanation", "/v1/jobs/{id}/explanation")[0] == 200
 
 
 ACTIONS = "/v1/jobs/{id}/actions"

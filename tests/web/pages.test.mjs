@@ -199,7 +199,7 @@ describe('pages', () => {
 
   test('dark colours have enough contrast too', async () => {
     await page.getByLabel('Colours').selectOption('dark');
-    for (const path of ['/', '/jobs', '/services', '/submit', '/nodes', '/efficiency', '/decisions', '/queues', '/healing', '/lab']) {
+    for (const path of ['/', '/jobs', '/services', '/submit', '/nodes', '/efficiency', '/costs', '/decisions', '/queues', '/healing', '/lab']) {
       await go(path);
       await page.getByTestId('link').getByText('live').waitFor();
       await accessible(['color-contrast']);
@@ -369,6 +369,12 @@ describe('a machine with GPUs', () => {
     await accessible();
     await page.getByRole('group', {name: 'How far back'}).getByRole('button', {name: '24h'}).click();
     await page.getByText('mean of 240 s').first().waitFor();
+    await page.goto(`${machine.url}/#/jobs/${job}`);
+    await page.getByRole('tab', {name: 'GPUs'}).click();
+    await page.getByRole('img', {name: /^Memory used on each GPU/}).waitFor();
+    await see(`On ${name}, GPU 0`);
+    assert.equal(await page.locator('.legend').getByText('GPU 1').count(), 0, 'only what it holds');
+    await accessible();
   });
 
   test('shows who wastes what', async () => {
@@ -398,7 +404,7 @@ describe('a narrow screen', () => {
 
   test('shows every page without scrolling sideways', async () => {
     const {jobs} = await cloud.get('/v1/jobs?limit=1');
-    for (const path of ['/', '/jobs', `/jobs/${jobs[0].id}`, '/services', '/submit', '/queues', '/nodes', '/efficiency', '/decisions', '/healing', '/lab']) {
+    for (const path of ['/', '/jobs', `/jobs/${jobs[0].id}`, '/services', '/submit', '/queues', '/nodes', '/efficiency', '/costs', '/decisions', '/healing', '/lab']) {
       await go(path);
       await page.getByRole('heading', {level: 1}).waitFor({state: 'attached'});
       await page.getByTestId('link').getByText('live').waitFor();

@@ -92,7 +92,9 @@ try {
 // Tenants with quotas on five nodes, of which one is ill.
 const fleet = new Cloud();
 try {
-  await fleet.up('--agents', '127.0.0.1:0', '--queues', fleet.write('queues.yaml', `version: 1
+  await fleet.up('--agents', '127.0.0.1:0', '--prices', fleet.write('prices.yaml', `version: 1
+gpu_hour: {default: 2, H100: 3.5, A100: 1.8}
+`), '--queues', fleet.write('queues.yaml', `version: 1
 queues:
   - {name: research, weight: 2, guaranteed: {gpus: 6}, limits: {gpus: 10, jobs: 50}}
   - {name: vision, parent: research, guaranteed: {gpus: 4}}
@@ -110,12 +112,17 @@ queues:
   await fleet.wait(flaky, 'succeeded');
   const starts = [['finetune-7b', 'vision', 4], ['pretrain', 'vision', 3], ['asr', 'speech', 2], ['ranker', 'product', 1]];
   for (const [name, queue, gpus] of starts) {
-    await fleet.wait(await fleet.submit({name, queue, command: 'sleep 1000', preemptible: true, resources: {gpu: gpus}}), 'running');
+    await fleet.wait(await fleet.submit({name, queue, tenant: queue === 'product' ? 'shop' : 'lab', command: 'sleep 1000', preemptible: true,
+      resources: {gpu: gpus}}), 'running');
   }
   await fleet.submit({name: 'pretrain-70b', queue: 'vision', command: 'sleep 1000', preemptible: true, resources: {gpu: 4}});
   await fleet.submit({name: 'tts', queue: 'speech', command: 'sleep 1000', preemptible: true, resources: {gpu: 2}});
   const pages = [
     ['queues', '/queues', (page) => page.locator('.held-back').first().waitFor()],
+    ['costs', '/costs', async (page) => {
+      await page.getByRole('button', {name: 'by job'}).click();
+      await page.getByRole('link', {name: 'pretrain', exact: true}).waitFor();
+    }],
     ['healing', '/healing', (page) => page.locator('[data-node] button').waitFor()],
   ];
   await shoot(fleet.url, pages);

@@ -18,6 +18,7 @@ const QueuesPage = lazy(() => import('./pages/Queues'));
 const NodesPage = lazy(() => import('./pages/Nodes'));
 const NodePage = lazy(() => import('./pages/Node'));
 const EfficiencyPage = lazy(() => import('./pages/Efficiency'));
+const CostsPage = lazy(() => import('./pages/Costs'));
 const DecisionsPage = lazy(() => import('./pages/Decisions'));
 const HealingPage = lazy(() => import('./pages/Healing'));
 const LabPage = lazy(() => import('./pages/Lab'));
@@ -31,6 +32,7 @@ const PLACES = [
   {to: '/queues', label: 'Queues', key: 'q'},
   {to: '/nodes', label: 'Nodes & GPUs', key: 'n'},
   {to: '/efficiency', label: 'Efficiency', key: 'e'},
+  {to: '/costs', label: 'Costs', key: 'c'},
   {to: '/decisions', label: 'Decisions', key: 'd'},
   {to: '/healing', label: 'Healing', key: 'h'},
   {to: '/lab', label: 'Policy lab', key: 'l'},
@@ -136,6 +138,7 @@ export function App() {
             <Route path="/nodes" element={<NodesPage />} />
             <Route path="/nodes/:name" element={<NodePage />} />
             <Route path="/efficiency" element={<EfficiencyPage />} />
+            <Route path="/costs" element={<CostsPage />} />
             <Route path="/decisions" element={<DecisionsPage />} />
             <Route path="/healing" element={<HealingPage />} />
             <Route path="/lab" element={<LabPage />} />

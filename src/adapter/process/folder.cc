@@ -125,7 +125,8 @@ std::string encode(const TaskExit& exit) {
   return encode(Records{{"kind", std::string(kExitKinds[static_cast<std::size_t>(exit.kind)])},
                         {"code", std::to_string(exit.code)},
                         {"stopped", exit.stopped ? "1" : "0"},
-                        {"message", exit.message}});
+                        {"message", exit.message},
+                        {"ended_at_ns", std::to_string(exit.ended_at.ns)}});
 }
 
 std::string encode(const act::StopOptions& options) {
@@ -140,7 +141,8 @@ Result<std::optional<TaskExit>> read_exit(const Fd& folder) {
   TaskExit exit{.kind = TaskExit::Kind::Lost,
                 .code = number_of<std::int32_t>(**records, "code"),
                 .stopped = value_of(**records, "stopped") == "1",
-                .message = std::string(value_of(**records, "message"))};
+                .message = std::string(value_of(**records, "message")),
+                .ended_at = {number_of<std::int64_t>(**records, "ended_at_ns")}};
   for (std::size_t i = 0; i < kExitKinds.size(); ++i) {
     if (value_of(**records, "kind") == kExitKinds[i]) exit.kind = static_cast<TaskExit::Kind>(i);
   }

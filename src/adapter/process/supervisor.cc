@@ -107,6 +107,7 @@ bool reserve_exit_file(const Fd& folder) {
 
 SupervisorCode leave(const Fd& folder, TaskExit exit) {
   exit.message.resize(std::min(exit.message.size(), kExitFileBytes / 2));
+  exit.ended_at = unix_now();
   ::unlinkat(folder.get(), kSpecFile, 0);  // what could not be started has it still
   ::unlinkat(folder.get(), kExecSocket, 0);
   return replace_file(folder, kExitFile, encode(exit), Sync::Yes) ? SupervisorCode::Done

@@ -340,7 +340,8 @@ void TaskLoop::tell_started(Task& task) {
 }
 
 /// Ends a task for which no supervisor has left a last word.
-void TaskLoop::record_and_end(Task& task, const TaskExit& exit) {
+void TaskLoop::record_and_end(Task& task, TaskExit exit) {
+  exit.ended_at = unix_now();
   // If this fails the task's end is the same after a restart, only found out anew.
   static_cast<void>(replace_file(task.folder, kExitFile, encode(exit), Sync::Yes));
   ::unlinkat(task.folder.get(), kSpecFile, 0);

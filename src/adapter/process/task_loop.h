@@ -116,7 +116,7 @@ class TaskLoop {
   void seek(Task& task, pid_t supervisor);
   void fence(Task& task);
   void tell_started(Task& task);
-  void record_and_end(Task& task, const TaskExit& exit);
+  void record_and_end(Task& task, TaskExit exit);
   void end(Task& task, const TaskExit& exit);
   void on_process_end(Task& task);
   void on_files();

@@ -43,6 +43,8 @@ void Api::add_cluster_routes() {
   router_.add("POST", "/v1/join-tokens", {}, [this](const Call& call) { make_join_token(call); });
   router_.add("GET", "/v1/incidents", {"limit", "open"},
               [this](const Call& call) { list_incidents(call); });
+  router_.add("GET", "/v1/costs", {"by", "since", "window", "until", "limit"},
+              [this](const Call& call) { show_costs(call); });
   router_.add("GET", "/v1/queues", {}, [this](const Call& call) {
     ask<std::vector<QueueView>>(
         call, [](const auto& core) { return view_queues(core); },

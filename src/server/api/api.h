@@ -14,6 +14,7 @@
 #include "live/inbox.h"
 #include "live/playback.h"
 #include "live/storage.h"
+#include "server/api/job_list.h"
 #include "server/api/router.h"
 #include "server/api/telemetry.h"
 #include "server/api/views.h"
@@ -93,6 +94,7 @@ class Api {
   void show_metrics(const Call& call) const;
   void make_join_token(const Call& call) const;
   void show_usage(const Call& call) const;
+  void show_costs(const Call& call) const;
   void explain_job(const Call& call) const;
   void plan_job(const Call& call) const;
   bool can_look_ahead() const;
@@ -139,6 +141,7 @@ class Api {
   EventFeed& feed_;
   const ApiOptions options_;
   Router router_;
+  mutable JobViews job_views_;  // the driver's thread only
 };
 
 /// Parameters of a query, each with one clear problem if it is wrong.

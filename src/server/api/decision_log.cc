@@ -29,8 +29,8 @@ std::string on_nodes(const std::vector<std::string>& nodes, std::size_t tasks) {
 }  // namespace
 
 std::string_view to_string(DecisionKind kind) {
-  static constexpr std::string_view kNames[] = {"start",   "backfill", "preempt",
-                                                "requeue", "stop",     "give-up"};
+  static constexpr std::string_view kNames[] = {"start", "backfill", "preempt", "requeue",
+                                                "stop",  "give-up",  "warn"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -67,10 +67,23 @@ class DecisionLog::Story {
     if (job == nullptr || stop.cause == Termination::UserRequest) return;
     if (stop.cause == Termination::Preempted) return preempted(*job, stop);
     Decision told = begin(*job, DecisionKind::Stop);
-    told.why = stop.cause == Termination::DeadlineExceeded
-                   ? fmt::format("its deadline of {} after submission has passed",
-                                 format_duration(job->spec.deadline.value_or(Duration{})))
-                   : "one of its tasks is lost or has failed, and a gang runs as a whole or not";
+    if (stop.cause == Termination::Idle) {
+      idle(told);
+    } else {
+      told.why = stop.cause == Termination::DeadlineExceeded
+                     ? fmt::format("its deadline of {} after submission has passed",
+                                   format_duration(job->spec.deadline.value_or(Duration{})))
+                     : "one of its tasks is lost or has failed, and a gang runs as a whole or not";
+    }
+    log_.add(std::move(told));
+  }
+
+  void tell_idle() {
+    const std::string news = idle_news(event_, core_);
+    if (!news.starts_with("warned")) return;
+    Decision told =
+        begin(*core_.jobs().find(std::get<GpuUseSeen>(event_.body).use.job), DecisionKind::Warn);
+    told.why = news;
     log_.add(std::move(told));
   }
 
@@ -102,6 +115,17 @@ class DecisionLog::Story {
     told.attempt = job.attempt;
     told.gpu_milli = gpu_total(job.spec.tasks).value;
     return told;
+  }
+
+  /// The evidence is in the event that made it.
+  void idle(Decision& told) const {
+    const auto* seen = std::get_if<GpuUseSeen>(&event_.body);
+    if (seen == nullptr) return;
+    const IdleSpec& rules = core_.idle().spec();
+    told.why = fmt::format("it holds {} and does not use them: {}", gpus(told.gpu_milli),
+                           describe(seen->use));
+    told.compared = fmt::format("at least {} % is asked for; it was warned {} before",
+                                rules.below_percent, format_duration(rules.grace));
   }
 
   /// The first of the line, which this one must not delay.
@@ -169,6 +193,7 @@ void DecisionLog::after(const Event& event, const control::Decisions& decisions,
   for (const Command& command : decisions.commands) {
     std::visit([&](const auto& intent) { story.tell(intent); }, command.body);
   }
+  story.tell_idle();
 }
 
 void DecisionLog::begin_anew() {

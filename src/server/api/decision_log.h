@@ -23,9 +23,10 @@ enum class DecisionKind : std::uint8_t {
   Requeue,   // it goes back into the line after a failure
   Stop,      // a limit or a failure ends it
   GiveUp,    // it ends without being tried (again)
+  Warn,      // it does not use its GPUs, and may be stopped for it
 };
-inline constexpr int kDecisionKindCount = 6;
-std::string_view to_string(DecisionKind kind);  // "start", ..., "give-up"
+inline constexpr int kDecisionKindCount = 7;
+std::string_view to_string(DecisionKind kind);  // "start", ..., "warn"
 
 struct Decision {
   FeedPosition position;

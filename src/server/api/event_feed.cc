@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/units.h"
+
 namespace gyre::server {
 namespace {
 
@@ -32,6 +34,23 @@ std::optional<FeedPosition> parse_feed_position(std::string_view text) {
   return position;
 }
 
+std::string idle_news(const Event& event, const control::Controller& core) {
+  const auto* seen = std::get_if<GpuUseSeen>(&event.body);
+  const Job* job = seen == nullptr ? nullptr : core.jobs().find(seen->use.job);
+  if (job == nullptr || job->state != JobState::Running || job->attempt != seen->use.attempt) {
+    return "";
+  }
+  const IdleWarning* warning = core.idle().warning(job->id);
+  if (warning == nullptr) {
+    return seen->use.known ? "the warning is withdrawn: " + describe(seen->use)
+                           : "the warning is withdrawn: what its GPUs do is not known";
+  }
+  if (warning->at != event.at) return "";
+  return fmt::format("warned: {}, less than {} %; it is stopped at {} if it goes on",
+                     describe(warning->use), core.idle().spec().below_percent,
+                     format_utc(warning->stops_at));
+}
+
 EventFeed::EventFeed(std::size_t events_max, EventSeq start)
     : events_max_(events_max), floor_{start, std::numeric_limits<std::uint32_t>::max()} {}
 
@@ -40,7 +59,15 @@ void EventFeed::after(const Event& event, const control::Decisions& decisions,
   std::uint32_t index = 0;
   for (const Transition& transition : decisions.transitions) {
     const Job* job = core.jobs().find(transition.job);
-    pending_.push_back({{event.seq, index++}, transition, job ? job->spec.name : std::string()});
+    pending_.push_back(
+        {{event.seq, index++}, transition, job ? job->spec.name : std::string(), {}});
+  }
+  if (std::string news = idle_news(event, core); !news.empty()) {
+    const Job& job = *core.jobs().find(std::get<GpuUseSeen>(event.body).use.job);
+    pending_.push_back({{event.seq, index},
+                        {event.at, job.id, job.attempt, job.state, job.state, Termination::Idle},
+                        job.spec.name,
+                        std::move(news)});
   }
 }
 

@@ -33,7 +33,12 @@ struct JobEvent {
   FeedPosition position;
   Transition transition;
   std::string job_name;
+  std::string detail;  // of what changes no state; empty: it does
 };
+
+/// What an event means for a job that does not use its GPUs: it is warned, or is not any more.
+/// Empty where it means something else. `core` has been told it.
+std::string idle_news(const Event& event, const control::Controller& core);
 
 /// The latest events of jobs, told once they are durable. Thread-safe, but for after() and
 /// committed(), which the driver's thread calls.

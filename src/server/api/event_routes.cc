@@ -19,7 +19,7 @@ void write_event(JsonText& out, const JobEvent& event) {
       .member("name", event.job_name)
       .member("attempt", change.attempt);
   out.key("from");
-  if (change.from == change.to) {
+  if (change.from == change.to && event.detail.empty()) {
     out.null();  // it arrived
   } else {
     out.value(to_string(change.from));
@@ -30,7 +30,7 @@ void write_event(JsonText& out, const JobEvent& event) {
   } else {
     out.value(to_string(change.cause));
   }
-  out.close('}');
+  out.member("detail", event.detail).close('}');
 }
 
 /// Follows the feed. A reader that is slower than the feed is told what it missed; it holds nothing

@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "codec/job_spec_text.h"
+#include "control/forecast/quote.h"
 #include "server/api/api.h"
 #include "server/api/job_list.h"
 #include "server/api/spec_body.h"
@@ -40,14 +41,41 @@ http::Response explanation_of(const JobView& job, const control::Outlook* outloo
   } else {
     out.null();
   }
+  write_cost(out, job);
+  write_warning(out, job);
   out.close('}');
   return json_response(std::move(out));
 }
 
 struct Planned {
   control::PlannedJob job;
+  std::optional<control::Quote> price;
   std::vector<std::string> nodes;  // of the placement
 };
+
+void write_range(JsonText& out, const control::Quote::Range& range) {
+  out.open('{').member("low", range.low.value).member("high", range.high.value).close('}');
+}
+
+void write_quote(JsonText& out, const std::optional<control::Quote>& quote) {
+  out.key("price");
+  if (!quote) {
+    out.null();
+    return;
+  }
+  out.open('{').key("hour_micro_usd");
+  write_range(out, quote->hour);
+  out.key("duration_s");
+  if (quote->duration) {
+    out.thousandths(quote->duration->ns / 1'000'000);
+    out.member("duration_by", quote->declared ? "submitter" : "jobs_like_it");
+    out.key("total_micro_usd");
+    write_range(out, *quote->total);
+  } else {
+    out.null().key("duration_by").null().key("total_micro_usd").null();
+  }
+  out.close('}');
+}
 
 http::Response plan_response(const Planned& planned) {
   const control::Plan& plan = planned.job.plan;
@@ -63,6 +91,7 @@ http::Response plan_response(const Planned& planned) {
   } else {
     write_explanation(out, plan.waiting, outlook ? &*outlook : nullptr);
   }
+  write_quote(out, planned.price);
   out.close('}');
   return json_response(std::move(out));
 }
@@ -87,8 +116,9 @@ void Api::list_jobs(const Call& call) const {
   if (auto* problem = std::get_if<http::Problem>(&read)) return call.fail(*problem);
   ask<JobPage>(
       call,
-      [query = std::move(std::get<JobListQuery>(read))](const auto& core) {
-        return server::list_jobs(core, query);
+      [this, query = std::move(std::get<JobListQuery>(read))](const auto& core) mutable {
+        query.now = options_.clock();
+        return job_views_.list(core, query);
       },
       [](const JobPage& page) {
         JsonText out;
@@ -145,8 +175,9 @@ void Api::show_job(const Call& call) const {
   if (!id) return call.fail(http::problem_of(id.error()));
   ask<JobView>(
       call,
-      [id = *id](const auto& core) {
-        return find_job(core, id).map([&](const Job* job) { return view_job(core, *job, true); });
+      [this, id = *id](const auto& core) {
+        return find_job(core, id).map(
+            [&](const Job* job) { return view_job(core, *job, true, options_.clock()); });
       },
       [](const JobView& job) {
         JsonText out;
@@ -210,7 +241,8 @@ void Api::explain_job(const Call& call) const {
         if (!job) {
           return reply([error = job.error()] { return http::respond(http::problem_of(error)); });
         }
-        const auto view = std::make_shared<const JobView>(view_job(core, **job, false));
+        const auto view =
+            std::make_shared<const JobView>(view_job(core, **job, false, options_.clock()));
         if (!looks_ahead || (*job)->state != JobState::Queued || !can_look_ahead()) {
           return reply([view] { return explanation_of(*view, nullptr); });
         }
@@ -241,8 +273,9 @@ void Api::plan_job(const Call& call) const {
           auto planned = control::plan_job(*copy, spec, now);
           if (!planned) return refuse(reply, planned.error());
           std::vector<std::string> nodes = node_names(*copy, planned->plan.placement);
-          const auto seen =
-              std::make_shared<const Planned>(Planned{std::move(*planned), std::move(nodes)});
+          auto price = control::quote(*copy, spec, planned->plan, now);
+          const auto seen = std::make_shared<const Planned>(
+              Planned{std::move(*planned), std::move(price), std::move(nodes)});
           reply([seen] { return plan_response(*seen); });
         });
       });

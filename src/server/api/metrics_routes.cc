@@ -29,6 +29,7 @@ struct CoreNumbers {
   std::int64_t nodes_down = 0;
   std::int64_t gpu_milli_up = 0;
   reason::Fragmentation::Sum fragmentation;
+  std::optional<Money> hour;  // what is held costs; none: there are no prices
   std::map<std::pair<std::string, int>, std::string> jobs_on;  // by node and device: "12,13"
 };
 
@@ -75,6 +76,7 @@ CoreNumbers look(const control::Controller& core) {
     ++(node.up ? out.nodes_up : out.nodes_down);
     if (node.up) out.gpu_milli_up += std::int64_t{node.spec.gpus} * kWholeGpu.value;
   }
+  if (core.ledger().prices() != nullptr) out.hour = core.ledger().rate();
   out.fragmentation = reason::Fragmentation(asked_for.mix()).measure(core.cluster());
   return out;
 }
@@ -98,6 +100,10 @@ void write_state(MetricsText& out, const CoreNumbers& numbers, const CoreCounts:
   out.sample({}, static_cast<double>(numbers.gpu_milli_up) / 1000);
   out.family("gyre_gpus_allocated", "gauge", "GPUs that jobs hold, shares as fractions.");
   out.sample({}, static_cast<double>(counts.gpu_milli) / 1000);
+  if (numbers.hour) {
+    out.family("gyre_spend_usd_per_hour", "gauge", "What jobs hold costs, at present prices.");
+    out.sample({}, static_cast<double>(numbers.hour->value) / 1e6);
+  }
   out.family("gyre_gpus_fragmented", "gauge",
              "Free GPUs that a typical task of the kept jobs cannot use (FGD, USENIX ATC 2023).");
   out.sample({}, numbers.fragmentation.lost_milli / 1000);
@@ -200,16 +206,19 @@ void write_gpus(MetricsText& out, const std::vector<GpuWatch::Latest>& gpus,
     if (jobs != numbers.jobs_on.end()) all.emplace_back("hpc_job", jobs->second);
     return all;
   };
+  std::vector<std::string> written;
+  written.reserve(gpus.size());
+  for (const GpuWatch::Latest& gpu : gpus) written.push_back(MetricsText::written(labels(gpu)));
   for (std::size_t i = 0; i < observe::kGpuMetricCount; ++i) {
     const auto& facts = observe::gpu_metric_facts(static_cast<GpuMetric>(i));
     bool first = true;
-    for (const GpuWatch::Latest& gpu : gpus) {
-      const auto& value = gpu.sample.values[i];
-      if (!value || gpu.sample.health != observe::GpuHealth::Ok) continue;
+    for (std::size_t g = 0; g < gpus.size(); ++g) {
+      const auto& value = gpus[g].sample.values[i];
+      if (!value || gpus[g].sample.health != observe::GpuHealth::Ok) continue;
       if (first) out.family(facts.dcgm_name, facts.counter ? "counter" : "gauge", facts.help);
       first = false;
-      out.sample(labels(gpu),
-                 static_cast<double>(*value) / static_cast<double>(facts.dcgm_divisor));
+      out.sample_of(written[g],
+                    static_cast<double>(*value) / static_cast<double>(facts.dcgm_divisor));
     }
   }
   if (gpus.empty()) return;
@@ -220,8 +229,8 @@ void write_gpus(MetricsText& out, const std::vector<GpuWatch::Latest>& gpus,
     out.sample(all, 1);
   }
   out.family("gyre_gpu_xid_errors_total", "counter", "Xid events since the probe began.");
-  for (const GpuWatch::Latest& gpu : gpus) {
-    out.sample(labels(gpu), static_cast<double>(gpu.sample.xids));
+  for (std::size_t g = 0; g < gpus.size(); ++g) {
+    out.sample_of(written[g], static_cast<double>(gpus[g].sample.xids));
   }
 }
 

@@ -135,7 +135,7 @@ std::vector<std::string> node_names(const control::Controller& core,
   return names;
 }
 
-JobView view_job(const control::Controller& core, const Job& job, bool full) {
+JobView view_job(const control::Controller& core, const Job& job, bool full, Time now) {
   JobView view;
   view.id = job.id;
   view.name = job.spec.name;
@@ -161,12 +161,48 @@ JobView view_job(const control::Controller& core, const Job& job, bool full) {
     view.reason = to_string(view.waiting->reason);
     view.reason_detail = view.waiting->detail;
   }
+  const Charge charge = core.charge_of(job, now);
+  if (charge != Charge{} || (core.ledger().prices() != nullptr && !is_final(job.state))) {
+    view.cost = JobView::Cost{charge, core.rate_of(job)};
+  }
+  if (const IdleWarning* warning = core.idle().warning(job.id)) view.warning = *warning;
   if (full) {
     view.full =
         JobView::Full{job.spec, job.placement, std::nullopt, job.attempt_started_at, job.start};
     if (job.ending != Termination::None && job.attempt > 0) view.full->exit = job.exit;
   }
   return view;
+}
+
+void write_money(JsonText& out, const std::optional<Money>& money) {
+  out.value(money ? std::optional(money->value) : std::nullopt);
+}
+
+void write_charge(JsonText& out, const Charge& charge) {
+  out.member("micro_usd", charge.amount.value);
+  out.key("gpu_seconds").thousandths(charge.gpu_us / 1000);
+}
+
+void write_cost(JsonText& out, const JobView& job) {
+  out.key("cost");
+  if (!job.cost) {
+    out.null();
+    return;
+  }
+  out.open('{');
+  write_charge(out, job.cost->charge);
+  out.member("hour_micro_usd", job.cost->hour.value).close('}');
+}
+
+void write_warning(JsonText& out, const JobView& job) {
+  out.key("warning");
+  if (!job.warning) {
+    out.null();
+    return;
+  }
+  out.open('{').member("at", format_utc(job.warning->at));
+  out.member("stops_at", format_utc(job.warning->stops_at));
+  out.member("detail", describe(job.warning->use)).close('}');
 }
 
 void write_job(JsonText& out, const JobView& job) {
@@ -195,6 +231,8 @@ void write_job(JsonText& out, const JobView& job) {
   write_time(out, "submitted_at", job.submitted_at);
   write_time(out, "started_at", job.started_at);
   write_time(out, "ended_at", job.ended_at);
+  write_cost(out, job);
+  write_warning(out, job);
   if (job.full) write_full(out, job);
   out.close('}');
 }
@@ -307,8 +345,9 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
   for (const QueueSpec& spec : core.queues()) {
     by_name.emplace(spec.name, views.size());
     const auto gpus = up.find(spec.partition);
+    const bool priced = core.ledger().prices() != nullptr;
     views.push_back({spec, 0, 0, 0, core.queue_use(spec.name), gpus == up.end() ? 0 : gpus->second,
-                     std::nullopt});
+                     priced ? std::optional(Money{}) : std::nullopt, std::nullopt});
   }
   std::vector<const Job*> first(views.size());
   core.jobs().for_each([&](const Job& job) {
@@ -322,7 +361,9 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
       QueueView& view = views[at->second];
       view.queued += job.state == JobState::Queued;
       view.placed += is_placed(job.state);
-      if (is_placed(job.state)) view.gpu_milli += gpu_total(job.spec.tasks).value;
+      if (!is_placed(job.state)) continue;
+      view.gpu_milli += gpu_total(job.spec.tasks).value;
+      if (view.hour) *view.hour += core.rate_of(job);
     }
   });
   for (std::size_t i = 0; i < views.size(); ++i) {
@@ -349,8 +390,10 @@ void write_queue(JsonText& out, const QueueView& queue) {
       .member("gpu_seconds_max", spec.gpu_seconds_max)
       .member("share", queue.use.share)
       .member("gpu_milli_past", queue.use.past.gpu_milli)
-      .member("gpu_milli_up", queue.gpu_milli_up)
-      .key("first_waiting");
+      .member("gpu_milli_up", queue.gpu_milli_up);
+  out.key("hour_micro_usd");
+  write_money(out, queue.hour);
+  out.key("first_waiting");
   if (queue.first) {
     out.open('{')
         .member("job", queue.first->job.value)

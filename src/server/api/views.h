@@ -40,6 +40,12 @@ struct JobView {
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
   std::optional<Explanation> waiting;  // while queued
+  struct Cost {
+    Charge charge;  // so far
+    Money hour;     // of what it holds now
+  };
+  std::optional<Cost> cost;            // none: nothing of it had a price
+  std::optional<IdleWarning> warning;  // it may be stopped soon
   struct Full {
     JobSpec spec;
     std::vector<TaskPlacement> placement;
@@ -50,7 +56,15 @@ struct JobView {
   std::optional<Full> full;  // only in a view of a single job
 };
 
-JobView view_job(const control::Controller& core, const Job& job, bool full);
+/// What it costs is as of `now`, or of the core's last event where that is later.
+JobView view_job(const control::Controller& core, const Job& job, bool full, Time now = {});
+
+/// In millionths of a US dollar, or null.
+void write_money(JsonText& out, const std::optional<Money>& money);
+/// "micro_usd" and "gpu_seconds".
+void write_charge(JsonText& out, const Charge& charge);
+void write_cost(JsonText& out, const JobView& job);
+void write_warning(JsonText& out, const JobView& job);
 
 /// As text, or null where there is none.
 void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time);
@@ -83,6 +97,7 @@ struct QueueView {
   std::int64_t gpu_milli = 0;     // held by those
   reason::FairShare::View use;    // with those below it
   std::int64_t gpu_milli_up = 0;  // of its partition's nodes
+  std::optional<Money> hour;      // what those cost; none: there are no prices
   struct Waiting {
     JobId job;
     std::string name;

@@ -61,6 +61,7 @@ struct OverviewView {
   std::string policy;
   FleetWatch::Counts counts;
   std::array<std::int64_t, kDecisionKindCount> decisions{};
+  std::optional<Money> hour;  // none: there are no prices
 };
 
 void write_overview(JsonText& out, const OverviewView& view) {
@@ -81,7 +82,9 @@ void write_overview(JsonText& out, const OverviewView& view) {
     out.member(to_string(static_cast<DecisionKind>(i)),
                view.decisions[static_cast<std::size_t>(i)]);
   }
-  out.close('}').close('}');
+  out.close('}').key("hour_micro_usd");
+  write_money(out, view.hour);
+  out.close('}');
 }
 
 using Series = observe::GaugeHistory::Series;
@@ -151,8 +154,11 @@ void Api::add_watch_routes() {
     ask<OverviewView>(
         call,
         [this](const auto& core) {
-          return OverviewView{core.policy().name, watch_.fleet.counts(),
-                              watch_.decisions.count_since(options_.clock() - seconds(3600))};
+          const observe::Ledger& ledger = core.ledger();
+          return OverviewView{
+              core.policy().name, watch_.fleet.counts(),
+              watch_.decisions.count_since(options_.clock() - seconds(3600)),
+              ledger.prices() == nullptr ? std::nullopt : std::optional(ledger.rate())};
         },
         [](const OverviewView& view) {
           JsonText out;

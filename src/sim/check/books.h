@@ -79,6 +79,9 @@ class Books {
   void on(const GpuErrorSeen&) {}
   void on(const TaskStalled&) {}
   void on(const StoreHealed&) {}
+  void on(const PriceSet&) {}
+  void on(const IdleSet&) {}
+  void on(const GpuUseSeen&) {}
   // No replica's job is made in a simulation.
   void on(const ServiceApplied&) {}
   void on(const ServiceDeleted&) {}

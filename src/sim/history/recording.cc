@@ -62,7 +62,9 @@ Result<void> Recording::take(const Event& event) {
   } else if (std::holds_alternative<TaskStalled>(event.body)) {
     ++stalls;
     return {};
-  } else if (std::holds_alternative<Tick>(event.body)) {
+  } else if (std::holds_alternative<Tick>(event.body) ||
+             std::holds_alternative<IdleSet>(event.body) ||
+             std::holds_alternative<GpuUseSeen>(event.body)) {
     return {};
   }
   events.push_back(event);
@@ -113,6 +115,10 @@ Result<void> Recording::take(const Command& command) {
     if (Attempt* attempt = attempt_of(stop->job, stop->attempt, 0); attempt != nullptr) {
       attempt->told_at = last_at;
       attempt->told = stop->cause;
+    }
+    // What its GPUs would have done later nobody knows: it is stopped then, as by a person.
+    if (stop->cause == Termination::Idle) {
+      events.push_back({last_at, last_event, JobStopRequested{stop->job}});
     }
   }
   return {};

@@ -21,6 +21,8 @@ export type Replica = Service['replicas'][number];
 export type Queue = Schemas['Queue'];
 export type UsageReport = Schemas['UsageReport'];
 export type JobUsage = Schemas['JobUsage'];
+export type Costs = Schemas['Costs'];
+type CostView = NonNullable<operations['showCosts']['parameters']['query']>;
 export type Decision = Schemas['Decision'];
 export type Overview = Schemas['Overview'];
 export type History = Schemas['History'];
@@ -53,7 +55,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab', 'Costs'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -112,6 +114,10 @@ export const api = createApi({
     showUsage: build.query<UsageReport, {settle: string}>({
       query: (params) => ({url: 'v1/usage', params}),
       providesTags: ['Usage'],
+    }),
+    showCosts: build.query<Costs, CostView>({
+      query: (view) => ({url: 'v1/costs', params: given(view)}),
+      providesTags: ['Costs'],
     }),
     actOnNode: build.mutation<unknown, {name: string; action: 'cordon' | 'uncordon' | 'drain'}>({
       query: ({name, action}) => ({url: `v1/nodes/${encodeURIComponent(name)}/actions`, method: 'POST', body: {action}}),
@@ -233,7 +239,7 @@ export const {
   useListJobsQuery, useGetJobQuery, useExplainJobQuery, useLookAheadQuery, useJobEventsQuery, useReadSpecQuery, useStopJobMutation,
   usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
-  useShowUsageQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
+  useShowUsageQuery, useShowCostsQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
   useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useEventsOfJobsQuery,
   useListPoliciesQuery, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
 } = api;

@@ -10,6 +10,7 @@ export const KINDS: Record<string, {label: string; plural: string; did: string}>
   requeue: {label: 'requeue', plural: 'returns to the line', did: 'goes back into the line'},
   stop: {label: 'stop', plural: 'stops', did: 'is stopped'},
   'give-up': {label: 'give up', plural: 'jobs given up', did: 'was given up'},
+  warn: {label: 'warn', plural: 'warnings', did: 'does not use its GPUs'},
 };
 
 /** One act: which, on which job, why, what it was weighed against, and what became of it. */

@@ -25,7 +25,7 @@ export function EventTable({caption, events, heading, cell}: {
             <td>{cell(event)}</td>
             <td><StateMark state={event.to} /></td>
             <td className="number">{event.attempt}</td>
-            <td>{event.reason ? words(event.reason) : '–'}</td>
+            <td>{event.detail || (event.reason ? words(event.reason) : '–')}</td>
           </tr>
         ))}</tbody>
       </table>

@@ -3,7 +3,7 @@ import {useState} from 'react';
 
 import {useListGpusQuery, useReadGpuHistoryQuery, type Gpu, type GpuHistory, type Node} from '../api/api';
 import {memory, number, words} from '../lib/format';
-import {COLOURS, endOfKnown, knownFrom} from '../lib/history';
+import {COLOURS, endOfKnown, knownFrom, partOf} from '../lib/history';
 import {Choice, JobLink, Panel, StateMark} from './Bits';
 import {Chart} from './Chart';
 import {Empty, Shown} from './States';
@@ -24,7 +24,7 @@ export function GpuPanels({node}: {node: Node}) {
           ))}
         </Shown>
       </Panel>
-      {gpus.currentData?.probed && <OverTime node={node.name} />}
+      {gpus.currentData?.probed && <GpusOverTime title="Its GPUs over time" node={node.name} />}
     </>
   );
 }
@@ -64,15 +64,25 @@ function Now({gpus}: {gpus: readonly Gpu[]}) {
   );
 }
 
-function OverTime({node}: {node: string}) {
+/** What the GPUs of a node did; only `devices` of them, and only since `since`, where these are given. */
+export function GpusOverTime({title, node, devices, since}: {
+  title: string;
+  node: string;
+  devices?: readonly number[];
+  since?: string | null;
+}) {
   const [window, setWindow] = useState<(typeof WINDOWS)[number]>('1h');
   const history = useReadGpuHistoryQuery({node, window});
   return (
-    <Panel title="Its GPUs over time" aside={
+    <Panel title={title} aside={
       <Choice label="How far back" options={WINDOWS} chosen={window} choose={setWindow} />
     }>
       <Shown query={{...history, data: history.currentData}} what="what its GPUs did">
-        {(data) => (data.gpus ? <Charts history={data} /> : <Empty>Nothing has been read yet.</Empty>)}
+        {(data) => {
+          const shown = partOf(data, devices, since);
+          return shown.gpus && shown.gpus.length > 0 ? <Charts history={shown} />
+            : <Empty>Nothing has been read: declared GPUs have no device, and agents on other machines do not tell yet.</Empty>;
+        }}
       </Shown>
     </Panel>
   );

@@ -1,7 +1,7 @@
 /** Queues in their trees: what each is guaranteed, holds, borrows and may hold at most, drawn on one scale a partition. */
 import {Link} from 'react-router';
 
-import {count, gpuHours, number, sentence} from '../lib/format';
+import {count, gpuHours, money, number, sentence} from '../lib/format';
 import type {Branch} from '../lib/queues';
 import {JobLink, Name} from './Bits';
 
@@ -83,6 +83,7 @@ function terms({queue, fairMilli, borrowedMilli}: Branch): string {
     queue.gpu_milli_guaranteed > 0 ? `${gpus(queue.gpu_milli_guaranteed)} guaranteed` : 'nothing guaranteed',
     `fair share ${gpus(fairMilli)}`,
     queue.gpu_milli_max === null ? 'no limit' : `limit ${gpus(queue.gpu_milli_max)}`,
+    queue.hour_micro_usd !== null && `${money(queue.hour_micro_usd)} an hour`,
     queue.gpu_seconds_max !== null && `${gpuHours(queue.gpu_seconds_used)} of ${gpuHours(queue.gpu_seconds_max)} GPU hours used in this window`,
   ].filter(Boolean).join(', ');
 }

@@ -32,6 +32,17 @@ export function gpuHours(gpuSeconds: number): string {
   return number(Math.round(gpuSeconds / 36) / 100);
 }
 
+/** Millionths of a US dollar: "$1,234.50"; below a dollar to hundredths of a cent: "$0.0123". */
+export function money(microUsd: number): string {
+  const digits = Math.abs(microUsd) < 1e6 ? 4 : 2;
+  return `$${(microUsd / 1e6).toLocaleString('en-US', {minimumFractionDigits: digits, maximumFractionDigits: digits})}`;
+}
+
+/** "$2.00", or "$2.00 to $3.50". */
+export function moneyRange({low, high}: {low: number; high: number}): string {
+  return low === high ? money(low) : `${money(low)} to ${money(high)}`;
+}
+
 export function memory(mib: number): string {
   if (mib >= 1024 * 1024) return `${+(mib / 1024 / 1024).toFixed(1)} TiB`;
   return mib >= 1024 ? `${+(mib / 1024).toFixed(1)} GiB` : `${mib} MiB`;

@@ -1,4 +1,4 @@
-import type {History} from '../api/api';
+import type {GpuHistory, History} from '../api/api';
 
 const STEPS_MIN = 60; // so that the first minutes are no bare edge
 
@@ -34,4 +34,14 @@ export function trimmed(history: History): History {
     fleet: cut(history.fleet),
     queues: history.queues.map(cut),
   };
+}
+
+/** The history of some devices, without what they did before a time: that was not theirs who ask. */
+export function partOf(history: GpuHistory, devices?: readonly number[], since?: string | null): GpuHistory {
+  const gpus = history.gpus?.filter(({device}) => !devices || devices.includes(device));
+  if (!gpus || !since || !history.begins_at || !history.step_s) return {...history, gpus};
+  const first = (Date.parse(since) - Date.parse(history.begins_at)) / (history.step_s * 1000);
+  const later = <T>(values: readonly T[]) => values.map((value, index) => (index + 1 > first ? value : null));
+  return {...history, gpus: gpus.map((gpu) => Object.fromEntries(Object.entries(gpu).map(([name, value]) =>
+    [name, Array.isArray(value) ? later(value) : value])) as typeof gpu)};
 }

@@ -20,6 +20,11 @@ export function timing(
   return `waits ${duration(nowMs - at(job.submitted_at))}`;
 }
 
+/** Whether the job became something else, and was not only warned. */
+export function changesState(event: Pick<JobEvent, 'detail'>): boolean {
+  return event.detail === '';
+}
+
 export interface Span {
   state: JobState;
   attempt: number;

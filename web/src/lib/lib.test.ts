@@ -2,11 +2,11 @@ import {describe, expect, it} from 'vitest';
 
 import {comparePositions} from '../api/position';
 import {EventParser} from '../api/stream';
-import type {JobEvent, LabReport, LabResult, Queue, Service} from '../api/api';
+import type {GpuHistory, JobEvent, LabReport, LabResult, Queue, Service} from '../api/api';
 import {serverNow, setServerTime} from './clock';
-import {ago, bytes, count, duration, gpuHours, memory, percent, sentence, sinceBeginning, words} from './format';
+import {ago, bytes, count, duration, gpuHours, memory, money, moneyRange, percent, sentence, sinceBeginning, words} from './format';
 import {isAbout, repairTimes} from './healing';
-import {endOfKnown, trimmed} from './history';
+import {endOfKnown, trimmed, partOf} from './history';
 import {spans, timing} from './jobs';
 import {calibration, difference, figuresOf, FIGURES, ownPolicy, sinceOf} from './lab';
 import {orderKey} from './names';
@@ -27,6 +27,11 @@ describe('numbers for people', () => {
     expect(duration(-5)).toBe('0 s');
     expect(gpuHours(5_400)).toBe('1.5');
     expect(gpuHours(36_000_036)).toBe('10,000.01');
+    expect(money(0)).toBe('$0.0000');
+    expect(money(123_456)).toBe('$0.1235');
+    expect(money(1_234_567_000)).toBe('$1,234.57');
+    expect(moneyRange({low: 2_000_000, high: 2_000_000})).toBe('$2.00');
+    expect(moneyRange({low: 2_000_000, high: 3_500_000})).toBe('$2.00 to $3.50');
     expect(memory(81_920)).toBe('80 GiB');
     expect(sinceBeginning('1970-01-03T03:04:05.600Z')).toBe('2 d 03:04:05');
     expect(sinceBeginning('1970-01-01T00:00:07Z')).toBe('00:00:07');
@@ -76,7 +81,7 @@ describe('the clock', () => {
 });
 
 const event = (at: string, to: JobEvent['to']): JobEvent =>
-  ({id: '1.0', at, job: 1, name: 'x', attempt: 1, from: null, to, reason: null});
+  ({id: '1.0', at, job: 1, name: 'x', attempt: 1, from: null, to, reason: null, detail: ''});
 
 describe('a job’s time', () => {
   it('is how long it was in each state', () => {
@@ -209,11 +214,24 @@ describe('lines over time', () => {
   });
 });
 
+describe('the history of a job’s GPUs', () => {
+  const gpu = (device: number) => ({device, utilisation_percent: [1, 2, 3], sm_active_ppm: [null, null, null],
+    memory_used_mib: [1, 2, 3], power_mw: [1, 2, 3], temperature_celsius: [1, 2, 3]});
+  const history = {node: 'n', probed: true, begins_at: '2026-01-01T00:00:00Z', step_s: 10, gpus: [gpu(0), gpu(1)]} as unknown as GpuHistory;
+  it('is of its devices, and of the time in which it had them', () => {
+    expect(partOf(history).gpus).toHaveLength(2);
+    const own = partOf(history, [1], '2026-01-01T00:00:15Z').gpus!;
+    expect(own.map(({device}) => device)).toEqual([1]);
+    expect(own[0]!.utilisation_percent).toEqual([null, 2, 3]);
+    expect(partOf({...history, gpus: undefined}, [1], '2026-01-01T00:00:15Z').gpus).toBeUndefined();
+  });
+});
+
 describe('queues', () => {
   const queue = (name: string, more: Partial<Queue> = {}): Queue => ({
     name, partition: '', parent: '', weight: 1, jobs_queued: 0, jobs_placed: 0, gpu_milli_used: 0, gpu_milli_guaranteed: 0,
     gpu_milli_max: null, jobs_max: null, gpu_seconds_used: 0, gpu_seconds_max: null, share: 0, gpu_milli_past: 0,
-    gpu_milli_up: 12_000, first_waiting: null, ...more,
+    gpu_milli_up: 12_000, hour_micro_usd: null, first_waiting: null, ...more,
   });
   const rounded = (parts: number[]) => parts.map(Math.round);
 

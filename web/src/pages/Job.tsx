@@ -8,13 +8,14 @@ import {
 import {Name, NodeLink, Panel, StateMark} from '../components/Bits';
 import {DecisionLine} from '../components/DecisionLine';
 import {EventTable} from '../components/EventTable';
+import {GpusOverTime} from '../components/GpuPanels';
 import {LogView} from '../components/LogView';
 import {WaitingReason} from '../components/Waiting';
 import {Confirm} from '../components/Confirm';
 import {Empty, Failed, Loading, Shown} from '../components/States';
 import {useNow, worldTime} from '../lib/clock';
-import {ago, count, duration, memory, number, sentence} from '../lib/format';
-import {isOver, spans, timing} from '../lib/jobs';
+import {ago, count, duration, gpuHours, memory, money, number, sentence} from '../lib/format';
+import {changesState, isOver, spans, timing} from '../lib/jobs';
 import {useTitle} from '../lib/title';
 
 export default function JobPage() {
@@ -30,7 +31,9 @@ export default function JobPage() {
   return <JobDetail key={id} job={job.currentData} />;
 }
 
-const TABS = ['output', 'events', 'decisions', 'spec'] as const;
+const TABS = ['output', 'GPUs', 'events', 'decisions', 'spec'] as const;
+const GPU_TASKS_SHOWN = 4;
+const COST_EVERY_MS = 10_000;
 
 function JobDetail({job}: {job: JobFull}) {
   const [tab, setTab] = useState<(typeof TABS)[number]>('output');
@@ -46,6 +49,7 @@ function JobDetail({job}: {job: JobFull}) {
         <Stop job={job} />
       </div>
       <Reason job={job} />
+      <Warning job={job} />
       <Timeline id={job.id} />
       <Facts job={job} />
       <div className="tabs" role="tablist" aria-label="About this job">
@@ -65,6 +69,7 @@ function JobDetail({job}: {job: JobFull}) {
       </div>
       <div className="panel" role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
         {tab === 'output' && <LogView id={job.id} started={job.attempt > 0} />}
+        {tab === 'GPUs' && <Gpus job={job} />}
         {tab === 'events' && <Events id={job.id} />}
         {tab === 'decisions' && <Decisions id={job.id} />}
         {tab === 'spec' && <Spec id={job.id} />}
@@ -106,10 +111,22 @@ function Reason({job}: {job: JobFull}) {
   );
 }
 
+/** It does not use its GPUs, and when it is stopped for that. */
+function Warning({job: {warning}}: {job: JobFull}) {
+  const now = useNow();
+  if (warning === null) return null;
+  return (
+    <div className="reason wait" role="status">
+      <strong>It does not use its GPUs</strong>
+      <p>{warning.detail}. It is stopped at {worldTime(warning.stops_at, now)} if it goes on.</p>
+    </div>
+  );
+}
+
 function Timeline({id}: {id: number}) {
   const events = useJobEventsQuery(id);
   const now = useNow();
-  const list = events.currentData?.events ?? [];
+  const list = (events.currentData?.events ?? []).filter(changesState);
   if (list.length === 0) return null;
   const parts = spans(list, now);
   const begin = parts[0]!.fromMs;
@@ -166,8 +183,37 @@ function Facts({job}: {job: JobFull}) {
       <Fact name="Submitted">{at(job.submitted_at)}</Fact>
       <Fact name="Started">{at(job.started_at)}</Fact>
       <Fact name="Ended">{at(job.ended_at)}</Fact>
+      {job.cost && <Cost id={job.id} over={isOver(job.state)} cost={job.cost} />}
       <Fact name="Exit code">{job.exit_code ?? '–'}</Fact>
     </dl>
+  );
+}
+
+/** What the devices that it holds have done since it has them. */
+function Gpus({job}: {job: JobFull}) {
+  const holding = job.placement.filter(({devices}) => devices.length > 0);
+  if (holding.length === 0) return <Empty>It holds no GPU now. What each GPU did stands on its node’s page.</Empty>;
+  return (
+    <>
+      {holding.slice(0, GPU_TASKS_SHOWN).map((task) => (
+        <GpusOverTime key={task.rank} title={`On ${task.node}, GPU ${task.devices.join(', ')}`} node={task.node}
+          devices={task.devices} since={job.started_at} />
+      ))}
+      {holding.length > GPU_TASKS_SHOWN && (
+        <p className="foot">The first {GPU_TASKS_SHOWN} of {count(holding.length, 'task')} are shown.</p>
+      )}
+    </>
+  );
+}
+
+/** Read anew while it grows. */
+function Cost({id, over, cost}: {id: number; over: boolean; cost: NonNullable<JobFull['cost']>}) {
+  useGetJobQuery(id, {pollingInterval: cost.hour_micro_usd > 0 ? COST_EVERY_MS : 0});
+  return (
+    <Fact name={over ? 'Cost' : 'Cost to date'}>
+      {money(cost.micro_usd)} for {gpuHours(cost.gpu_seconds)} GPU-hours
+      {cost.hour_micro_usd > 0 && <>, {money(cost.hour_micro_usd)} an hour</>}
+    </Fact>
   );
 }
 

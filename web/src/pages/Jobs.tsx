@@ -247,7 +247,8 @@ function Row({index, top, job, chosen, toggle}: {
       </div>
     );
   }
-  const why = [job.reason && words(job.reason), job.reason_detail].filter(Boolean).join(': ');
+  const why = job.warning ? `warned, does not use its GPUs: ${job.warning.detail}`
+    : [job.reason && words(job.reason), job.reason_detail].filter(Boolean).join(': ');
   return (
     <div role="row" className="row" style={style} aria-rowindex={index + 2} data-job={job.id}>
       <span role="cell">

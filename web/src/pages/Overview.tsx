@@ -10,7 +10,7 @@ import {Chart} from '../components/Chart';
 import {DecisionLine, KINDS} from '../components/DecisionLine';
 import {Empty, Shown} from '../components/States';
 import {useNow} from '../lib/clock';
-import {ago, count, number, percent, words} from '../lib/format';
+import {ago, count, money, number, percent, words} from '../lib/format';
 import {trimmed} from '../lib/history';
 import {useTitle} from '../lib/title';
 
@@ -42,6 +42,11 @@ function Tiles({overview}: {overview: Overview}) {
         <small>{percent(overview.gpus_used, overview.gpus)}
           {overview.gpus_down > 0 && `, ${number(overview.gpus_down)} more on nodes that are down`}</small>
       </Tile>
+      {overview.hour_micro_usd !== null && (
+        <Tile value={money(overview.hour_micro_usd)} unit="an hour" label="spent just now">
+          <small><Link to="/costs">who spends it</Link></small>
+        </Tile>
+      )}
       <Tile value={number(placed)} label="jobs on nodes">
         <small><Link to="/jobs?state=starting,running,preempting,stopping">{number(jobs.running)} running</Link></small>
       </Tile>

@@ -8,7 +8,7 @@ import {
 import {JobLink, NodeLink, Panel} from '../components/Bits';
 import {WaitingReason} from '../components/Waiting';
 import {Failed, Loading} from '../components/States';
-import {count, memory, number} from '../lib/format';
+import {count, duration, memory, moneyRange, number} from '../lib/format';
 import {EMPTY, fieldAt, formOf, withField, type Form} from '../lib/spec';
 import {useTitle} from '../lib/title';
 
@@ -185,6 +185,19 @@ function Problems({problem}: {problem: Problem}) {
   );
 }
 
+function Price({price}: {price: NonNullable<Plan['price']>}) {
+  const {total_micro_usd: total, duration_s: seconds} = price;
+  return (
+    <p className="price">
+      <strong>{moneyRange(price.hour_micro_usd)}</strong> an hour
+      {total !== null && seconds !== null
+        ? <>; <strong>{moneyRange(total)}</strong> in {duration(seconds * 1000)}, {
+          price.duration_by === 'submitter' ? 'as it is expected to run' : 'the median of jobs like it'}</>
+        : <span className="quiet">; how long it runs is not known</span>}
+    </p>
+  );
+}
+
 function PlanView({plan}: {plan: Plan}) {
   const {waiting} = plan;
   return (
@@ -192,6 +205,7 @@ function PlanView({plan}: {plan: Plan}) {
       {plan.starts_now
         ? <div className="reason good" role="status"><strong>Starts at once</strong></div>
         : waiting && <WaitingReason waiting={waiting} />}
+      {plan.price && <Price price={plan.price} />}
       {plan.preempts.length > 0 && (
         <div className="reason wait">
           <strong>{count(plan.preempts.length, 'job')} would be stopped for it: </strong>
