@@ -28,7 +28,7 @@ check: ## the rules of the house, and the format; seconds
 	@tools/tidy.py
 	@tools/format --check
 
-fuzz: ## each fuzzer for GYRE_FUZZ_SECONDS (30)
+fuzz: ## each fuzzer, for GYRE_FUZZ_SECONDS if that is set
 	@tools/deps build test
 	@tools/test fuzz
 

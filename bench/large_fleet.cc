@@ -1,7 +1,7 @@
 // 10,000 nodes of 8 GPUs, 100,000 waiting jobs of mixed size: CPU time of one event's decision, and
-// memory. With fewer nodes as many fewer jobs wait.
+// memory. With fewer nodes as many fewer jobs wait. With racks, of 32 nodes, each gang must be in one.
 //
-//   bench_large_fleet [POLICY [NODES]]
+//   bench_large_fleet [POLICY [NODES [racks]]]
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -30,7 +30,8 @@ double cpu_us() {
 
 class Bench {
  public:
-  Bench(std::string_view policy, std::uint32_t nodes) : nodes_(nodes), rng_(1) {
+  Bench(std::string_view policy, std::uint32_t nodes, bool racks)
+      : nodes_(nodes), racks_(racks), rng_(1) {
     tell(PolicySet{*policy_by_name(policy)});
     tell(QueueSet{{"default", ""}});
     for (std::uint32_t i = 0; i < nodes_; ++i) {
@@ -40,6 +41,7 @@ class Bench {
       node.gpus = 8;
       node.cpu = {128'000};
       node.memory = {1'048'576};
+      if (racks_) node.location.rack = fmt::format("r{}", i / 32);
       tell(NodeJoined{{i}, node});
     }
   }
@@ -82,6 +84,7 @@ class Bench {
     spec.expected_duration = seconds(60 + static_cast<std::int64_t>(rng_.below(36'000)));
     spec.preemptible = rng_.below(2) == 0;
     spec.checkpoint.interval = seconds(600);
+    if (racks_) spec.topology = Topology{TopologyLevel::Rack, true};
     ++jobs_;
     tell(JobSubmitted{{jobs_}, std::move(spec), {}});
   }
@@ -127,6 +130,7 @@ class Bench {
   }
 
   std::uint32_t nodes_;
+  bool racks_;
   Rng rng_;
   control::Controller core_{control::Config{}};
   Time now_;
@@ -144,6 +148,7 @@ class Bench {
 
 int main(int argc, char** argv) {
   const auto nodes = argc > 2 ? static_cast<std::uint32_t>(std::atoi(argv[2])) : gyre::kNodes;
-  gyre::Bench(argc > 1 ? argv[1] : "preemptive", nodes).run();
+  const bool racks = argc > 3 && std::string_view(argv[3]) == "racks";
+  gyre::Bench(argc > 1 ? argv[1] : "preemptive", nodes, racks).run();
   return 0;
 }

@@ -98,10 +98,10 @@ class Fleet(Cloud):
     def new_agent(self, name):
         return self.agents.setdefault(name, Agent(self, name))
 
-    def agent(self, name):
+    def agent(self, name, *options):
         """A node that has come in."""
         one = self.new_agent(name)
-        one.start(self.token())
+        one.start(self.token(), *options)
         self.until(lambda: self.node(name).get("state") == "up", f"{name} comes in")
         return one
 

@@ -43,7 +43,14 @@ NodeSpec node_spec(const std::string& name, const act::GpuSet& gpus,
     machine.cpu = {machine.cpu.value / options.share};
     machine.memory = {machine.memory.value / options.share};
   }
-  return act::node_of(machine, gpus, "");
+  NodeSpec node = act::node_of(machine, gpus, "");
+  for (const auto& [label, value] : options.labels) {
+    for (std::size_t i = 0; i < kTopologyLevels; ++i) {
+      const auto level = static_cast<TopologyLevel>(i);
+      if (label == to_string(level)) node.location.at(level) = value;
+    }
+  }
+  return node;
 }
 
 agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello hello,

@@ -38,6 +38,7 @@
 #include "live/opening.h"
 #include "live/storage.h"
 #include "live/store.h"
+#include "live/work_budget.h"
 #include "live/world.h"
 #include "server/api/api.h"
 #include "server/api/idle_watch.h"
@@ -272,7 +273,8 @@ struct Life {
         tracing(std::move(tracing_settings), folder.path(), core, logs),
         counted(watch, telemetry),
         watchers(counted, tracing),
-        observers(watchers, services),
+        onlookers(watchers, services),
+        observers(budget, onlookers),
         api(inbox, fleet, watch, api_options()),
         lab(folder.path(), std::move(opened.read), say) {}
 
@@ -333,6 +335,8 @@ struct Life {
   Both counted;
   Both watchers;
   server::proxy::ServiceWatch services;
+  Both onlookers;
+  live::WorkBudget budget{inbox};
   Both observers;
   std::unique_ptr<server::proxy::Proxy> proxy;  // stops before what it tells goes
   server::Api api;

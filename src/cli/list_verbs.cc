@@ -111,6 +111,14 @@ std::string gpu_text(const Json& node) {
                      node.value("virtual_gpus", false) ? " (virtual)" : "");
 }
 
+std::string location_text(const Json& node) {
+  std::string text;
+  for (const auto& [level, name] : node.at("location").items()) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", level, name.get<std::string>());
+  }
+  return text;
+}
+
 Outcome<int> nodes(const Session& session) {
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
@@ -121,13 +129,23 @@ Outcome<int> nodes(const Session& session) {
     print_document(*document, format);
     return kOk;
   }
-  Table table({"ID", "NAME", "STATE", "GPUS FREE", "CPU FREE", "MEMORY FREE"});
-  for (const Json& node : document->at("nodes")) {
-    table.add({node.at("id").dump(), node.value("name", ""), paint_state(node.value("state", "")),
-               gpu_text(node),
-               fmt::format("{:.4g} of {:.4g}", node.value("cpu_milli_free", 0.0) / 1000,
-                           node.value("cpu_milli", 0.0) / 1000),
-               memory_text(node, "memory_mib_free", "memory_mib")});
+  const Json& all = document->at("nodes");
+  const bool located = std::any_of(all.begin(), all.end(),
+                                   [](const Json& node) { return !node.at("location").empty(); });
+  std::vector<std::string> heading{"ID", "NAME", "STATE", "GPUS FREE", "CPU FREE", "MEMORY FREE"};
+  if (located) heading.emplace_back("LOCATION");
+  Table table(heading);
+  for (const Json& node : all) {
+    std::vector<std::string> row{
+        node.at("id").dump(),
+        node.value("name", ""),
+        paint_state(node.value("state", "")),
+        gpu_text(node),
+        fmt::format("{:.4g} of {:.4g}", node.value("cpu_milli_free", 0.0) / 1000,
+                    node.value("cpu_milli", 0.0) / 1000),
+        memory_text(node, "memory_mib_free", "memory_mib")};
+    if (located) row.push_back(terminal_safe(location_text(node)));
+    table.add(std::move(row));
   }
   table.print();
   return kOk;

@@ -268,7 +268,10 @@ void add_agent(CLI::App& app, Session& session) {
                    "a file with a join token, '-' for standard input; else GYRE_JOIN_TOKEN")
       ->type_name("FILE");
   verb->add_option("--name", options->name, "the node's name; else the machine's");
-  verb->add_option("--label", *labels, "what else is worth knowing of it; may be repeated")
+  verb->add_option(
+          "--label", *labels,
+          "what else is worth knowing of it; region, zone, rack and nvlink say where it is "
+          "(docs/guide/topology.md); may be repeated")
       ->type_name("NAME=VALUE");
   verb->add_option("--virtual-gpus", options->virtual_gpus,
                    "declare GPUs where there are none: 8xH100:80GB")

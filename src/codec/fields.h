@@ -153,6 +153,22 @@ struct Fields<PolicySpec> {
                                    Field{"level_gpu_seconds", &PolicySpec::level_gpu_seconds}};
 };
 template <>
+struct EnumNames<TopologyLevel> {
+  static constexpr std::array<std::string_view, kTopologyLevels> list{"region", "zone", "rack",
+                                                                      "nvlink"};
+};
+template <>
+struct Fields<Topology> {
+  static constexpr std::tuple list{Field{"level", &Topology::level},
+                                   Field{"required", &Topology::required}};
+};
+template <>
+struct Fields<Location> {
+  static constexpr std::tuple list{Field{"region", &Location::region},
+                                   Field{"zone", &Location::zone}, Field{"rack", &Location::rack},
+                                   Field{"nvlink", &Location::nvlink}};
+};
+template <>
 struct Fields<NodeSpec> {
   static constexpr std::tuple list{Field{"name", &NodeSpec::name},
                                    Field{"partition", &NodeSpec::partition},
@@ -162,7 +178,8 @@ struct Fields<NodeSpec> {
                                    Field{"cpu", &NodeSpec::cpu},
                                    Field{"memory", &NodeSpec::memory},
                                    Field{"virtual_gpus", &NodeSpec::virtual_gpus},
-                                   Field{"gpu_sharing", &NodeSpec::gpu_sharing}};
+                                   Field{"gpu_sharing", &NodeSpec::gpu_sharing},
+                                   Field{"location", &NodeSpec::location}};
 };
 template <>
 struct Fields<Request> {
@@ -243,6 +260,7 @@ struct Fields<JobSpec> {
                                    Field{"priority", &JobSpec::priority},
                                    Field{"preemptible", &JobSpec::preemptible},
                                    Field{"tasks", &JobSpec::tasks},
+                                   Field{"topology", &JobSpec::topology},
                                    Field{"expected_duration", &JobSpec::expected_duration},
                                    Field{"deadline", &JobSpec::deadline},
                                    Field{"checkpoint", &JobSpec::checkpoint},
@@ -378,6 +396,10 @@ struct Fields<StoreHealed> {
                                    Field{"evidence", &StoreHealed::evidence}};
 };
 template <>
+struct Fields<WorkBudgetSet> {
+  static constexpr std::tuple list{Field{"work", &WorkBudgetSet::work}};
+};
+template <>
 struct Fields<PriceSet> {
   static constexpr std::tuple list{Field{"prices", &PriceSet::prices}};
 };
@@ -498,6 +520,7 @@ struct Fields<ControllerState> {
                                    Field{"admissions", &ControllerState::admissions},
                                    Field{"last_admission", &ControllerState::last_admission},
                                    Field{"services", &ControllerState::services},
+                                   Field{"cycle_work_max", &ControllerState::cycle_work_max},
                                    Field{"ledger", &ControllerState::ledger},
                                    Field{"idle", &ControllerState::idle}};
 };
@@ -561,6 +584,10 @@ struct TypeName<GpuErrorSeen> {
 template <>
 struct TypeName<TaskStalled> {
   static constexpr std::string_view value = "task_stalled";
+};
+template <>
+struct TypeName<WorkBudgetSet> {
+  static constexpr std::string_view value = "work_budget_set";
 };
 template <>
 struct TypeName<StoreHealed> {

@@ -122,6 +122,21 @@ class SpecReader {
   }
 
   void nodes(const SpecNode& node) { integer(node, 1, kTasksPerJobMax, spec_.tasks[0].count); }
+  void topology(const SpecNode& node) {
+    if (!object(node, kTopology)) return;
+    if (node.items.size() != 1) problem(node, "say one of required and preferred");
+  }
+  void topology_required(const SpecNode& node) { topology_level(node, true); }
+  void topology_preferred(const SpecNode& node) { topology_level(node, false); }
+  void topology_level(const SpecNode& node, bool required) {
+    std::array<std::string_view, kTopologyLevels> levels;
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+      levels[i] = to_string(static_cast<TopologyLevel>(i));
+    }
+    if (const auto level = one_of(node, levels)) {
+      spec_.topology = Topology{static_cast<TopologyLevel>(*level), required};
+    }
+  }
   void resources(const SpecNode& node) {
     if (!object(node, kResources)) return;
     const Request& request = spec_.tasks[0].request;
@@ -469,11 +484,12 @@ class SpecReader {
     }
   }
 
-  static constexpr std::array<KnownField, 22> kFields{{
+  static constexpr std::array<KnownField, 23> kFields{{
       {"name", &SpecReader::name},
       {"image", &SpecReader::image},
       {"command", &SpecReader::command},
       {"nodes", &SpecReader::nodes},
+      {"topology", &SpecReader::topology},
       {"resources", &SpecReader::resources},
       {"priority", &SpecReader::priority},
       {"preemptible", &SpecReader::preemptible},
@@ -492,6 +508,10 @@ class SpecReader {
       {"tmpfs", &SpecReader::tmpfs},
       {"secrets", &SpecReader::secrets},
       {"devices", &SpecReader::devices},
+  }};
+  static constexpr std::array<KnownField, 2> kTopology{{
+      {"required", &SpecReader::topology_required},
+      {"preferred", &SpecReader::topology_preferred},
   }};
   static constexpr std::array<KnownField, 4> kResources{{
       {"gpu", &SpecReader::gpu},

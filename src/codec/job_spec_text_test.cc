@@ -29,6 +29,7 @@ nodes: 2
 resources: {gpu: "H100:80GB:8", cpu: 16, memory: 200GB, sharing: auto}
 priority: 7
 preemptible: true
+topology: {required: rack}
 checkpoint: {path: /ckpt, interval: 10m, signal: SIGUSR1, grace: 60s}
 retry: {on: [error, no-capacity], max: 5, backoff: 10s..5m}
 deadline: 12h
@@ -45,6 +46,7 @@ working_directory: /data/run
       {2, {8, kWholeGpu, MemoryMib{80 * 1024}, {"H100"}, CpuMilli{16'000}, MemoryMib{200 * 1024}}}};
   expected.priority = 7;
   expected.preemptible = true;
+  expected.topology = Topology{TopologyLevel::Rack, true};
   expected.checkpoint = {"/ckpt", seconds(600), SIGUSR1, seconds(60)};
   expected.retry = {true, false, true, 5, seconds(10), seconds(300)};
   expected.deadline = seconds(12 * 3600);
@@ -253,6 +255,11 @@ const BadSpec kMistakes[] = {
     {"command: ls\ndeadline: -5m", "deadline: '-5m' is not a duration"},
     {"command: ls\ndeadline: 0s", "deadline: must be longer than nothing"},
     {"command: ls\ndeadline: 1000w", "deadline: longer than ten years"},
+    {"command: ls\ntopology: rack", "topology: expected fields"},
+    {"command: ls\ntopology: {}", "topology: say one of required and preferred"},
+    {"command: ls\ntopology: {required: rack, preferred: zone}",
+     "topology: say one of required and preferred"},
+    {"command: ls\ntopology: {required: racks}", "(did you mean 'rack'?)"},
     {"command: ls\ncheckpoint: {path: ckpt}", "checkpoint.path: expected an absolute path"},
     {"command: ls\ncheckpoint: {signal: SIGUSR}", "(did you mean 'SIGUSR1'?)"},
     {"command: ls\ncheckpoint: {signal: SIGKILL}",
@@ -399,6 +406,10 @@ JobSpec any_spec() {
   spec.tasks = {{*rc::gen::inRange(1, 10'001), request}};
   if (*rc::gen::arbitrary<bool>()) spec.expected_duration = span();
   if (*rc::gen::arbitrary<bool>()) spec.deadline = span();
+  if (*rc::gen::arbitrary<bool>()) {
+    spec.topology =
+        Topology{static_cast<TopologyLevel>(*rc::gen::inRange(0, 4)), *rc::gen::arbitrary<bool>()};
+  }
   spec.checkpoint.path = *rc::gen::element<std::string>("", "/ckpt", "/a b/ü");
   if (*rc::gen::arbitrary<bool>()) spec.checkpoint.interval = span();
   spec.checkpoint.signal = *rc::gen::element(0, SIGUSR1, SIGHUP);

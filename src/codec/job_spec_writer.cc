@@ -122,6 +122,10 @@ Result<Json> as_json(const JobSpec& spec) {
   add_container(out, spec.launch.container);
   if (!spec.launch.command.empty()) out["command"] = command_of(spec.launch.command);
   if (spec.tasks[0].count != 1) out["nodes"] = spec.tasks[0].count;
+  if (spec.topology) {
+    out["topology"][spec.topology->required ? "required" : "preferred"] =
+        to_string(spec.topology->level);
+  }
   add("resources", resources_of(spec.tasks[0].request));
   if (spec.priority != standard.priority) out["priority"] = spec.priority;
   if (spec.preemptible) out["preemptible"] = true;

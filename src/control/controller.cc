@@ -32,6 +32,10 @@ class Controller::Act final : public reason::Actions {
 
 Controller::Controller(const Config& config) : config_(config) {}
 
+void Controller::on(const WorkBudgetSet& event) {
+  if (event.work > 0) config_.cycle_work_max = event.work;
+}
+
 const Decisions& Controller::step(const Event& event) {
   GYRE_ASSERT(event.at >= now_ && event.seq > seq_);
   now_ = event.at;
@@ -42,7 +46,7 @@ const Decisions& Controller::step(const Event& event) {
   std::visit([this](const auto& body) { on(body); }, event.body);
   work_on_services();
   Act act(*this);
-  scheduler_.cycle(scene(), config_.cycle_work_max, act);
+  last_work_ = scheduler_.cycle(scene(), config_.cycle_work_max, act);
   forget_oldest();
   return decisions_;
 }

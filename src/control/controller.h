@@ -30,7 +30,7 @@ namespace gyre::control {
 struct Config {
   std::size_t jobs_waiting_max = 1'000'000;     // a submission beyond it is refused by the server
   std::size_t jobs_finished_kept_max = 10'000;  // the oldest are forgotten first
-  std::int64_t cycle_work_max = 2'000'000;      // node classes looked at in one cycle
+  std::int64_t cycle_work_max = kCycleWorkDefault;  // node states looked at in one cycle, at first
 };
 
 /// The core's answer to one event.
@@ -71,6 +71,10 @@ class Controller {
   bool has_leftover() const { return scheduler_.has_leftover(); }
 
   ControllerState state() const;
+  /// Node states that the last step looked at to decide, and may look at.
+  std::int64_t last_work() const { return last_work_; }
+  std::int64_t work_max() const { return config_.cycle_work_max; }
+
   Time now() const { return now_; }
   EventSeq last_event() const { return seq_; }
   const PolicySpec& policy() const { return scheduler_.policy(); }
@@ -144,6 +148,7 @@ class Controller {
   void on(const GpuErrorSeen& event);
   void on(const TaskStalled& event);
   void on(const StoreHealed& event);
+  void on(const WorkBudgetSet& event);
   void on(const ServiceApplied& event) { services_.apply(event.spec, now_); }
   void on(const ServiceDeleted& event) { services_.remove(event.service); }
   void on(const ServiceLoadSeen& event) { services_.load(event); }
@@ -194,6 +199,7 @@ class Controller {
   void order_finished();
 
   Config config_;
+  std::int64_t last_work_ = 0;
   Time now_;
   EventSeq seq_;
   CommandId last_command_;

@@ -66,7 +66,13 @@ Result<void> Controller::check(const JobSpec& spec) const {
     return fail(ErrorKind::Invalid, "queue '{}' has queues below it; jobs go to one of those",
                 spec.queue);
   }
-  if (scheduler_.fits_ever(spec.tasks, *partition)) return {};
+  if (scheduler_.fits_ever(spec, *partition)) return {};
+  if (scheduler_.fits_ever(spec.tasks, *partition)) {
+    return fail(ErrorKind::NeverFits,
+                "this can never run: it asks for {}; the fleet has as many such nodes, but not in "
+                "one; ask for fewer nodes, a wider level, or 'preferred' instead of 'required'",
+                reason::describe(spec));
+  }
   const Request& request = spec.tasks.front().request;
   const Node* best = best_node(cluster_, *partition, request);
   if (best == nullptr) {
@@ -77,7 +83,7 @@ Result<void> Controller::check(const JobSpec& spec) const {
       [&](const Node& node) { return cluster_.shape(node.shape).partition == *partition; });
   return fail(ErrorKind::NeverFits,
               "this can never run: it asks for {}; the best of {} node{} is {}{}",
-              reason::describe(spec.tasks), nodes, nodes == 1 ? "" : "s", describe(best->spec),
+              reason::describe(spec), nodes, nodes == 1 ? "" : "s", describe(best->spec),
               sharing_detail(best->spec, cluster_.shape(best->shape), request));
 }
 

@@ -55,6 +55,7 @@ ControllerState Controller::state() const {
                         scheduler_.fair_share().admissions(),
                         scheduler_.last_admission(),
                         services_.state(),
+                        config_.cycle_work_max,
                         ledger_.state(),
                         idle_.state()};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
@@ -94,6 +95,7 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
     }
     if (!core.cluster_.node(id).open()) core.scheduler_.fleet_changed(id, false, core.scene());
   }
+  if (state.cycle_work_max > 0) core.config_.cycle_work_max = state.cycle_work_max;
   if (auto learned = core.scheduler_.restore_run_times(state.run_times); !learned) {
     return tl::unexpected(learned.error());
   }

@@ -43,7 +43,7 @@ class ControllerTest : public ::testing::Test {
   }
   void use(std::string_view policy) { tell(PolicySet{*policy_by_name(policy)}); }
 
-  NodeId add_node(std::int32_t gpus, std::string model = "A100") {
+  NodeId add_node(std::int32_t gpus, std::string model = "A100", std::string rack = "") {
     const NodeId id{static_cast<std::uint32_t>(core_.cluster().nodes().size())};
     NodeSpec spec{"n" + std::to_string(id.value),
                   "",
@@ -53,6 +53,7 @@ class ControllerTest : public ::testing::Test {
                   {64000},
                   {524288},
                   true};
+    spec.location.rack = std::move(rack);
     tell(NodeJoined{id, spec});
     return id;
   }
@@ -196,6 +197,50 @@ TEST_F(ControllerTest, EqualFreeGpusOnTheWrongNodesIsFragmentation) {
   EXPECT_EQ(reason(wide), WaitReason::FragmentationBlocked);
   const JobId wider = submit(job_of(8));
   EXPECT_EQ(reason(wider), WaitReason::WaitingForTurn);
+}
+
+TEST_F(ControllerTest, AGangThatMustBeInOneRackWaitsForOne) {
+  for (const char* rack : {"a", "a", "b", "b"}) add_node(2, "A100", rack);
+  JobSpec near = job_of(2, 2);
+  near.topology = Topology{TopologyLevel::Rack, true};
+  const JobId a0 = submit_running(job_of(2));
+  const JobId b = submit_running(near);
+  EXPECT_EQ(job(b).placement[0].node, NodeId{2});
+  EXPECT_EQ(job(b).placement[1].node, NodeId{3});
+  const JobId a1 = submit_running(job_of(2));
+  end_all(b);
+  submit_running(job_of(2));
+  end_all(a0);
+  const JobId blocked = submit(near);  // one node is free in each rack
+  EXPECT_EQ(reason(blocked), WaitReason::TopologyBlocked);
+  EXPECT_EQ(core_.explain(job(blocked)).detail,
+            "needs 2 nodes with 2 GPUs each, all in one rack; enough nodes have this free, but in "
+            "no rack enough of them; 0 jobs ahead");
+  end_all(a1);
+  ASSERT_EQ(state(blocked), JobState::Starting);
+  EXPECT_EQ(job(blocked).placement[0].node, NodeId{0});
+  EXPECT_EQ(job(blocked).placement[1].node, NodeId{1});
+  JobSpec large = job_of(2, 3);
+  large.topology = Topology{TopologyLevel::Rack, true};
+  EXPECT_EQ(core_.check(large).error().kind, ErrorKind::NeverFits);
+  large.topology->required = false;
+  EXPECT_TRUE(core_.check(large));
+}
+
+TEST_F(ControllerTest, PreemptionMakesRoomInOneRack) {
+  for (const char* rack : {"a", "b", "a", "b"}) add_node(2, "A100", rack);
+  submit_running(with_priority(job_of(2), 7));
+  const JobId in_b = submit_running(with_priority(job_of(2), 1, true));
+  const JobId in_a = submit_running(with_priority(job_of(2), 2, true));
+  JobSpec near = with_priority(job_of(2, 2), 9);
+  near.topology = Topology{TopologyLevel::Rack, true};
+  const JobId urgent = submit(near);
+  EXPECT_EQ(state(in_b), JobState::Preempting);
+  EXPECT_EQ(state(in_a), JobState::Running);
+  end_all(in_b);
+  ASSERT_EQ(state(urgent), JobState::Starting);
+  EXPECT_EQ(job(urgent).placement[0].node, NodeId{1});
+  EXPECT_EQ(job(urgent).placement[1].node, NodeId{3});
 }
 
 TEST_F(ControllerTest, PreemptionTakesTheLeastAndOnlyFromLowerPriority) {

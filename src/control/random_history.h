@@ -61,15 +61,17 @@ class RandomHistory {
 
   static NodeSpec node(std::uint32_t index) {
     const bool west = index % 4 == 3;
-    return {"node-" + std::to_string(index),
-            west ? "west" : "",
-            west ? "V100" : "A100",
-            west ? 4 : 8,
-            MemoryMib{80 * 1024},
-            CpuMilli{64'000},
-            MemoryMib{512 * 1024},
-            true,
-            west ? Sharing::Mps : Sharing::Timeslice};
+    return {
+        "node-" + std::to_string(index),
+        west ? "west" : "",
+        west ? "V100" : "A100",
+        west ? 4 : 8,
+        MemoryMib{80 * 1024},
+        CpuMilli{64'000},
+        MemoryMib{512 * 1024},
+        true,
+        west ? Sharing::Mps : Sharing::Timeslice,
+        {"", index % 2 == 0 ? "z" : "", index % 5 == 0 ? "" : "r" + std::to_string(index % 3), ""}};
   }
 
   Event::Body body() {
@@ -94,6 +96,9 @@ class RandomHistory {
   Event::Body node_event() {
     const NodeId id{static_cast<std::uint32_t>(rng_.below(core_.cluster().nodes().size()))};
     const std::uint64_t die = rng_.below(10);
+    if (die == 9 && rng_.below(2) == 0) {
+      return WorkBudgetSet{static_cast<std::int64_t>(rng_.below(1'000'000))};
+    }
     if (die == 9) return StoreHealed{Symptom::StorageFull, now_, "no room"};
     if (die == 5) return use_event();
     if (die == 6) return stall();
@@ -138,6 +143,9 @@ class RandomHistory {
     spec.priority = static_cast<std::int32_t>(rng_.below(11));
     spec.preemptible = rng_.below(2) == 0;
     spec.tasks = {{1 + static_cast<std::int32_t>(rng_.below(3)), request()}};
+    if (rng_.below(3) == 0) {
+      spec.topology = Topology{static_cast<TopologyLevel>(rng_.below(3)), rng_.below(2) == 0};
+    }
     if (rng_.below(2) == 0)
       spec.expected_duration = seconds(static_cast<std::int64_t>(rng_.below(600)));
     if (rng_.below(8) == 0) spec.deadline = seconds(static_cast<std::int64_t>(rng_.below(900)));

@@ -66,10 +66,26 @@ Result<void> Cluster::add(NodeId id, const NodeSpec& spec) {
             {{}, spec.cpu, spec.memory}};
   std::fill_n(node.free.gpu.begin(), spec.gpus, static_cast<std::int16_t>(kWholeGpu.value));
   nodes_.push_back(std::move(node));
+  locate(spec.location);
   enter_class(id);
   log_.note(id);
   ++partitions_[partition_id.value].growth;
   return {};
+}
+
+/// Enters the last node into the domains that it is in.
+void Cluster::locate(const Location& location) {
+  std::string path;
+  for (std::size_t i = 0; i < kTopologyLevels; ++i) {
+    const std::string& name = location.at(static_cast<TopologyLevel>(i));
+    Level& level = levels_[i];
+    path += name;
+    path += '\0';
+    std::uint32_t domain = level.count;
+    if (!name.empty()) domain = level.known.try_emplace(path, domain).first->second;
+    level.domain_of.push_back(domain);
+    level.count = std::max(level.count, domain + 1);
+  }
 }
 
 template <class Change>

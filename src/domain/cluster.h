@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -108,6 +109,14 @@ class Cluster {
   const Node& node(NodeId id) const { return nodes_[id.value]; }
   std::span<const Node> nodes() const { return nodes_; }
 
+  /// The node's domain. The same for nodes that are in one, with ids below domain_count().
+  std::uint32_t domain(TopologyLevel level, NodeId node) const {
+    return levels_[static_cast<std::size_t>(level)].domain_of[node.value];
+  }
+  std::uint32_t domain_count(TopologyLevel level) const {
+    return levels_[static_cast<std::size_t>(level)].count;
+  }
+
   /// Grows whenever resources of the partition become free: what did not fit before still does not
   /// while this stands still.
   std::uint64_t growth(PartitionId id) const { return partitions_[id.value].growth; }
@@ -139,7 +148,15 @@ class Cluster {
     std::int64_t free_gpu_milli = 0;
   };
 
+  /// The domains of one level.
+  struct Level {
+    std::map<std::string, std::uint32_t> known;  // by the names down to this level
+    std::vector<std::uint32_t> domain_of;        // by node
+    std::uint32_t count = 0;
+  };
+
   ShapeId intern(const Shape& shape);
+  void locate(const Location& location);
   std::uint8_t resident_mask(const Node& node) const;
   static void count_resident(Node& node, const Allocation& part, int by);
   Partition& partition_of(const Node& node) {
@@ -155,6 +172,7 @@ class Cluster {
   std::vector<Node> nodes_;
   std::vector<Shape> shapes_;
   std::vector<Partition> partitions_;
+  std::array<Level, kTopologyLevels> levels_;
   std::vector<NodeClass> classes_;
   std::vector<std::uint32_t> unused_classes_;
   std::uint64_t last_serial_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct NodeState {
   bool operator==(const NodeState&) const = default;
 };
 
+/// Node states that a cycle may look at, until a WorkBudgetSet says otherwise.
+inline constexpr std::int64_t kCycleWorkDefault = 2'000'000;
+
 /// All of a controller that does not follow from the rest of it: what a snapshot holds. A
 /// controller restored from this decides as the original would.
 struct ControllerState {
@@ -46,6 +50,7 @@ struct ControllerState {
   std::vector<Admission> admissions;     // by place
   std::int64_t last_admission = 0;       // the highest place so far
   std::vector<Service> services;         // by name
+  std::int64_t cycle_work_max = kCycleWorkDefault;
   LedgerState ledger;
   IdleState idle;
 

@@ -118,6 +118,13 @@ struct StoreHealed {
   bool operator==(const StoreHealed&) const = default;
 };
 
+/// A cycle may look at so many node states from now on; what it does not get to is for the next
+/// one. Ignored unless positive.
+struct WorkBudgetSet {
+  std::int64_t work = 0;
+  bool operator==(const WorkBudgetSet&) const = default;
+};
+
 /// A service is wanted like this from now on.
 struct ServiceApplied {
   ServiceSpec spec;
@@ -170,7 +177,7 @@ struct Event {
       std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned, NodeDutySet,
                    NodeContact, JobSubmitted, JobStopRequested, TaskStarted, TaskEnded, HealingSet,
                    GpuErrorSeen, TaskStalled, StoreHealed, ServiceApplied, ServiceDeleted,
-                   ServiceLoadSeen, ReplicaProbed, PriceSet, IdleSet, GpuUseSeen>;
+                   ServiceLoadSeen, ReplicaProbed, WorkBudgetSet, PriceSet, IdleSet, GpuUseSeen>;
   Body body;
 
   bool operator==(const Event&) const = default;

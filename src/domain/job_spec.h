@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "domain/container.h"
 #include "domain/request.h"
+#include "domain/topology.h"
 
 namespace gyre {
 
@@ -59,6 +60,7 @@ struct JobSpec {
   std::int32_t priority = kPriorityDefault;  // kPriorityMin..kPriorityMax, higher first
   bool preemptible = false;
   std::vector<TaskGroup> tasks;               // at least one task
+  std::optional<Topology> topology{};         // nothing to one task
   std::optional<Duration> expected_duration;  // an estimate for planning, never enforced
   std::optional<Duration> deadline;           // since submission; the job is stopped when it passes
   Checkpoint checkpoint;

@@ -10,6 +10,7 @@
 #include "base/quantity.h"
 #include "base/result.h"
 #include "domain/request.h"
+#include "domain/topology.h"
 
 namespace gyre {
 
@@ -26,6 +27,7 @@ struct NodeSpec {
   /// The one way in which its devices are shared, and what it enforces; never Auto. `Exclusive`: no
   /// fractions.
   Sharing gpu_sharing = Sharing::Timeslice;
+  Location location{};
 
   bool operator==(const NodeSpec&) const = default;
 };

@@ -6,11 +6,12 @@
 namespace gyre {
 
 std::string_view to_string(WaitReason reason) {
-  static constexpr std::array<std::string_view, 11> kNames{"Misconfigured",
+  static constexpr std::array<std::string_view, 12> kNames{"Misconfigured",
                                                            "NeverFits",
                                                            "OnHold",
                                                            "ExceedsMaxQuota",
                                                            "WaitingForQuota",
+                                                           "TopologyBlocked",
                                                            "FragmentationBlocked",
                                                            "WaitingForPreemption",
                                                            "WaitingForProvisioning",

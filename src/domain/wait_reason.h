@@ -16,6 +16,7 @@ enum class WaitReason : std::uint8_t {
   OnHold,                  // waits out a retry's backoff
   ExceedsMaxQuota,         // asks for more than its queue may ever use
   WaitingForQuota,         // its queue, or one above it, has used what it may
+  TopologyBlocked,         // enough nodes have it free, but not in one domain
   FragmentationBlocked,    // enough is free in sum, but not on the right nodes
   WaitingForPreemption,    // jobs are being stopped to make room for it
   WaitingForProvisioning,  // it would fit, were all nodes up

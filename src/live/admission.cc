@@ -83,6 +83,15 @@ Result<void> check_hello(const act::Hello& hello) {
                     node.memory.value >= 0 && node.memory.value <= kMemoryMax.value &&
                     node.gpu_memory.value <= kMemoryMax.value &&
                     node.gpu_model.size() <= kNodeNameMax && node.partition.size() <= kNodeNameMax;
+  for (std::size_t i = 0; i < kTopologyLevels; ++i) {
+    const auto level = static_cast<TopologyLevel>(i);
+    const std::string& name = node.location.at(level);
+    if (name.empty() || check_node_name(name)) continue;
+    return fail(ErrorKind::Invalid,
+                "node '{}' has a label {} that cannot be a name: 1 to {} letters, digits, '.', "
+                "'-' and '_'",
+                node.name, to_string(level), kNodeNameMax);
+  }
   if (sane) return check_facts(hello);
   return fail(ErrorKind::Invalid,
               "node '{}' offers what no machine has: {} GPUs, {} milli-CPUs, {} MiB", node.name,

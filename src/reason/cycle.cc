@@ -31,7 +31,7 @@ constexpr int kPlannedMax = 16;
 
 }  // namespace
 
-void Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
+std::int64_t Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
   std::int64_t work = 0;
   fair_.advance(scene.now);
   for (std::uint32_t i = 0; i < lines_.size(); ++i) {
@@ -48,6 +48,7 @@ void Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
       line.stale = changed ? Stale::Everything : Stale::Nothing;
     } while (line.governed && !turn.spent() && restock({i}, scene));
   }
+  return work;
 }
 
 bool Scheduler::has_leftover() const {
@@ -68,7 +69,7 @@ void Scheduler::review(PartitionId partition, Scene scene) {
   while (!target.patience.empty() && target.patience.begin()->first <= scene.now) {
     const Job& job = *scene.jobs.find(target.patience.begin()->second);
     target.patience.erase(target.patience.begin());
-    const std::uint32_t index = demands_.intern(partition, job.spec.tasks, scene.cluster);
+    const std::uint32_t index = demands_.intern(partition, job.spec, scene.cluster);
     drop_claim(job.id, target);
     const bool gated = fair_.is_gated(job.id);
     if (!gated) leave(key_of(job, target), index, target);
@@ -141,8 +142,7 @@ void Scheduler::start_claimed(Turn& turn) {
     }
     for (const TaskPlacement& task : placement) cluster.allocate(task.node, task.allocation);
     const Job& starting = *turn.scene.jobs.find(job);
-    leave(key_of(starting, line), demands_.intern(turn.partition, starting.spec.tasks, cluster),
-          line);
+    leave(key_of(starting, line), demands_.intern(turn.partition, starting.spec, cluster), line);
     turn.actions.start(job, std::move(placement), StartRule::HeadOfLine);
   }
 }

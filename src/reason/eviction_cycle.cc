@@ -152,7 +152,7 @@ std::optional<Room> Scheduler::make_room_by_rank(const Beneficiary& who, Turn& t
   if (!beyond) cut = reach.cut(setting, who.demand, turn.scene.now);
   const std::int64_t tries = beyond ? *beyond : cut->tried;
   // The work that a search would have been, so that a cycle's end does not hang on a memory.
-  turn.work += static_cast<std::int64_t>(turn.scene.cluster.classes(turn.partition).size());
+  turn.work += look_cost(turn.scene.cluster, turn.partition, who.demand.within());
   const bool enough = turn.work + tries <= turn.work_max;
   turn.work = std::max(turn.work, std::min(turn.work + tries, turn.work_max));
   if (!cut || !enough) return std::nullopt;

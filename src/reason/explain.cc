@@ -23,11 +23,15 @@ std::string gpus_text(const Request& request) {
   return fmt::format("{}{} GPU{}", request.gpus, model, request.gpus == 1 ? "" : "s");
 }
 
+std::string_view domain_name(TopologyLevel level) {
+  return level == TopologyLevel::Nvlink ? "NVLink domain" : to_string(level);
+}
+
 }  // namespace
 
-std::string describe(const std::vector<TaskGroup>& tasks) {
+std::string describe(const GangRequest& request) {
   std::string text;
-  for (const TaskGroup& group : tasks) {
+  for (const TaskGroup& group : request.tasks) {
     if (!text.empty()) text += " and ";
     if (group.count > 1) text += fmt::format("{} nodes with ", group.count);
     text += gpus_text(group.request);
@@ -36,6 +40,9 @@ std::string describe(const std::vector<TaskGroup>& tasks) {
     }
     if (group.request.memory.value > 0) text += ", " + format_memory(group.request.memory);
     if (group.count > 1) text += " each";
+  }
+  if (request.topology && request.topology->required) {
+    text += fmt::format(", all in one {}", domain_name(request.topology->level));
   }
   return text;
 }
@@ -92,13 +99,13 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition,
                                const Cluster& cluster) const {
   const Line& line = lines_[partition.value];
   const OrderKey key = key_of(job, line);
-  Demand demand = DemandTable::make(partition, job.spec.tasks, cluster);
+  Demand demand = DemandTable::make(partition, job.spec, cluster);
   assess(demand);
   Explanation answer;
-  const std::string need = describe(job.spec.tasks);
+  const std::string need = describe(job.spec);
   if (!demand.fits_ever) {
     answer.reason = WaitReason::NeverFits;
-    answer.detail = fmt::format("needs {}; no node of the fleet has this", need);
+    answer.detail = fmt::format("needs {}; the fleet has no such nodes", need);
     return answer;
   }
   const bool gated = fair_.is_gated(job.id);
@@ -136,6 +143,17 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition,
                 : fmt::format("needs {}, which is free, but kept for job {}, which goes before it",
                               need, answer.blocked_by->value);
     return answer;
+  }
+  if (const auto level = demand.within()) {
+    demand.topology.reset();
+    if (fits(cluster, demand, work)) {
+      answer.reason = WaitReason::TopologyBlocked;
+      answer.detail = fmt::format(
+          "needs {}; enough nodes have this free, but in no {} enough of "
+          "them; {} jobs ahead",
+          need, domain_name(*level), answer.jobs_ahead);
+      return answer;
+    }
   }
   const Free free = free_for(demand, cluster);
   answer.reason =

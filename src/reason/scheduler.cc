@@ -224,7 +224,7 @@ JobId Scheduler::batch_for(const JobSpec& spec, JobId job, Time now) {
 
 bool Scheduler::enqueue(const Job& job, PartitionId partition, Scene scene) {
   sync_partitions(scene.cluster);
-  const std::uint32_t index = demands_.intern(partition, job.spec.tasks, scene.cluster);
+  const std::uint32_t index = demands_.intern(partition, job.spec, scene.cluster);
   assess(demands_.at(index));
   if (!demands_.at(index).fits_ever) return false;
   if (learns_run_times()) run_times_.join(job, age_of(job));
@@ -243,7 +243,7 @@ void Scheduler::withdraw(const Job& job, PartitionId partition, Scene scene) {
   }
   const OrderKey key = key_of(job, target);
   const bool was_first = !target.waiting.empty() && target.waiting.first().key == key;
-  leave(key, demands_.intern(partition, job.spec.tasks, scene.cluster), target);
+  leave(key, demands_.intern(partition, job.spec, scene.cluster), target);
   no_longer_waits(job, target);
   fair_.forget(job.id);
   if (was_first || target.stale != Stale::Nothing) target.stale = Stale::Everything;
@@ -307,12 +307,16 @@ void Scheduler::learn_run_time(const Job& job, Duration total, PartitionId parti
   std::vector<std::pair<const Job*, std::uint32_t>> waiting;  // with their demand
   std::vector<const Job*> running;
   std::vector<const Job*> gated;
-  for (const JobId id : run_times_.observe(job, total)) {
+  const Order& order = order_of(policy_.order);
+  const auto moves = [&](const RunTimes::Belief& before, const RunTimes::Belief& after) {
+    return order.moves(job, before, after);
+  };
+  for (const JobId id : run_times_.observe(job, total, moves)) {
     const Job& member = *scene.jobs.find(id);
     if (target.running.contains(id)) {
       running.push_back(&member);
     } else if (!target.claims.contains(id)) {
-      const std::uint32_t index = demands_.intern(partition, member.spec.tasks, scene.cluster);
+      const std::uint32_t index = demands_.intern(partition, member.spec, scene.cluster);
       // One that waits for its retry is in no list.
       if (fair_.is_gated(id)) {
         gated.push_back(&member);
@@ -368,10 +372,10 @@ std::optional<Time> Scheduler::next_wakeup(Time now) const {
   return std::max(now, Time{(first.ns + step - 1) / step * step});
 }
 
-bool Scheduler::fits_ever(const std::vector<TaskGroup>& tasks, PartitionId partition) const {
+bool Scheduler::fits_ever(const GangRequest& request, PartitionId partition) const {
   if (partition.value >= empty_.partition_count()) return false;
   std::int64_t work = 0;
-  const Demand demand = DemandTable::make(partition, tasks, empty_);
+  const Demand demand = DemandTable::make(partition, request, empty_);
   return fits(empty_, demand, work);
 }
 
@@ -391,7 +395,7 @@ void Scheduler::restore_reservation(const Reservation& reservation, const Job& j
     target.reservation = reservation;
     return;
   }
-  const std::uint32_t demand = demands_.intern(partition, job.spec.tasks, cluster);
+  const std::uint32_t demand = demands_.intern(partition, job.spec, cluster);
   claim(entry_of(job, demand, target), reservation, target);
 }
 

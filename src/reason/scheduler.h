@@ -85,8 +85,9 @@ class Scheduler {
   /// The job is over for good. `total`: the run time that it took, if that is known by now.
   void job_over(const Job& job, PartitionId partition, std::optional<Duration> total, Scene scene);
 
-  /// Works off every partition with something stale. Looks at `work_max` node states at most.
-  void cycle(Scene scene, std::int64_t work_max, Actions& actions);
+  /// Works off every partition with something stale. Returns how many node states it looked at: no
+  /// more than `work_max`, but for the end of a search.
+  std::int64_t cycle(Scene scene, std::int64_t work_max, Actions& actions);
 
   /// When a cycle is due though nothing happens: at once where the last one ran out of work, else
   /// when running jobs stand otherwise, or a waiting one has waited too long.
@@ -95,7 +96,7 @@ class Scheduler {
   bool has_leftover() const;
 
   /// True if a job that asks for this could run on the fleet, were all nodes up and empty.
-  bool fits_ever(const std::vector<TaskGroup>& tasks, PartitionId partition) const;
+  bool fits_ever(const GangRequest& request, PartitionId partition) const;
 
   /// Jobs that hold an allocation.
   std::vector<JobId> placed(PartitionId partition) { return line(partition).running.ids(); }
@@ -199,7 +200,7 @@ class Scheduler {
   std::uint64_t fleet_version_ = 1;
 };
 
-/// What a job asks for, for a person: "2 nodes with 8 H100 GPUs each".
-std::string describe(const std::vector<TaskGroup>& tasks);
+/// What a job asks for, for a person: "2 nodes with 8 H100 GPUs each, all in one rack".
+std::string describe(const GangRequest& request);
 
 }  // namespace gyre::reason

@@ -87,6 +87,7 @@ JobSpec World::spec_of(std::size_t index) const {
   spec.priority = job.priority;
   spec.preemptible = job.preemptible || inputs_.execution.all_preemptible;
   spec.tasks = inputs_.workload.gangs[inputs_.workload.gang_of[index]];
+  spec.topology = inputs_.trace.demands[job.demand].topology;
   if (job.duration < kEndless) spec.expected_duration = job.duration;
   const Duration interval = checkpoint_interval(job);
   if (interval.ns > 0) {

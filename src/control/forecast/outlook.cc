@@ -78,6 +78,15 @@ void vary_size(const JobSpec& spec, std::vector<Variation>& all) {
                  std::move(less)});
 }
 
+void vary_topology(const JobSpec& spec, std::vector<Variation>& all) {
+  if (!spec.topology || !spec.topology->required || task_count(spec.tasks) == 1) return;
+  JobSpec anywhere = spec;
+  anywhere.topology->required = false;
+  all.push_back({fmt::format("topology: {{preferred: {0}}} instead of {{required: {0}}}",
+                             to_string(spec.topology->level)),
+                 std::move(anywhere)});
+}
+
 /// `waiting`: the job whose place it takes.
 std::optional<Alternative> try_out(const Controller& core, const Variation& variation, Time now,
                                    std::optional<JobId> waiting) {
@@ -137,6 +146,7 @@ std::vector<Variation> variations_of(const JobSpec& spec, const Cluster& cluster
   }
   if (!asks_for_gpus(spec)) return all;
   vary_models(spec, cluster, all);
+  vary_topology(spec, all);
   vary_size(spec, all);
   return all;
 }

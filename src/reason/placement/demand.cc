@@ -4,9 +4,9 @@
 
 namespace gyre::reason {
 
-std::uint32_t DemandTable::intern(PartitionId partition, const std::vector<TaskGroup>& tasks,
+std::uint32_t DemandTable::intern(PartitionId partition, const GangRequest& request,
                                   const Cluster& cluster) {
-  const auto found = index_.find(Less::View{partition, &tasks});
+  const auto found = index_.find(Less::View{partition, request.topology, request.tasks});
   if (found != index_.end()) {
     refresh(demands_[found->second], cluster);
     return found->second;
@@ -20,18 +20,20 @@ std::uint32_t DemandTable::intern(PartitionId partition, const std::vector<TaskG
     index = unused_.back();
     unused_.pop_back();
   }
-  demands_[index] = make(partition, tasks, cluster);
+  demands_[index] = make(partition, request, cluster);
   for (Demand::Group& group : demands_[index].groups) group.id = ++last_group_;
-  index_.emplace(Key{partition, tasks}, index);
+  index_.emplace(Key{partition, request.topology, request.tasks}, index);
   return index;
 }
 
-Demand DemandTable::make(PartitionId partition, const std::vector<TaskGroup>& tasks,
+Demand DemandTable::make(PartitionId partition, const GangRequest& request,
                          const Cluster& cluster) {
   Demand demand;
   demand.partition = partition;
-  demand.gpu_milli = gpu_total(tasks).value;
-  for (const TaskGroup& group : tasks) demand.groups.push_back({group.count, group.request, {}, 0});
+  demand.topology = request.topology;
+  demand.gpu_milli = gpu_total(request.tasks).value;
+  for (const TaskGroup& group : request.tasks)
+    demand.groups.push_back({group.count, group.request, {}, 0});
   refresh(demand, cluster);
   return demand;
 }

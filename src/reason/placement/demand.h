@@ -4,14 +4,26 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "domain/cluster.h"
+#include "domain/job_spec.h"
 #include "domain/request.h"
 #include "reason/queueing/waiting_list.h"
 
 namespace gyre::reason {
+
+/// What a gang asks for: a view of a job's spec.
+struct GangRequest {
+  GangRequest(const std::vector<TaskGroup>& all) : tasks(all) {}
+  GangRequest(const JobSpec& spec)
+      : tasks(spec.tasks), topology(task_count(tasks) > 1 ? spec.topology : std::nullopt) {}
+
+  const std::vector<TaskGroup>& tasks;
+  std::optional<Topology> topology{};  // nullopt for one task, whatever its spec says
+};
 
 /// What equal jobs ask for, in one partition. Jobs with the same demand are interchangeable to a
 /// placement, so what is learned about one ("does not fit now") holds for all.
@@ -25,9 +37,15 @@ struct Demand {
 
   PartitionId partition;
   std::vector<Group> groups;
-  std::int64_t gpu_milli = 0;     // of all tasks
-  WaitingList waiting;            // jobs in line with this demand
-  std::int32_t apart = 0;         // jobs with this demand that wait in no list
+  std::optional<Topology> topology;
+  std::int64_t gpu_milli = 0;  // of all tasks
+  WaitingList waiting;         // jobs in line with this demand
+  std::int32_t apart = 0;      // jobs with this demand that wait in no list
+  /// The level on which all tasks must be in one domain.
+  std::optional<TopologyLevel> within() const {
+    return topology && topology->required ? std::optional(topology->level) : std::nullopt;
+  }
+
   bool feasible = true;           // fits the nodes that are up, were they empty
   bool fits_ever = true;          // fits all nodes, were they up and empty
   std::uint64_t feasible_at = 0;  // fleet version for which these two hold; 0: never looked
@@ -41,14 +59,12 @@ struct Demand {
 class DemandTable {
  public:
   /// The demand's index, valid while a job waits with it or until the next call.
-  std::uint32_t intern(PartitionId partition, const std::vector<TaskGroup>& tasks,
-                       const Cluster& cluster);
+  std::uint32_t intern(PartitionId partition, const GangRequest& request, const Cluster& cluster);
   Demand& at(std::uint32_t index) { return demands_[index]; }
   const Demand& at(std::uint32_t index) const { return demands_[index]; }
 
   /// A demand outside the table, for questions.
-  static Demand make(PartitionId partition, const std::vector<TaskGroup>& tasks,
-                     const Cluster& cluster);
+  static Demand make(PartitionId partition, const GangRequest& request, const Cluster& cluster);
   /// Brings `could_run` up to the cluster's shapes.
   static void refresh(Demand& demand, const Cluster& cluster);
 
@@ -59,17 +75,12 @@ class DemandTable {
 
  private:
   static constexpr std::size_t kIdleMax = 4096;
-  using Key = std::pair<PartitionId, std::vector<TaskGroup>>;
+  using Key = std::tuple<PartitionId, std::optional<Topology>, std::vector<TaskGroup>>;
   struct Less {
     using is_transparent = void;
-    using View = std::pair<PartitionId, const std::vector<TaskGroup>*>;
-    bool operator()(const Key& a, const Key& b) const { return a < b; }
-    bool operator()(const Key& a, const View& b) const {
-      return a.first != b.first ? a.first < b.first : a.second < *b.second;
-    }
-    bool operator()(const View& a, const Key& b) const {
-      return a.first != b.first ? a.first < b.first : *a.second < b.second;
-    }
+    using View =
+        std::tuple<PartitionId, const std::optional<Topology>&, const std::vector<TaskGroup>&>;
+    bool operator()(const View& a, const View& b) const { return a < b; }
   };
 
   void forget_idle();

@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <set>
 
@@ -34,6 +35,45 @@ bool possible(const Cluster& cluster, const std::vector<Request>& tasks, std::ve
   return false;
 }
 
+/// By the names alone: a node whose own is unknown is with nobody.
+bool in_one_domain(const Cluster& cluster, TopologyLevel level, NodeId a, NodeId b) {
+  const Location& one = cluster.node(a).spec.location;
+  const Location& other = cluster.node(b).spec.location;
+  if (a == b) return true;
+  if (one.at(level).empty()) return false;
+  bool same = true;
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(level); ++i) {
+    const auto wider = static_cast<TopologyLevel>(i);
+    same = same && one.at(wider) == other.at(wider);
+  }
+  return same;
+}
+
+/// The same, with all tasks in one domain of the level.
+bool possible_within(const Cluster& cluster, const std::vector<Request>& tasks,
+                     TopologyLevel level) {
+  for (std::uint32_t home = 0; home < cluster.nodes().size(); ++home) {
+    std::vector<bool> used(cluster.nodes().size());
+    for (std::uint32_t n = 0; n < used.size(); ++n) {
+      used[n] = !in_one_domain(cluster, level, {home}, {n});
+    }
+    if (possible(cluster, tasks, used, 0)) return true;
+  }
+  return false;
+}
+
+Location random_location(Rng& rng) {
+  const auto name = [&](std::uint64_t names) {
+    const std::uint64_t which = rng.below(names + 1);
+    return which == names ? std::string() : std::string(1, static_cast<char>('a' + which));
+  };
+  Location location;
+  location.zone = name(2);
+  location.rack = name(2);
+  location.nvlink = name(2);
+  return location;
+}
+
 Request random_request(Rng& rng) {
   Request request;
   request.gpus = static_cast<std::int32_t>(rng.below(4));
@@ -44,6 +84,8 @@ Request random_request(Rng& rng) {
   if (rng.below(3) == 0) request.gpu_models = {rng.below(2) == 0 ? "A100" : "T4"};
   return request;
 }
+
+std::vector<TaskGroup> one_task(const Request& request) { return {{1, request}}; }
 
 std::vector<DemandKind> random_mix(Rng& rng) {
   DemandMix mix;
@@ -63,6 +105,7 @@ Cluster random_cluster(Rng& rng) {
     spec.gpu_model = rng.below(2) == 0 ? "A100" : "T4";
     spec.gpus = static_cast<std::int32_t>(rng.below(4));
     spec.cpu = {4000};
+    spec.location = random_location(rng);
     EXPECT_TRUE(cluster.add({i}, spec));
     for (std::int32_t d = 0; d < spec.gpus; ++d) {
       const GpuMilli used{100 * static_cast<std::int32_t>(rng.below(11))};
@@ -109,6 +152,77 @@ RC_GTEST_PROP(FindPlacement, FindsAPlacementExactlyWhenThereIsOne, (std::uint64_
   }
 }
 
+RC_GTEST_PROP(FindPlacement, KeepsAGangTogetherExactlyWhenItCan, (std::uint64_t seed)) {
+  Rng rng(seed);
+  Cluster cluster = random_cluster(rng);
+  JobSpec spec;
+  std::vector<Request> tasks;
+  for (std::uint64_t g = 1 + rng.below(2); g > 0; --g) {
+    const auto count = static_cast<std::int32_t>(1 + rng.below(2));
+    spec.tasks.push_back({count, random_request(rng)});
+    tasks.insert(tasks.end(), static_cast<std::size_t>(count), spec.tasks.back().request);
+  }
+  const auto level = static_cast<TopologyLevel>(rng.below(kTopologyLevels));
+  spec.topology = Topology{level, rng.below(2) == 0};
+  Placer placer;
+  const auto& policies = placement_names();
+  placer.use(policies[rng.below(policies.size())].placement);
+  std::int64_t work = 0;
+  const Demand demand = DemandTable::make({0}, spec, cluster);
+  const auto placement = placer.find(cluster, demand, 1 + rng.below(9), work);
+  std::vector<bool> used(cluster.nodes().size());
+  const bool anywhere = possible(cluster, tasks, used, 0);
+  const bool together = possible_within(cluster, tasks, level);
+  RC_ASSERT(placement.has_value() == (spec.topology->required ? together : anywhere));
+  RC_ASSERT(placement.has_value() == fits(cluster, demand, work));
+  if (!placement) return;
+  RC_ASSERT(placement->size() == tasks.size());
+  const NodeId first = placement->front().node;
+  std::set<NodeId> nodes;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const TaskPlacement& task = (*placement)[i];
+    RC_ASSERT(nodes.insert(task.node).second);
+    RC_ASSERT(!together || in_one_domain(cluster, level, first, task.node));
+    cluster.allocate(task.node, task.allocation);  // ends the process if it is not free
+  }
+}
+
+TEST(FindPlacement, AGangTakesTheDomainWithTheLeastRoomThatIsEnough) {
+  Cluster cluster;
+  constexpr std::array<std::string_view, 8> kRacks{"a", "a", "a", "b", "b", "c", "c", "c"};
+  for (std::uint32_t i = 0; i < kRacks.size(); ++i) {
+    NodeSpec spec{"n", "", "A100", 2, {}, {}, {}, false};
+    spec.location.rack = kRacks[i];
+    ASSERT_TRUE(cluster.add({i}, spec));
+  }
+  cluster.allocate({0}, {0b11, kWholeGpu, {}, {}});
+  JobSpec spec;
+  spec.tasks = {{2, {.gpus = 2, .gpu_models = {}}}};
+  spec.topology = Topology{TopologyLevel::Rack, false};
+  const auto nodes_of = [&] {
+    std::int64_t work = 0;
+    const Demand demand = DemandTable::make({0}, spec, cluster);
+    std::vector<std::uint32_t> nodes;
+    const auto placement = Placer().find(cluster, demand, 1, work);
+    if (!placement) return nodes;
+    for (const TaskPlacement& task : *placement) {
+      cluster.allocate(task.node, task.allocation);
+      nodes.push_back(task.node.value);
+    }
+    return nodes;
+  };
+  using Nodes = std::vector<std::uint32_t>;
+  EXPECT_EQ(nodes_of(), (Nodes{1, 2}));  // rack a: two are left there too, and it comes first
+  EXPECT_EQ(nodes_of(), (Nodes{3, 4}));
+  EXPECT_EQ(nodes_of(), (Nodes{5, 6}));
+  EXPECT_EQ(nodes_of(), Nodes{});
+  cluster.release({0}, {0b11, kWholeGpu, {}, {}});
+  spec.topology->required = true;
+  EXPECT_EQ(nodes_of(), Nodes{});  // one is free in each of two racks
+  spec.topology->required = false;
+  EXPECT_EQ(nodes_of(), (Nodes{0, 7}));
+}
+
 RC_GTEST_PROP(Thought, SaysWhatAClusterWouldSayThatWasSoChanged, (std::uint64_t seed)) {
   Rng rng(seed);
   Cluster cluster = random_cluster(rng);
@@ -116,15 +230,21 @@ RC_GTEST_PROP(Thought, SaysWhatAClusterWouldSayThatWasSoChanged, (std::uint64_t 
   for (std::uint64_t g = 1 + rng.below(3); g > 0; --g) {
     groups.push_back({static_cast<std::int32_t>(1 + rng.below(2)), random_request(rng)});
   }
-  const Demand demand = DemandTable::make({0}, groups, cluster);
+  JobSpec spec;
+  spec.tasks = groups;
+  if (rng.below(2) == 0) {
+    spec.topology = Topology{static_cast<TopologyLevel>(rng.below(kTopologyLevels)), true};
+  }
+  const Demand demand = DemandTable::make({0}, spec, cluster);
   Cluster changed = cluster;
   std::int64_t work = 0;
   Thought thought(cluster, demand, work);
-  RC_ASSERT(work == static_cast<std::int64_t>(cluster.classes({0}).size()));
+  const std::size_t nodes = demand.within() ? cluster.nodes().size() : 0;
+  RC_ASSERT(work == static_cast<std::int64_t>(cluster.classes({0}).size() + nodes));
   Placer placer;
   std::vector<TaskPlacement> taken;
   for (std::uint64_t step = rng.below(12); step > 0; --step) {
-    const Demand one = DemandTable::make({0}, {{1, random_request(rng)}}, cluster);
+    const Demand one = DemandTable::make({0}, one_task(random_request(rng)), cluster);
     if (!taken.empty() && rng.below(2) == 0) {
       thought.release(taken.back().node, taken.back().allocation);
       changed.release(taken.back().node, taken.back().allocation);
@@ -156,7 +276,7 @@ TEST(BestFit, AFractionGoesWhereItFillsADevice) {
   half.gpus = 1;
   half.gpu_milli = {500};
   std::int64_t work = 0;
-  const Demand demand = DemandTable::make({0}, {{1, half}}, cluster);
+  const Demand demand = DemandTable::make({0}, one_task(half), cluster);
   const auto placement = Placer().find(cluster, demand, 1, work);
   ASSERT_TRUE(placement);
   EXPECT_EQ(placement->front().node, NodeId{2});

@@ -98,7 +98,15 @@ std::optional<std::vector<TaskPlacement>> Placer::find(const Cluster& cluster, c
     if (remembers && group.id != 0) return remembered(node, class_index, group);
     return policy_->score(node, group.request, draw);
   };
-  return find_placement({cluster, demand, policy_->per_node()}, score, work);
+  Search search{cluster, demand, policy_->per_node(), demand.within()};
+  if (!demand.topology || search.within) return find_placement(search, score, work);
+  if (!fits(cluster, demand, work)) return std::nullopt;
+  for (auto level = static_cast<std::size_t>(demand.topology->level) + 1; level-- > 0;) {
+    search.within = static_cast<TopologyLevel>(level);
+    if (auto placement = find_placement(search, score, work)) return placement;
+  }
+  search.within.reset();
+  return find_placement(search, score, work);
 }
 
 }  // namespace gyre::reason

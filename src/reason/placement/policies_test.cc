@@ -33,8 +33,9 @@ class Policies : public ::testing::Test {
     placer.use(placement);
     placer.learn(mix_);
     std::int64_t work = 0;
-    const auto found =
-        placer.find(cluster_, DemandTable::make({0}, {{1, request}}, cluster_), draw, work);
+    const auto found = placer.find(
+        cluster_, DemandTable::make({0}, std::vector<TaskGroup>{{1, request}}, cluster_), draw,
+        work);
     EXPECT_TRUE(found);
     return found ? found->front() : TaskPlacement{};
   }

@@ -25,28 +25,55 @@ struct Search {
   const Cluster& cluster;
   const Demand& demand;
   bool per_node = false;
+  /// All nodes are to be of one domain of that level: that with the fewest nodes to choose from, of
+  /// such ones the lowest. O(nodes) more.
+  std::optional<TopologyLevel> within{};
 };
 std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,
                                                          std::int64_t& work);
 
+/// What one look at all that a demand could use costs, in units of work.
+std::int64_t look_cost(const Cluster& cluster, PartitionId partition,
+                       std::optional<TopologyLevel> within);
+
 /// Bit g: a node of that shape with `free` (devices ascending) has room for a task of group g.
 std::size_t usable_by(const Cluster& cluster, const Demand& demand, ShapeId shape,
                       const Capacity& free);
 
-/// The nodes that a gang may take, and its tasks that have none yet.
-struct Supply {
-  explicit Supply(const Demand& demand);  // no nodes, all tasks
+/// How many nodes a gang could choose from, counted apart by the domain that all of its tasks must
+/// be in; all together where they may be in any. Of one demand, and nodes of one cluster that it is
+/// told of.
+class Supply {
+ public:
+  /// No nodes. `within`: as of a Search.
+  Supply(const Demand& demand, std::optional<TopologyLevel> within);
+  explicit Supply(const Demand& demand) : Supply(demand, demand.within()) {}
 
-  std::vector<std::int64_t> nodes;    // by usable_by()
-  std::vector<std::int64_t> missing;  // by group
+  /// Counts all nodes of a class. `groups`: usable_by() them. O(4^groups), times its nodes if they
+  /// are counted apart.
+  void add(const Cluster& cluster, const NodeClass& state, std::size_t groups);
+  /// Counts a node otherwise than before. O(4^groups).
+  void move(const Cluster& cluster, NodeId node, std::size_t from, std::size_t to);
 
-  /// Whether every task can have a node of its own: by Hall's theorem, whether every subset of the
-  /// groups has as many nodes as tasks. O(4^groups).
-  bool enough() const;
+  /// Whether, in some domain, every task can have a node of its own. O(1).
+  bool enough() const { return enough_count_ > 0; }
+  /// Of the domains that are enough, that with the fewest nodes. O(domains * 2^groups).
+  std::optional<std::uint32_t> tightest() const;
+
+ private:
+  void count(std::uint32_t domain, std::size_t groups, std::int64_t by);
+
+  std::optional<TopologyLevel> within_;
+  std::vector<std::int64_t> tasks_;   // by group
+  std::size_t subsets_;               // of the groups
+  std::vector<std::int64_t> nodes_;   // by domain, and by usable_by()
+  std::vector<std::uint8_t> enough_;  // by domain
+  std::int64_t enough_count_ = 0;
 };
 
-/// Whether find_placement() would find one. O(distinct node states), times 4^groups.
+/// Whether find_placement() would find one within what the demand requires. O(distinct node
+/// states), times 4^groups; O(nodes) more where it requires a domain.
 bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work);
 
 }  // namespace gyre::reason

@@ -7,11 +7,10 @@ namespace gyre::reason {
 Thought::Thought(const Cluster& cluster, const Demand& demand, std::int64_t& work)
     : cluster_(cluster), demand_(demand), supply_(demand) {
   const auto classes = cluster.classes(demand.partition);
-  work += static_cast<std::int64_t>(classes.size());
+  work += look_cost(cluster, demand.partition, demand.within());
   for (const std::uint32_t index : classes) {
     const NodeClass& state = cluster.node_class(index);
-    supply_.nodes[usable_by(cluster, demand, state.shape, state.free)] +=
-        static_cast<std::int64_t>(state.nodes.size());
+    supply_.add(cluster, state, usable_by(cluster, demand, state.shape, state.free));
   }
 }
 
@@ -47,9 +46,7 @@ void Thought::change(NodeId id, const Allocation& part, int sign) {
   Changed& changed = changed_[at];
   add(part, sign, changed.free);
   const std::size_t groups = usable_by(cluster_, demand_, node, changed.free);
-  if (groups == changed.groups) return;
-  --supply_.nodes[changed.groups];
-  ++supply_.nodes[groups];
+  supply_.move(cluster_, id, changed.groups, groups);
   changed.groups = groups;
 }
 

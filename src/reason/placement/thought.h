@@ -16,9 +16,10 @@ class Thought {
  public:
   Thought(const Cluster& cluster, const Demand& demand, std::int64_t& work);
 
-  void release(NodeId node, const Allocation& part) { change(node, part, 1); }    // O(devices)
-  void allocate(NodeId node, const Allocation& part) { change(node, part, -1); }  // O(devices)
-  bool fits() const { return supply_.enough(); }                                  // O(4^groups)
+  /// O(devices + 4^groups).
+  void release(NodeId node, const Allocation& part) { change(node, part, 1); }
+  void allocate(NodeId node, const Allocation& part) { change(node, part, -1); }
+  bool fits() const { return supply_.enough(); }  // O(1)
   /// Whether one of the gang's tasks would have room on the node.
   bool usable(NodeId node) const;
 

@@ -36,7 +36,7 @@ class Reach::Sweep {
     for (const std::uint32_t index : cluster_.classes(demand.partition)) {
       const NodeClass& state = cluster_.node_class(index);
       const std::size_t groups = usable_by(cluster_, demand, state.shape, state.free);
-      supply_.nodes[groups] += static_cast<std::int64_t>(state.nodes.size());
+      supply_.add(cluster_, state, groups);
       if (usable.size() <= index) usable.resize(index + 1);
       usable[index] = static_cast<std::uint8_t>(groups);
     }
@@ -134,8 +134,7 @@ class Reach::Sweep {
       if (reach_.candidates_[resident.slot].job == job) add(resident.part, sign, changed.free);
     }
     const std::size_t groups = usable_by(cluster_, demand_, node, changed.free);
-    --supply_.nodes[changed.groups];
-    ++supply_.nodes[groups];
+    supply_.move(cluster_, id, changed.groups, groups);
     changed.groups = groups;
   }
 

@@ -142,7 +142,7 @@ void Reach::fill(const Setting& setting, const Demand& demand, Watch& watch) con
   for (const std::uint32_t index : cluster.classes(demand.partition)) {
     const NodeClass& state = cluster.node_class(index);
     const std::size_t groups = usable_by(cluster, demand, state.shape, state.free);
-    watch.supply.nodes[groups] += static_cast<std::int64_t>(state.nodes.size());
+    watch.supply.add(cluster, state, groups);
     for (const NodeId node : state.nodes) {
       watch.usable[node.value] = static_cast<std::uint8_t>(groups);
     }
@@ -183,8 +183,7 @@ void Reach::look_at(const Setting& setting, const Demand& demand, NodeId id, Wat
     }
     groups = usable_by(cluster, demand, node, free);
   }
-  --watch.supply.nodes[watch.usable[id.value]];
-  ++watch.supply.nodes[groups];
+  watch.supply.move(cluster, id, watch.usable[id.value], groups);
   watch.usable[id.value] = static_cast<std::uint8_t>(groups);
 }
 

@@ -129,6 +129,7 @@ class Fleet {
     NodeSpec node;
     node.gpus = static_cast<std::int32_t>(rng_.below(9));
     node.cpu = CpuMilli{8000};
+    node.location.rack = std::string(1, static_cast<char>('a' + rng_.below(3)));
     const NodeId id{static_cast<std::uint32_t>(cluster_.nodes().size())};
     RC_ASSERT(cluster_.add(id, node).has_value());
   }

@@ -10,9 +10,12 @@ double gpu_seconds(double seconds, std::int64_t gpu_milli) {
   return seconds * static_cast<double>(std::max<std::int64_t>(gpu_milli, 100)) / 1000;
 }
 
+Rank rank_by(const Job& job, const RunTimes::Belief& belief) {
+  return log_step(gpu_seconds(belief.gittins_s, gpu_total(job.spec.tasks).value));
+}
+
 Rank rank_at(const Job& job, Duration age, const OrderView& view) {
-  const double seconds = view.run_times.belief(job, age).gittins_s;
-  return log_step(gpu_seconds(seconds, gpu_total(job.spec.tasks).value));
+  return rank_by(job, view.run_times.belief(job, age));
 }
 
 }  // namespace
@@ -26,6 +29,11 @@ Standing Gyre::standing(const Job& job, const OrderView& view) const {
   const Duration change = RunTimes::next_change(age);
   const Time until = change == Duration::max() ? Time::max() : view.now + (change - age);
   return {rank_at(job, age, view), until};
+}
+
+bool Gyre::moves(const Job& job, const RunTimes::Belief& before,
+                 const RunTimes::Belief& after) const {
+  return rank_by(job, before) != rank_by(job, after);
 }
 
 Rank Gyre::bar(Rank rank, std::int64_t gpu_milli, const OrderView& view) const {

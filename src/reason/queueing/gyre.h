@@ -11,6 +11,8 @@ class Gyre final : public Order {
  public:
   Rank rank(const Job& job, const OrderView& view) const override;
   Standing standing(const Job& job, const OrderView& view) const override;
+  bool moves(const Job& job, const RunTimes::Belief& before,
+             const RunTimes::Belief& after) const override;
   Rank bar(Rank rank, std::int64_t gpu_milli, const OrderView& view) const override;
 };
 

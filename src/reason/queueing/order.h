@@ -34,12 +34,18 @@ class Order {
  public:
   virtual ~Order() = default;
 
-  /// Of a waiting job. Changes only when a belief about its batch does.
+  /// Of a waiting job. Changes only when a belief about its batch does, and moves() says so.
   virtual Rank rank(const Job& job, const OrderView& view) const = 0;
 
   /// Of a running job. Where running jobs are not preempted by this order it does not matter.
   virtual Standing standing(const Job& job, const OrderView& view) const {
     return {rank(job, view), Time::max()};
+  }
+
+  /// Whether another belief about the job's batch makes its members stand elsewhere.
+  virtual bool moves(const Job& /*job*/, const RunTimes::Belief& before,
+                     const RunTimes::Belief& after) const {
+    return before != after;
   }
 
   /// Running jobs that stand beyond this may be stopped for a waiting one of `rank` with

@@ -9,6 +9,8 @@ namespace gyre::reason {
 class Qssf final : public Order {
  public:
   Rank rank(const Job& job, const OrderView& view) const override;
+  bool moves(const Job& job, const RunTimes::Belief& before,
+             const RunTimes::Belief& after) const override;
 };
 
 }  // namespace gyre::reason

@@ -194,7 +194,7 @@ bool RunTimes::knows(const JobSpec& spec) const {
   return false;
 }
 
-std::vector<JobId> RunTimes::observe(const Job& job, Duration total) {
+std::vector<JobId> RunTimes::observe(const Job& job, Duration total, const Matters& matters) {
   const auto names = kinds_of(job.spec);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto kind = kinds_.find(names[i]);
@@ -206,7 +206,7 @@ std::vector<JobId> RunTimes::observe(const Job& job, Duration total) {
   add(batch.weights, bucket_of(total), kFadeShift[0]);
   std::vector<JobId> changed;
   for (const auto& [step, level] : batch.levels) {
-    if (assess(batch.weights, step) == level.belief) continue;
+    if (!matters(level.belief, assess(batch.weights, step))) continue;
     changed.insert(changed.end(), level.members.begin(), level.members.end());
   }
   return changed;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -62,9 +63,13 @@ class RunTimes {
   /// its queue and size.
   bool knows(const JobSpec& spec) const;
 
+  /// Whether a belief has become another in a way that matters.
+  using Matters = std::function<bool(const Belief& before, const Belief& after)>;
+
   /// Learns that the job was over after `total`. Beliefs stay as they were until refresh(). Returns
-  /// the members whose belief will change.
-  std::vector<JobId> observe(const Job& job, Duration total);
+  /// the members whose belief will change so that it matters. O(buckets) for each step that one of
+  /// the batch has reached, and the members that are returned.
+  std::vector<JobId> observe(const Job& job, Duration total, const Matters& matters = differ);
   void refresh(JobId batch);
 
   /// The first run time after `age` at which a belief may differ.
@@ -91,6 +96,7 @@ class RunTimes {
     Time used_at;
   };
 
+  static bool differ(const Belief& before, const Belief& after) { return before != after; }
   static std::array<std::string, 4> kinds_of(const JobSpec& spec);
   Weights prior(const JobSpec& spec) const;
   static void take_out(Batch& batch, JobId job);

@@ -57,6 +57,7 @@ void CoreCounts::after(const Event& event, const control::Decisions& decisions,
   last_ = std::max(last_, event.at);
   ++read_.events;
   if (core.has_leftover()) ++read_.budget_hits;
+  read_.work_max = core.work_max();
   for (const Command& command : decisions.commands) {
     if (std::holds_alternative<StartGang>(command.body)) ++read_.starts;
     if (std::holds_alternative<StopGang>(command.body)) ++read_.stops;

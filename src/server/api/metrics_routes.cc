@@ -151,6 +151,9 @@ void write_times(MetricsText& out, const CoreCounts::Read& counts) {
   out.family("gyre_cycle_budget_hits_total", "counter",
              "Decision cycles that ran out of work and went on later.");
   out.sample({}, static_cast<double>(counts.budget_hits));
+  out.family("gyre_cycle_budget_node_states", "gauge",
+             "Node states that a decision cycle may look at; kept to what takes 5 ms.");
+  out.sample({}, static_cast<double>(counts.work_max));
   out.family("gyre_journal_lag_seconds", "histogram",
              "Time from an event's arrival to its being durable.");
   write_histogram(out, {}, counts.journal_lag);

@@ -103,7 +103,13 @@ void write_full(JsonText& out, const JobView& job) {
   out.member("image", spec.launch.container.image.empty() ? "host" : spec.launch.container.image);
   out.key("requests").open('[');
   for (const TaskGroup& group : spec.tasks) write_request(out, group);
-  out.close(']').key("placement");
+  out.close(']').key("topology");
+  if (spec.topology) {
+    out.value(to_string(*spec.topology));
+  } else {
+    out.null();
+  }
+  out.key("placement");
   write_placement(out, job.full->placement, job.nodes);
   write_start(out, job);
   out.key("exit");
@@ -297,6 +303,13 @@ void write_node(JsonText& out, const NodeView& node, bool devices) {
       .member("name", spec.name)
       .member("state", node.state)
       .member("partition", spec.partition)
+      .key("location")
+      .open('{');
+  for (std::size_t i = 0; i < kTopologyLevels; ++i) {
+    const auto level = static_cast<TopologyLevel>(i);
+    if (!spec.location.at(level).empty()) out.member(to_string(level), spec.location.at(level));
+  }
+  out.close('}')
       .member("gpu_model", spec.gpu_model)
       .member("gpus", spec.gpus)
       .key("gpus_free")

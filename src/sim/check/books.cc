@@ -163,6 +163,7 @@ void Books::on(const JobSubmitted& event) {
   JobBook job;
   job.queue = event.spec.queue;
   job.preemptible = event.spec.preemptible;
+  job.topology = event.spec.topology;
   job.tasks = event.spec.tasks;
   jobs_.try_emplace(event.job, std::move(job));
 }
@@ -300,7 +301,27 @@ void Books::check_gang(const StartGang& start, const JobBook& job) {
     }
     const Request* request = request_of(job, task.rank);
     if (request != nullptr) check_task(task, *request, job);
+    const std::size_t first = start.placement.front().node.value;
+    if (job.topology && job.topology->required && first < nodes_.size() &&
+        !together(job.topology->level, first, task.node.value)) {
+      report(Invariant::GangTogether,
+             fmt::format("job {} starts on nodes {} and {}, which are not in one {}",
+                         start.job.value, first, task.node.value, to_string(job.topology->level)));
+    }
   }
+}
+
+bool Books::together(TopologyLevel level, std::size_t a, std::size_t b) const {
+  if (a == b) return true;
+  const Location& one = nodes_[a].spec.location;
+  const Location& other = nodes_[b].spec.location;
+  if (one.at(level).empty()) return false;
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(level); ++i) {
+    if (one.at(static_cast<TopologyLevel>(i)) != other.at(static_cast<TopologyLevel>(i))) {
+      return false;
+    }
+  }
+  return true;
 }
 
 void Books::check_task(const TaskPlacement& task, const Request& request, const JobBook& job) {

@@ -36,6 +36,7 @@ class Books {
   struct JobBook {
     std::string queue;
     bool preemptible = false;
+    std::optional<Topology> topology;
     std::vector<TaskGroup> tasks;  // empty once the job has ended
     JobState state = JobState::Queued;
     bool announced = false;  // its arrival in the queue was told
@@ -52,6 +53,9 @@ class Books {
 
   void report(Invariant invariant, std::string detail);
   const std::vector<Violation>& violations() const { return violations_; }
+
+  /// Whether the nodes are known to be in one domain of the level; a node is with itself.
+  bool together(TopologyLevel level, std::size_t a, std::size_t b) const;
 
   const std::vector<NodeBook>& nodes() const { return nodes_; }
   const JobBook* find(JobId id) const;
@@ -82,6 +86,7 @@ class Books {
   void on(const PriceSet&) {}
   void on(const IdleSet&) {}
   void on(const GpuUseSeen&) {}
+  void on(const WorkBudgetSet&) {}
   // No replica's job is made in a simulation.
   void on(const ServiceApplied&) {}
   void on(const ServiceDeleted&) {}

@@ -195,10 +195,23 @@ TEST(Violation, SaysWhatWhereAndWhen) {
             "invariant 'gpu-overcommit' broken by event 7 at 1m 30s: n0");
 }
 
+TEST_F(BooksTest, AGangInTwoRacks) {
+  JobSpec near = spec(2);
+  near.topology = Topology{TopologyLevel::Rack, true};
+  run(1, near, {task(0, 0, 1), task(1, 1, 1)});
+  expect_only(Invariant::GangTogether);
+}
+
 // --- reasons for waiting
 
 class ReasonTest : public BooksTest {
  protected:
+  static NodeSpec racked(const std::string& name, const std::string& rack) {
+    NodeSpec node{name, "", "V100", 2, {}, {8000}, {65536}, false};
+    node.location.rack = rack;
+    return node;
+  }
+
   /// What is wrong with saying that job 9, which waits, does so for `reason`.
   std::string wrong(WaitReason reason, const JobSpec& waiting) {
     tell(JobSubmitted{JobId{9}, waiting, {}}, {{}, {move(9, Queued, Queued, 0)}});
@@ -244,6 +257,23 @@ TEST_F(ReasonTest, WaitingForProvisioningNeedsAMissingNode) {
 TEST_F(ReasonTest, ADownNodeIsWaitedFor) {
   tell(NodeLost{NodeId{1}, ""});
   EXPECT_EQ(wrong(WaitReason::WaitingForProvisioning, spec(2)), "");
+}
+TEST_F(ReasonTest, TopologyBlocksWhatWouldFitApart) {
+  tell(NodeJoined{NodeId{2}, racked("n2", "r")});
+  tell(NodeJoined{NodeId{3}, racked("n3", "r")});
+  JobSpec near = spec(2, 2);
+  near.topology = Topology{TopologyLevel::Rack, true};
+  run(1, spec(), {task(0, 2, 1)});
+  EXPECT_EQ(wrong(WaitReason::TopologyBlocked, near), "");
+  EXPECT_EQ(wrong(WaitReason::WaitingForTurn, near), "it would fit apart");
+  EXPECT_EQ(wrong(WaitReason::FragmentationBlocked, near), "it fits now, or would apart");
+  EXPECT_EQ(wrong(WaitReason::PendingEvaluation, near), "it does not fit now");
+}
+TEST_F(ReasonTest, TopologyNeverFitsWhereNoDomainIsLargeEnough) {
+  JobSpec near = spec(2, 2);
+  near.topology = Topology{TopologyLevel::Rack, true};
+  EXPECT_EQ(wrong(WaitReason::TopologyBlocked, near), "it could never fit");
+  EXPECT_EQ(wrong(WaitReason::NeverFits, near), "");
 }
 TEST_F(ReasonTest, WaitingForPreemptionNeedsAVictim) {
   run(1, spec(2, 2), {task(0, 0, 3), task(1, 1, 3)});

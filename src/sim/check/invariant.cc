@@ -9,11 +9,12 @@
 namespace gyre::sim {
 namespace {
 
-constexpr std::array<std::string_view, 20> kNames{"gpu-overcommit",
+constexpr std::array<std::string_view, 21> kNames{"gpu-overcommit",
                                                   "cpu-overcommit",
                                                   "memory-overcommit",
                                                   "gang-whole",
                                                   "gang-distinct-nodes",
+                                                  "gang-together",
                                                   "request-honoured",
                                                   "legal-transition",
                                                   "runs-once",

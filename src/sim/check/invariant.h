@@ -16,6 +16,7 @@ enum class Invariant : std::uint8_t {
   MemoryOvercommit,   // no node gives more memory than it has
   GangWhole,          // all tasks of a gang start together, or none
   GangDistinctNodes,  // each on a node of its own
+  GangTogether,       // all in one domain, where the job requires it
   RequestHonoured,    // each gets what it asked for, on a node it may use
   LegalTransition,    // states follow the table of legal transitions, without a gap
   RunsOnce,           // a job has one attempt at a time, numbered without a gap

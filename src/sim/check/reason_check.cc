@@ -36,12 +36,20 @@ bool node_has(const Books::NodeBook& node, const Request& request, Extent extent
   return devices >= request.gpus;
 }
 
+/// The node that others are to be near to, and how near.
+struct Near {
+  TopologyLevel level;
+  std::size_t node;
+};
+
 /// Whether every task can have a node of its own. By Hall's theorem it can, just if each set of
 /// groups has at least as many nodes that suit one of them as it has tasks.
 bool fits(const Books& books, const std::string& partition, const std::vector<TaskGroup>& tasks,
-          Extent extent, Which which) {
+          Extent extent, Which which, const std::optional<Near>& near = std::nullopt) {
   std::array<std::int64_t, 1U << kGroupsMax> nodes_by_suited{};
-  for (const Books::NodeBook& node : books.nodes()) {
+  for (std::size_t n = 0; n < books.nodes().size(); ++n) {
+    const Books::NodeBook& node = books.nodes()[n];
+    if (near && !books.together(near->level, near->node, n)) continue;
     if (node.spec.partition != partition || (which == Which::Up && !node.open())) continue;
     std::size_t suited = 0;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -61,6 +69,18 @@ bool fits(const Books& books, const std::string& partition, const std::vector<Ta
     if (suited < wanted) return false;
   }
   return true;
+}
+
+bool fits(const Books& books, const std::string& partition, const Books::JobBook& job,
+          Extent extent, Which which) {
+  if (!job.topology || !job.topology->required || task_count(job.tasks) == 1) {
+    return fits(books, partition, job.tasks, extent, which);
+  }
+  for (std::size_t node = 0; node < books.nodes().size(); ++node) {
+    const Near near{job.topology->level, node};
+    if (fits(books, partition, job.tasks, extent, which, near)) return true;
+  }
+  return false;
 }
 
 bool enough_in_sum(const Books& books, const std::string& partition,
@@ -99,7 +119,7 @@ std::string judge_quota(WaitReason reason, const Books& books, const Books::JobB
 std::string judge(WaitReason reason, const Books& books, const std::string& partition,
                   const Books::JobBook& job) {
   const std::vector<TaskGroup>& tasks = job.tasks;
-  const bool ever = fits(books, partition, tasks, Extent::Whole, Which::All);
+  const bool ever = fits(books, partition, job, Extent::Whole, Which::All);
   if (reason == WaitReason::NeverFits) return ever ? "it would fit the empty fleet" : "";
   if (!ever) return "it could never fit";
   const std::string wrong = judge_quota(reason, books, job);
@@ -107,20 +127,23 @@ std::string judge(WaitReason reason, const Books& books, const std::string& part
       reason == WaitReason::WaitingForQuota) {
     return wrong;
   }
-  const bool feasible = fits(books, partition, tasks, Extent::Whole, Which::Up);
+  const bool feasible = fits(books, partition, job, Extent::Whole, Which::Up);
   if (reason == WaitReason::WaitingForProvisioning) {
     return feasible ? "it would fit the nodes that are up, were they empty" : "";
   }
   if (!feasible) return "the nodes that it needs are down";
-  const bool now = fits(books, partition, tasks, Extent::Free, Which::Up);
+  const bool now = fits(books, partition, job, Extent::Free, Which::Up);
+  const bool apart = !now && fits(books, partition, tasks, Extent::Free, Which::Up);
   switch (reason) {
+    case WaitReason::TopologyBlocked:
+      return apart ? "" : "it fits now, or would not even apart";
     case WaitReason::ReservedForOther:
     case WaitReason::PendingEvaluation:
       return now ? "" : "it does not fit now";
     case WaitReason::WaitingForTurn:
-      return now ? "it fits now" : "";
+      return now ? "it fits now" : apart ? "it would fit apart" : "";
     case WaitReason::FragmentationBlocked:
-      if (now) return "it fits now";
+      if (now || apart) return "it fits now, or would apart";
       return enough_in_sum(books, partition, tasks) ? "" : "too little is free in sum";
     case WaitReason::WaitingForPreemption:
       // Room may have come free elsewhere meanwhile: the job keeps what is being made for it.

@@ -95,17 +95,25 @@ enum Column : std::size_t {
   CoreMilli,
   Memory,
   PartitionName,
+  Region,
+  Zone,
+  Rack,
+  Nvlink,
 };
 
-const std::array<ColumnSpec, 8>& node_columns() {
-  static const std::array<ColumnSpec, 8> kColumns{{{{"name", "sn", "node_name"}, true},
-                                                   {{"gpus", "gpu", "gpu_capacity_num"}, true},
-                                                   {{"gpu_model", "model"}},
-                                                   {{"gpu_memory"}},
-                                                   {{"cpu", "cpu_num"}},
-                                                   {{"cpu_milli"}},
-                                                   {{"memory", "memory_mib"}},
-                                                   {{"partition"}}}};
+const std::array<ColumnSpec, 12>& node_columns() {
+  static const std::array<ColumnSpec, 12> kColumns{{{{"name", "sn", "node_name"}, true},
+                                                    {{"gpus", "gpu", "gpu_capacity_num"}, true},
+                                                    {{"gpu_model", "model"}},
+                                                    {{"gpu_memory"}},
+                                                    {{"cpu", "cpu_num"}},
+                                                    {{"cpu_milli"}},
+                                                    {{"memory", "memory_mib"}},
+                                                    {{"partition"}},
+                                                    {{"region"}},
+                                                    {{"zone"}},
+                                                    {{"rack"}},
+                                                    {{"nvlink"}}}};
   return kColumns;
 }
 
@@ -143,6 +151,8 @@ Result<NodeSpec> read_node(const Table& table) {
   node.gpus = static_cast<std::int32_t>(*gpus);
   if (node.gpus > 0) node.gpu_model = table.text(Model);
   node.partition = table.text(PartitionName);
+  node.location = {std::string(table.text(Region)), std::string(table.text(Zone)),
+                   std::string(table.text(Rack)), std::string(table.text(Nvlink))};
   if (auto done = read_host(table, node); !done) return tl::unexpected(done.error());
   return node;
 }

@@ -24,6 +24,7 @@ enum Column : std::size_t {
   Priority,
   Preemptible,
   CheckpointInterval,
+  Near,
 };
 
 class GenericFormat final : public TraceFormat {
@@ -45,7 +46,8 @@ class GenericFormat final : public TraceFormat {
             {{"user", "user_id"}},
             {{"priority"}},
             {{"preemptible"}},
-            {{"checkpoint_interval"}}};
+            {{"checkpoint_interval"}},
+            {{"topology"}}};
   }
 
   Result<JobRow> read(const Table& table) override {
@@ -113,6 +115,11 @@ class GenericFormat final : public TraceFormat {
       const auto nodes = table.integer(Nodes, 1, kNodesPerJobMax);
       if (!nodes) return tl::unexpected(nodes.error());
       demand.nodes = static_cast<std::int32_t>(*nodes);
+    }
+    if (!table.empty(Near)) {
+      const auto topology = parse_topology(table.text(Near));
+      if (!topology) return table.fail_at(Near, "{}", topology.error().message);
+      demand.topology = *topology;
     }
     return {};
   }

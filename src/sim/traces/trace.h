@@ -10,6 +10,7 @@
 #include "base/quantity.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "domain/topology.h"
 #include "sim/traces/byte_source.h"
 
 namespace gyre::sim {
@@ -22,6 +23,7 @@ struct Demand {
   CpuMilli cpu{0};                      // of the whole job
   MemoryMib memory{0};                  // of the whole job
   std::int32_t nodes = 0;               // equal parts to split it into; 0: as few as can be
+  std::optional<Topology> topology{};
 
   auto operator<=>(const Demand&) const = default;
 };

@@ -178,6 +178,7 @@ function Facts({job}: {job: JobFull}) {
         {job.placement.length > 8 && `and ${count(job.placement.length - 8, 'more task')}`}
       </Fact>
       <Fact name="Queue, priority"><Name>{job.queue}</Name>, {job.priority} of 10{job.preemptible && ', preemptible'}</Fact>
+      {job.topology && <Fact name="Topology">all nodes in one {job.topology.split(':')[1]}, {job.topology.split(':')[0]}</Fact>}
       <Fact name="Attempts">{job.attempt} ({count(job.retries, 'retry').replace('retrys', 'retries')},{' '}
         {count(job.preemptions, 'preemption')})</Fact>
       <Fact name="Submitted">{at(job.submitted_at)}</Fact>

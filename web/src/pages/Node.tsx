@@ -41,6 +41,7 @@ function Detail({node}: {node: Node}) {
           {node.gpus > 0 ? `${count(node.gpus, 'GPU')}, ${node.gpu_model}${
             node.gpu_memory_mib ? ` ${memory(node.gpu_memory_mib)}` : ''}` : 'no GPUs'}
           {node.partition && `, partition ${node.partition}`}
+          {Object.entries(node.location).map(([level, name]) => `, ${level} ${name}`)}
         </span>
         <span className="grow" />
         <Duty node={node} />
