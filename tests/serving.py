@@ -49,6 +49,19 @@ class Services(Cloud):
             connection.close()
 
 
+def end(one):
+    """Deletes its services, sees all of it end, and replays its journal."""
+    if one.process is None:
+        one.up()
+    for service in one.json("services")["services"]:
+        if not service["deleted"]:
+            one.cli("service", "delete", service["name"])
+    one.until(lambda: not one.json("services")["services"], "the end of the services")
+    one.stop_all()
+    one.end()
+    one.replay()
+
+
 class Load:
     """Clients that ask all the time, each on one connection as long as that lasts."""
 

@@ -90,8 +90,9 @@ cli::Outcome<PolicySpec> choose_policy(const std::string& wish, const control::C
 struct Settings {
   server::http::Address address;
   server::http::Address services;
-  bool services_wished = false;  // where they are to be was said
-  std::string agents;            // where agents come in; empty: nowhere
+  bool services_wished = false;         // where they are to be was said
+  server::http::TlsFiles services_tls;  // empty: HTTP as it is
+  std::string agents;                   // where agents come in; empty: nowhere
   live::FleetOptions fleet;
   int nodes = 0;           // in network namespaces of their own
   bool local_node = true;  // this machine is a node itself
@@ -137,6 +138,7 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
       settings.services_wished ? options.services : services_beside(*address));
   if (!services) return give_up(cli::kUsage, "--services: {}", services.error().message);
   settings.services = *services;
+  settings.services_tls = {options.services_certificate, options.services_key};
   const auto sync = read_sync(options.fsync);
   if (!sync) return tl::unexpected(sync.error());
   settings.sync = *sync;
@@ -416,18 +418,24 @@ cli::Outcome<void> Life::start_agents() {
 cli::Outcome<void> Life::start_proxy() {
   server::proxy::Proxy::Ports ports;
   ports.tell = [this](Event::Body body) { inbox.post(std::move(body), nullptr); };
-  ports.address = [this](NodeId node) -> std::optional<std::string> {
-    const auto place = fleet.place(node);
-    return place ? std::optional(place->address) : std::nullopt;
-  };
+  ports.address = [this](NodeId node) { return fleet.address(node); };
   ports.read_log = [this](const act::LogQuery& query, auto done) {
     fleet.read_log(query, std::move(done));
   };
+  ports.start_exec = [this](NodeId node, act::ExecStart start, auto listener) {
+    return fleet.start_exec(node, std::move(start), std::move(listener));
+  };
+  ports.tell_exec = [this](const act::ExecOrder& order) { fleet.tell_exec(order); };
+  ports.notice = say;
   auto address = settings.services;
-  auto started = server::proxy::Proxy::start(address, {}, ports);
-  if (!started && !settings.services_wished) {
+  auto started = server::proxy::Proxy::start(address, {}, ports, settings.services_tls);
+  if (!started && started.error().kind == ErrorKind::Conflict && !settings.services_wished) {
     address.port = 0;
-    started = server::proxy::Proxy::start(address, {}, ports);
+    started = server::proxy::Proxy::start(address, {}, ports, settings.services_tls);
+  }
+  if (!started && started.error().kind == ErrorKind::Invalid) {
+    return give_up(cli::kUsage, "--services-certificate, --services-key: {}",
+                   started.error().message);
   }
   if (!started) return tl::unexpected(store_failure(started.error()));
   proxy = std::move(*started);
@@ -462,7 +470,7 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   known = fmt::format("state: {}; policy: {}; jobs known: {}", folder.path(), policy.name,
                       core.jobs().size());
   say(fmt::format("gyre {} on http://{}", GYRE_VERSION, http->authority()));
-  say(fmt::format("services at http://{}/services/NAME/", proxy->authority()));
+  say(fmt::format("services at {}/services/NAME/", proxy->url()));
   return folder.announce("http://" + http->authority());
 }
 

@@ -126,7 +126,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
   add_tune_verb(app, session);
   add_import_verb(app, session);
   add_chaos_verb(app, session);
-  add_incidents_verb(app, session);
+  add_healing_verbs(app, session);
   add_lab_verb(app, session);
   add_cost_verb(app, session);
   add_backup_verb(app, session);

@@ -23,12 +23,12 @@ struct UpOptions {
   std::string state;    // flag; empty: see state_folder_path()
   std::string journal;  // "postgresql://..."; empty: in the state folder
   std::string listen = "127.0.0.1:8642";
-  std::string services;            // "127.0.0.1:8643"; empty: beside `listen`
-  std::string policy;              // empty: the store's, or the default in a new one
-  std::vector<QueueSpec> queues;   // parents first; empty: the store's, or "default" in a new one
-  std::optional<PriceSet> prices;  // none: the store's
-  std::optional<IdleSpec> idle;    // none: the store's
-  std::string virtual_gpus;        // "8xH100:80GB"; empty: the machine's own
+  std::string services;              // "127.0.0.1:8643"; empty: beside `listen`
+  std::string services_certificate;  // file of PEM; empty: HTTP as it is
+  std::string services_key;          // of that certificate
+  std::string policy;                // empty: the store's, or the default in a new one
+  std::vector<QueueSpec> queues;     // parents first; empty: the store's, or "default" in a new one
+  std::string virtual_gpus;          // "8xH100:80GB"; empty: the machine's own
   std::string fsync = "full";
   std::vector<std::string> volumes;  // folders that containers may be given; ":ro" behind: to read
   std::vector<std::string> devices;  // CDI kinds that jobs may ask for

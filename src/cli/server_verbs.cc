@@ -157,6 +157,15 @@ void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options, Set
   verb.add_option("--services", options.services,
                   "address of the services on this machine; else the port after --listen's")
       ->type_name("[HOST:]PORT");
+  auto* certificate =
+      verb.add_option("--services-certificate", options.services_certificate,
+                      "services speak HTTPS with this certificate, its authorities behind it; "
+                      "read anew when it changes")
+          ->type_name("FILE");
+  certificate->needs(
+      verb.add_option("--services-key", options.services_key, "the certificate's key")
+          ->type_name("FILE")
+          ->needs(certificate));
   verb.add_option("--agents", options.agents, "where agents of other machines come in")
       ->capture_default_str()
       ->type_name("HOST:PORT");

@@ -179,6 +179,36 @@ Outcome<int> print_spec(const Session& session, const std::string& name) {
   return kOk;
 }
 
+Outcome<int> list_events(const Session& session, const std::string& name) {
+  const auto path = service_path(name);
+  if (!path) return tl::unexpected(path.error());
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  Json all = Json::array();
+  std::string cursor = "0.0";
+  for (bool more = true; more;) {
+    const auto page =
+        get_json(*client, fmt::format("{}/events?limit=1000&cursor={}", *path, cursor));
+    if (!page) return tl::unexpected(page.error());
+    for (const Json& event : page->at("events")) all.push_back(event);
+    cursor = page->value("next_cursor", "");
+    more = page->value("more", false);
+  }
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document(Json{{"events", std::move(all)}}, format);
+    return kOk;
+  }
+  Table table({"AT", "EVENT", "REVISION", "REPLICA", "DETAIL"});
+  for (const Json& one : all) {
+    const Json& replica = one.at("replica");
+    table.add({one.value("at", ""), one.value("event", ""), one.at("revision").dump(),
+               replica.is_null() ? "-" : replica.dump(), one.value("detail", "")});
+  }
+  table.print();
+  return kOk;
+}
+
 Outcome<int> remove(const Session& session, const std::string& name) {
   const auto path = service_path(name);
   if (!path) return tl::unexpected(path.error());
@@ -219,7 +249,7 @@ void add_named(CLI::App& service, Session& session, const std::string& what,
   auto name = std::make_shared<std::string>();
   verb->add_option("NAME", *name, "the service's")->required();
   add_server_flags(*verb, session);
-  if (what == "show") add_output_flag(*verb, session);
+  if (what == "show" || what == "events") add_output_flag(*verb, session);
   on_verb(verb, session, [&session, name, action] { return action(session, *name); });
 }
 
@@ -237,6 +267,8 @@ void add_service_verbs(CLI::App& app, Session& session) {
   service->require_subcommand(1);
   add_apply(*service, session);
   add_named(*service, session, "show", "Show a service and its replicas", show);
+  add_named(*service, session, "events", "Show what became of a service and its replicas",
+            list_events);
   add_named(*service, session, "spec", "Print a service's spec as YAML", print_spec);
   add_named(*service, session, "delete", "Delete a service with its replicas", remove);
 }

@@ -33,6 +33,7 @@ class ChaosReader {
                       {"policy", [](auto& r, auto& n, auto& s) { r.text(n, s.policy); }},
                       {"fleet", [](auto& r, auto& n, auto& s) { r.fleet(n, s.fleet); }},
                       {"jobs", [](auto& r, auto& n, auto& s) { r.jobs(n, s.jobs); }},
+                      {"services", [](auto& r, auto& n, auto& s) { r.services(n, s.services); }},
                       {"network", [](auto& r, auto& n, auto& s) { r.network(n, s.network); }},
                       {"faults", [](auto& r, auto& n, auto& s) { r.faults(n, s.faults); }},
                       {"plant", [](auto& r, auto& n, auto& s) { r.plant(n, s.plant); }}});
@@ -86,6 +87,16 @@ class ChaosReader {
          {"preemptible", [](auto& r, auto& n, auto& j) { r.percent(n, j.preemptible_percent); }},
          {"fail", [](auto& r, auto& n, auto& j) { r.percent(n, j.fail_percent); }},
          {"stop", [](auto& r, auto& n, auto& j) { r.percent(n, j.stop_percent); }}});
+  }
+  void services(const SpecNode& node, ChaosSpec::Services& out) {
+    table<ChaosSpec::Services>(
+        node, out,
+        {{"count", [](auto& r, auto& n, auto& s) { r.count(n, s.count); }},
+         {"replicas", [](auto& r, auto& n, auto& s) { r.count(n, s.replicas); }},
+         {"gpus", [](auto& r, auto& n, auto& s) { r.count(n, s.gpus); }},
+         {"warm_up", [](auto& r, auto& n, auto& s) { r.span(n, s.warm_up); }},
+         {"update", [](auto& r, auto& n, auto& s) { r.span(n, s.update); }},
+         {"bad", [](auto& r, auto& n, auto& s) { r.percent(n, s.bad_percent); }}});
   }
   void network(const SpecNode& node, ChaosSpec::Network& out) {
     table<ChaosSpec::Network>(

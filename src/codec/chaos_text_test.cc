@@ -69,6 +69,22 @@ plant: device-zero
   EXPECT_EQ(*spec, expected);
 }
 
+TEST(ChaosTextTest, ServicesAreReadToo) {
+  const auto spec = read_chaos(
+      "{version: 1, name: a, services: {count: 1..4, replicas: 0..3, gpus: 1, warm_up: 1s..5m, "
+      "update: 10m..2h, bad: 20%}}");
+  ASSERT_TRUE(spec) << spec.error().message;
+  ChaosSpec::Services expected;
+  expected.count = {1, 4};
+  expected.replicas = {0, 3};
+  expected.gpus = {1, 1};
+  expected.warm_up = {seconds(1), seconds(300)};
+  expected.update = {seconds(600), seconds(7200)};
+  expected.bad_percent = 20;
+  EXPECT_EQ(spec->services, expected);
+  EXPECT_THAT(error_of("services: {count: 101}"), HasSubstr("services.count"));
+}
+
 TEST(ChaosTextTest, EachMistakeIsToldWithItsPlace) {
   EXPECT_THAT(error_of("lasts: 5\nfleets: {}\nfaults: [{do: kill-nod, at: 1m}]\n"),
               AllOf(HasSubstr("line 3, column 8: lasts: expected a time with a unit"),

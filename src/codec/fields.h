@@ -84,7 +84,8 @@ struct EnumNames<Symptom> {
 };
 template <>
 struct EnumNames<Remedy> {
-  static constexpr std::array<std::string_view, 3> list{"note", "quarantine", "evacuate"};
+  static constexpr std::array<std::string_view, 5> list{"note", "quarantine", "evacuate", "cordon",
+                                                        "drain"};
 };
 template <>
 struct EnumNames<Incident::Outcome> {
@@ -95,23 +96,26 @@ template <>
 struct Fields<HealingRule> {
   static constexpr std::tuple list{
       Field{"on", &HealingRule::on}, Field{"times", &HealingRule::times},
-      Field{"within", &HealingRule::within}, Field{"then", &HealingRule::then}};
+      Field{"within", &HealingRule::within}, Field{"then", &HealingRule::then},
+      Field{"xid", &HealingRule::xid}};
 };
 template <>
 struct Fields<HealingSpec> {
   static constexpr std::tuple list{
+      Field{"name", &HealingSpec::name},
       Field{"rules", &HealingSpec::rules},
       Field{"quarantine", &HealingSpec::quarantine},
       Field{"quarantine_max", &HealingSpec::quarantine_max},
       Field{"quarantined_percent_max", &HealingSpec::quarantined_percent_max},
+      Field{"quarantines_per_hour_max", &HealingSpec::quarantines_per_hour_max},
       Field{"remember", &HealingSpec::remember},
       Field{"backoff_jitter_percent", &HealingSpec::backoff_jitter_percent}};
 };
 template <>
 struct Fields<NodeHealth::Sighting> {
-  static constexpr std::tuple list{Field{"symptom", &NodeHealth::Sighting::symptom},
-                                   Field{"at", &NodeHealth::Sighting::at},
-                                   Field{"job", &NodeHealth::Sighting::job}};
+  static constexpr std::tuple list{
+      Field{"symptom", &NodeHealth::Sighting::symptom}, Field{"at", &NodeHealth::Sighting::at},
+      Field{"job", &NodeHealth::Sighting::job}, Field{"xid", &NodeHealth::Sighting::xid}};
 };
 template <>
 struct Fields<NodeHealth> {
@@ -131,10 +135,10 @@ struct Fields<Incident> {
 };
 template <>
 struct Fields<HealingState> {
-  static constexpr std::tuple list{Field{"spec", &HealingState::spec},
-                                   Field{"nodes", &HealingState::nodes},
-                                   Field{"incidents", &HealingState::incidents},
-                                   Field{"last_incident", &HealingState::last_incident}};
+  static constexpr std::tuple list{
+      Field{"spec", &HealingState::spec}, Field{"nodes", &HealingState::nodes},
+      Field{"incidents", &HealingState::incidents},
+      Field{"last_incident", &HealingState::last_incident}, Field{"taken", &HealingState::taken}};
 };
 
 template <>

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "codec/job_spec_text.h"
+#include "codec/printable.h"
 #include "codec/service_spec_text.h"
 #include "codec/spec_tree.h"
 
@@ -14,22 +15,6 @@ namespace gyre::codec {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// In whole milliseconds, in the largest unit that says it with one number.
-std::string duration_text(Duration duration) {
-  duration.ns -= duration.ns % 1'000'000;
-  struct Unit {
-    std::int64_t ns;
-    const char* name;
-  };
-  constexpr std::array<Unit, 4> kUnits{
-      {{3'600'000'000'000, "h"}, {60'000'000'000, "m"}, {1'000'000'000, "s"}, {1'000'000, "ms"}}};
-  for (const auto& [ns, name] : kUnits) {
-    if (duration.ns != 0 && duration.ns % ns == 0)
-      return fmt::format("{}{}", duration.ns / ns, name);
-  }
-  return "0s";
-}
 
 std::string memory_text(MemoryMib memory) {
   const bool whole = memory.value % 1024 == 0;
@@ -189,7 +174,12 @@ Json probe_of(const Probe& probe) {
   Json out = Json::object();
   if (probe.kind == Probe::Kind::Tcp) out["tcp"] = true;
   if (probe.kind == Probe::Kind::Http) out["http"] = probe.path;
+  if (probe.kind == Probe::Kind::Exec) out["exec"] = probe.command;
   if (probe.kind == Probe::Kind::Log) out["log"] = probe.pattern;
+  if (probe.kind == Probe::Kind::Heartbeat) {
+    out["heartbeat"] = duration_text(probe.interval);
+    if (!probe.pattern.empty()) out["line"] = probe.pattern;
+  }
   if (probe.period != standard.period) out["period"] = duration_text(probe.period);
   if (probe.timeout != standard.timeout) out["timeout"] = duration_text(probe.timeout);
   if (probe.failure_threshold != standard.failure_threshold) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <array>
 #include <iterator>
 
 namespace gyre::codec {
@@ -26,6 +27,21 @@ std::string printable(std::string_view text) {
     }
   }
   return cut ? out + "..." : out;
+}
+
+std::string duration_text(Duration duration) {
+  duration.ns -= duration.ns % 1'000'000;
+  struct Unit {
+    std::int64_t ns;
+    const char* name;
+  };
+  constexpr std::array<Unit, 4> kUnits{
+      {{3'600'000'000'000, "h"}, {60'000'000'000, "m"}, {1'000'000'000, "s"}, {1'000'000, "ms"}}};
+  for (const auto& [ns, name] : kUnits) {
+    if (duration.ns != 0 && duration.ns % ns == 0)
+      return fmt::format("{}{}", duration.ns / ns, name);
+  }
+  return "0s";
 }
 
 }  // namespace gyre::codec

@@ -13,7 +13,7 @@ namespace gyre::codec {
 
 template <>
 struct EnumNames<Probe::Kind> {
-  static constexpr std::array<std::string_view, 3> list{"tcp", "http", "log"};
+  static constexpr std::array<std::string_view, 5> list{"tcp", "http", "log", "exec", "heartbeat"};
 };
 template <>
 struct EnumNames<ReplicaHealth> {
@@ -28,6 +28,8 @@ struct Fields<Probe> {
   static constexpr std::tuple list{Field{"kind", &Probe::kind},
                                    Field{"path", &Probe::path},
                                    Field{"pattern", &Probe::pattern},
+                                   Field{"command", &Probe::command},
+                                   Field{"interval", &Probe::interval},
                                    Field{"period", &Probe::period},
                                    Field{"timeout", &Probe::timeout},
                                    Field{"failure_threshold", &Probe::failure_threshold},

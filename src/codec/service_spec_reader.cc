@@ -142,23 +142,37 @@ class ServiceReader {
   static void liveness(ServiceReader& reader, const SpecNode& node, ServiceSpec& out) {
     reader.probe(node, out.liveness.emplace());
     if (out.liveness->kind == Probe::Kind::Log) {
-      reader.problem(node, "what was said once is no sign of life: use tcp or http");
+      reader.problem(node,
+                     "what was said once is no sign of life: use tcp, http, exec or heartbeat");
     }
   }
 
   void probe(const SpecNode& node, Probe& out) {
+    static constexpr std::array<std::string_view, 5> kWays{"tcp", "http", "exec", "log",
+                                                           "heartbeat"};
     const auto is_way = [](const SpecNode::Key& key) {
-      return key.name == "tcp" || key.name == "http" || key.name == "exec" || key.name == "log";
+      return std::find(kWays.begin(), kWays.end(), key.name) != kWays.end();
     };
     if (std::count_if(node.keys.begin(), node.keys.end(), is_way) != 1) {
-      return problem(node, "say one of `tcp: true`, `http: /PATH` and `log: TEXT`");
+      return problem(node,
+                     "say one of `tcp: true`, `http: /PATH`, `exec: COMMAND`, `log: TEXT` and "
+                     "`heartbeat: DURATION`");
+    }
+    const auto has = [&node](std::string_view name) {
+      return std::any_of(node.keys.begin(), node.keys.end(),
+                         [name](const SpecNode::Key& key) { return key.name == name; });
+    };
+    if (has("line") && !has("heartbeat")) {
+      return problem(node, "`line` says which lines are a heartbeat: it goes with `heartbeat`");
     }
     table<Probe>(
         node, out,
         {{"tcp", &ServiceReader::tcp},
          {"http", &ServiceReader::http},
-         {"exec", &ServiceReader::later},
+         {"exec", &ServiceReader::exec},
          {"log", &ServiceReader::log},
+         {"heartbeat", &ServiceReader::heartbeat},
+         {"line", &ServiceReader::line},
          {"period", [](auto& r, auto& n, auto& p) { r.span(n, p.period); }},
          {"timeout", [](auto& r, auto& n, auto& p) { r.span(n, p.timeout); }},
          {"failure_threshold",
@@ -180,6 +194,13 @@ class ServiceReader {
   }
   static void log(ServiceReader& reader, const SpecNode& node, Probe& out) {
     out.kind = Probe::Kind::Log;
+    line(reader, node, out);
+  }
+  static void heartbeat(ServiceReader& reader, const SpecNode& node, Probe& out) {
+    out.kind = Probe::Kind::Heartbeat;
+    reader.span(node, out.interval);
+  }
+  static void line(ServiceReader& reader, const SpecNode& node, Probe& out) {
     const bool fits = node.kind == Kind::String && !node.text.empty() &&
                       node.text.size() <= kNameBytesMax &&
                       node.text.find('\n') == std::string::npos;
@@ -189,9 +210,23 @@ class ServiceReader {
     }
     out.pattern = node.text;
   }
-  static void later(ServiceReader& reader, const SpecNode& node, Probe&) {
-    reader.add({ErrorKind::Unsupported, reader.path_, node.line, node.column,
-                "is not supported yet by this version: use tcp, http or log", ""});
+  /// As a job's command is said.
+  static void exec(ServiceReader& reader, const SpecNode& node, Probe& out) {
+    out.kind = Probe::Kind::Exec;
+    SpecNode job;
+    job.kind = Kind::Map;
+    job.keys = {{"command", node.line, node.column}};
+    job.items = {node};
+    auto spec = parse_job_spec(job, "");
+    if (spec) {
+      out.command = std::move(spec->launch.command);
+      return;
+    }
+    for (SpecProblem& one : spec.error()) {
+      constexpr std::string_view kField = "command";
+      one.path = reader.path_ + one.path.substr(std::min(one.path.size(), kField.size()));
+      reader.add(std::move(one));
+    }
   }
 
   void number(const SpecNode& node, std::int32_t least, std::int32_t most, std::int32_t& out) {

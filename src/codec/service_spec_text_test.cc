@@ -1,5 +1,6 @@
 #include "codec/service_spec_text.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -52,14 +53,29 @@ TEST(ServiceSpecText, EachMistakeIsNamedWhereItIs) {
             "line 1, column 1: replicas: between 1 and 4 something must decide; set "
             "target_in_flight\n");
   EXPECT_EQ(shown("{name: a, command: b, probes: {readiness: {http: /a, tcp: true}}}"),
-            "line 1, column 43: probes.readiness: say one of `tcp: true`, `http: /PATH` and "
-            "`log: TEXT`\n");
+            "line 1, column 43: probes.readiness: say one of `tcp: true`, `http: /PATH`, "
+            "`exec: COMMAND`, `log: TEXT` and `heartbeat: DURATION`\n");
   EXPECT_EQ(shown("{name: a, command: b, rollout: {drain: 3}}"),
             "line 1, column 40: rollout.drain: expected a time with a unit (ms, s, m, h, d, w), as "
             "in 90s or 1h30m, of ten years at most\n");
   EXPECT_NE(shown("{command: b}").find("a service needs a name"), std::string::npos);
   EXPECT_NE(shown("{name: a, image: /i, command: b, network: none}").find("reached by nobody"),
             std::string::npos);
+  const auto probe = [](std::string_view text, std::string_view which = "liveness") {
+    return shown(fmt::format("{{name: a, command: b, probes: {{{}: {}}}}}", which, text));
+  };
+  EXPECT_EQ(probe("{exec: check}"), "good");
+  EXPECT_EQ(probe("{exec: [check, -v, 3]}"), "good");
+  EXPECT_EQ(probe("{heartbeat: 30s, line: step}"), "good");
+  EXPECT_NE(probe("{exec: []}").find("probes.liveness.exec: the command is empty"),
+            std::string::npos);
+  EXPECT_NE(probe("{exec: [a, {}]}").find("probes.liveness.exec[1]: expected a text"),
+            std::string::npos);
+  EXPECT_NE(probe("{exec: a, period: 50ms}").find("100ms at least"), std::string::npos);
+  EXPECT_NE(probe("{tcp: true, line: a}").find("goes with `heartbeat`"), std::string::npos);
+  EXPECT_NE(probe("{heartbeat: 500ms}").find("shorter than period"), std::string::npos);
+  EXPECT_NE(probe("{heartbeat: 30s}", "startup").find("use log"), std::string::npos);
+  EXPECT_NE(probe("{log: a}").find("use tcp, http, exec or heartbeat"), std::string::npos);
   EXPECT_NE(shown("[]").find("expected fields"), std::string::npos);
   EXPECT_NE(shown("{kind: job, name: a, command: b}").find("expected 'service'"),
             std::string::npos);

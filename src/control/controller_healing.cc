@@ -10,7 +10,10 @@
 namespace gyre::control {
 
 void Controller::on(const HealingSet& event) {
-  if (validate(event.healing)) healer_.configure(event.healing);
+  if (!validate(event.healing)) return;
+  healer_.configure(event.healing);
+  // Before playbooks had names nothing was reconsidered.
+  if (event.healing.name != HealingSpec{}.name) heal(healer_.reconsider(now_));
 }
 
 void Controller::on(const GpuErrorSeen& event) {

@@ -74,8 +74,8 @@ const std::vector<std::string_view>& chaos_fault_names() {
 
 const std::vector<std::string_view>& chaos_plant_names() {
   static const std::vector<std::string_view> names{
-      "none",        "lease-ignored", "start-repeated",      "missing-unnoticed",
-      "orphan-kept", "device-zero",   "journal-tail-ignored"};
+      "none",        "lease-ignored", "start-repeated",       "missing-unnoticed",
+      "orphan-kept", "device-zero",   "journal-tail-ignored", "ready-unasked"};
   return names;
 }
 
@@ -97,10 +97,17 @@ Result<void> validate(const ChaosSpec& spec) {
         check_percent("jobs.preemptible", jobs.preemptible_percent),
         check_percent("jobs.fail", jobs.fail_percent),
         check_percent("jobs.stop", jobs.stop_percent),
+        check("services.count", spec.services.count, {0, kChaosServicesMax}),
+        check("services.replicas", spec.services.replicas, {0, kChaosReplicasMax}),
+        check("services.gpus", spec.services.gpus, {0, kGpusPerNodeMax}),
+        check("services.warm_up", spec.services.warm_up, from_zero),
+        check("services.update", spec.services.update, {seconds(1), kSpanMax}),
+        check_percent("services.bad", spec.services.bad_percent),
         check("network.delay", spec.network.delay, from_zero),
         check_percent("network.late", spec.network.late_percent),
         check("network.late_by", spec.network.late_by, from_zero),
-        check_percent("network.twice", spec.network.twice_percent), check_policy(spec.policy)}) {
+        check_percent("network.twice", spec.network.twice_percent),
+        check_policy(spec.policy)}) {
     if (!good) return good;
   }
   if (spec.faults.size() > kChaosFaultsMax) {

@@ -54,12 +54,13 @@ struct ChaosFault {
 /// A known mistake that is made on purpose, to see that it is found.
 enum class ChaosPlant : std::uint8_t {
   None,
-  LeaseIgnored,       // tasks go on when their node's lease is over
-  StartRepeated,      // an order that comes twice is carried out twice
-  MissingUnnoticed,   // a node that comes back without a task is not asked about it
-  OrphanKept,         // what the server never recorded is left running
-  DeviceZero,         // every task gets its node's first devices, whatever was decided
-  JournalTailIgnored  // a restart leaves out what was recorded last
+  LeaseIgnored,        // tasks go on when their node's lease is over
+  StartRepeated,       // an order that comes twice is carried out twice
+  MissingUnnoticed,    // a node that comes back without a task is not asked about it
+  OrphanKept,          // what the server never recorded is left running
+  DeviceZero,          // every task gets its node's first devices, whatever was decided
+  JournalTailIgnored,  // a restart leaves out what was recorded last
+  ReadyUnasked         // a replica is called ready as soon as it runs
 };
 
 /// A life of a cluster with faults: docs/guide/chaos.md. What is a range is drawn from the seed,
@@ -82,6 +83,15 @@ struct ChaosSpec {
     std::int32_t stop_percent = 0;  // of jobs that their owner stops
     bool operator==(const Jobs&) const = default;
   };
+  struct Services {
+    CountRange count{0, 0};
+    CountRange replicas{1, 3};  // of each; some have up to twice as many under load
+    CountRange gpus{0, 1};      // of each replica
+    SpanRange warm_up{seconds(1), seconds(60)};          // from a replica's start until it is ready
+    SpanRange update{seconds(1800), seconds(4 * 3600)};  // between two changes of one service
+    std::int32_t bad_percent = 0;  // of new revisions whose replicas never become ready
+    bool operator==(const Services&) const = default;
+  };
   struct Network {
     SpanRange delay{milliseconds(1), milliseconds(1)};
     std::int32_t late_percent = 0;  // of messages, by `late_by` more
@@ -96,6 +106,7 @@ struct ChaosSpec {
   std::string policy = "any";                 // a named policy; "any": one by chance
   Fleet fleet;
   Jobs jobs;
+  Services services;
   Network network;
   std::vector<ChaosFault> faults;
   ChaosPlant plant = ChaosPlant::None;
@@ -106,6 +117,8 @@ struct ChaosSpec {
 inline constexpr std::size_t kChaosFaultsMax = 100;
 inline constexpr std::int64_t kChaosNodesMax = 10'000;
 inline constexpr std::int64_t kChaosJobsMax = 1'000'000;
+inline constexpr std::int64_t kChaosServicesMax = 100;
+inline constexpr std::int64_t kChaosReplicasMax = 100;
 
 /// "kill-node", ...; by value.
 const std::vector<std::string_view>& chaos_fault_names();

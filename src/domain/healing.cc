@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/units.h"
+#include "domain/xid.h"
 
 namespace gyre {
 namespace {
 
 constexpr Duration kSpanMax = seconds(366LL * 86'400);
 constexpr std::size_t kRulesMax = 50;
+constexpr std::int32_t kPerHourMax = 10'000;
 
 constexpr std::array<std::string_view, kSymptomCount> kSymptoms{
     "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
@@ -27,7 +30,8 @@ constexpr std::array<std::string_view, kSymptomCount> kDiagnoses{
     "the disk of the server's state folder has no room left",
     "the database of the journal, or the network to it, was down",
     "the server that led, its machine or its network is down"};
-constexpr std::array<std::string_view, 3> kRemedies{"note", "quarantine", "evacuate"};
+constexpr std::array<std::string_view, 5> kRemedies{"note", "quarantine", "evacuate", "cordon",
+                                                    "drain"};
 constexpr std::array<std::string_view, 6> kOutcomes{"noted",     "open",   "held",
                                                     "recovered", "undone", "ended"};
 
@@ -42,6 +46,57 @@ Result<void> check(const HealingRule& rule, std::size_t index) {
   return {};
 }
 
+/// Whether it can ever apply.
+Result<void> check_reach(const HealingRule& rule, std::size_t index) {
+  if (rule.on >= Symptom::JournalDamaged) {
+    return fail(ErrorKind::Invalid,
+                "rules[{}].on: {} is of the server, not of a node: no rule can answer it", index,
+                to_string(rule.on));
+  }
+  if (rule.on == Symptom::TaskFailed) {
+    return fail(ErrorKind::Invalid,
+                "rules[{}].on: task_failed is held against its job, not its node: the job's own "
+                "retry answers it",
+                index);
+  }
+  const bool gpu = rule.on == Symptom::ApplicationFault || rule.on == Symptom::DeviceFault ||
+                   rule.on == Symptom::UnknownGpuError;
+  if (rule.xid < 0 || (rule.xid != 0 && !gpu)) {
+    return fail(ErrorKind::Invalid,
+                "rules[{}].xid: only application_fault, device_fault and unknown_gpu_error have "
+                "an Xid, above 0",
+                index);
+  }
+  if (rule.xid != 0 && meaning_of_xid(rule.xid).symptom != rule.on) {
+    return fail(ErrorKind::Invalid, "rules[{}].xid: Xid {} is a case of {}, not of {}", index,
+                rule.xid, to_string(meaning_of_xid(rule.xid).symptom), to_string(rule.on));
+  }
+  if (rule.xid != 0 && meaning_of_xid(rule.xid).harmless) {
+    return fail(ErrorKind::Invalid, "rules[{}].xid: Xid {} is harmless, and never counted", index,
+                rule.xid);
+  }
+  return {};
+}
+
+/// Whether `a` has applied whenever `b` does: it takes no more symptoms, and forgets none sooner.
+bool precedes(const HealingRule& a, const HealingRule& b) {
+  return a.on == b.on && (a.xid == 0 || a.xid == b.xid) && a.times <= b.times &&
+         a.within >= b.within;
+}
+
+Result<void> check_effect(const std::vector<HealingRule>& rules, std::size_t first,
+                          std::size_t second) {
+  for (const auto& [early, late] : {std::pair(first, second), std::pair(second, first)}) {
+    if (!precedes(rules[early], rules[late])) continue;
+    if (join(rules[early].then, rules[late].then) != rules[early].then) continue;
+    return fail(ErrorKind::Invalid,
+                "rules[{}] does nothing: rules[{}] has led to '{}' by then, which contains '{}'; "
+                "remove it or make it stronger",
+                late, early, to_string(rules[early].then), to_string(rules[late].then));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view to_string(Symptom symptom) { return kSymptoms[static_cast<std::size_t>(symptom)]; }
@@ -49,6 +104,13 @@ std::string_view diagnosis(Symptom symptom) {
   return kDiagnoses[static_cast<std::size_t>(symptom)];
 }
 std::string_view to_string(Remedy remedy) { return kRemedies[static_cast<std::size_t>(remedy)]; }
+Remedy join(Remedy a, Remedy b) {
+  if (a > b) std::swap(a, b);
+  return a == Remedy::Evacuate && b == Remedy::Cordon ? Remedy::Drain : b;
+}
+bool evacuates(Remedy remedy) { return remedy == Remedy::Evacuate || remedy == Remedy::Drain; }
+bool waits_for_person(Remedy remedy) { return remedy >= Remedy::Cordon; }
+
 std::string_view to_string(Incident::Outcome outcome) {
   return kOutcomes[static_cast<std::size_t>(outcome)];
 }
@@ -73,7 +135,9 @@ Result<void> validate(const HealingSpec& spec) {
     for (std::size_t j = 0; j < i; ++j) {
       const HealingRule& a = spec.rules[j];
       const HealingRule& b = spec.rules[i];
-      if (a.on != b.on || a.times != b.times || a.within != b.within || a.then == b.then) continue;
+      const bool same =
+          a.on == b.on && a.xid == b.xid && a.times == b.times && a.within == b.within;
+      if (!same || a.then == b.then) continue;
       return fail(ErrorKind::Invalid,
                   "rules[{}] contradicts rules[{}]: the same {} of {} leads to '{}' and to '{}'", i,
                   j, b.times, to_string(b.on), to_string(a.then), to_string(b.then));
@@ -89,10 +153,31 @@ Result<void> validate(const HealingSpec& spec) {
   if (spec.quarantine > spec.quarantine_max) {
     return fail(ErrorKind::Invalid, "quarantine is longer than quarantine_max");
   }
+  if (spec.quarantines_per_hour_max < 0 || spec.quarantines_per_hour_max > kPerHourMax) {
+    return fail(ErrorKind::Invalid,
+                "{} quarantines per hour are out of bounds; 0 to {} is possible",
+                spec.quarantines_per_hour_max, kPerHourMax);
+  }
   for (const std::int32_t percent : {spec.quarantined_percent_max, spec.backoff_jitter_percent}) {
     if (percent >= 0 && percent <= 100) continue;
     return fail(ErrorKind::Invalid, "a share of {} % is out of bounds; 0 to 100 is possible",
                 percent);
+  }
+  return {};
+}
+
+Result<void> review(const HealingSpec& spec) {
+  if (auto good = validate(spec); !good) return good;
+  for (std::size_t i = 0; i < spec.rules.size(); ++i) {
+    if (auto good = check_reach(spec.rules[i], i); !good) return good;
+    if (spec.rules[i].within > spec.remember && spec.rules[i].times > 1) {
+      return fail(ErrorKind::Invalid,
+                  "rules[{}].within: {} is longer than symptoms are remembered, {}", i,
+                  format_duration(spec.rules[i].within), format_duration(spec.remember));
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (auto good = check_effect(spec.rules, j, i); !good) return good;
+    }
   }
   return {};
 }

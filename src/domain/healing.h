@@ -30,13 +30,21 @@ inline constexpr std::size_t kSymptomCount = 11;
 std::string_view to_string(Symptom symptom);  // "application_fault", ...
 std::string_view diagnosis(Symptom symptom);  // what it is taken for; one line for a person
 
-/// What is done about it. Each contains what those before it do.
+/// What is done about it.
 enum class Remedy : std::uint8_t {
   Note,        // nothing but to remember; a job's own retry rules do the rest
   Quarantine,  // nothing new is put on the node until it has been without symptoms for a while
-  Evacuate,    // and what may be preempted leaves it
+  Evacuate,    // as Quarantine, and what may be preempted leaves it
+  Cordon,      // nothing new is put on the node until a person puts it back
+  Drain,       // as Cordon, and what may be preempted leaves it
 };
-std::string_view to_string(Remedy remedy);  // "note", "quarantine", "evacuate"
+std::string_view to_string(Remedy remedy);  // "note", "quarantine", "evacuate", ...
+/// The least that does what both do.
+Remedy join(Remedy a, Remedy b);
+/// What may be preempted leaves the node.
+bool evacuates(Remedy remedy);
+/// The node comes back by a person's word alone.
+bool waits_for_person(Remedy remedy);
 
 /// One rule of a playbook: so many such symptoms of one node within a time, then this.
 struct HealingRule {
@@ -44,15 +52,18 @@ struct HealingRule {
   std::int32_t times = 1;
   Duration within = seconds(86'400);
   Remedy then = Remedy::Note;
+  std::int32_t xid = 0;  // of the symptoms that are GPU errors only this one; 0: any
   bool operator==(const HealingRule&) const = default;
 };
 
 /// A playbook: what is done by itself, and its bounds. Without rules nothing is.
 struct HealingSpec {
-  std::vector<HealingRule> rules;       // for a symptom the strongest that applies
+  std::string name = "default";
+  std::vector<HealingRule> rules;       // for a symptom all that apply, together
   Duration quarantine = seconds(1800);  // the first of a node; each further one twice as long
   Duration quarantine_max = seconds(86'400);
   std::int32_t quarantined_percent_max = 20;  // of all nodes at once; rounded down
+  std::int32_t quarantines_per_hour_max = 0;  // of all nodes; 0: no limit
   Duration remember = seconds(7LL * 86'400);  // a node's symptoms; meanwhile others are preferred
   std::int32_t backoff_jitter_percent = 25;   // added to a retry's backoff at most
 
@@ -62,6 +73,9 @@ struct HealingSpec {
 HealingSpec default_healing();
 /// Errors: a setting out of its range, two rules for the same that contradict each other.
 Result<void> validate(const HealingSpec& spec);
+/// For one that somebody has written: besides, a rule that can never apply, or that never adds to
+/// what another has done by then.
+Result<void> review(const HealingSpec& spec);
 
 /// What a node has shown.
 struct NodeHealth {
@@ -69,10 +83,11 @@ struct NodeHealth {
     Symptom symptom = Symptom::DeviceFault;
     Time at;
     std::optional<JobId> job;  // whose task showed it
+    std::int32_t xid = 0;      // 0: none
     bool operator==(const Sighting&) const = default;
   };
-  std::vector<Sighting> seen;  // by time; the latest kSightingsMax that are remembered
-  std::optional<Time> quarantined_until;
+  std::vector<Sighting> seen;             // by time; the latest kSightingsMax that are remembered
+  std::optional<Time> quarantined_until;  // Time::max(): until a person puts it back
   std::int32_t quarantines = 0;
 
   bool operator==(const NodeHealth&) const = default;
@@ -84,7 +99,7 @@ struct Incident {
   enum class Outcome : std::uint8_t {
     Noted,      // nothing was to be done
     Open,       // is being healed
-    Held,       // the remedy would have taken too many nodes; applied when it may
+    Held,       // the remedy would have taken too many nodes, or too fast; applied when it may
     Recovered,  // runs again, or is back in service
     Undone,     // a person put the node back
     Ended,      // the job was over before it ran again
@@ -112,6 +127,7 @@ struct HealingState {
   std::vector<NodeHealth> nodes;    // by id
   std::vector<Incident> incidents;  // by id
   std::uint64_t last_incident = 0;
+  std::vector<Time> taken;  // nodes out of service, of the last hour, by time
   bool operator==(const HealingState&) const = default;
 };
 

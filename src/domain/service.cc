@@ -25,6 +25,27 @@ Result<void> validate(std::string_view name, const Probe& probe) {
   if (probe.kind == Probe::Kind::Log && probe.pattern.empty()) {
     return fail(ErrorKind::Invalid, "probe {}: log is a pattern", name);
   }
+  if (probe.kind == Probe::Kind::Exec && (probe.command.empty() || probe.command.front().empty())) {
+    return fail(ErrorKind::Invalid, "probe {}: exec is a command", name);
+  }
+  std::size_t bytes = 0;
+  for (const std::string& word : probe.command) bytes += word.size() + 1;
+  if (bytes > kProbeCommandMax) {
+    return fail(ErrorKind::Invalid, "probe {}: the command has {} bytes; {} are the most", name,
+                bytes, kProbeCommandMax);
+  }
+  if (probe.kind == Probe::Kind::Exec && std::min(probe.period, probe.timeout) < kExecProbeMin) {
+    return fail(ErrorKind::Invalid,
+                "probe {}: period and timeout of a command are 100ms at least: each starts a "
+                "process",
+                name);
+  }
+  if (probe.kind == Probe::Kind::Heartbeat && probe.interval < probe.period) {
+    return fail(ErrorKind::Invalid,
+                "probe {}: a heartbeat shorter than period (1s where it is left out) cannot be "
+                "seen; raise it or lower period",
+                name);
+  }
   return {};
 }
 
@@ -62,6 +83,10 @@ Result<void> validate(const ServiceSpec& spec) {
   }
   if (auto valid = validate(spec.replicas); !valid) return valid;
   if (auto valid = validate("readiness", spec.readiness); !valid) return valid;
+  if (spec.startup && spec.startup->kind == Probe::Kind::Heartbeat) {
+    return fail(ErrorKind::Invalid,
+                "probe startup: a heartbeat tells that it goes on, not that it has begun; use log");
+  }
   for (const auto& [name, probe] :
        {std::pair("startup", &spec.startup), std::pair("liveness", &spec.liveness)}) {
     if (!*probe) continue;

@@ -15,10 +15,12 @@ namespace gyre {
 
 /// How the state of a replica is found out.
 struct Probe {
-  enum class Kind : std::uint8_t { Tcp, Http, Log };
-  Kind kind = Kind::Tcp;  // Tcp: it takes connections
-  std::string path;       // Http: asked for with GET; a status of 200 to 399 is good
-  std::string pattern;    // Log: a line of its output has this text
+  enum class Kind : std::uint8_t { Tcp, Http, Log, Exec, Heartbeat };
+  Kind kind = Kind::Tcp;             // Tcp: it takes connections
+  std::string path;                  // Http: asked for with GET; a status of 200 to 399 is good
+  std::string pattern;               // Log, Heartbeat: a line of its output has this text
+  std::vector<std::string> command;  // Exec: run inside of it; exit code 0 is good
+  Duration interval;                 // Heartbeat: it writes such a line at least so often
   Duration period = seconds(1);
   Duration timeout = seconds(1);
   std::int32_t failure_threshold = 3;  // so many bad answers in a row count
@@ -73,6 +75,8 @@ struct ServiceSpec {
 inline constexpr std::size_t kServicesMax = 1000;
 inline constexpr std::int32_t kReplicasMax = 1000;
 inline constexpr std::int32_t kThresholdMax = 1000;
+inline constexpr std::size_t kProbeCommandMax = 16'384;       // bytes of an Exec probe's command
+inline constexpr Duration kExecProbeMin = milliseconds(100);  // of an Exec probe's times
 
 /// Errors: a field out of its range; says which, and what it may be.
 Result<void> validate(const ServiceSpec& spec);

@@ -181,6 +181,13 @@ void Fleet::send(NodeId node, const act::Order& order) {
   peer->second.session->sink_.give(order);
 }
 
+std::optional<std::string> Fleet::address(NodeId node) const {
+  const std::lock_guard guard(mutex_);
+  const auto peer = peers_.find(node);
+  if (peer == peers_.end() || peer->second.facts.address.empty()) return std::nullopt;
+  return peer->second.facts.address;
+}
+
 std::optional<Fleet::Place> Fleet::place(NodeId node) const {
   const std::lock_guard guard(mutex_);
   const auto peer = peers_.find(node);

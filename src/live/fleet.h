@@ -95,6 +95,10 @@ class Fleet {
   /// Whether tasks of a node of that name may still run.
   bool holds(const std::string& name) const;
 
+  /// Where its tasks are reached, as its agent said last; while it is away, too, as long as they
+  /// may run. None where no agent of it has come in this life.
+  std::optional<std::string> address(NodeId node) const;
+
   /// Its address and devices, while it is connected.
   struct Place {
     std::string address;

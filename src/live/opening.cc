@@ -61,7 +61,10 @@ std::vector<Event::Body> opening_events(const control::Controller& core, const O
       events.emplace_back(QueueSet{queue});
     }
   }
-  if (core.healer().spec() != opening.healing) events.emplace_back(HealingSet{opening.healing});
+  // The operator's own stay.
+  const HealingSpec& healing = core.healer().spec();
+  const bool own = healing.name != HealingSpec{}.name;
+  if (!own && healing != opening.healing) events.emplace_back(HealingSet{opening.healing});
   if (opening.prices) {
     const PriceList* now = core.ledger().prices();
     const auto known = now == nullptr ? std::nullopt : std::optional(*now);

@@ -14,8 +14,8 @@ namespace gyre::live {
 /// What a server is started with.
 struct Opening {
   PolicySpec policy;
-  std::vector<QueueSpec> queues;     // parents first
-  HealingSpec healing{};             // without rules: nothing is healed by itself
+  std::vector<QueueSpec> queues;  // parents first
+  HealingSpec healing{};  // unless there are the operator's own; without rules nothing is healed
   std::optional<PriceSet> prices{};  // none: those that are in force
   std::optional<IdleSpec> idle{};    // none: what is in force
 };

@@ -4,19 +4,7 @@ import os
 import pytest
 
 from cloud import netns_works
-from serving import Services
-
-
-def end(one):
-    if one.process is None:
-        one.up()
-    for service in one.json("services")["services"]:
-        if not service["deleted"]:
-            one.cli("service", "delete", service["name"])
-    one.until(lambda: not one.json("services")["services"], "the end of the services")
-    one.stop_all()
-    one.end()
-    one.replay()
+from serving import Services, end
 
 
 @pytest.fixture

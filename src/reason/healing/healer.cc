@@ -9,6 +9,12 @@ namespace {
 
 using Outcome = Incident::Outcome;
 
+constexpr Duration kHour = seconds(3600);
+
+bool is_about(const HealingRule& rule, const Healer::Sign& sign) {
+  return rule.on == sign.symptom && (rule.xid == 0 || rule.xid == sign.xid);
+}
+
 bool unsettled(const Incident& incident) {
   return incident.outcome == Outcome::Open || incident.outcome == Outcome::Held;
 }
@@ -20,29 +26,38 @@ void Healer::configure(const HealingSpec& spec) {
   plan_wakeup();
 }
 
+Healer::Changes Healer::reconsider(Time now) {
+  Changes changes;
+  if (!active()) return changes;
+  forget_taken(now);
+  apply_held(now, changes);
+  plan_wakeup();
+  return changes;
+}
+
 Healer::Changes Healer::sees(NodeId node, const Sign& sign, Time now) {
   if (!active()) return {};
   NodeHealth& health = health_of(node);
   forget_old(health, now);
-  if (matters(sign.symptom)) {
+  if (matters(sign)) {
     if (sign.job) {
       std::erase_if(health.seen, [&](const NodeHealth::Sighting& sighting) {
         return sighting.symptom == sign.symptom && sighting.job == sign.job;
       });
     }
     if (health.seen.size() == kSightingsMax) health.seen.erase(health.seen.begin());
-    health.seen.push_back({sign.symptom, now, sign.job});
+    health.seen.push_back({sign.symptom, now, sign.job, sign.xid});
   }
   Incident* known = open_of(node, sign.symptom);
   Incident& incident = known != nullptr ? *known : open(sign, now);
   if (known != nullptr) ++incident.repeats;
   incident.node = node;
-  incident.remedy = std::max(incident.remedy, remedy_for(health, sign.symptom, now));
+  incident.remedy = join(incident.remedy, remedy_for(health, sign, now));
   Changes changes;
   if (incident.remedy == Remedy::Note) {
     // A node that was lost is waited for.
     if (sign.symptom != Symptom::NodeLost) close(incident, Outcome::Noted, now);
-  } else if (health.quarantined_until || may_quarantine()) {
+  } else if (health.quarantined_until || may_quarantine(now)) {
     changes.push_back(quarantine(incident, now));  // for one that is out, the time begins anew
   } else {
     incident.outcome = Outcome::Held;
@@ -52,26 +67,32 @@ Healer::Changes Healer::sees(NodeId node, const Sign& sign, Time now) {
 }
 
 /// Whether a rule asks for it: nothing else is held against a node.
-bool Healer::matters(Symptom symptom) const {
+bool Healer::matters(const Sign& sign) const {
   return std::any_of(state_.spec.rules.begin(), state_.spec.rules.end(),
-                     [symptom](const HealingRule& rule) { return rule.on == symptom; });
+                     [&sign](const HealingRule& rule) { return is_about(rule, sign); });
 }
 
-/// The strongest remedy of the rules that apply.
-Remedy Healer::remedy_for(const NodeHealth& health, Symptom symptom, Time now) const {
+/// What the rules that apply ask for together.
+Remedy Healer::remedy_for(const NodeHealth& health, const Sign& sign, Time now) const {
   Remedy remedy = Remedy::Note;
   for (const HealingRule& rule : state_.spec.rules) {
-    if (rule.on != symptom) continue;
+    if (!is_about(rule, sign)) continue;
     const auto times = std::count_if(
         health.seen.begin(), health.seen.end(), [&](const NodeHealth::Sighting& sighting) {
-          return sighting.symptom == symptom && now - sighting.at <= rule.within;
+          return sighting.symptom == sign.symptom && now - sighting.at <= rule.within &&
+                 (rule.xid == 0 || rule.xid == sighting.xid);
         });
-    if (times >= rule.times) remedy = std::max(remedy, rule.then);
+    if (times >= rule.times) remedy = join(remedy, rule.then);
   }
   return remedy;
 }
 
-bool Healer::may_quarantine() const {
+/// Within both bounds of the playbook.
+bool Healer::may_quarantine(Time now) const {
+  const std::int32_t per_hour = state_.spec.quarantines_per_hour_max;
+  const auto recent = std::count_if(state_.taken.begin(), state_.taken.end(),
+                                    [now](Time at) { return now - at < kHour; });
+  if (per_hour > 0 && recent >= per_hour) return false;
   const auto out =
       std::count_if(state_.nodes.begin(), state_.nodes.end(),
                     [](const NodeHealth& health) { return health.quarantined_until.has_value(); });
@@ -85,10 +106,21 @@ Healer::Change Healer::quarantine(Incident& incident, Time now) {
   const Duration spell =
       std::min(state_.spec.quarantine_max, state_.spec.quarantine * (std::int64_t{1} << doublings));
   ++health.quarantines;
-  health.quarantined_until = saturating_add(now, spell);
+  if (!health.quarantined_until) note_taken(now);
+  const bool stays = waits_for_person(incident.remedy) || health.quarantined_until == Time::max();
+  health.quarantined_until = stays ? Time::max() : saturating_add(now, spell);
   incident.outcome = Outcome::Open;
-  return {*incident.node, true, incident.remedy == Remedy::Evacuate, incident.id,
-          *health.quarantined_until};
+  return {*incident.node, true, evacuates(incident.remedy), incident.id, *health.quarantined_until};
+}
+
+void Healer::forget_taken(Time now) {
+  std::erase_if(state_.taken, [now](Time at) { return now - at >= kHour; });
+}
+
+/// For the bound on how many an hour has.
+void Healer::note_taken(Time now) {
+  forget_taken(now);
+  if (state_.spec.quarantines_per_hour_max > 0) state_.taken.push_back(now);
 }
 
 void Healer::node_back(NodeId node, Time now) {
@@ -133,7 +165,9 @@ Healer::Changes Healer::wake(Time now) {
     health.quarantined_until.reset();
     close_all(NodeId{i}, Outcome::Recovered, now);
   }
-  if (!changes.empty()) apply_held(now, changes);
+  forget_taken(now);
+  const bool paced = state_.spec.quarantines_per_hour_max > 0;
+  if (!changes.empty() || paced) apply_held(now, changes);
   plan_wakeup();
   return changes;
 }
@@ -144,15 +178,23 @@ void Healer::plan_wakeup() {
   if (!active()) return;
   const auto earlier = [this](Time at) { next_ = std::min(at, next_.value_or(Time::max())); };
   for (const NodeHealth& health : state_.nodes) {
-    if (health.quarantined_until) earlier(*health.quarantined_until);
+    const bool returns = health.quarantined_until && *health.quarantined_until != Time::max();
+    if (returns) earlier(*health.quarantined_until);
     if (!health.seen.empty()) earlier(saturating_add(health.seen.front().at, state_.spec.remember));
+  }
+  const auto& all = state_.incidents;
+  const bool held = std::any_of(all.begin(), all.end(), [](const Incident& incident) {
+    return incident.outcome == Outcome::Held;
+  });
+  if (held && state_.spec.quarantines_per_hour_max > 0 && !state_.taken.empty()) {
+    earlier(saturating_add(state_.taken.front(), kHour));
   }
 }
 
 /// What had to wait for others to be put back, oldest first.
 void Healer::apply_held(Time now, Changes& changes) {
   for (Incident& incident : state_.incidents) {
-    if (incident.outcome != Outcome::Held || !may_quarantine()) continue;
+    if (incident.outcome != Outcome::Held || !may_quarantine(now)) continue;
     if (health(*incident.node).quarantined_until) {
       incident.outcome = Outcome::Open;
       continue;

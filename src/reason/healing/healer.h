@@ -37,6 +37,8 @@ class Healer {
   };
 
   void configure(const HealingSpec& spec);
+  /// What was held back, as far as it may be done by now.
+  Changes reconsider(Time now);
   bool active() const { return !state_.spec.rules.empty(); }
   void node_joined() { state_.nodes.emplace_back(); }
 
@@ -77,17 +79,19 @@ class Healer {
 
  private:
   NodeHealth& health_of(NodeId node) { return state_.nodes[node.value]; }
-  Remedy remedy_for(const NodeHealth& health, Symptom symptom, Time now) const;
+  Remedy remedy_for(const NodeHealth& health, const Sign& sign, Time now) const;
   Incident& open(const Sign& sign, Time now);
   Incident* open_of(NodeId node, Symptom symptom);
   Incident* open_of(JobId job);
   void close(Incident& incident, Incident::Outcome outcome, Time now);
   void close_job(JobId job, Incident::Outcome outcome, Time now);
-  bool may_quarantine() const;
+  bool may_quarantine(Time now) const;
+  void note_taken(Time now);
+  void forget_taken(Time now);
   Change quarantine(Incident& incident, Time now);
   void close_all(NodeId node, Incident::Outcome outcome, Time now);
   void apply_held(Time now, Changes& changes);
-  bool matters(Symptom symptom) const;
+  bool matters(const Sign& sign) const;
   void forget_old(NodeHealth& health, Time now) const;
   void plan_wakeup();
 

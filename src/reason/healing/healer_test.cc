@@ -216,5 +216,68 @@ TEST(XidTest, TheCatalogueTellsTheProgramsMistakesFromTheDevices) {
   }
 }
 
+TEST_F(HealerTest, APersonAlonePutsBackWhatIsCordoned) {
+  spec_.name = "own";
+  spec_.rules = {{Symptom::DeviceFault, 1, kHour, Remedy::Evacuate},
+                 {Symptom::DeviceFault, 2, kHour, Remedy::Cordon}};
+  ASSERT_TRUE(review(spec_));
+  healer_.configure(spec_);
+  fault(1);
+  const auto out = fault(1);
+  ASSERT_THAT(out, SizeIs(1));
+  EXPECT_TRUE(out[0].evacuate) << "both rules apply";
+  EXPECT_EQ(out[0].until, Time::max());
+  EXPECT_EQ(last().remedy, Remedy::Drain);
+  const auto later = now_ + spec_.remember + kHour;
+  EXPECT_THAT(healer_.wake(later), IsEmpty());
+  EXPECT_FALSE(healer_.next_wakeup());
+  now_ = later;
+  fault(1);
+  EXPECT_EQ(healer_.health({1}).quarantined_until, Time::max()) << "not shortened";
+  EXPECT_THAT(healer_.put_back({1}, later), SizeIs(1));
+  EXPECT_EQ(last().outcome, Outcome::Undone);
+}
+
+TEST_F(HealerTest, OnlySoManyAreTakenOutAnHour) {
+  spec_.quarantined_percent_max = 100;
+  spec_.quarantines_per_hour_max = 2;
+  healer_.configure(spec_);
+  EXPECT_THAT(fault(1), SizeIs(1));
+  EXPECT_THAT(fault(1), SizeIs(1)) << "for one that is out the time begins anew";
+  now_ = now_ + seconds(600);
+  EXPECT_THAT(fault(2), SizeIs(1));
+  EXPECT_THAT(fault(3), IsEmpty());
+  EXPECT_EQ(last().outcome, Outcome::Held);
+  Healer twin;
+  ASSERT_TRUE(twin.restore(healer_.state(), 10));
+  EXPECT_EQ(twin.next_wakeup(), healer_.next_wakeup());
+  ASSERT_EQ(healer_.next_wakeup(), now_ + seconds(3000));
+  const auto changes = healer_.wake(now_ + seconds(3000));
+  EXPECT_THAT(changes, ::testing::Contains(::testing::Field(&Healer::Change::node, NodeId{3})));
+  EXPECT_EQ(last().outcome, Outcome::Open);
+}
+
+TEST_F(HealerTest, ARuleOfOneXidCountsThatOneAlone) {
+  spec_.rules = {{Symptom::DeviceFault, 2, kHour, Remedy::Cordon, 79}};
+  healer_.configure(spec_);
+  healer_.sees({1}, {Symptom::DeviceFault, "", 48}, now_);
+  healer_.sees({1}, {Symptom::DeviceFault, "", 79}, now_);
+  EXPECT_EQ(last().remedy, Remedy::Note);
+  EXPECT_THAT(healer_.sees({1}, {Symptom::DeviceFault, "", 79}, now_), SizeIs(1));
+}
+
+TEST_F(HealerTest, WhatIsHeldIsDoneOnceItMayBe) {
+  spec_.quarantined_percent_max = 10;
+  healer_.configure(spec_);
+  fault(1);
+  fault(2);
+  EXPECT_EQ(last().outcome, Outcome::Held);
+  EXPECT_THAT(healer_.reconsider(now_), IsEmpty());
+  spec_.quarantined_percent_max = 50;
+  healer_.configure(spec_);
+  EXPECT_THAT(healer_.reconsider(now_), SizeIs(1));
+  EXPECT_EQ(last().outcome, Outcome::Open);
+}
+
 }  // namespace
 }  // namespace gyre::reason

@@ -23,6 +23,7 @@ Api::Api(live::Inbox& inbox, live::Fleet& fleet, Watch& watch, ApiOptions option
   add_watch_routes();
   add_clock_routes();
   add_service_routes();
+  add_healing_routes();
   add_lab_routes();
   if (options_.telemetry != nullptr) add_telemetry_routes();
   add_meta_routes();
@@ -41,8 +42,6 @@ void Api::add_cluster_routes() {
   router_.add("POST", "/v1/nodes/{id}/actions", {},
               [this](const Call& call) { act_on_node(call); });
   router_.add("POST", "/v1/join-tokens", {}, [this](const Call& call) { make_join_token(call); });
-  router_.add("GET", "/v1/incidents", {"limit", "open"},
-              [this](const Call& call) { list_incidents(call); });
   router_.add("GET", "/v1/costs", {"by", "since", "window", "until", "limit"},
               [this](const Call& call) { show_costs(call); });
   router_.add("GET", "/v1/queues", {}, [this](const Call& call) {

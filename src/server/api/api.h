@@ -78,6 +78,7 @@ class Api {
   void add_clock_routes();
   void add_telemetry_routes();
   void add_service_routes();
+  void add_healing_routes();
   void add_lab_routes();
   void add_meta_routes();
 
@@ -89,6 +90,9 @@ class Api {
   void list_nodes(const Call& call) const;
   void act_on_node(const Call& call) const;
   void list_incidents(const Call& call) const;
+  void show_healing(const Call& call) const;
+  void apply_healing(const Call& call) const;
+  void reset_healing(const Call& call) const;
   void show_gpus(const Call& call) const;
   void show_gpu_history(const Call& call) const;
   void show_metrics(const Call& call) const;
@@ -108,6 +112,7 @@ class Api {
   void delete_service(const Call& call) const;
   void show_services(const Call& call, std::optional<std::string> name) const;
   void show_service_spec(const Call& call) const;
+  void list_service_events(const Call& call) const;
   void list_policies(const Call& call) const;
   static void list_lab_runs(Lab& lab, const Call& call);
   void start_lab_run(Lab& lab, const Call& call) const;

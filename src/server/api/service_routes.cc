@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/units.h"
 #include "codec/service_spec_text.h"
 #include "server/api/api.h"
 #include "server/api/service_view.h"
@@ -32,6 +33,26 @@ http::Response services_response(const std::vector<ServiceView>& views, const St
   return json_response(std::move(out));
 }
 
+void write_event(JsonText& out, const ServiceEvent& event) {
+  out.open('{')
+      .member("id", to_string(event.position))
+      .member("at", format_utc(event.at))
+      .member("event", to_string(event.change))
+      .member("revision", event.revision)
+      .key("replica");
+  event.replica == JobId{} ? out.null() : out.value(event.replica.value);
+  out.member("detail", event.detail).close('}');
+}
+
+http::Response events_response(const ServiceLog::Page& page) {
+  JsonText out;
+  out.open('{').key("events").open('[');
+  for (const ServiceEvent& event : page.events) write_event(out, event);
+  out.close(']').member("missed", page.missed).member("next_cursor", to_string(page.last));
+  out.member("more", page.more).close('}');
+  return json_response(std::move(out));
+}
+
 }  // namespace
 
 void Api::add_service_routes() {
@@ -44,6 +65,8 @@ void Api::add_service_routes() {
               [this](const Call& call) { delete_service(call); });
   router_.add("GET", "/v1/services/{id}/spec", {},
               [this](const Call& call) { show_service_spec(call); });
+  router_.add("GET", "/v1/services/{id}/events", {"cursor", "limit"},
+              [this](const Call& call) { list_service_events(call); });
 }
 
 void Api::apply_service(const Call& call) const {
@@ -92,7 +115,7 @@ void Api::show_services(const Call& call, std::optional<std::string> name) const
     if (proxy == nullptr) {
       return reply([shared, one] { return services_response(*shared, {}, "", one); });
     }
-    proxy->ask([shared, reply, one, base = "http://" + proxy->authority()](const Stats& stats) {
+    proxy->ask([shared, reply, one, base = proxy->url()](const Stats& stats) {
       reply([shared, one, base, stats] { return services_response(*shared, stats, base, one); });
     });
   });
@@ -108,6 +131,31 @@ void Api::show_service_spec(const Call& call) const {
         return (*service)->spec;
       },
       [](const ServiceSpec& spec) { return spec_response(codec::to_yaml(spec)); });
+}
+
+/// Of a service that is gone, too, as long as they are kept.
+void Api::list_service_events(const Call& call) const {
+  std::optional<FeedPosition> after;
+  const std::string_view cursor = call.request.query_value("cursor").value_or("");
+  if (!cursor.empty()) {
+    after = parse_feed_position(cursor);
+    if (!after) return call.fail(bad_parameter("cursor", "it must be the 'id' of an event"));
+  }
+  std::uint64_t limit = options_.page_default;
+  if (auto wrong = read_number(call.request, "limit", options_.page_max, limit)) {
+    return call.fail(*wrong);
+  }
+  ask<ServiceLog::Page>(
+      call,
+      [this, name = call.id, after, limit](const auto& core) -> Result<ServiceLog::Page> {
+        auto page = watch_.services.read(name, after, limit);
+        if (!page.events.empty()) return page;
+        if (const auto service = find_service(core, name); !service) {
+          return tl::unexpected(service.error());
+        }
+        return page;
+      },
+      events_response);
 }
 
 }  // namespace gyre::server

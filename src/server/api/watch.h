@@ -6,6 +6,7 @@
 #include "server/api/decision_log.h"
 #include "server/api/event_feed.h"
 #include "server/api/fleet_watch.h"
+#include "server/api/service_log.h"
 
 namespace gyre::server {
 
@@ -14,13 +15,17 @@ class Watch final : public control::Observer {
  public:
   /// Takes up with `core` as it is at `now`; keeps `events_max` events and as many decisions.
   Watch(std::size_t events_max, const control::Controller& core, Time now)
-      : feed(events_max, core.last_event()), decisions(events_max), fleet(core, now) {}
+      : feed(events_max, core.last_event()),
+        decisions(events_max),
+        fleet(core, now),
+        services(events_max, core) {}
 
   void after(const Event& event, const control::Decisions& made,
              const control::Controller& core) override {
     feed.after(event, made, core);
     decisions.after(event, made, core);
     fleet.after(event, made, core);
+    services.after(event, made, core);
   }
   void committed(EventSeq seq) override { feed.committed(seq); }
 
@@ -30,11 +35,13 @@ class Watch final : public control::Observer {
     feed.begin_anew();
     decisions.begin_anew();
     fleet = FleetWatch(core, now);
+    services.begin_anew(core);
   }
 
   EventFeed feed;         // thread-safe
   DecisionLog decisions;  // the driver's thread only
   FleetWatch fleet;       // the driver's thread only
+  ServiceLog services;    // the driver's thread only
 };
 
 }  // namespace gyre::server

@@ -43,14 +43,16 @@ std::optional<Problem> check_host(std::string_view host) {
   return std::nullopt;
 }
 
-std::optional<Problem> check_origin(std::string_view origin, std::string_view host) {
-  if (!origin.empty() && origin != fmt::format("http://{}", host)) {
-    return Problem{403,
-                   "foreign-origin",
-                   "A page of another origin may not do this",
-                   fmt::format("the Origin header is '{}', this server is http://{}", origin, host),
-                   {},
-                   {}};
+std::optional<Problem> check_origin(std::string_view origin, std::string_view host,
+                                    std::string_view scheme) {
+  if (!origin.empty() && origin != fmt::format("{}://{}", scheme, host)) {
+    return Problem{
+        403,
+        "foreign-origin",
+        "A page of another origin may not do this",
+        fmt::format("the Origin header is '{}', this server is {}://{}", origin, scheme, host),
+        {},
+        {}};
   }
   return std::nullopt;
 }
@@ -58,7 +60,9 @@ std::optional<Problem> check_origin(std::string_view origin, std::string_view ho
 std::optional<Problem> check_origin(const Request& request) {
   const std::string_view host = request.header("host");
   if (auto problem = check_host(host)) return problem;
-  if (auto problem = check_origin(request.header("origin"), host)) return problem;
+  if (auto problem = check_origin(request.header("origin"), host, "http")) {
+    return problem;
+  }
   if (request.method == "POST" && is_form_type(request.media_type())) {
     return Problem{415,
                    "media-type",

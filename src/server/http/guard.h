@@ -15,7 +15,8 @@ namespace gyre::server::http {
 ///     asked for permission (a form's types): cross-site request forgery.
 /// Pure. nullopt: let it in.
 std::optional<Problem> check_host(std::string_view host);  // the first of these alone
-std::optional<Problem> check_origin(std::string_view origin, std::string_view host);  // an Origin
-std::optional<Problem> check_origin(const Request& request);                          // all
+std::optional<Problem> check_origin(std::string_view origin, std::string_view host,
+                                    std::string_view scheme);  // an Origin
+std::optional<Problem> check_origin(const Request& request);   // all, of plain HTTP
 
 }  // namespace gyre::server::http

@@ -73,7 +73,7 @@ std::string request_head(const Head& head, const RequestContext& context) {
   }
   add(out, "X-Forwarded-For", forwarded_for + std::string(context.client));
   add(out, "X-Forwarded-Host", head.field("host"));
-  add(out, "X-Forwarded-Proto", "http");
+  add(out, "X-Forwarded-Proto", context.secure ? "https" : "http");
   add(out, "X-Forwarded-Prefix", fmt::format("{}{}", kPrefix, context.service));
   add(out, "Via", "1.1 gyre");
   out += "\r\n";

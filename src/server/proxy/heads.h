@@ -21,6 +21,7 @@ struct RequestContext {
   std::string_view service;
   std::string_view client;  // its address
   bool upgrade = false;     // to another protocol, as the client asks
+  bool secure = false;      // it came by TLS
 };
 
 /// The head of a request as the replica gets it: hop-by-hop fields taken out (RFC 9110, section

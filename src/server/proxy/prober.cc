@@ -4,117 +4,29 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <set>
 #include <utility>
 
-#include "server/proxy/message_reader.h"
+#include "base/units.h"
+#include "server/proxy/log_search.h"
+#include "server/proxy/question.h"
 
 namespace gyre::server::proxy {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kAnswerBytesMax = 16 * 1024;  // of a probe's answer that are read
 constexpr Duration kFirstPause = milliseconds(10);  // doubles up to the period, until it is good
+constexpr Duration kFirstCommandPause = milliseconds(100);
+constexpr Duration kAfterHung = seconds(1);  // a command that had to be ended may take that long
 constexpr Duration kTellAgain = seconds(1);
+constexpr Duration kVouchMax = seconds(2);  // for a node to say that it is there
 constexpr Duration kFaultPauseMax = seconds(60);
-
-using Verdict = std::function<void(bool good, std::string detail)>;
-
-/// One question to one replica. Calls `done` once, in time; the answer is read as far as needed.
-class Question : public std::enable_shared_from_this<Question> {
- public:
-  Question(asio::io_context& context, const Probe& probe, Verdict done)
-      : probe_(probe),
-        socket_(context),
-        timer_(context),
-        answer_(MessageReader::Side::Response, kAnswerBytesMax),
-        done_(std::move(done)) {}
-
-  void ask(const tcp::endpoint& where) {
-    timer_.expires_after(std::chrono::nanoseconds(probe_.timeout.ns));
-    timer_.async_wait([self = shared_from_this()](error_code error) {
-      if (!error) self->end(false, "no answer in time");
-    });
-    socket_.async_connect(where, [self = shared_from_this(), where](error_code error) {
-      if (error) return self->end(false, error.message());
-      if (self->probe_.kind == Probe::Kind::Tcp) return self->end(true, "");
-      self->send(where);
-    });
-  }
-
-  void end(bool good, const std::string& detail) {
-    if (!done_) return;
-    error_code ignored;
-    timer_.cancel(ignored);
-    socket_.close(ignored);
-    std::exchange(done_, nullptr)(good, detail);
-  }
-
- private:
-  void send(const tcp::endpoint& where) {
-    text_ = fmt::format(
-        "GET {} HTTP/1.1\r\nHost: {}:{}\r\nUser-Agent: gyre-probe\r\n"
-        "Accept: */*\r\nConnection: close\r\n\r\n",
-        probe_.path, where.address().to_string(), where.port());
-    asio::async_write(socket_, asio::buffer(text_),
-                      [self = shared_from_this()](error_code error, std::size_t) {
-                        error ? self->end(false, error.message()) : self->read();
-                      });
-  }
-
-  void read() {
-    socket_.async_read_some(
-        asio::buffer(chunk_), [self = shared_from_this()](error_code error, std::size_t size) {
-          if (error) return self->end(false, "it closed the connection");
-          self->input_.append(self->chunk_.data(), size);
-          if (!self->answer_.feed(self->input_)) return self->end(false, self->answer_.error());
-          if (!self->answer_.has_head()) return self->read();
-          const int status = self->answer_.head().status;
-          self->end(status >= 200 && status < 400, fmt::format("status {}", status));
-        });
-  }
-
-  const Probe probe_;
-  tcp::socket socket_;
-  asio::steady_timer timer_;
-  MessageReader answer_;
-  std::string text_;
-  std::string input_;
-  std::array<char, 2048> chunk_;
-  Verdict done_;
-};
-
-std::string question_text(const Probe& probe) {
-  if (probe.kind == Probe::Kind::Log) return fmt::format("'{}' in its log", probe.pattern);
-  return probe.kind == Probe::Kind::Http ? fmt::format("GET {}", probe.path) : "connecting";
-}
-
-/// Looks for a text in one of a replica's logs, a piece at a time.
-class LogSearch {
- public:
-  std::uint64_t offset() const { return offset_; }
-  bool found(const act::LogChunk& chunk, const std::string& text) {
-    tail_ += chunk.data;
-    offset_ = chunk.next_offset;
-    const bool there = tail_.find(text) != std::string::npos;
-    // What may be the beginning of it.
-    if (tail_.size() >= text.size()) tail_.erase(0, tail_.size() - text.size() + 1);
-    return there;
-  }
-
- private:
-  std::uint64_t offset_ = 0;
-  std::string tail_;
-};
 
 }  // namespace
 
@@ -134,7 +46,8 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
       const Probe* then = before != nullptr ? before->probe(static_cast<Role>(i)) : nullptr;
       const bool said = then != nullptr && before->lines_[i].said && now != nullptr &&
                         now->pattern == then->pattern;
-      lines_[i].said = before != nullptr ? said : endpoint.ready;
+      const bool asks_log = now != nullptr && now->kind == Probe::Kind::Log;
+      lines_[i].said = asks_log && (before != nullptr ? said : endpoint.ready);
     }
   }
 
@@ -149,6 +62,7 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
     over_ = true;
     for (Line& line : lines_) {
       if (line.timer) line.timer->cancel();
+      if (const auto open = line.question.lock()) open->give_up();
     }
   }
 
@@ -157,11 +71,15 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
   struct Line {
     std::optional<asio::steady_timer> timer;
     std::optional<ProbeCount> count;
+    std::weak_ptr<Question> question;  // that is open
+    std::uint64_t number = 0;          // of what is waited for: what comes of another is late
     Duration pause = kFirstPause;
+    Duration beat_at;                   // Heartbeat: when a line last came
     Duration counted_at;                // when a bad answer last counted
     std::array<LogSearch, 2> searches;  // of stdout and stderr
     int searches_open = 0;
     bool unread = false;  // a log's node is not connected
+    bool hung = false;    // the last command was ended
     bool said = false;
   };
 
@@ -177,7 +95,8 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
     const Probe& what = *probe(role);
     line(role).timer.emplace(loop_.context);
     line(role).count.emplace(what.failure_threshold, what.success_threshold);
-    line(role).counted_at = steady_now();
+    line(role).counted_at = line(role).beat_at = steady_now();
+    if (what.kind == Probe::Kind::Exec) line(role).pause = kFirstCommandPause;
     ask(role);
   }
   void begin_rest() {
@@ -190,51 +109,137 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
 
   void ask(Role role) {
     if (is_over()) return;
-    if (probe(role)->kind == Probe::Kind::Log) return search_log(role);
-    const auto where = loop_.address(endpoint_);
-    if (!where) return unreachable(role);
-    std::make_shared<Question>(loop_.context, *probe(role),
-                               [self = shared_from_this(), role](bool good, std::string detail) {
-                                 self->answered(role, good, std::move(detail));
-                               })
-        ->ask(*where);
+    const Probe& what = *probe(role);
+    const auto done = [self = shared_from_this(), role](Answer answer, std::string detail) {
+      self->heard(role, answer, std::move(detail));
+    };
+    switch (what.kind) {
+      case Probe::Kind::Log:
+      case Probe::Kind::Heartbeat:
+        return read_logs(role);
+      case Probe::Kind::Exec:
+        line(role).question = ask_command(loop_, what, endpoint_, done);
+        return;
+      case Probe::Kind::Tcp:
+      case Probe::Kind::Http:
+        const auto where = loop_.address(endpoint_);
+        if (!where) return heard(role, Answer::Unasked, "");
+        line(role).question = ask_network(loop_, what, *where, done);
+    }
   }
 
-  /// Its node is not connected. Requests do not reach it either; but nothing says that it is dead,
-  /// and whether its node has failed is not for a probe to say.
-  void unreachable(Role role) {
-    if (role == Role::Readiness) return answered(role, false, "its node is not connected");
-    if (!is_over()) again(role, false);
+  /// Only what is sure counts against a replica's life: that it answered badly, or that it did not
+  /// answer while its node did. Requests go to it while it answers.
+  void heard(Role role, Answer answer, std::string detail) {
+    if (is_over()) return;
+    const bool life = role != Role::Readiness;
+    line(role).hung = answer == Answer::Unheard && probe(role)->kind == Probe::Kind::Exec;
+    if (answer == Answer::Unheard && life) return vouch(role, std::move(detail));
+    if (answer == Answer::Unable && life) answer = Answer::Unasked;
+    if (answer != Answer::Unasked) return answered(role, answer == Answer::Good, std::move(detail));
+    if (life) return unknown(role);
+    look_for(role);
+  }
+
+  void unknown(Role role) {
+    line(role).count->forget();
+    again(role, false);
+  }
+
+  /// Nobody can say whether it is ready. As long as it takes connections it is what it was.
+  void look_for(Role role) {
+    const auto where = loop_.address(endpoint_);
+    if (!where) return answered(role, false, "its node is not connected");
+    Probe connecting;
+    connecting.timeout = probe(role)->timeout;
+    line(role).question =
+        ask_network(loop_, connecting, *where,
+                    [self = shared_from_this(), role](Answer answer, const std::string&) {
+                      if (self->is_over()) return;
+                      if (answer == Answer::Good) return self->again(role, false);
+                      self->answered(role, false, "its node is not connected");
+                    });
+  }
+
+  /// Has the replica's node say that it is there, there and back: then silence is the replica's.
+  void vouch(Role role, std::string detail) {
+    Line& one = line(role);
+    const std::uint64_t number = ++one.number;
+    one.timer->expires_after(std::chrono::nanoseconds(kVouchMax.ns));
+    one.timer->async_wait([self = shared_from_this(), role, number](error_code error) {
+      if (error || self->is_over() || self->line(role).number != number) return;
+      ++self->line(role).number;
+      self->unknown(role);
+    });
+    act::LogQuery query = log_query(act::LogStream::Stdout);
+    query.bytes_max = 0;
+    read_log(query, [this, role, number, detail = std::move(detail)](const auto& read) {
+      if (is_over() || line(role).number != number) return;
+      ++line(role).number;
+      if (!read && read.error().kind == ErrorKind::Unavailable) return unknown(role);
+      answered(role, false, detail);
+    });
+  }
+
+  act::LogQuery log_query(act::LogStream stream) const {
+    act::LogQuery query;
+    query.job = endpoint_.key.job;
+    query.attempt = endpoint_.key.attempt;
+    query.stream = stream;
+    return query;
+  }
+
+  /// `then` is called on the loop's thread, if this is still there.
+  template <class Then>
+  void read_log(const act::LogQuery& query, Then then) {
+    loop_.ports.read_log(query, [weak = weak_from_this(), then](Result<act::LogChunk> read) {
+      const auto self = weak.lock();
+      if (!self) return;
+      asio::post(self->loop_.context, [weak, then, read = std::move(read)] {
+        if (const auto alive = weak.lock()) then(read);
+      });
+    });
   }
 
   /// What has once been said stays said.
-  void search_log(Role role) {
+  void read_logs(Role role) {
     Line& one = line(role);
     if (one.said) return answered(role, true, "");
     one.searches_open = static_cast<int>(one.searches.size());
     one.unread = false;
+    const bool beats = probe(role)->kind == Probe::Kind::Heartbeat;
     for (std::size_t i = 0; i < one.searches.size(); ++i) {
-      act::LogQuery query;
-      query.job = endpoint_.key.job;
-      query.attempt = endpoint_.key.attempt;
-      query.stream = static_cast<act::LogStream>(i);
+      act::LogQuery query = log_query(static_cast<act::LogStream>(i));
       query.offset = one.searches[i].offset();
-      loop_.ports.read_log(query, [weak = weak_from_this(), role, i](Result<act::LogChunk> read) {
-        const auto self = weak.lock();
-        if (!self) return;
-        asio::post(self->loop_.context, [weak, role, i, read = std::move(read)] {
-          if (const auto alive = weak.lock()) alive->log_read(role, i, read);
-        });
-      });
+      if (beats && !one.searches[i].begun()) query.bytes_max = 0;
+      read_log(query, [this, role, i](const auto& read) { log_read(role, i, read); });
     }
   }
   void log_read(Role role, std::size_t index, const Result<act::LogChunk>& read) {
     Line& one = line(role);
-    if (read && one.searches[index].found(*read, probe(role)->pattern)) one.said = true;
+    LogSearch& search = one.searches[index];
+    const Probe& what = *probe(role);
     if (!read && read.error().kind == ErrorKind::Unavailable) one.unread = true;
+    if (read && what.kind == Probe::Kind::Log) {
+      one.said = search.found(*read, what.pattern) || one.said;
+    } else if (read && !search.begun()) {
+      search.begin_at_end(*read);
+    } else if (read && search.beats(*read, what.pattern)) {
+      one.beat_at = steady_now();
+    }
     if (--one.searches_open > 0) return;
-    if (one.unread && !one.said) return unreachable(role);
+    if (what.kind == Probe::Kind::Heartbeat) return judge_heartbeat(role);
+    if (one.unread && !one.said) return heard(role, Answer::Unasked, "");
     answered(role, one.said, "it has not been said yet");
+  }
+
+  void judge_heartbeat(Role role) {
+    const Line& one = line(role);
+    if (one.unread) return heard(role, Answer::Unasked, "");
+    const Duration silent = steady_now() - one.beat_at;
+    answered(
+        role, silent <= probe(role)->interval,
+        fmt::format("none for {}", format_duration(silent - Duration{silent.ns % 100'000'000})));
   }
 
   void answered(Role role, bool good, std::string detail) {
@@ -267,6 +272,7 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
     Line& one = line(role);
     const Duration period = probe(role)->period;
     one.pause = good ? period : std::min(period, one.pause * 2);
+    if (std::exchange(one.hung, false)) one.pause = std::max(one.pause, kAfterHung);
     one.timer->expires_after(std::chrono::nanoseconds(one.pause.ns));
     one.timer->async_wait([self = shared_from_this(), role](error_code error) {
       if (!error) self->ask(role);

@@ -27,6 +27,8 @@ class ProbeCount {
     return says_;
   }
   std::optional<bool> says() const { return says_; }
+  /// Nothing is known of how it is: the row is broken, and what was said holds.
+  void forget() { row_ = 0; }
 
  private:
   std::int32_t failure_threshold_;

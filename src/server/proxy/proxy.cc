@@ -38,6 +38,8 @@ struct Proxy::Impl {
   void update(const Routes& routes);
   void look();
   void look_at_peers();
+  void refresh_tls() const;
+  void tell_trouble() const;
   void stop();
 
   Loop loop;
@@ -94,8 +96,12 @@ void Proxy::Impl::accept() {
 void Proxy::Impl::take(tcp::socket socket) {
   if (loop.stopping) return;
   if (loop.sessions.size() < loop.limits.connections_max) {
-    return std::make_shared<Session>(std::move(socket), loop)->start();
+    auto tls = loop.tls ? loop.tls->accept() : nullptr;
+    if (loop.tls && !tls) return;  // no memory
+    const auto client = std::make_shared<ClientStream>(std::move(socket), std::move(tls));
+    return std::make_shared<Session>(client, loop)->start();
   }
+  if (loop.tls) return;
   const http::Response response = http::respond({503,
                                                  "too-many-connections",
                                                  "Too many connections",
@@ -139,12 +145,28 @@ void Proxy::Impl::look_at_peers() {
   for (Session* session : all) session->look_at_peer();
 }
 
+void Proxy::Impl::refresh_tls() const {
+  if (!loop.tls) return;
+  const auto said = loop.tls->refresh();
+  if (!said) return;
+  loop.ports.notice(*said);
+  tell_trouble();
+}
+
+void Proxy::Impl::tell_trouble() const {
+  const std::string trouble = loop.tls->trouble();
+  if (!trouble.empty()) loop.ports.notice("warning: the services' certificate: " + trouble);
+}
+
 /// What no event announces: replicas that may be tried again, and the load.
 void Proxy::Impl::look() {
   const Duration now = steady_now();
   for (const auto& [name, backend] : loop.backends) backend->wake_waiters(now);
   reporter.look();
-  if (++looks % kLooksPerPeerLook == 0) look_at_peers();
+  if (++looks % kLooksPerPeerLook == 0) {
+    look_at_peers();
+    refresh_tls();
+  }
   ticker.expires_after(kLook);
   ticker.async_wait([this](error_code error) {
     if (!error && !loop.stopping) look();
@@ -169,12 +191,16 @@ Proxy::Proxy(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Proxy::~Proxy() { stop(); }
 
 Result<std::unique_ptr<Proxy>> Proxy::start(const http::Address& address, const Limits& limits,
-                                            Ports ports) {
+                                            Ports ports, const http::TlsFiles& tls) {
   auto impl = std::make_unique<Impl>(limits, std::move(ports));
-  if (auto listening = impl->listen(address); !listening) {
-    impl->stopped = true;
-    return tl::unexpected(listening.error());
+  impl->stopped = true;  // until it runs
+  if (!tls.certificate.empty()) {
+    auto identity = http::TlsIdentity::open(tls);
+    if (!identity) return tl::unexpected(identity.error());
+    impl->loop.tls = std::move(*identity);
+    impl->tell_trouble();
   }
+  if (auto listening = impl->listen(address); !listening) return tl::unexpected(listening.error());
   impl->loop.wake_reporter = [raw = impl.get()] {
     if (std::exchange(raw->report_posted, true)) return;
     asio::post(raw->loop.context, [raw] {
@@ -182,6 +208,7 @@ Result<std::unique_ptr<Proxy>> Proxy::start(const http::Address& address, const 
       raw->reporter.look();
     });
   };
+  impl->stopped = false;
   impl->accept();
   impl->look();
   impl->thread = std::thread([raw = impl.get()] {
@@ -192,6 +219,9 @@ Result<std::unique_ptr<Proxy>> Proxy::start(const http::Address& address, const 
 }
 
 std::string Proxy::authority() const { return impl_->authority; }
+std::string Proxy::url() const {
+  return fmt::format("{}://{}", impl_->loop.tls ? "https" : "http", impl_->authority);
+}
 
 void Proxy::update(Routes routes) {
   asio::post(impl_->loop.context,

@@ -8,17 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "act/task_exec.h"
 #include "act/task_logs.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "domain/event.h"
 #include "server/http/server.h"
+#include "server/http/tls.h"
 #include "server/proxy/backend.h"
 #include "server/proxy/routes.h"
 
 namespace gyre::server::proxy {
 
-/// The endpoint of all services: http://HOST:PORT/services/NAME/..., on one thread of its own.
+/// The endpoint of all services: http://HOST:PORT/services/NAME/..., or https, on one thread of its
+/// own.
 /// Requests go to the ready replica with the fewest, bodies pass both ways as they come, and
 /// without a ready replica requests wait. It also probes the replicas, and tells the core what
 /// probes and load come to. Thread-safe.
@@ -39,19 +42,28 @@ class Proxy {
   struct Ports {
     /// Tells the core; may be refused, and is then told again.
     std::function<void(Event::Body)> tell;
-    /// Where a node's tasks can be reached; none while it is not connected.
+    /// Where a node's tasks can be reached, as its agent said last; none where that is not known.
     std::function<std::optional<std::string>(NodeId)> address;
     /// Reads a replica's log; `done` is called once, on any thread.
     std::function<void(const act::LogQuery&, std::function<void(Result<act::LogChunk>)> done)>
         read_log;
+    /// As live::Fleet has them.
+    std::function<Result<std::uint64_t>(NodeId, act::ExecStart,
+                                        std::function<void(act::ExecReport)>)>
+        start_exec;
+    std::function<void(const act::ExecOrder&)> tell_exec;
+    std::function<void(const std::string&)> notice;  // one line for a person
   };
 
-  /// Errors: Conflict where the port is in use; Internal.
+  /// With a certificate in `tls` clients speak HTTPS alone; the files are looked at once a second.
+  /// Errors: Conflict where the port is in use; Invalid, a file of `tls`; Internal.
   static Result<std::unique_ptr<Proxy>> start(const http::Address& address, const Limits& limits,
-                                              Ports ports);
+                                              Ports ports, const http::TlsFiles& tls = {});
   ~Proxy();
 
   std::string authority() const;
+  /// "http://HOST:PORT", or https.
+  std::string url() const;
   void update(Routes routes);
   /// `done` is called on the proxy's thread, or not at all once it has stopped.
   void ask(std::function<void(std::vector<ServiceStats>)> done);

@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
@@ -157,12 +158,36 @@ class ProxyTest : public ::testing::Test {
     ports.address = [this](NodeId) -> std::optional<std::string> {
       count(asked_);
       if (asked_ == 2 && at_second_address_) at_second_address_();
-      return connected_ ? std::optional<std::string>("127.0.0.1") : std::nullopt;
+      if (!address_known_) return std::nullopt;
+      return "127.0.0.1";
     };
-    ports.read_log = [this](const act::LogQuery&, auto done) {
+    ports.read_log = [this](const act::LogQuery& query, auto done) {
       count(read_);
-      if (connected_) return done(act::LogChunk{});
+      if (connected_ && !deaf_) {
+        const std::lock_guard guard(mutex_);
+        act::LogChunk chunk;
+        if (query.stream == act::LogStream::Stdout) {
+          chunk.size = log_.size();
+          chunk.data = log_.substr(query.offset, query.bytes_max);
+          chunk.next_offset = query.offset + chunk.data.size();
+        }
+        return done(chunk);
+      }
+      if (deaf_) return;
       done(fail(ErrorKind::Unavailable, "not connected"));
+    };
+    ports.start_exec = [this](NodeId, const act::ExecStart& start,
+                              auto listener) -> Result<std::uint64_t> {
+      const std::lock_guard guard(mutex_);
+      if (!connected_) return fail(ErrorKind::Unavailable, "not connected");
+      commands_.push_back({start, std::move(listener)});
+      changed_.notify_all();
+      return commands_.size();
+    };
+    ports.tell_exec = [this](const act::ExecOrder& order) {
+      const std::lock_guard guard(mutex_);
+      orders_.push_back(order);
+      changed_.notify_all();
     };
     auto started = Proxy::start({"127.0.0.1", 0}, {}, std::move(ports));
     EXPECT_TRUE(started);
@@ -199,6 +224,29 @@ class ProxyTest : public ::testing::Test {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<ReplicaProbed> told_;
+  struct Command {
+    act::ExecStart start;
+    std::function<void(act::ExecReport)> listener;
+  };
+  /// The n-th command that was run in a replica.
+  Command command(std::size_t n) {
+    EXPECT_TRUE(until([&] { return commands_.size() >= n; })) << "nothing was run";
+    const std::lock_guard guard(mutex_);
+    return commands_.at(n - 1);
+  }
+  bool hung_up(std::uint64_t id) {
+    return until([&] {
+      return std::any_of(orders_.begin(), orders_.end(), [id](const act::ExecOrder& order) {
+        return std::holds_alternative<act::ExecHangUp>(order) && act::exec_id(order) == id;
+      });
+    });
+  }
+
+  std::vector<Command> commands_;
+  std::vector<act::ExecOrder> orders_;
+  std::string log_;                 // what the replica has written to stdout
+  std::atomic<bool> deaf_ = false;  // its node neither answers nor breaks off
+  std::atomic<bool> address_known_ = true;
   int asked_ = 0;
   int read_ = 0;
   std::function<void()> at_second_address_;  // on the proxy's thread
@@ -349,6 +397,7 @@ TEST_F(ProxyTest, APageOfAnotherOriginMayOnlyLook) {
 
 TEST_F(ProxyTest, AReplicaWhoseNodeIsNotConnectedIsNotDead) {
   connected_ = false;
+  address_known_ = false;
   Door door;
   for (const Probe::Kind kind : {Probe::Kind::Tcp, Probe::Kind::Log}) {
     Route route = route_of({endpoint(1, door, false)});
@@ -423,6 +472,126 @@ TEST_F(ProxyTest, OtherProbesAreAskedOfReplicasThatRun) {
   route.probes.liveness = probe_of(Probe::Kind::Tcp);
   show(route);
   EXPECT_EQ(told().health, ReplicaHealth::Dead);
+}
+
+Probe command_probe(std::int32_t failures = 1) {
+  Probe probe = probe_of(Probe::Kind::Exec);
+  probe.command = {"/bin/sh", "-c", "check me"};
+  probe.period = probe.timeout = milliseconds(200);
+  probe.failure_threshold = failures;
+  return probe;
+}
+
+TEST_F(ProxyTest, ACommandInAReplicaSaysHowItIs) {
+  Door door;
+  Route route = route_of({endpoint(1, door, false)});
+  route.probes.readiness = command_probe();
+  route.probes.readiness.timeout = seconds(kPatienceS);
+  show(route);
+  const Command first = command(1);
+  EXPECT_EQ(first.start.key, (act::TaskKey{JobId{1}, 1, 0}));
+  EXPECT_THAT(first.start.command, ::testing::ElementsAre("/bin/sh", "-c", "check me"));
+  const auto last = [this] {
+    const std::lock_guard guard(mutex_);
+    return told_.empty() ? std::nullopt : std::optional(told_.back().health);
+  };
+  std::uint64_t id = 0;
+  while (!last()) {
+    const Command one = command(++id);
+    one.listener(act::ExecStarted{id});
+    one.listener(act::ExecOutput{id, true, std::string(1000, 'x') + "\n\x1b no\troom \n"});
+    one.listener(act::ExecEnded{id, 3});
+    stats();  // the proxy has heard it
+  }
+  EXPECT_EQ(told().health, ReplicaHealth::NotReady);
+  EXPECT_THAT(told().detail, StartsWith("readiness: `check me`: exit code 3: xxx"));
+  EXPECT_THAT(told().detail, ::testing::EndsWith("x no room"));
+  EXPECT_LT(told().detail.size(), 300U);
+  while (last() == ReplicaHealth::NotReady) {
+    command(++id).listener(act::ExecEnded{id, 0});
+    stats();
+  }
+  EXPECT_EQ(last(), ReplicaHealth::Ready);
+}
+
+TEST_F(ProxyTest, ACommandThatHangsOrFloodsIsEndedAndCounts) {
+  Door door;
+  door.open();
+  Route route = route_of({endpoint(1, door)});
+  route.probes.liveness = command_probe(2);
+  show(route);
+  command(1).listener(act::ExecOutput{1, false, "waiting for the lock\n"});
+  EXPECT_TRUE(hung_up(1));
+  const Command second = command(2);
+  for (int i = 0; i < 33; ++i) {
+    second.listener(act::ExecOutput{2, false, std::string(act::kExecPieceMax, 'y')});
+  }
+  EXPECT_TRUE(hung_up(2));
+  EXPECT_EQ(told().health, ReplicaHealth::Dead);
+  EXPECT_THAT(told().detail, StartsWith("liveness: `check me`: "));
+}
+
+TEST_F(ProxyTest, ACommandEndsWithItsReplica) {
+  Door door;
+  Route route = route_of({endpoint(1, door)});
+  route.probes.liveness = command_probe();
+  route.probes.liveness->timeout = seconds(kPatienceS);
+  show(route);
+  command(1);
+  proxy_->update({});
+  EXPECT_TRUE(hung_up(1));
+}
+
+TEST_F(ProxyTest, SilenceCountsOnlyWhereTheNodeIsHeard) {
+  deaf_ = true;
+  Door door;
+  Route route = route_of({endpoint(1, door)});
+  route.probes.liveness = command_probe();
+  show(route);
+  EXPECT_TRUE(hung_up(1));
+  EXPECT_TRUE(hung_up(2)) << "it is asked again";
+  {
+    const std::lock_guard guard(mutex_);
+    EXPECT_TRUE(told_.empty());
+  }
+  deaf_ = false;
+  EXPECT_EQ(told().health, ReplicaHealth::Dead);
+}
+
+TEST_F(ProxyTest, AReplicaIsReadyWhileOnlyItsAgentIsAway) {
+  Door door;
+  Route route = route_of({endpoint(1, door.open())});
+  route.probes.readiness = command_probe();
+  route.probes.liveness = command_probe();
+  connected_ = false;
+  show(route);
+  const int looks = asked_;
+  EXPECT_TRUE(until([&] { return asked_ >= looks + 5; }));
+  const std::lock_guard guard(mutex_);
+  EXPECT_TRUE(told_.empty()) << told_.front().detail;
+}
+
+TEST_F(ProxyTest, ALineNowAndThenIsAHeartbeat) {
+  log_ = "step 1\n";
+  Door door;
+  Route route = route_of({endpoint(1, door)});
+  route.probes.liveness = probe_of(Probe::Kind::Heartbeat, "step");
+  route.probes.liveness->interval = milliseconds(300);
+  show(route);
+  for (int step = 0; step < 20; ++step) {
+    const int before = read_;
+    EXPECT_TRUE(until([&] { return read_ > before + 10; }));
+    const std::lock_guard guard(mutex_);
+    log_ += "st";
+    log_ += "ep\n";
+    EXPECT_TRUE(told_.empty()) << told_.front().detail;
+  }
+  for (int more = 0; more < 3; ++more) {
+    const std::lock_guard guard(mutex_);
+    log_ += "something else\n";
+  }
+  EXPECT_EQ(told().health, ReplicaHealth::Dead);
+  EXPECT_THAT(told().detail, HasSubstr("a line with 'step' every 300ms: none for "));
 }
 
 }  // namespace

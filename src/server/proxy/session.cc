@@ -38,19 +38,11 @@ http::Problem no_replica(const Route& route, std::string_view what) {
           {{"Retry-After", "5"}}};
 }
 
-/// A browser keeps a page of another origin from reading an answer, not from asking.
-std::optional<http::Problem> check_page(const Head& head, bool upgrade) {
-  const std::string_view host = head.field("host");
-  if (auto problem = http::check_host(host)) return problem;
-  if (is_safe(head.method) && !upgrade) return std::nullopt;
-  return http::check_origin(head.field("origin"), host);
-}
-
 }  // namespace
 
-Session::Session(tcp::socket socket, Loop& loop)
+Session::Session(std::shared_ptr<ClientStream> client, Loop& loop)
     : loop_(loop),
-      client_(std::move(socket)),
+      client_(std::move(client)),
       timer_(loop.context),
       request_(MessageReader::Side::Request, loop.limits.head_bytes_max),
       answer_(MessageReader::Side::Response, loop.limits.head_bytes_max) {
@@ -61,10 +53,11 @@ Session::~Session() { loop_.sessions.erase(this); }
 
 void Session::start() {
   error_code ignored;
-  client_.set_option(tcp::no_delay(true), ignored);
-  client_.set_option(asio::socket_base::keep_alive(true), ignored);
-  client_.non_blocking(true, ignored);
-  stranger_ = http::refuse_stranger(client_);
+  tcp::socket& socket = client_->socket();
+  socket.set_option(tcp::no_delay(true), ignored);
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  socket.non_blocking(true, ignored);
+  stranger_ = http::refuse_stranger(socket);
   next_request();
 }
 
@@ -78,7 +71,7 @@ void Session::close() {
   release(answered_ ? Outcome::Answered : Outcome::Unknown);
   error_code ignored;
   timer_.cancel(ignored);
-  client_.close(ignored);
+  client_->close();
 }
 
 // --- the client's side ---------------------------------------------------------------------------
@@ -87,20 +80,20 @@ void Session::next_request() {
   phase_ = Phase::Head;
   request_.restart();
   head_timed_ = false;
-  arm(loop_.limits.idle_max);
+  arm(client_->handshaking() ? loop_.limits.head_max : loop_.limits.idle_max);
   on_client_bytes();
 }
 
 void Session::read_client() {
   if (reading_client_ || phase_ == Phase::Closed) return;
   reading_client_ = true;
-  client_.async_read_some(asio::buffer(client_chunk_),
-                          [self = shared_from_this()](error_code error, std::size_t size) {
-                            self->reading_client_ = false;
-                            if (error) return self->close();
-                            self->input_.append(self->client_chunk_.data(), size);
-                            self->on_client_bytes();
-                          });
+  client_->read([self = shared_from_this()](error_code error, std::string_view bytes) {
+    self->reading_client_ = false;
+    if (error && self->client_->spoke_plain()) return self->refuse_plain_http();
+    if (error) return self->close();
+    self->input_.append(bytes);
+    self->on_client_bytes();
+  });
 }
 
 void Session::on_client_bytes() {
@@ -145,7 +138,7 @@ void Session::on_head() {
   keep_alive_ = head.keep_alive && !loop_.stopping;
   if (stranger_) return refuse(*stranger_);
   upgrade_ = !head.field("upgrade").empty() && head.lists("connection", "upgrade");
-  if (const auto problem = check_page(head, upgrade_)) return refuse(*problem);
+  if (const auto problem = check_page()) return refuse(*problem);
   auto destination = destination_of(head.target);
   backend_ = destination ? loop_.backend(destination->service) : nullptr;
   if (!backend_ || backend_->route().deleted) {
@@ -159,11 +152,29 @@ void Session::on_head() {
   destination_ = std::move(*destination);
   head_ = request_head(head, {.target = destination_.target,
                               .service = destination_.service,
-                              .client = address_text(client_),
-                              .upgrade = upgrade_});
+                              .client = address_text(client_->socket()),
+                              .upgrade = upgrade_,
+                              .secure = client_->secure()});
   backend_->began();
   waited_since_ = began_;
   acquire();
+}
+
+/// A browser keeps a page of another origin from reading an answer, not from asking. Under a name
+/// that the certificate is for no other's page can have come.
+std::optional<http::Problem> Session::check_page() const {
+  const Head& head = request_.head();
+  const std::string_view host = head.field("host");
+  const bool named = client_->secure() && loop_.tls->covers(host);
+  if (auto problem = named ? std::nullopt : http::check_host(host)) return problem;
+  if (is_safe(head.method) && !upgrade_) return std::nullopt;
+  return http::check_origin(head.field("origin"), host, client_->secure() ? "https" : "http");
+}
+
+void Session::refuse_plain_http() {
+  client_->go_plain();
+  refuse(
+      {400, "https-only", "This port speaks HTTPS", "ask for https:// instead of http://", {}, {}});
 }
 
 /// Answers by itself, and ends the connection: what of the request is still to come is not read.
@@ -181,12 +192,11 @@ void Session::write_client(std::string bytes) {
   to_client_ = std::move(bytes);
   writing_client_ = true;
   arm(loop_.limits.write_max);
-  asio::async_write(client_, asio::buffer(to_client_),
-                    [self = shared_from_this()](error_code error, std::size_t) {
-                      self->writing_client_ = false;
-                      if (error) return self->close();
-                      self->on_client_written();
-                    });
+  client_->write(to_client_, [self = shared_from_this()](error_code error) {
+    self->writing_client_ = false;
+    if (error) return self->close();
+    self->on_client_written();
+  });
 }
 
 void Session::on_client_written() {
@@ -201,8 +211,7 @@ void Session::on_client_written() {
 /// Closing at once would reset the connection where the client still sends, and the answer could be
 /// lost on its way.
 void Session::linger() {
-  error_code ignored;
-  client_.shutdown(tcp::socket::shutdown_send, ignored);
+  client_->shut();
   arm(kLingerMax);
   read_client();
 }
@@ -292,8 +301,7 @@ void Session::look_at_peer() {
 /// before.
 bool Session::say_continue() {
   static constexpr std::string_view kText = "HTTP/1.1 100 Continue\r\n\r\n";
-  error_code error;
-  return client_.write_some(asio::buffer(kText), error) == kText.size() && !error;
+  return client_->write_now(kText);
 }
 
 /// The replica is done with, for this request.
@@ -474,26 +482,44 @@ void Session::pass_input() {
 
 void Session::tunnel_read(bool from_client) {
   arm(silence_max());
-  tcp::socket& from = from_client ? client_ : upstream_->socket;
-  tcp::socket& to = from_client ? upstream_->socket : client_;
-  auto& chunk = from_client ? client_chunk_ : upstream_chunk_;
-  from.async_read_some(
-      asio::buffer(chunk), [self = shared_from_this(), held = upstream_, from_client, &to, &chunk](
-                               error_code error, std::size_t size) {
-        if (self->phase_ != Phase::Tunnel) return;
-        if (error == asio::error::eof && --self->tunnels_open_ > 0) {
-          error_code ignored;
-          to.shutdown(tcp::socket::shutdown_send, ignored);
-          return;
-        }
-        if (error) return self->close();
-        asio::async_write(to, asio::buffer(chunk.data(), size),
-                          [self, held, from_client](error_code failed, std::size_t) {
-                            if (self->phase_ != Phase::Tunnel) return;
-                            if (failed) return self->close();
-                            self->tunnel_read(from_client);
-                          });
+  const auto self = shared_from_this();
+  if (from_client) {
+    return client_->read([self, held = upstream_](error_code error, std::string_view bytes) {
+      self->tunnel_pass(true, error, bytes);
+    });
+  }
+  upstream_->socket.async_read_some(
+      asio::buffer(upstream_chunk_), [self, held = upstream_](error_code error, std::size_t size) {
+        self->tunnel_pass(false, error, {self->upstream_chunk_.data(), size});
       });
+}
+
+void Session::tunnel_pass(bool from_client, error_code error, std::string_view bytes) {
+  if (phase_ != Phase::Tunnel) return;
+  if (error == asio::error::eof && --tunnels_open_ > 0) {
+    error_code ignored;
+    return from_client
+               ? static_cast<void>(upstream_->socket.shutdown(tcp::socket::shutdown_send, ignored))
+               : client_->shut();
+  }
+  if (error) return close();
+  const auto self = shared_from_this();
+  if (!from_client) {
+    tunnel_to_client_.assign(bytes);
+    return client_->write(tunnel_to_client_, [self, held = upstream_](error_code failed) {
+      self->tunnel_written(false, failed);
+    });
+  }
+  upstream_->output.assign(bytes);
+  asio::async_write(upstream_->socket, asio::buffer(upstream_->output),
+                    [self, held = upstream_](error_code failed, std::size_t) {
+                      self->tunnel_written(true, failed);
+                    });
+}
+
+void Session::tunnel_written(bool from_client, error_code error) {
+  if (phase_ != Phase::Tunnel) return;
+  error ? close() : tunnel_read(from_client);
 }
 
 // --- deadlines -----------------------------------------------------------------------------------

@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "server/http/problem.h"
+#include "server/proxy/client_stream.h"
 #include "server/proxy/heads.h"
 #include "server/proxy/loop.h"
 #include "server/proxy/message_reader.h"
@@ -19,7 +21,7 @@ namespace gyre::server::proxy {
 /// on the loop's thread; kept alive by the operations it waits for.
 class Session final : public Backend::Waiter, public std::enable_shared_from_this<Session> {
  public:
-  Session(boost::asio::ip::tcp::socket socket, Loop& loop);
+  Session(std::shared_ptr<ClientStream> client, Loop& loop);
   ~Session() override;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -48,6 +50,8 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
   void next_request();
   void on_head();
   void refuse(const http::Problem& problem);
+  void refuse_plain_http();
+  std::optional<http::Problem> check_page() const;
   void write_client(std::string bytes);
   void on_client_written();
   void linger();
@@ -70,6 +74,8 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
   void finish();
   void pass_input();
   void tunnel_read(bool from_client);
+  void tunnel_pass(bool from_client, boost::system::error_code error, std::string_view bytes);
+  void tunnel_written(bool from_client, boost::system::error_code error);
 
   Duration silence_max() const;
   void arm(Duration wait);
@@ -78,9 +84,8 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
   std::string body_bytes(std::string piece, bool last) const;
 
   Loop& loop_;
-  boost::asio::ip::tcp::socket client_;
+  const std::shared_ptr<ClientStream> client_;  // shared with what is under way on it
   boost::asio::steady_timer timer_;
-  std::array<char, 16'384> client_chunk_;
   std::array<char, 16'384> upstream_chunk_;
   Phase phase_ = Phase::Head;
 
@@ -119,6 +124,7 @@ class Session final : public Backend::Waiter, public std::enable_shared_from_thi
   Framing framing_ = Framing::None;
   bool keep_alive_ = true;
   int tunnels_open_ = 0;
+  std::string tunnel_to_client_;  // being written
 };
 
 }  // namespace gyre::server::proxy

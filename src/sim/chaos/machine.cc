@@ -118,6 +118,15 @@ void Machine::set_due(const TaskKey& key, Task& task, Time due) {
   timers_.emplace(due, key);
 }
 
+std::optional<Machine::Look> Machine::look(const TaskKey& key) const {
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end() || found->second.phase == Phase::Ended || !found->second.ran) {
+    return std::nullopt;
+  }
+  const Task& task = found->second;
+  return Look{task.hangs, saturating_add(task.began, task.plan.ready_after)};
+}
+
 std::vector<Report> Machine::take_news() { return std::exchange(news_, {}); }
 
 std::vector<Report> Machine::hello() const {

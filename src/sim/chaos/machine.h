@@ -44,6 +44,14 @@ class Machine {
   /// All that it knows of, for a server that has not heard it for a while.
   std::vector<Report> hello() const;
 
+  /// How a task that runs here is.
+  struct Look {
+    bool hangs = false;
+    Time ready_at;  // of a replica
+  };
+  /// nullopt: it does not run here.
+  std::optional<Look> look(const TaskKey& key) const;
+
   void grant_lease(Time until) { lease_until_ = until; }  // Time::max(): as long as it is heard
   void power_off(Time now);
   void kill_some_task(std::uint64_t which, Time now);

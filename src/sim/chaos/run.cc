@@ -12,6 +12,8 @@
 namespace gyre::sim {
 namespace {
 
+constexpr std::int64_t kReplicasKept = 10'000;  // of one service, over its life
+
 /// FNV-1a over integers.
 class Digest {
  public:
@@ -39,6 +41,7 @@ class Witness final : public control::Observer {
     report_.commands += decisions.commands.size();
     digest_.add(static_cast<std::uint64_t>(event.at.ns));
     digest_.add(event.body.index());
+    world_.answered(decisions);
     for (const Command& command : decisions.commands) add(command);
     for (const Transition& transition : decisions.transitions) count(transition, core);
   }
@@ -123,7 +126,8 @@ ChaosReport run_chaos(const ChaosSpec& spec, std::uint64_t seed) {
   const ChaosSetting setting = draw_setting(spec, rng.stream("setting"));
   MemoryJournal journal;
   control::Config config;
-  config.jobs_finished_kept_max = static_cast<std::size_t>(spec.jobs.count.max) + 1;
+  config.jobs_finished_kept_max =
+      static_cast<std::size_t>(spec.jobs.count.max + spec.services.count.max * kReplicasKept) + 1;
   control::Controller core(config);
   ChaosWorld world(spec, setting, core, journal, rng);
   Checker checker;

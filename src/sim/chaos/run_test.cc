@@ -77,6 +77,36 @@ TEST(ChaosTest, NothingIsLostOrDoubledWhateverBreaks) {
   }
 }
 
+/// The same with services, whose owners change their minds.
+ChaosSpec rough_day_of_services() {
+  ChaosSpec spec = rough_day();
+  spec.jobs.count = {10, 40};
+  spec.services.count = {1, 4};
+  spec.services.replicas = {0, 3};
+  spec.services.update = {seconds(600), seconds(7200)};
+  spec.services.bad_percent = 30;
+  return spec;
+}
+
+TEST(ChaosTest, ServicesKeepWhatTheyWantWhateverBreaks) {
+  const ChaosSpec spec = rough_day_of_services();
+  std::uint64_t replicas = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    const ChaosReport report = run_chaos(spec, seed);
+    ASSERT_THAT(report.violations, IsEmpty()) << told(report);
+    EXPECT_EQ(report.jobs, report.succeeded + report.failed + report.cancelled);
+    replicas += report.cancelled;
+  }
+  EXPECT_GT(replicas, 1000U);
+}
+
+TEST(ChaosDeterminismTest, TheSameSeedIsTheSameLifeOfServices) {
+  const ChaosSpec spec = rough_day_of_services();
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    EXPECT_EQ(run_chaos(spec, seed).digest, run_chaos(spec, seed).digest);
+  }
+}
+
 TEST(ChaosDeterminismTest, TheSameSeedIsTheSameLife) {
   const ChaosSpec spec = rough_day();
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
@@ -125,7 +155,7 @@ struct Planted {
 class ChaosPlantTest : public ::testing::TestWithParam<Planted> {};
 
 TEST_P(ChaosPlantTest, IsFoundByTheInvariantThatItBreaks) {
-  ChaosSpec spec = rough_day();
+  ChaosSpec spec = rough_day_of_services();
   spec.plant = GetParam().plant;
   const auto& found_by = GetParam().found_by;
   std::optional<Violation> found;
@@ -144,7 +174,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{ChaosPlant::MissingUnnoticed, {Invariant::Converges}},
                       Planted{ChaosPlant::OrphanKept, {Invariant::NoLeak}},
                       Planted{ChaosPlant::DeviceZero, {Invariant::DeviceShared}},
-                      Planted{ChaosPlant::JournalTailIgnored, {Invariant::RecoversAlike}}),
+                      Planted{ChaosPlant::JournalTailIgnored, {Invariant::RecoversAlike}},
+                      Planted{ChaosPlant::ReadyUnasked, {Invariant::ServiceKept}}),
     [](const auto& planted) {
       std::string name(chaos_plant_names()[static_cast<std::size_t>(planted.param.plant)]);
       name.erase(std::remove(name.begin(), name.end(), '-'), name.end());

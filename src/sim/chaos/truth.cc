@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kViolationsMax = 20;
 constexpr std::int32_t kCpuPerGpuMilli = 4000;
 constexpr std::int64_t kMemoryPerGpuMib = 16 * 1024;
+constexpr Duration kServesFor = seconds(10LL * 366 * 86'400);
+constexpr SpanRange kCrashesAfter{milliseconds(1), seconds(30)};
 
 bool chance(std::int32_t percent, Rng& rng) {
   return static_cast<std::int32_t>(rng.below(100)) < percent;
@@ -69,17 +71,34 @@ std::vector<ChaosJob> make_jobs(const ChaosSpec::Jobs& jobs, Duration lasts, Cou
   return made;
 }
 
-Truth::Truth(const std::vector<ChaosJob>& jobs, std::int32_t fail_percent, std::uint32_t nodes,
-             Rng rng)
-    : jobs_(jobs), fail_percent_(fail_percent), rng_(rng), saved_(jobs.size()), used_(nodes) {}
+Truth::Truth(const std::vector<ChaosJob>& jobs, const ChaosSpec& spec, std::uint32_t nodes, Rng rng)
+    : jobs_(jobs),
+      fail_percent_(spec.jobs.fail_percent),
+      rng_(rng),
+      warm_up_(spec.services.warm_up),
+      saved_(jobs.size()),
+      used_(nodes) {}
 
 Truth::Plan Truth::plan(JobId job) {
+  if (const auto replica = fate_of_.find(job); replica != fate_of_.end()) {
+    return plan(replica->second);
+  }
   const std::size_t submission = submission_of_.at(job);
   Plan plan;
   plan.left = std::max(milliseconds(1), jobs_[submission].length - saved_[submission]);
   if (!chance(fail_percent_, rng_)) return plan;
   plan.exit.code = 1;
   plan.left = draw(SpanRange{milliseconds(1), plan.left}, rng_);
+  return plan;
+}
+
+/// It serves until it is told to go.
+Truth::Plan Truth::plan(ReplicaFate fate) {
+  Plan plan{kServesFor, {}, draw(warm_up_, rng_)};
+  if (fate == ReplicaFate::NeverReady) plan.ready_after = Duration::max();
+  if (fate != ReplicaFate::Crashes) return plan;
+  plan.exit.code = 1;
+  plan.left = draw(kCrashesAfter, rng_);
   return plan;
 }
 
@@ -98,7 +117,9 @@ void Truth::end(const TaskKey& key, std::uint32_t node, const Order& order, cons
   if (--alive->second == 0) alive_.erase(alive);
   use_devices(node, order, -1, now);
   if (exit.ok()) ++good_[{key.job, key.attempt}];
-  const std::size_t submission = submission_of_.at(key.job);
+  const auto known = submission_of_.find(key.job);
+  if (known == submission_of_.end()) return;
+  const std::size_t submission = known->second;
   const auto interval = jobs_[submission].spec.checkpoint.interval;
   if (!interval || key.rank != 0) return;
   saved_[submission] = saved_[submission] + *interval * (worked.ns / interval->ns);

@@ -23,6 +23,9 @@ struct ChaosJob {
   std::optional<Duration> stop_at;  // when its owner stops it, if it is not over
 };
 
+/// What a replica of a service comes to once it runs.
+enum class ReplicaFate : std::uint8_t { Good, NeverReady, Crashes };
+
 /// The jobs of a scenario by their submission.
 std::vector<ChaosJob> make_jobs(const ChaosSpec::Jobs& jobs, Duration lasts, CountRange fleet_nodes,
                                 std::int64_t gpus_per_node, Rng rng);
@@ -34,14 +37,23 @@ Duration draw(const SpanRange& range, Rng& rng);
 /// What really runs where, whoever believes what; judges it. Also where checkpoints are kept.
 class Truth {
  public:
-  Truth(const std::vector<ChaosJob>& jobs, std::int32_t fail_percent, std::uint32_t nodes, Rng rng);
+  Truth(const std::vector<ChaosJob>& jobs, const ChaosSpec& spec, std::uint32_t nodes, Rng rng);
 
   /// The core's job is the n-th submission.
-  void identify(JobId job, std::size_t submission) { submission_of_[job] = submission; }
+  void identify(JobId job, std::size_t submission) {
+    submission_of_[job] = submission;
+    fate_of_.erase(job);
+  }
+  /// The core's job is a replica of a service.
+  void identify(JobId job, ReplicaFate fate) {
+    fate_of_[job] = fate;
+    submission_of_.erase(job);
+  }
 
   struct Plan {
-    Duration left{0};  // work
-    TaskExit exit;     // how it will end by itself
+    Duration left{0};         // work
+    TaskExit exit;            // how it will end by itself
+    Duration ready_after{0};  // of a replica; max: never
   };
   Plan plan(JobId job);
 
@@ -57,12 +69,15 @@ class Truth {
   const std::vector<Violation>& violations() const { return violations_; }
 
  private:
+  Plan plan(ReplicaFate fate);
   void use_devices(std::uint32_t node, const Order& order, int sign, Time now);
 
   const std::vector<ChaosJob>& jobs_;
   const std::int32_t fail_percent_;
   Rng rng_;
+  const SpanRange warm_up_;
   std::map<JobId, std::size_t> submission_of_;
+  std::map<JobId, ReplicaFate> fate_of_;
   std::vector<Duration> saved_;                                   // by submission
   std::map<std::pair<JobId, std::int32_t>, std::int32_t> alive_;  // by job and rank: how many run
   std::map<std::pair<JobId, std::int32_t>, std::size_t> good_;    // by job and attempt

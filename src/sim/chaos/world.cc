@@ -27,7 +27,7 @@ ChaosWorld::ChaosWorld(const ChaosSpec& spec, const ChaosSetting& setting,
       core_(core),
       journal_(journal),
       jobs_(make_jobs(spec.jobs, spec.lasts, {1, setting.nodes}, setting.gpus, rng.stream("jobs"))),
-      truth_(jobs_, spec.jobs.fail_percent, setting.nodes, rng.stream("exits")),
+      truth_(jobs_, spec, setting.nodes, rng.stream("exits")),
       faults_(plan_faults(spec, setting.nodes, rng.stream("faults"))),
       faults_done_(chaos_fault_names().size()),
       links_(setting.nodes),
@@ -35,6 +35,11 @@ ChaosWorld::ChaosWorld(const ChaosSpec& spec, const ChaosSetting& setting,
       drains_(setting.nodes, 0),
       dispatcher_(core, spec.plant),
       clients_(jobs_.size()),
+      services_(make_services(spec.services, spec.lasts, setting.nodes, setting.gpus,
+                              rng.stream("services"))),
+      owners_(services_.size()),
+      dark_(setting.nodes, 0),
+      probes_(rng.stream("probes")),
       network_(rng.stream("network")) {
   for (std::uint32_t i = 0; i < setting.nodes; ++i) {
     machines_.emplace_back(i, truth_, spec.plant, rng.stream(fmt::format("machine {}", i)));
@@ -46,6 +51,7 @@ ChaosWorld::ChaosWorld(const ChaosSpec& spec, const ChaosSetting& setting,
   for (std::size_t i = 0; i < faults_.size(); ++i) {
     agenda_.add(Time{} + faults_[i].at, FaultBegins{i});
   }
+  plan_services();
   introduce();
   refresh_all();
 }
@@ -110,12 +116,16 @@ void ChaosWorld::open_batch() {
 Event ChaosWorld::stamp(Pending pending) {
   last_stamp_ = server_time();
   const EventSeq seq{++seq_};
-  Uncommitted mark{seq, {}, pending.submission, pending.stop, {}};
+  Uncommitted mark{seq, {}, pending.submission, pending.stop, {}, pending.owner, pending.change};
   if (auto* submitted = std::get_if<JobSubmitted>(&pending.body)) {
+    // Replicas take numbers of their own.
+    next_job_ = std::max(next_job_, core_.jobs().last().value + 1);
     submitted->job = mark.job = JobId{next_job_++};
     truth_.identify(submitted->job, *pending.submission);
   } else if (const auto* ended = std::get_if<TaskEnded>(&pending.body)) {
     mark.ended = TaskKey{ended->job, ended->attempt, ended->rank};
+  } else if (const auto* probed = std::get_if<ReplicaProbed>(&pending.body)) {
+    guard_.told(*probed, pending.honest);
   }
   uncommitted_.push_back(mark);
   return {last_stamp_, seq, std::move(pending.body)};
@@ -128,6 +138,12 @@ void ChaosWorld::committed(EventSeq seq) {
     uncommitted_.pop_front();
     if (done.ended) dispatcher_.committed(*done.ended);
     if (done.stop) clients_[*done.stop].stop_heard = true;
+    if (done.owner) {
+      Owner& owner = owners_[*done.owner];
+      owner.heard = done.change;
+      owner.asked = false;
+      ask_for(*done.owner);
+    }
     if (!done.submission) continue;
     clients_[*done.submission].submitted = true;
     clients_[*done.submission].job = done.job;
@@ -170,7 +186,10 @@ void ChaosWorld::try_stop(std::size_t job) {
 /// Who was heard for good by the server's former life.
 void ChaosWorld::take_up_clients() {
   for (Client& client : clients_) client.posted = false;
+  for (Owner& owner : owners_) owner.asked = false;
+  guard_.begin_anew(core_);
   core_.jobs().for_each([this](const Job& job) {
+    if (!job.service.empty()) return look_after(job);
     std::size_t index = 0;
     const std::string& key = job.submission_key;
     std::from_chars(key.data(), key.data() + key.size(), index);
@@ -185,6 +204,7 @@ void ChaosWorld::ask_again() {
     if (Time{} + jobs_[i].submit <= now_) on(Arrives{i});
     try_stop(i);
   }
+  for (std::size_t i = 0; i < services_.size(); ++i) ask_for(i);
 }
 
 // --- between server and machines

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,6 +19,7 @@
 #include "sim/chaos/links.h"
 #include "sim/chaos/machine.h"
 #include "sim/chaos/memory_journal.h"
+#include "sim/chaos/services.h"
 #include "sim/chaos/truth.h"
 
 namespace gyre::sim {
@@ -53,6 +55,8 @@ class ChaosWorld final : public control::World {
   /// The server is back, and its core is what its journal gave it.
   void return_to_life();
 
+  /// The core has answered an event that counts.
+  void answered(const control::Decisions& decisions);
   /// The core says that a job is over.
   void job_over(const Transition& transition, std::size_t tasks);
   /// After the end: what must hold then.
@@ -99,13 +103,34 @@ class ChaosWorld final : public control::World {
   struct FaultEnds {
     std::size_t fault;
   };
+  struct OwnerActs {
+    std::size_t service;
+  };
+  struct LoadChanges {
+    std::size_t service;
+  };
+  struct ReplicaLooked {
+    JobId job;
+    std::int32_t attempt;
+  };
+  struct ServicesEnd {};
   using Item = std::variant<WakeMachine, OrderArrives, ReportArrives, HelloArrives, Missed, Arrives,
-                            StopAsked, FaultBegins, FaultEnds>;
+                            StopAsked, FaultBegins, FaultEnds, OwnerActs, LoadChanges,
+                            ReplicaLooked, ServicesEnd>;
   /// An event of the server's inbox; not yet stamped.
   struct Pending {
     Event::Body body;
     std::optional<std::size_t> submission;  // of a JobSubmitted
     std::optional<std::size_t> stop;        // of a JobStopRequested
+    std::optional<std::size_t> owner{};     // of a ServiceApplied or ServiceDeleted
+    std::size_t change = 0;                 // which of the owner's it is, from 1
+    bool honest = true;                     // of a ReplicaProbed
+  };
+  /// Who wants something of a service, and asks until it is durable.
+  struct Owner {
+    std::size_t due = 0;    // changes; the one after the last is that it goes
+    std::size_t heard = 0;  // of these the server has made durable
+    bool asked = false;     // the server, in its present life
   };
   struct Client {
     bool posted = false;     // the server was asked, in its present life
@@ -124,6 +149,10 @@ class ChaosWorld final : public control::World {
   void on(const StopAsked& item);
   void on(const FaultBegins& item);
   void on(const FaultEnds& item);
+  void on(const OwnerActs& item);
+  void on(const LoadChanges& item);
+  void on(const ReplicaLooked& item);
+  void on(const ServicesEnd& item);
 
   bool dies_now() const;
   void open_batch();
@@ -137,6 +166,11 @@ class ChaosWorld final : public control::World {
   void refresh(std::uint32_t node);
   void refresh_all();
   void expect_word_of(std::uint32_t node);
+  void plan_services();
+  void ask_for(std::size_t service);
+  void look_after(const Job& job);
+  ReplicaHealth health_of(const Job& job) const;
+  void finish_services();
   void take_up_clients();
   void ask_again();
   void try_stop(std::size_t job);
@@ -163,6 +197,12 @@ class ChaosWorld final : public control::World {
   Dispatcher dispatcher_;
   Agenda<Item> agenda_;
   std::vector<Client> clients_;
+  std::vector<ChaosService> services_;
+  std::vector<Owner> owners_;  // of each service
+  ServiceGuard guard_;
+  std::set<std::pair<JobId, std::int32_t>> looked_after_;  // runs of replicas that have a prober
+  std::vector<int> dark_;                                  // by node: why it cannot be reached
+  Rng probes_;
   Rng network_;
 
   Time now_;
@@ -181,6 +221,8 @@ class ChaosWorld final : public control::World {
     std::optional<TaskKey> ended;
     std::optional<std::size_t> submission, stop;
     JobId job;
+    std::optional<std::size_t> owner{};
+    std::size_t change = 0;
   };
   std::deque<Uncommitted> uncommitted_;
 };

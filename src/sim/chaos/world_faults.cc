@@ -17,6 +17,9 @@ constexpr std::uint64_t kHeardLongerMsMax = 20'000;
 // Double bit error, off the bus, one that no table has, and one that a program can cause.
 constexpr std::array<std::int32_t, 4> kXids{48, 79, 999, 31};
 
+/// Its tasks are not reached either, or are gone.
+bool darkens(Kind kind) { return kind == Kind::KillNode || kind == Kind::CutNode; }
+
 }  // namespace
 
 void ChaosWorld::on(const FaultBegins& item) {
@@ -35,6 +38,7 @@ void ChaosWorld::on(const FaultBegins& item) {
         links_.at(fault.node).heard_longer = milliseconds(ms);
       }
       ++links_.at(fault.node).cuts;
+      if (darkens(fault.kind)) ++dark_[fault.node];
       refresh(fault.node);
       break;
     case Kind::KillTask: {
@@ -76,6 +80,7 @@ void ChaosWorld::on(const FaultEnds& item) {
   if (fault.kind == Kind::DrainNode) return change_drains(fault.node, -1);
   if (fault.kind != Kind::PauseServer) {
     --links_.at(fault.node).cuts;
+    if (darkens(fault.kind)) --dark_[fault.node];
     return refresh(fault.node);
   }
   if (!paused_) return;  // it was killed meanwhile
@@ -152,6 +157,7 @@ void ChaosWorld::job_over(const Transition& transition, std::size_t tasks) {
 }
 
 void ChaosWorld::finish() {
+  finish_services();
   for (std::uint32_t node = 0; node < setting_.nodes; ++node) {
     const Machine& machine = machines_[node];
     if (machine.running() > 0 || machine.known() > 0) {

@@ -168,6 +168,25 @@ void Books::on(const JobSubmitted& event) {
   jobs_.try_emplace(event.job, std::move(job));
 }
 
+void Books::wish(const ServiceSpec& spec) {
+  std::vector<JobSpec>& wanted = replicas_wanted_[spec.replica.name];
+  if (std::find(wanted.begin(), wanted.end(), spec.replica) == wanted.end()) {
+    wanted.push_back(spec.replica);
+  }
+}
+
+void Books::adopt(const Job& job) {
+  const auto known = replicas_wanted_.find(job.service);
+  const bool wanted =
+      known != replicas_wanted_.end() &&
+      std::find(known->second.begin(), known->second.end(), job.spec) != known->second.end();
+  if (!wanted) {
+    report(Invariant::JobsConserved,
+           fmt::format("the core has made up job {}, which no service asks for", job.id.value));
+  }
+  on(JobSubmitted{job.id, job.spec, {}});
+}
+
 void Books::on(const TaskStarted& event) {
   JobBook* job = writable(event.job);
   const auto rank = static_cast<std::size_t>(event.rank);

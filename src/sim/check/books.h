@@ -61,6 +61,10 @@ class Books {
   const JobBook* find(JobId id) const;
   std::size_t unfinished() const { return waiting_.size() + placed_.size(); }
   const std::set<JobId>& waiting() const { return waiting_; }
+  /// An owner wants a service like this from now on.
+  void wish(const ServiceSpec& spec);
+  /// The core has made a job of its own. Reports one that nobody has asked for.
+  void adopt(const Job& job);
   const QuotaBooks& quotas() const { return quotas_; }
   std::uint64_t preempting() const { return preempting_; }
   /// The partition that a queue uses; nullopt if there is no such queue.
@@ -87,7 +91,6 @@ class Books {
   void on(const IdleSet&) {}
   void on(const GpuUseSeen&) {}
   void on(const WorkBudgetSet&) {}
-  // No replica's job is made in a simulation.
   void on(const ServiceApplied&) {}
   void on(const ServiceDeleted&) {}
   void on(const ServiceLoadSeen&) {}
@@ -113,6 +116,7 @@ class Books {
   std::uint64_t preempting_ = 0;
   std::map<std::string, std::string> partition_of_queue_;
   QuotaBooks quotas_;
+  std::map<std::string, std::vector<JobSpec>> replicas_wanted_;  // by service: all that ever were
   std::map<JobId, JobId> beneficiaries_;  // of what the event being taken in stops
   std::vector<Violation> violations_;     // the first few
 };

@@ -11,6 +11,12 @@ Checker::Checker(Sampling sampling) : sampling_(sampling), rng_(Rng(0).stream("c
 
 void Checker::after(const Event& event, const control::Decisions& decisions,
                     const control::Controller& core) {
+  if (const auto* applied = std::get_if<ServiceApplied>(&event.body)) books_.wish(applied->spec);
+  for (const Transition& transition : decisions.transitions) {
+    const bool arrives = transition.from == transition.to;
+    const Job* job = arrives ? core.jobs().find(transition.job) : nullptr;
+    if (job != nullptr && !job->service.empty()) books_.adopt(*job);
+  }
   books_.apply(event, decisions);
   ++events_;
   if (events_ % sampling_.events_per_explanation == 0) explain_some(core);

@@ -32,6 +32,7 @@ enum class Invariant : std::uint8_t {
   TrueOutcome,    // what is called succeeded was
   RecoversAlike,  // a core from the journal is the one that was lost
   NoLeak,         // at the end nothing runs or is kept that the core does not know of
+  ServiceKept,    // the core sends no ready replica away that its service still wants
   Converges,      // once the faults have stopped, all jobs end and all nodes take tasks
 };
 

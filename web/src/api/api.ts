@@ -18,6 +18,7 @@ export type GpuHistory = Schemas['GpuHistory'];
 type GpuList = operations['listGpus']['responses'][200]['content']['application/json'];
 export type Service = Schemas['Service'];
 export type Replica = Service['replicas'][number];
+export type ServiceEvent = Schemas['ServiceEvent'];
 export type Queue = Schemas['Queue'];
 export type UsageReport = Schemas['UsageReport'];
 export type JobUsage = Schemas['JobUsage'];
@@ -137,6 +138,11 @@ export const api = createApi({
       query: (name) => `v1/services/${encodeURIComponent(name)}`,
       providesTags: ['Services'],
     }),
+    listServiceEvents: build.query<ServiceEvent[], string>({
+      query: (name) => `v1/services/${encodeURIComponent(name)}/events`,
+      transformResponse: (answer: {events: ServiceEvent[]}) => answer.events.reverse(),
+      providesTags: ['Services'],
+    }),
     readServiceSpec: build.query<string, string>({
       query: (name) => ({url: `v1/services/${encodeURIComponent(name)}/spec`, responseHandler: (response) =>
         response.ok ? response.text() : response.json()}),
@@ -240,6 +246,6 @@ export const {
   usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
   useShowUsageQuery, useShowCostsQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
-  useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useEventsOfJobsQuery,
+  useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useListServiceEventsQuery, useEventsOfJobsQuery,
   useListPoliciesQuery, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
 } = api;

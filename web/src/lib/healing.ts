@@ -29,6 +29,8 @@ export const REMEDIES: Record<Incident['remedy'], string> = {
   note: 'noted only: nothing has to be done by now',
   quarantine: 'quarantine: nothing new is put on the node, what runs goes on',
   evacuate: 'quarantine, and what may be preempted leaves the node',
+  cordon: 'out of service until a person puts it back; what runs goes on',
+  drain: 'out of service until a person puts it back, and what may be preempted leaves the node',
   retry: 'the job is tried again',
 };
 

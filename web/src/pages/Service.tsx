@@ -1,12 +1,13 @@
 import {useParams} from 'react-router';
 
 import {
-  useEventsOfJobsQuery, useReadServiceSpecQuery, useShowServiceQuery, type Replica, type Service,
+  useEventsOfJobsQuery, useListServiceEventsQuery, useReadServiceSpecQuery, useShowServiceQuery, type Replica, type Service,
 } from '../api/api';
 import {JobLink, Name, NodeLink, Panel, StateMark, Tile} from '../components/Bits';
 import {EventTable} from '../components/EventTable';
 import {Empty, Failed, Loading, Shown} from '../components/States';
-import {count, number} from '../lib/format';
+import {useNow, worldTime} from '../lib/clock';
+import {count, number, words} from '../lib/format';
 import {healthOf, isUpdating, revisions, stateOf} from '../lib/services';
 import {useTitle} from '../lib/title';
 import {errors, READ_EVERY_MS, time} from './Services';
@@ -42,6 +43,7 @@ function Detail({service}: {service: Service}) {
       <Rollout service={service} />
       <Tiles service={service} />
       <Replicas service={service} />
+      <Changes name={service.name} />
       <Events replicas={service.replicas} />
       <Spec name={service.name} />
     </>
@@ -120,12 +122,42 @@ function Replicas({service}: {service: Service}) {
   );
 }
 
+/** What became of the service, and what its probes said. */
+function Changes({name}: {name: string}) {
+  const events = useListServiceEventsQuery(name, {pollingInterval: READ_EVERY_MS, skipPollingIfUnfocused: true});
+  const now = useNow();
+  return (
+    <Panel title="What happened to the service">
+      <Shown query={{...events, data: events.currentData}} what="the service's events">
+        {(list) => list.length === 0 ? <Empty>Nothing since the server started.</Empty> : (
+          <div className="wide-table" tabIndex={0} role="region" aria-label="Table of the service's events">
+            <table>
+              <caption className="hidden">Events of the service, newest first</caption>
+              <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col" className="number">Revision</th>
+                <th scope="col">Replica</th><th scope="col">Why</th></tr></thead>
+              <tbody>{list.map((one) => (
+                <tr key={one.id} data-event={one.id}>
+                  <td><time dateTime={one.at} title={one.at}>{worldTime(one.at, now)}</time></td>
+                  <td>{words(one.event)}</td>
+                  <td className="number">{one.revision}</td>
+                  <td>{one.replica === null ? '–' : <JobLink id={one.replica} />}</td>
+                  <td><Name>{one.detail || '–'}</Name></td>
+                </tr>
+              ))}</tbody>
+            </table>
+          </div>
+        )}
+      </Shown>
+    </Panel>
+  );
+}
+
 function Events({replicas}: {replicas: readonly Replica[]}) {
   const jobs = replicas.map(({job}) => job).sort((a, b) => b - a).slice(0, REPLICAS_TOLD);
   const events = useEventsOfJobsQuery(jobs, {skip: jobs.length === 0});
   if (jobs.length === 0) return null;
   return (
-    <Panel title="What happened to its replicas">
+    <Panel title="How its replicas' jobs changed">
       <Shown query={events} what="events">
         {(list) => list.length === 0
           ? <Empty>Their changes are no longer kept: the server keeps the latest 10,000 since it started.</Empty>

@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+#include "cli/job_stream.h"
+#include "cli/verbs.h"
+#include "codec/healing_text.h"
+
+namespace gyre::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string text_or_dash(const Json& value) {
+  if (value.is_null()) return "-";
+  return terminal_safe(value.is_string() ? value.get<std::string>() : value.dump());
+}
+
+std::string recovery_text(const Json& incident) {
+  const Json& took = incident.at("recovery_ms");
+  return took.is_null() ? "-" : format_duration(milliseconds(took.get<std::int64_t>()));
+}
+
+Outcome<int> incidents(const Session& session, bool only_open, std::uint64_t limit) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto document = get_json(
+      *client, fmt::format("/v1/incidents?limit={}{}", limit, only_open ? "&open=true" : ""));
+  if (!document) return tl::unexpected(document.error());
+  const Format format = session.format();
+  if (format == Format::Json || format == Format::Yaml) {
+    print_document(*document, format);
+    return kOk;
+  }
+  Table table({"ID", "DETECTED", "NODE", "JOB", "SYMPTOM", "EVIDENCE", "REMEDY", "OUTCOME",
+               "RECOVERY", "UNDO"});
+  for (const Json& one : document->at("incidents")) {
+    table.add({one.at("id").dump(), one.value("detected_at", ""), text_or_dash(one.at("node")),
+               text_or_dash(one.at("job")), one.value("symptom", ""),
+               text_or_dash(one.at("evidence")), one.value("remedy", ""), one.value("outcome", ""),
+               recovery_text(one), text_or_dash(one.at("undo"))});
+  }
+  table.print();
+  return kOk;
+}
+
+Outcome<int> print_playbooks(const Session& session, const HttpCall& call) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto body = client->call(call);
+  if (!body) return tl::unexpected(body.error());
+  const Json document = Json::parse(*body, nullptr, false);
+  if (!document.is_object()) return give_up(kError, "the server's answer is no JSON");
+  if (session.format() == Format::Json) {
+    print_document(document, Format::Json);
+  } else {
+    fmt::print("{}", document.value("text", ""));
+  }
+  return kOk;
+}
+
+Outcome<int> show_playbooks(const Session& session) {
+  HttpCall call;
+  call.target = "/v1/healing";
+  return print_playbooks(session, call);
+}
+
+Outcome<int> apply_playbooks(const Session& session, const std::string& file) {
+  const auto text = read_input(file);
+  if (!text) return tl::unexpected(text.error());
+  const auto spec = codec::parse_healing(*text);
+  if (!spec) {
+    std::string all;
+    for (const codec::SpecProblem& problem : spec.error()) {
+      all += fmt::format("\n  {}", codec::describe(problem));
+    }
+    return give_up(kUsage, "{} is no file of playbooks:{}", file == "-" ? "the input" : file, all);
+  }
+  HttpCall call;
+  call.method = "POST";
+  call.target = "/v1/healing";
+  call.content_type = "application/yaml";
+  call.body = *text;
+  return print_playbooks(session, call);
+}
+
+Outcome<int> reset_playbooks(const Session& session) {
+  HttpCall call;
+  call.method = "DELETE";
+  call.target = "/v1/healing";
+  return print_playbooks(session, call);
+}
+
+void add_heal_verb(CLI::App& app, Session& session) {
+  auto* heal = add_verb(app, "heal", "The playbooks by which faults are healed",
+                        "  gyre heal playbooks\n  gyre heal apply playbooks.yaml");
+  heal->require_subcommand(1);
+  auto* show = add_verb(*heal, "playbooks", "Print the playbooks in force, as a file",
+                        "  gyre heal playbooks > playbooks.yaml\n  gyre heal playbooks -o json");
+  add_server_flags(*show, session);
+  add_output_flag(*show, session);
+  on_verb(show, session, [&session] { return show_playbooks(session); });
+  auto* apply = add_verb(*heal, "apply", "Heal by the playbooks of a file from now on",
+                         "  gyre heal apply playbooks.yaml\n\nThey stay until others are applied, "
+                         "also when the server starts anew.");
+  auto file = std::make_shared<std::string>();
+  apply->add_option("FILE", *file, "YAML or JSON; '-' for stdin")->required();
+  add_server_flags(*apply, session);
+  on_verb(apply, session, [&session, file] { return apply_playbooks(session, *file); });
+  auto* reset =
+      add_verb(*heal, "reset", "Heal by the built-in playbooks again", "  gyre heal reset");
+  add_server_flags(*reset, session);
+  on_verb(reset, session, [&session] { return reset_playbooks(session); });
+}
+
+}  // namespace
+
+void add_healing_verbs(CLI::App& app, Session& session) {
+  auto* verb = add_verb(app, "incidents", "What went wrong, and what was done about it",
+                        "  gyre incidents\n  gyre incidents --open -o json");
+  auto only_open = std::make_shared<bool>(false);
+  auto limit = std::make_shared<std::uint64_t>(100);
+  verb->add_flag("--open", *only_open, "only those that are not over");
+  verb->add_option("--limit", *limit, "the latest so many")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1000}))
+      ->capture_default_str();
+  add_server_flags(*verb, session);
+  add_output_flag(*verb, session);
+  on_verb(verb, session,
+          [&session, only_open, limit] { return incidents(session, *only_open, *limit); });
+  add_heal_verb(app, session);
+}
+
+}  // namespace gyre::cli

@@ -1,0 +1,108 @@
+#include "codec/healing_text.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace gyre::codec {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string shown(std::string_view text) {
+  const auto spec = parse_healing(text);
+  if (spec) return "good";
+  std::string all;
+  for (const SpecProblem& problem : spec.error()) all += describe(problem) + "\n";
+  return all;
+}
+std::string book(std::string_view playbooks) {
+  return shown(fmt::format("{{version: 1, name: mine, playbooks: {{{}}}}}", playbooks));
+}
+
+TEST(HealingText, TheDefaultIsWrittenInTheSameFormat) {
+  const auto spec = parse_healing(default_healing_text());
+  ASSERT_TRUE(spec) << shown(default_healing_text());
+  EXPECT_EQ(*spec, default_healing());
+  EXPECT_EQ(*parse_healing(to_yaml(*spec)), *spec) << to_yaml(*spec);
+}
+
+TEST(HealingText, APlaybookLeadsToTheNextOne) {
+  std::ifstream file(GYRE_SOURCE_DIR "/tests/fuzz/healing_text/chain.yaml");
+  std::stringstream text;
+  text << file.rdbuf();
+  const auto spec = parse_healing(text.str());
+  ASSERT_TRUE(spec) << shown(text.str());
+  const Duration hour = seconds(3600);
+  EXPECT_EQ(spec->name, "strict");
+  EXPECT_EQ(spec->rules,
+            (std::vector<HealingRule>{{Symptom::DeviceFault, 1, hour * 24, Remedy::Evacuate, 79},
+                                      {Symptom::DeviceFault, 3, hour * 72, Remedy::Drain, 79},
+                                      {Symptom::TaskStalled, 2, hour * 6, Remedy::Cordon, 0}}));
+  EXPECT_EQ(spec->quarantine, seconds(600));
+  EXPECT_EQ(spec->quarantined_percent_max, 10);
+  EXPECT_EQ(spec->quarantines_per_hour_max, 4);
+  EXPECT_EQ(spec->backoff_jitter_percent, 0);
+  EXPECT_EQ(*parse_healing(to_yaml(*spec)), *spec) << to_yaml(*spec);
+}
+
+TEST(HealingText, ContradictionsAreOneClearError) {
+  EXPECT_THAT(book("a: {on: node_lost, do: [quarantine, cordon]}"),
+              HasSubstr("line 1, column 61: playbooks.a.do: these contradict each other"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [note, cordon]}"), HasSubstr("nothing is done"));
+  EXPECT_EQ(book("a: {on: node_lost, do: [cordon]}, b: {on: node_lost, do: [quarantine]}"),
+            "line 1, column 72: playbooks.b: playbook 'b' contradicts playbook 'a': the same 1 of "
+            "node_lost leads to 'cordon' and to 'quarantine'\n");
+  EXPECT_THAT(book("a: {on: node_lost, do: [drain]}, "
+                   "b: {on: node_lost, times: 3, do: [quarantine]}"),
+              HasSubstr("playbook 'b' does nothing: playbook 'a' has led to 'drain' by then"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [drain], "
+                   "again: {times: 2, within: 1d, playbook: b}}, b: {do: [quarantine]}"),
+              HasSubstr("does nothing"));
+}
+
+TEST(HealingText, CirclesAreOneClearError) {
+  EXPECT_THAT(book("a: {on: node_lost, do: [move]}"), HasSubstr("goes in a circle: what 'move'"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [quarantine], again: {times: 2, playbook: b}}, "
+                   "b: {do: [cordon], again: {times: 3, playbook: a}}"),
+              HasSubstr("playbooks.b.again: this goes in a circle: a -> b -> a; end it"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [quarantine], again: {times: 2, playbook: a}}"),
+              HasSubstr("a -> a"));
+}
+
+TEST(HealingText, WhatCanDoNothingIsSaid) {
+  EXPECT_THAT(book("a: {do: [cordon]}"), HasSubstr("nothing leads here"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [cordon], again: {playbook: c}}"),
+              HasSubstr("there is no playbook 'c'"));
+  EXPECT_THAT(book("a: {on: storage_full, do: [cordon]}"), HasSubstr("of the server"));
+  EXPECT_THAT(book("a: {on: task_failed, do: [cordon]}"), HasSubstr("held against its job"));
+  EXPECT_THAT(book("a: {on: node_lost, xid: 79, do: [cordon]}"), HasSubstr("have an Xid"));
+  EXPECT_THAT(book("a: {on: application_fault, xid: 79, do: [cordon]}"),
+              HasSubstr("Xid 79 is a case of device_fault"));
+  EXPECT_THAT(book("a: {on: node_lost, times: 2, within: 30d, do: [cordon]}"),
+              HasSubstr("longer than symptoms are remembered"));
+}
+
+TEST(HealingText, EachMistakeIsNamedWhereItIs) {
+  EXPECT_EQ(shown(""), "the file is empty\n");
+  EXPECT_THAT(shown("{name: a}"), HasSubstr("'version' is missing"));
+  EXPECT_THAT(shown("{version: 2, name: a}"), HasSubstr("reads version 1"));
+  EXPECT_THAT(shown("{version: 1, name: default, playbooks: {a: {on: node_lost, do: [cordon]}}}"),
+              HasSubstr("choose another"));
+  EXPECT_THAT(shown("{version: 1, name: a, limit: {}}"), HasSubstr("(did you mean 'limits'?)"));
+  EXPECT_THAT(shown("{version: 1, name: a, limits: {nodes: 120%}}"), HasSubstr("0% to 100%"));
+  EXPECT_THAT(shown("{version: 1, name: a, playbooks: {a: {on: node_lost, do: [cordon]}}, "
+                    "quarantine: {first: 2d}}"),
+              HasSubstr("longer than quarantine_max"));
+  EXPECT_THAT(book("a: {on: node_lst, do: [cordon]}"), HasSubstr("expected one of application_"));
+  EXPECT_THAT(book("a: {on: node_lost}"), HasSubstr("'do' is missing"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [reboot]}"), HasSubstr("expected one of note, "));
+  EXPECT_THAT(book("a: {on: node_lost, times: 33, do: [cordon]}"), HasSubstr("from 1 to 32"));
+  EXPECT_THAT(shown("{version: 1, name: nothing-by-itself}"), HasSubstr("there is no playbook"));
+}
+
+}  // namespace
+}  // namespace gyre::codec
