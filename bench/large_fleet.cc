@@ -1,5 +1,6 @@
 // 10,000 nodes of 8 GPUs, 100,000 waiting jobs of mixed size: CPU time of one event's decision, and
-// memory. With fewer nodes as many fewer jobs wait. With racks, of 32 nodes, each gang must be in one.
+// memory. With fewer nodes as many fewer jobs wait. With racks, of 32 nodes, each gang must be in
+// one.
 //
 //   bench_large_fleet [POLICY [NODES [racks]]]
 #include <fmt/format.h>

@@ -93,10 +93,10 @@ class Place {
     telemetry_.after(event, decisions, core_);
   }
 
-  std::vector<observe::GpuReading> readings(std::uint32_t node) const {
-    std::vector<observe::GpuReading> all(kGpus);
+  std::vector<GpuReading> readings(std::uint32_t node) const {
+    std::vector<GpuReading> all(kGpus);
     for (std::int32_t i = 0; i < kGpus; ++i) {
-      observe::GpuReading& one = all[static_cast<std::size_t>(i)];
+      GpuReading& one = all[static_cast<std::size_t>(i)];
       one.facts.index = i;
       one.facts.uuid = "GPU-5c2a0f6e-0000-4000-8000-" + std::to_string(100'000'000 + node * 8) +
                        std::to_string(i);
@@ -105,8 +105,8 @@ class Place {
       one.facts.driver = "550.54.15";
       one.fresh = true;
       one.sample.at = now_;
-      one.sample.health = observe::GpuHealth::Ok;
-      for (std::size_t m = 0; m < observe::kGpuMetricCount; ++m) {
+      one.sample.health = GpuHealth::Ok;
+      for (std::size_t m = 0; m < kGpuMetricCount; ++m) {
         one.sample.values[m] = static_cast<std::int64_t>(node * 31 + m * 7919);
       }
     }

@@ -31,16 +31,17 @@ class Agent:
         self.folder.mkdir(exist_ok=True)
         self.log = self.folder / "said"
         self.process = None
+        self.gpus = ["--virtual-gpus", "2xH100:80GB"]
+        self.environment = {}
 
     def command(self, *options):
         return [self.fleet.program, "agent", "--server", self.fleet.doors(),
-                "--state", str(self.folder), "--virtual-gpus", "2xH100:80GB", "--share", "4",
-                *options]
+                "--state", str(self.folder), *self.gpus, "--share", "4", *options]
 
     def start(self, token=None, *options):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command("--name", self.name, *options),
-                                            env={**self.fleet.environment,
+                                            env={**self.fleet.environment, **self.environment,
                                                  "GYRE_JOIN_TOKEN": token or ""},
                                             stdout=log, stderr=log)
         return self

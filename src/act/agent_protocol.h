@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,6 +14,7 @@
 #include "act/task_logs.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "domain/gpu_sample.h"
 #include "domain/node.h"
 
 namespace gyre::act {
@@ -22,9 +25,10 @@ namespace gyre::act {
 
 /// Versions of the protocol that this program speaks. Two sides use the newest that both do. A
 /// release raises the newest by one at most, and goes on to speak the one before.
-inline constexpr std::uint32_t kProtocolNewest = 2;
+inline constexpr std::uint32_t kProtocolNewest = 3;
 inline constexpr std::uint32_t kProtocolOldest = 1;
 inline constexpr std::uint32_t kProtocolExec = 2;  // from here on commands run in tasks
+inline constexpr std::uint32_t kProtocolGpus = 3;  // from here on agents tell what GPUs do
 
 // --- from the server -----------------------------------------------------------------------------
 
@@ -112,7 +116,28 @@ struct Beat {
   std::uint64_t number = 0;
   bool operator==(const Beat&) const = default;
 };
-using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport>;
+
+/// What there is to say of one GPU.
+struct GpuNews {
+  std::optional<GpuFacts> facts;    // none: as told before on this connection
+  std::optional<GpuSample> sample;  // none: nothing new; times are the agent's
+  bool operator==(const GpuNews&) const = default;
+};
+/// What a node's probe sees, about once a second: the Hello's devices in its order, then those that
+/// the node leaves out. Who knows them says the limits below at the most.
+struct GpusSeen {
+  Time said_at;
+  std::vector<GpuNews> gpus;
+  bool operator==(const GpusSeen&) const = default;
+};
+/// What both say, where the second one was said later.
+GpusSeen joined(GpusSeen first, GpusSeen second);
+inline constexpr std::size_t kGpusSeenMax = 64;
+inline constexpr std::size_t kGpuTextMax = 128;  // bytes of each name
+inline constexpr std::size_t kGpuProcessesMax = 256;
+inline constexpr std::size_t kGpuLinksMax = 64;
+
+using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport, GpusSeen>;
 
 // --- both ends of a connection -------------------------------------------------------------------
 

@@ -1,9 +1,53 @@
 #include "agent/agent.h"
 
+#include <algorithm>
+#include <chrono>
+#include <string>
 #include <utility>
 #include <variant>
 
 namespace gyre::agent {
+namespace {
+
+std::string clipped(const std::string& text) { return text.substr(0, act::kGpuTextMax); }
+
+GpuFacts bounded(const GpuFacts& facts) {
+  GpuFacts out{facts.index,           clipped(facts.uuid),   clipped(facts.product),
+               clipped(facts.bus_id), clipped(facts.driver), {}};
+  for (const NvLink& link : facts.links) {
+    if (out.links.size() == act::kGpuLinksMax) break;
+    out.links.push_back({link.link, clipped(link.remote_bus_id)});
+  }
+  return out;
+}
+
+/// A fault is said again with every report: the one that told it first may be lost.
+act::GpuNews news_of(const GpuReading& gpu) {
+  act::GpuNews news;
+  if (!gpu.fresh && gpu.sample.health == GpuHealth::Ok) return news;
+  news.sample = gpu.sample;
+  auto& processes = news.sample->processes;
+  processes.resize(std::min(processes.size(), act::kGpuProcessesMax));
+  return news;
+}
+
+/// `told`: what is known of the devices already, and is brought up to date.
+act::GpusSeen news_of(const std::vector<GpuReading>& gpus, std::vector<GpuFacts>& told) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  act::GpusSeen seen{{std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()}, {}};
+  const std::size_t count = std::min(gpus.size(), act::kGpusSeenMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    act::GpuNews& news = seen.gpus.emplace_back(news_of(gpus[i]));
+    GpuFacts facts = bounded(gpus[i].facts);
+    if (i < told.size() && told[i] == facts) continue;
+    news.facts = facts;
+    if (i == told.size()) told.emplace_back();
+    told[i] = std::move(facts);
+  }
+  return seen;
+}
+
+}  // namespace
 
 Agent::Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs)
     : executor_(executor), logs_(logs), execs_(execs) {
@@ -16,6 +60,8 @@ void Agent::report_to(act::ReportSink* sink) {
   if (sink == nullptr && execs_ != nullptr) execs_->hang_up_all();
   const std::lock_guard guard(sink_mutex_);
   sink_ = sink;
+  protocol_ = 0;
+  gpus_told_.clear();
 }
 
 std::vector<act::FoundTask> Agent::tasks() const {
@@ -86,6 +132,17 @@ void Agent::carry_out(const act::ExecOrder& order) {
   if (!std::holds_alternative<act::ExecStart>(order)) return;
   say(act::ExecReport{act::ExecEnded{
       act::exec_id(order), fail(ErrorKind::Unsupported, "this node runs no commands in tasks")}});
+}
+
+void Agent::carry_out(const act::GrantLease& grant) {
+  const std::lock_guard guard(sink_mutex_);
+  protocol_ = grant.protocol;
+}
+
+void Agent::gpus_seen(const std::vector<GpuReading>& gpus) {
+  const std::lock_guard guard(sink_mutex_);
+  if (sink_ == nullptr || protocol_ < act::kProtocolGpus) return;
+  sink_->say(news_of(gpus, gpus_told_));
 }
 
 void Agent::started(const act::TaskKey& key, const StartStages& stages) {

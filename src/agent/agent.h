@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "act/executor.h"
 #include "act/task_exec.h"
 #include "act/task_logs.h"
+#include "domain/gpu_sample.h"
 
 namespace gyre::agent {
 
@@ -32,8 +34,13 @@ class Agent final : public act::TaskListener {
   std::vector<act::FoundTask> tasks() const;
   std::vector<act::TaskKey> logs() const { return logs_.kept(); }
 
-  /// Carries one order out; GrantLease is for others. Waits only to discard, some seconds at most.
+  /// Carries one order out; of a GrantLease it only takes the protocol that was agreed upon. Waits
+  /// only to discard, some seconds at most.
   void obey(const act::Order& order);
+
+  /// What the probe has found, in the order of the Hello's devices. Said where a server is
+  /// connected that wants to know it.
+  void gpus_seen(const std::vector<GpuReading>& gpus);
 
   void started(const act::TaskKey& key, const StartStages& stages) override;
   void ended(const act::TaskKey& key, const TaskExit& exit) override;
@@ -50,7 +57,7 @@ class Agent final : public act::TaskListener {
   void carry_out(const act::ReleaseTask& order);
   void carry_out(const act::DiscardTask& order);
   void carry_out(const act::ReadLog& order);
-  void carry_out(const act::GrantLease&) {}
+  void carry_out(const act::GrantLease& grant);
   void carry_out(const act::ExecOrder& order);
   bool repeat(const act::TaskKey& key);
   void say(act::Report report);
@@ -63,6 +70,8 @@ class Agent final : public act::TaskListener {
   std::map<act::TaskKey, bool> left_;    // by an earlier life, not taken up; true: it has ended
   std::mutex sink_mutex_;
   act::ReportSink* sink_ = nullptr;
+  std::uint32_t protocol_ = 0;            // with that sink; 0: not agreed yet
+  std::vector<GpuFacts> gpus_told_ = {};  // to that sink
 };
 
 }  // namespace gyre::agent

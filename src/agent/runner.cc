@@ -113,6 +113,7 @@ void Runner::obey(const act::Order& order) {
     const auto accepted = options_.accepts(grant->term);
     if (!accepted) return refuse_server(accepted.error());
   }
+  agent_.obey(order);
   if (failures_ > 0 || last_notice_.empty()) options_.notice(kConnected);
   failures_ = 0;
   last_notice_ = kConnected;

@@ -93,6 +93,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   auto opened = Tasks::open({.tasks = folder->tasks_path(),
                              .images = folder->path() + "/images",
                              .secrets = folder->path() + "/secrets",
+                             .logins = folder->path() + "/registry-logins.json",
                              .volumes = {},
                              .devices = {},
                              .warm = 0,
@@ -113,7 +114,10 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   introduce(node, *gpus, tasks->enforced());
   say("Ctrl-C ends the agent; tasks that run go on until their lease is over");
   std::thread running([&] { runner.run(); });
+  auto probe = start_probe(
+      *gpus, [&worker](const auto& seen) { worker.gpus_seen(seen); }, say);
   ending.wait();
+  probe.reset();
   runner.stop();
   running.join();
   return cli::kOk;

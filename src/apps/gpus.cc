@@ -13,15 +13,33 @@ using cli::give_up;
 
 namespace {
 
-/// The readings in the order in which the node offers the devices, those left out behind them.
-std::vector<observe::GpuReading> in_order(std::vector<observe::GpuReading> readings,
-                                          const std::vector<std::string>& offered) {
-  const auto place = [&](const observe::GpuReading& reading) {
-    return std::find(offered.begin(), offered.end(), reading.facts.uuid) - offered.begin();
-  };
-  std::stable_sort(readings.begin(), readings.end(),
-                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
-  return readings;
+/// The readings in the order in which the node offers the devices, those left out behind them. One
+/// that has not told its name yet stands where one is missing.
+std::vector<GpuReading> in_order(const std::vector<GpuReading>& readings,
+                                 const std::vector<std::string>& offered) {
+  std::vector<GpuReading> ordered(offered.size());
+  std::vector<bool> taken(offered.size(), false);
+  std::vector<GpuReading> others;
+  for (const GpuReading& reading : readings) {
+    const auto place = std::find(offered.begin(), offered.end(), reading.facts.uuid);
+    if (place == offered.end()) {
+      others.push_back(reading);
+      continue;
+    }
+    const auto index = static_cast<std::size_t>(place - offered.begin());
+    ordered[index] = reading;
+    taken[index] = true;
+  }
+  for (GpuReading& other : others) {
+    const auto free = std::find(taken.begin(), taken.end(), false);
+    if (!other.facts.uuid.empty() || free == taken.end()) {
+      ordered.push_back(std::move(other));
+      continue;
+    }
+    ordered[static_cast<std::size_t>(free - taken.begin())] = std::move(other);
+    *free = true;
+  }
+  return ordered;
 }
 
 }  // namespace
@@ -71,19 +89,13 @@ std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std
   return std::make_unique<mps::MpsExecutor>(mps::MpsOptions{*control, state + "/mps", say}, inner);
 }
 
-std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, const std::string& node,
-                                         server::GpuWatch& watch, live::Inbox& inbox,
-                                         const Say& say, std::function<void()> looked) {
+std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, nvml::Probe::Report report,
+                                         const Say& say) {
   if (gpus.is_virtual || gpus.devices.empty()) return nullptr;
   auto probe = nvml::Probe::start(
       {}, gpus.devices.size() + gpus.left_out.size(),
-      [&watch, node, offered = gpus.devices, errors = live::GpuErrors(inbox, node),
-       looked = std::move(looked)](const std::vector<observe::GpuReading>& readings) mutable {
-        const std::vector<observe::GpuReading> ordered = in_order(readings, offered);
-        watch.report(node, ordered);
-        errors.report(ordered);
-        if (looked) looked();
-      });
+      [offered = gpus.devices, report = std::move(report)](
+          const std::vector<GpuReading>& readings) { report(in_order(readings, offered)); });
   if (probe) return std::move(*probe);
   say("warning: the GPUs are not watched: " + probe.error().message);
   return nullptr;

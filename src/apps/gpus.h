@@ -10,8 +10,6 @@
 #include "adapter/nvml/probe.h"
 #include "cli/outcome.h"
 #include "control/driver.h"
-#include "live/gpu_errors.h"
-#include "server/api/gpu_watch.h"
 
 /// The wiring of this machine's GPUs.
 namespace gyre::apps {
@@ -28,12 +26,11 @@ std::string sharing_text(Sharing sharing);
 std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std::string& state,
                                               act::Executor& inner, const Say& say);
 
-/// Looks at the GPUs once a second and tells `watch`, and of critical errors `inbox`, which outlive
-/// it, and calls `looked` (may be empty) on its own thread; nullptr where there are none, or the
-/// driver does not let itself be asked, which is said.
-std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, const std::string& node,
-                                         server::GpuWatch& watch, live::Inbox& inbox,
-                                         const Say& say, std::function<void()> looked = {});
+/// Looks at the GPUs once a second and tells `report` of all, in the order in which they are
+/// offered, those that are left out behind them; nullptr where there are none, or the driver does
+/// not let itself be asked, which is said.
+std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, nvml::Probe::Report report,
+                                         const Say& say);
 
 /// One observer for two.
 class Both final : public control::Observer {

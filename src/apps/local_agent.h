@@ -35,6 +35,7 @@ class LocalAgent {
   LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs, live::Fleet& fleet,
              act::Hello hello);
   ~LocalAgent();
+  void gpus_seen(const std::vector<GpuReading>& gpus) { agent_.gpus_seen(gpus); }
   LocalAgent(const LocalAgent&) = delete;
   LocalAgent& operator=(const LocalAgent&) = delete;
 

@@ -7,7 +7,9 @@ namespace gyre::apps {
 
 Result<std::unique_ptr<NodeExecutor>> NodeExecutor::open(const NodeOptions& options) {
   auto node = std::make_unique<NodeExecutor>();
-  node->registry_ = std::make_unique<registry::RegistryClient>(registry::ClientOptions{});
+  registry::ClientOptions client;
+  client.logins = options.logins;
+  node->registry_ = std::make_unique<registry::RegistryClient>(std::move(client));
   oci::StoreOptions store{.folder = options.images, .limits = {}};
   store.bytes_max = static_cast<std::uint64_t>(options.image_cache.value) << 20U;
   node->images_ = std::make_unique<oci::OciImageStore>(std::move(store), node->registry_.get());

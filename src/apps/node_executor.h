@@ -16,6 +16,7 @@ struct NodeOptions {
   std::string tasks;                 // folder
   std::string images;                // folder
   std::string secrets;               // folder
+  std::string logins;                // file; see registry::find_login()
   std::vector<std::string> volumes;  // see process::ContainerOptions
   std::vector<std::string> devices;
   std::size_t warm = 0;

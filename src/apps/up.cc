@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -251,6 +253,36 @@ struct OpenJournal {
   Leadership* leadership = nullptr;  // null: no other server can lead; outlives the server
 };
 
+/// Hands on what the probes of all nodes see, and looks with it for jobs that do not use their
+/// GPUs.
+class GpuEars final : public live::GpuListener {
+ public:
+  GpuEars(server::Telemetry& telemetry, live::Inbox& inbox)
+      : telemetry_(telemetry), inbox_(inbox) {}
+
+  void seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) override {
+    telemetry_.gpus.seen(node, said_at, gpus);
+    const Time now = server::machine_time();
+    std::int64_t last = looked_at_.load();
+    if (std::abs(now.ns - last) < kPause.ns) return;
+    if (!looked_at_.compare_exchange_strong(last, now.ns)) return;
+    static_cast<void>(inbox_.ask([this](const control::Controller& core) {
+      for (Event::Body& body : idle_.look(core, telemetry_, server::machine_time())) {
+        inbox_.post(std::move(body), nullptr);
+      }
+    }));
+  }
+  void unheard(const std::string& node) override { telemetry_.gpus.unheard(node); }
+
+ private:
+  static constexpr Duration kPause = seconds(1);
+
+  server::Telemetry& telemetry_;
+  live::Inbox& inbox_;
+  server::IdleWatch idle_;  // on the driver's thread
+  std::atomic<std::int64_t> looked_at_ = 0;
+};
+
 /// The server between its start and its end. Members stand in the order in which they need each
 /// other: who replies to clients goes before who serves them, the store goes last.
 struct Life {
@@ -264,14 +296,15 @@ struct Life {
         storage(storage_options(folder.path(), leadership)),
         watched(*journal, storage),
         core(std::move(recovered)),
+        telemetry(core),
         door(std::move(agents)),
         village(std::move(around)),
-        fleet(inbox, fleet_options(),
-              [clock = live::system_clock_source()] { return clock().monotonic; }),
+        fleet(
+            inbox, fleet_options(),
+            [clock = live::system_clock_source()] { return clock().monotonic; }, &ears),
         logs(folder.tasks_path()),
         used(folder.tasks_path()),
         watch(kEventsKept, core, server::machine_time()),
-        telemetry(core),
         tracing(std::move(tracing_settings), folder.path(), core, logs),
         counted(watch, telemetry),
         watchers(counted, tracing),
@@ -304,7 +337,6 @@ struct Life {
   /// `first`: what the core is to be told before anything else.
   cli::Outcome<void> start(const PolicySpec& policy, std::vector<Event::Body> first);
   cli::Outcome<void> start_local_node();
-  std::function<void()> idle_looker();
   cli::Outcome<void> start_agents();
   cli::Outcome<void> start_proxy();
   cli::Outcome<int> serve(const Ending& ending);
@@ -324,15 +356,15 @@ struct Life {
   live::Storage storage;
   WatchedJournal watched;
   control::Controller core;
+  server::Telemetry telemetry;
   live::Inbox inbox;
+  GpuEars ears{telemetry, inbox};
   std::unique_ptr<AgentDoor> door;   // null: no agents of other machines
   std::unique_ptr<Village> village;  // null: no nodes in network namespaces
   live::Fleet fleet;
   process::FileLogs logs;
   process::GroupUsage used;
   server::Watch watch;
-  server::Telemetry telemetry;
-  server::IdleWatch idle;
   Tracing tracing;
   Both counted;
   Both watchers;
@@ -353,22 +385,11 @@ struct Life {
 };
 
 /// Empty: nobody is stopped for what its GPUs do.
-std::function<void()> Life::idle_looker() {
-  const IdleSpec& rules = settings.idle ? *settings.idle : core.idle().spec();
-  if (!rules.active()) return {};
-  return [this] {
-    static_cast<void>(inbox.ask([this](const control::Controller& now) {
-      for (Event::Body& body : idle.look(now, telemetry, server::machine_time())) {
-        inbox.post(std::move(body), nullptr);
-      }
-    }));
-  };
-}
-
 cli::Outcome<void> Life::start_local_node() {
   auto tasks = Tasks::open({.tasks = folder.tasks_path(),
                             .images = folder.path() + "/images",
                             .secrets = folder.path() + "/secrets",
+                            .logins = folder.path() + "/registry-logins.json",
                             .volumes = settings.volumes,
                             .devices = settings.devices,
                             .warm = static_cast<std::size_t>(settings.warm),
@@ -386,7 +407,8 @@ cli::Outcome<void> Life::start_local_node() {
   }
   agent = std::make_unique<LocalAgent>(std::move(*tasks), logs, fleet, std::move(hello));
   introduce(node, settings.gpus, enforced);
-  probe = start_probe(settings.gpus, node.name, telemetry.gpus, inbox, say, idle_looker());
+  probe = start_probe(
+      settings.gpus, [this](const auto& gpus) { agent->gpus_seen(gpus); }, say);
   return {};
 }
 

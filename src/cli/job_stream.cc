@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "cli/print.h"
-#include "server/api/base64.h"
 
 namespace gyre::cli {
 
@@ -34,7 +34,7 @@ void follow_log(StreamFollower& follower, const std::string& path, const std::st
     if (event.name == "dropped") complain_of_dropped(data.value("bytes", std::uint64_t{0}));
     if (event.name != "log") return;
     if (data.contains("base64")) {
-      write_all(descriptor, server::decode_base64(data.value("base64", "")).value_or(""));
+      write_all(descriptor, decode_base64(data.value("base64", "")).value_or(""));
     } else {
       write_all(descriptor, data.value("text", ""));
     }

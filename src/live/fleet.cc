@@ -29,6 +29,9 @@ void Fleet::Session::report(act::Report report) {
   if (const auto* beat = std::get_if<act::Beat>(&report)) {
     return fleet_.on_beat(*this, beat->number);
   }
+  if (auto* seen = std::get_if<act::GpusSeen>(&report)) {
+    return fleet_.on_gpus(*this, std::move(*seen));
+  }
   // What comes before the arrival is durable is asked for again after it.
   const std::int64_t node = node_.load();
   if (node < 0) return;
@@ -40,8 +43,9 @@ void Fleet::Session::report(act::Report report) {
   }
 }
 
-Fleet::Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()> now)
-    : inbox_(inbox), options_(options), now_(std::move(now)) {}
+Fleet::Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()> now,
+             GpuListener* gpus)
+    : inbox_(inbox), options_(options), now_(std::move(now)), gpus_(gpus) {}
 
 // --- connections ---------------------------------------------------------------------------------
 
@@ -62,13 +66,16 @@ Result<std::unique_ptr<Fleet::Session>> Fleet::open(act::Hello hello, act::Order
 }
 
 void Fleet::close(Session& session) {
+  bool heard = false;  // its node, by another session
   {
     const std::lock_guard guard(mutex_);
     sessions_.erase(session.id_);
     for (auto& [node, peer] : peers_) {
       if (peer.session == &session) peer.session = nullptr;
+      heard = heard || (peer.session != nullptr && peer.name == session.name_);
     }
   }
+  if (gpus_ != nullptr && session.told_gpus_ && !heard) gpus_->unheard(session.name_);
   fail_logs(session.id_);
   fail_execs(session.id_);
 }
@@ -91,6 +98,27 @@ void Fleet::on_beat(Session& session, std::uint64_t number) {
   if (peer == peers_.end() || peer->second.session != &session) return;
   peer->second.heard = now_();
   session.sink_.give(act::GrantLease{number, options_.lease, session.protocol_, options_.term});
+}
+
+/// A device is its node's alone, by the session that speaks for the node.
+void Fleet::on_gpus(Session& session, act::GpusSeen seen) {
+  const Time said_at = seen.said_at;
+  std::vector<GpuErrorSeen> errors;
+  Result<std::vector<GpuReading>> gpus;
+  {
+    const std::lock_guard guard(mutex_);
+    gpus = session.gpus_.take(std::move(seen), now_());
+    if (!gpus) return session.sink_.end(gpus.error());
+    const std::int64_t node = session.node_.load();
+    if (node < 0) return;
+    const NodeId from{static_cast<std::uint32_t>(node)};
+    Peer& peer = peers_.at(from);
+    if (std::exchange(peer.life, session.life_) != session.life_) peer.gpu_errors = GpuErrors();
+    session.told_gpus_ = true;
+    errors = peer.gpu_errors.take(from, *gpus, now_());
+  }
+  for (GpuErrorSeen& error : errors) inbox_.post(std::move(error), nullptr);
+  if (gpus_ != nullptr) gpus_->seen(session.name_, said_at, *gpus);
 }
 
 // --- the world's side ----------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "domain/event.h"
+#include "live/gpu_reports.h"
 #include "live/inbox.h"
 
 namespace gyre::live {
@@ -42,6 +43,7 @@ class Fleet {
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
+    /// Requires: one call at a time.
     void report(act::Report report);
 
    private:
@@ -53,7 +55,9 @@ class Fleet {
           sink_(sink),
           life_(hello.life),
           protocol_(std::min(hello.protocol_newest, act::kProtocolNewest)),
-          leased_(leased) {}
+          leased_(leased),
+          name_(hello.node.name),
+          gpus_(hello.devices) {}
 
     Fleet& fleet_;
     const std::uint64_t id_;
@@ -61,11 +65,16 @@ class Fleet {
     const std::uint64_t life_;
     const std::uint32_t protocol_;  // as agreed
     const bool leased_;
+    const std::string name_;
+    GpuReports gpus_;                     // of the thread that reports
+    bool told_gpus_ = false;              // so has this
     std::atomic<std::int64_t> node_{-1};  // -1: not admitted, or not any more
   };
 
   /// `now`: a clock that is never set and counts a machine's sleep.
-  Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()> now);
+  /// `gpus`, which outlives the sessions, is told what the nodes' probes see.
+  Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()> now,
+        GpuListener* gpus = nullptr);
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
 
@@ -136,6 +145,8 @@ class Fleet {
     Duration heard;  // when it was last
     act::MachineFacts facts;
     std::vector<std::string> devices;
+    std::uint64_t life = 0;  // of the agent whose errors were counted
+    GpuErrors gpu_errors;
   };
   struct LogKey {
     JobId job;
@@ -155,6 +166,7 @@ class Fleet {
 
   void close(Session& session);
   void on_beat(Session& session, std::uint64_t number);
+  void on_gpus(Session& session, act::GpusSeen seen);
   void on_log(std::uint64_t session, act::LogRead read);
   void answer_log(std::uint64_t id, Result<act::LogChunk> chunk);
   void remember_log(const act::TaskKey& key, NodeId node);
@@ -169,6 +181,7 @@ class Fleet {
   Inbox& inbox_;
   const FleetOptions options_;
   const std::function<Duration()> now_;
+  GpuListener* const gpus_;
   mutable std::mutex mutex_;
   std::map<NodeId, Peer> peers_;  // all that are up
   std::map<std::uint64_t, Session*> sessions_;

@@ -305,5 +305,79 @@ TEST(World, AChangedNodesTasksEndBeforeItJoinsAnew) {
               testing::ElementsAre("stop 1.1.0 0ms 0", HasSubstr("resources have changed")));
 }
 
+/// What a listener was told.
+struct Seen final : GpuListener {
+  void seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) override {
+    told.push_back(node + " at " + std::to_string(said_at.ns) + ": " + gpus.at(0).facts.uuid);
+  }
+  void unheard(const std::string& node) override { told.push_back(node + " unheard"); }
+  std::vector<std::string> told;
+};
+
+struct GpuFleetTest : FleetTest {
+  act::Report report(std::int64_t xids, const std::string& uuid = "GPU-a") const {
+    act::GpuNews gpu;
+    gpu.facts.emplace().uuid = uuid;
+    gpu.sample.emplace().xids = xids;
+    (*gpu.sample)[GpuMetric::LastXid] = 79;
+    return act::GpusSeen{{9}, {gpu}};
+  }
+  ~GpuFleetTest() override { agent.leave(); }
+  void come(ScriptedAgent& one) {
+    one.devices = {"GPU-a"};
+    one.join(watched, two_gpu_machine("n0"), true);
+    ++sessions;
+  }
+  void join(ScriptedAgent& one) {
+    come(one);
+    ASSERT_TRUE(watched.bind(sessions, NodeId{0}, hello_of(NodeId{0})));
+  }
+  std::vector<Event::Body> posted() {
+    std::vector<Event::Body> bodies;
+    while (auto request = inbox.take()) {
+      if (auto* posting = std::get_if<Inbox::Posting>(&*request)) bodies.push_back(posting->body);
+    }
+    return bodies;
+  }
+
+  Seen seen;
+  std::uint64_t sessions = 0;
+  Fleet watched{inbox, {}, [this] { return now; }, &seen};
+};
+
+TEST_F(GpuFleetTest, TheErrorsOfANodeReachTheCoreEvenThoseOfABrokenConnection) {
+  join(agent);
+  agent.session->report(report(0));
+  agent.session->report(report(1));
+  EXPECT_THAT(posted(), testing::ElementsAre(Event::Body(GpuErrorSeen{NodeId{0}, 0, 79})));
+  agent.leave();
+  ScriptedAgent again;
+  join(again);
+  again.session->report(report(2));
+  EXPECT_THAT(posted(), testing::ElementsAre(Event::Body(GpuErrorSeen{NodeId{0}, 0, 79})));
+  EXPECT_THAT(seen.told, testing::ElementsAre("n0 at 9: GPU-a", "n0 at 9: GPU-a", "n0 unheard",
+                                              "n0 at 9: GPU-a"));
+}
+
+TEST_F(GpuFleetTest, WhoTellsOfDevicesOfOthersIsHeardNoMore) {
+  join(agent);
+  agent.session->report(report(0, "GPU-z"));
+  EXPECT_THAT(agent.orders(), Contains(HasSubstr("end the agent tells of GPU 'GPU-z'")));
+  EXPECT_TRUE(seen.told.empty());
+}
+
+TEST_F(GpuFleetTest, ASessionThatSpeaksForNoNodeTellsOfNone) {
+  come(agent);
+  agent.session->report(report(0));
+  join(agent);
+  ScriptedAgent successor;
+  auto old = std::move(agent.session);
+  join(successor);
+  old->report(report(1));
+  EXPECT_TRUE(seen.told.empty());
+  old.reset();
+  EXPECT_TRUE(seen.told.empty()) << "its successor is heard";
+}
+
 }  // namespace
 }  // namespace gyre::live

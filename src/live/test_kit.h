@@ -40,6 +40,7 @@ class ScriptedAgent final : public act::OrderSink {
     hello.node = std::move(node);
     hello.facts.address = "127.0.0.1";
     hello.tasks = left_behind;
+    hello.devices = devices;
     auto opened = fleet.open(std::move(hello), *this, leased);
     GYRE_ASSERT(opened);
     session = std::move(*opened);
@@ -69,6 +70,7 @@ class ScriptedAgent final : public act::OrderSink {
   bool obedient = false;
   bool short_lived = false;
   std::vector<act::FoundTask> left_behind;
+  std::vector<std::string> devices;
 
  private:
   void take(const act::TaskStart& task) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/time.h"
-#include "observe/gpu_sample.h"
+#include "domain/gpu_sample.h"
 
 namespace gyre::observe {
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "act/word_queue.h"
@@ -77,7 +78,11 @@ class GrpcLink final : public agent::Link,
     const std::lock_guard guard(mutex_);
     if (!held_) return;
     if (reports_.size() >= kReportsMax) return context_.TryCancel();
-    reports_.push(std::move(report));
+    if (auto* seen = std::get_if<act::GpusSeen>(&report)) {
+      gpus_ = gpus_ ? act::joined(std::move(*gpus_), std::move(*seen)) : std::move(*seen);
+    } else {
+      reports_.push(std::move(report));
+    }
     if (!writing_) write_next();
   }
 
@@ -100,13 +105,13 @@ class GrpcLink final : public agent::Link,
     const std::lock_guard guard(mutex_);
     writing_ = false;
     if (!ok) return let_go();
-    if (!reports_.empty() && held_) write_next();
+    if ((gpus_ || !reports_.empty()) && held_) write_next();
   }
 
   /// Requires: the lock is held, and a report waits.
   void write_next() {
     out_.Clear();
-    write(reports_.pop(), out_);
+    write(gpus_ ? act::Report{*std::exchange(gpus_, std::nullopt)} : reports_.pop(), out_);
     writing_ = true;
     StartWrite(&out_);
   }
@@ -129,6 +134,7 @@ class GrpcLink final : public agent::Link,
   std::mutex mutex_;
   std::condition_variable changed_;
   act::WordQueue<act::Report> reports_;  // that wait
+  std::optional<act::GpusSeen> gpus_;    // what waits to be said of GPUs
   v1::FromAgent out_;
   bool writing_ = true;  // out_; the hello is the first
   bool held_ = true;

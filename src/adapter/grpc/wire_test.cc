@@ -67,6 +67,42 @@ TEST(Wire, NewsOfACommandArriveAsTheyWereTold) {
   EXPECT_EQ(failed.exit_code.error().message, "it is over");
 }
 
+act::GpusSeen two_gpus() {
+  act::GpuNews busy;
+  busy.facts = {3, "GPU-a", "NVIDIA H100", "00000000:1B:00.0", "535", {{0, "00000000:1C:00.0"}}};
+  busy.sample.emplace();
+  busy.sample->at = {seconds(7).ns};
+  (*busy.sample)[GpuMetric::Utilisation] = 87;
+  (*busy.sample)[GpuMetric::LastXid] = 48;
+  busy.sample->processes = {{4242, {1000}}};
+  busy.sample->xids = 2;
+  act::GpuNews lost;
+  lost.sample.emplace();
+  lost.sample->health = GpuHealth::Lost;
+  return {{seconds(8).ns}, {busy, lost, {}}};
+}
+
+TEST(Wire, WhatGpusDoArrivesAsItWasSeen) {
+  v1::FromAgent message;
+  write(act::Report{two_gpus()}, message);
+  const auto heard = read(message);
+  ASSERT_TRUE(heard) << heard.error().message;
+  EXPECT_EQ(std::get<act::GpusSeen>(std::get<act::Report>(*heard)), two_gpus());
+}
+
+TEST(Wire, AMetricOfALaterReleaseIsPassedOver) {
+  v1::FromAgent message;
+  write(act::Report{two_gpus()}, message);
+  v1::GpuValue& unknown = *message.mutable_gpus()->mutable_gpus(0)->mutable_sample()->add_values();
+  unknown.set_metric(kGpuMetricCount);
+  unknown.set_value(9);
+  const auto heard = read(message);
+  ASSERT_TRUE(heard) << heard.error().message;
+  EXPECT_EQ(std::get<act::GpusSeen>(std::get<act::Report>(*heard)), two_gpus());
+  message.mutable_gpus()->mutable_gpus(0)->mutable_sample()->set_health(3);
+  EXPECT_FALSE(read(message)) << "such a state is not known";
+}
+
 TEST(Wire, AHelloArrivesAsItWasSaid) {
   act::Hello hello;
   hello.life = 99;

@@ -12,8 +12,6 @@
 
 namespace gyre::nvml {
 
-using observe::GpuHealth;
-
 namespace {
 
 /// Keeps what threads that did not come back use, to the end of the process.
@@ -108,10 +106,10 @@ void Probe::Impl::collect() {
     looks[i] = devices[i].looks;
     if (!devices[i].facts.uuid.empty()) gpus[i].facts = std::move(devices[i].facts);
     // Xids are remembered over all sessions; a new one begins without any.
-    const auto last_xid = gpus[i].sample[observe::GpuMetric::LastXid];
+    const auto last_xid = gpus[i].sample[GpuMetric::LastXid];
     gpus[i].sample = std::move(devices[i].sample);
     gpus[i].sample.xids += xids_before[i];
-    auto& xid = gpus[i].sample[observe::GpuMetric::LastXid];
+    auto& xid = gpus[i].sample[GpuMetric::LastXid];
     if (!xid) xid = last_xid;
     gpus[i].fresh = true;
   }

@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "observe/gpu_sample.h"
+#include "domain/gpu_sample.h"
 
 namespace gyre::nvml {
 
@@ -20,7 +20,7 @@ struct ProbeOptions {
   std::size_t stuck_max = 8;           // stuck threads that are left behind; then the probe ends
 };
 
-using ProbedGpu = observe::GpuReading;
+using ProbedGpu = GpuReading;
 
 /// Looks at every GPU of this machine at a steady pace, on threads of its own.
 ///

@@ -14,9 +14,6 @@
 namespace gyre::nvml {
 namespace {
 
-using observe::GpuHealth;
-using observe::GpuMetric;
-
 /// Keeps the latest report, and waits for one that is as wished.
 class Reports {
  public:
@@ -77,8 +74,8 @@ TEST(Probe, ReadsEverythingThatIsOffered) {
   EXPECT_EQ(gpu.facts.product, "NVIDIA H100 80GB HBM3");
   EXPECT_EQ(gpu.facts.bus_id, "00000000:1B:00.0");
   EXPECT_EQ(gpu.facts.driver, "550.54.15");
-  EXPECT_EQ(gpu.facts.links, (std::vector<observe::NvLink>{{3, "00000000:1C:00.0"}}));
-  EXPECT_EQ(gpu.sample.processes, (std::vector<observe::GpuProcess>{{4242, MemoryMib{1000}}}));
+  EXPECT_EQ(gpu.facts.links, (std::vector<NvLink>{{3, "00000000:1C:00.0"}}));
+  EXPECT_EQ(gpu.sample.processes, (std::vector<GpuProcess>{{4242, MemoryMib{1000}}}));
   const std::vector<std::pair<GpuMetric, std::int64_t>> expected = {
       {GpuMetric::Utilisation, 87},      {GpuMetric::MemoryUtilisation, 40},
       {GpuMetric::SmActive, 625'000},    {GpuMetric::MemoryUsed, 1024},
@@ -90,7 +87,7 @@ TEST(Probe, ReadsEverythingThatIsOffered) {
       {GpuMetric::RowsUncorrectable, 1}, {GpuMetric::RowsFailed, 1},
       {GpuMetric::ThrottleReasons, 4}};
   for (const auto& [metric, value] : expected) {
-    EXPECT_EQ(gpu.sample[metric], value) << observe::gpu_metric_facts(metric).name;
+    EXPECT_EQ(gpu.sample[metric], value) << gpu_metric_facts(metric).name;
   }
   EXPECT_FALSE(gpu.sample[GpuMetric::LastXid]);
   EXPECT_FALSE(reports.latest()[1].sample[GpuMetric::SmActive]) << "it offers no GPM";

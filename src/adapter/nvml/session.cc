@@ -10,9 +10,6 @@
 namespace gyre::nvml {
 namespace {
 
-using observe::GpuHealth;
-using observe::GpuMetric;
-
 constexpr unsigned kProcessesMax = 256;
 constexpr unsigned kSmUtilisation = 2;          // NVML_GPM_METRIC_SM_UTIL
 constexpr std::int64_t kSliceNs = 100'000'000;  // how late an end is noticed
@@ -85,7 +82,7 @@ bool Session::open(unsigned index) {
     return false;
   }
   index_of_[work.device] = index;
-  observe::GpuFacts facts = describe(index, work.device);
+  GpuFacts facts = describe(index, work.device);
   {
     const std::lock_guard lock(mutex_);
     devices_[index].facts = std::move(facts);
@@ -94,8 +91,8 @@ bool Session::open(unsigned index) {
   return true;
 }
 
-observe::GpuFacts Session::describe(unsigned index, NvmlDevice* device) {
-  observe::GpuFacts facts;
+GpuFacts Session::describe(unsigned index, NvmlDevice* device) {
+  GpuFacts facts;
   facts.index = static_cast<std::int32_t>(index);
   std::array<char, kTextBytes> text{};
   if (nvml_.name(device, text.data(), kTextBytes - 1) == kSuccess) facts.product = text.data();
@@ -145,7 +142,7 @@ void Session::look(unsigned index, bool slow) {
 }
 
 void Session::look_quickly(Work& work) {
-  observe::GpuSample& sample = work.sample;
+  GpuSample& sample = work.sample;
   NvmlDevice* device = work.device;
   NvmlUtilization use{};
   int code = nvml_.utilization(device, &use);

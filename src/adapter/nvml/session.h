@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "adapter/nvml/library.h"
-#include "observe/gpu_sample.h"
+#include "domain/gpu_sample.h"
 
 namespace gyre::nvml {
 
@@ -27,8 +27,8 @@ class Session {
   bool has_ended() const { return ended_; }
 
   struct Device {
-    observe::GpuFacts facts;
-    observe::GpuSample sample;
+    GpuFacts facts;
+    GpuSample sample;
     std::uint64_t looks = 0;  // grows with each new sample
   };
   std::vector<Device> read() const;  // by index
@@ -49,14 +49,14 @@ class Session {
   };
   struct Work {  // of the one thread
     NvmlDevice* device = nullptr;
-    observe::GpuSample sample;
+    GpuSample sample;
     Gpm gpm;
     bool lost = false;
   };
   class InCall;
 
   bool open(unsigned index);
-  observe::GpuFacts describe(unsigned index, NvmlDevice* device);
+  GpuFacts describe(unsigned index, NvmlDevice* device);
   void open_events();
   void open_gpm(unsigned index);
   void look(unsigned index, bool slow);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kTokenBytesMax = 1U << 20U;
 constexpr long kRedirectsMax = 5;
+constexpr std::size_t kPassesMax = 10'000;  // remembered
 constexpr const char* kAccept =
     "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, "
     "application/vnd.docker.distribution.manifest.v2+json, "
@@ -55,11 +56,15 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 
 std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
   constexpr std::string_view kName = "www-authenticate:";
+  constexpr std::size_t kChallengeBytesMax = 8192;
   std::string_view line(data, size * count);
+  std::string& challenge = static_cast<Transfer*>(user)->challenge;
+  if (line.starts_with("HTTP/")) challenge.clear();  // of the answer before a redirection
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
   if (line.size() > kName.size() && std::equal(kName.begin(), kName.end(), line.begin(),
                                                [&](char a, char b) { return same(b, a); })) {
-    static_cast<Transfer*>(user)->challenge = line.substr(kName.size());
+    challenge.append(line.substr(kName.size()))
+        .resize(std::min(challenge.size(), kChallengeBytesMax));
   }
   return size * count;
 }
@@ -105,9 +110,8 @@ RegistryClient::RegistryClient(ClientOptions options) : options_(std::move(optio
   static const Library library;
 }
 
-Result<RegistryClient::Answer> RegistryClient::fetch(const std::string& url,
-                                                     const std::string& token, bool is_document,
-                                                     const Sink& sink) const {
+Result<RegistryClient::Answer> RegistryClient::fetch(const std::string& url, const Pass& pass,
+                                                     bool is_document, const Sink& sink) const {
   const std::unique_ptr<CURL, Closer> handle(::curl_easy_init());
   if (!handle) return fail(ErrorKind::Internal, "cannot start a transfer (libcurl)");
   Transfer transfer{handle.get(), &sink, {}, false};
@@ -135,9 +139,14 @@ Result<RegistryClient::Answer> RegistryClient::fetch(const std::string& url,
   set(CURLOPT_HEADERFUNCTION, &on_header);
   set(CURLOPT_HEADERDATA, &transfer);
   if (!options_.certificates.empty()) set(CURLOPT_CAINFO, options_.certificates.c_str());
-  if (!token.empty()) {  // libcurl keeps it from other hosts that it is sent on to
+  // libcurl keeps both from other hosts that it is sent on to.
+  if (!pass.token.empty()) {
     set(CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    set(CURLOPT_XOAUTH2_BEARER, token.c_str());
+    set(CURLOPT_XOAUTH2_BEARER, pass.token.c_str());
+  } else if (pass.login) {
+    set(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    set(CURLOPT_USERNAME, pass.login->user.c_str());
+    set(CURLOPT_PASSWORD, pass.login->password.c_str());
   }
   const CURLcode code = ::curl_easy_perform(handle.get());
   if (transfer.refused) {
@@ -153,12 +162,22 @@ Result<RegistryClient::Answer> RegistryClient::fetch(const std::string& url,
   return answer;
 }
 
-Result<std::string> RegistryClient::fetch_token(const std::string& challenge, bool local) const {
+bool is_safe_realm(std::string_view realm, bool local) {
+  const bool plain = realm.starts_with("http://");
+  if (!plain && !realm.starts_with("https://")) return false;
+  std::string_view host = realm.substr(realm.find("//") + 2);
+  host = host.substr(0, host.find_first_of("/?#"));
+  return host.find('@') == std::string_view::npos && (!plain || (local && is_local(host)));
+}
+
+Result<std::string> RegistryClient::fetch_token(const std::string& challenge, bool local,
+                                                const std::optional<Login>& login) const {
   const auto parts = parse_challenge(challenge);
   const auto realm = parts.find("realm");
-  const bool safe = realm != parts.end() && (realm->second.starts_with("https://") ||
-                                             (local && realm->second.starts_with("http://")));
-  if (!safe) return fail(ErrorKind::Unavailable, "the registry asks for a name and password");
+  if (realm == parts.end() || !is_safe_realm(realm->second, local)) {
+    return fail(ErrorKind::Unavailable,
+                "the registry asks for a token that is given nowhere, or not over HTTPS");
+  }
   std::string url = realm->second;
   char mark = url.find('?') == std::string::npos ? '?' : '&';
   for (const char* name : {"service", "scope"}) {
@@ -168,7 +187,7 @@ Result<std::string> RegistryClient::fetch_token(const std::string& challenge, bo
     mark = '&';
   }
   std::string body;
-  const auto answer = fetch(url, "", true, [&body](std::string_view bytes) {
+  const auto answer = fetch(url, {login, {}}, true, [&body](std::string_view bytes) {
     body += bytes;
     return body.size() <= kTokenBytesMax;
   });
@@ -179,32 +198,57 @@ Result<std::string> RegistryClient::fetch_token(const std::string& challenge, bo
       return json[name].get<std::string>();
     }
   }
+  if (login) return fail(ErrorKind::Invalid, "the name or the password is wrong");
   return fail(ErrorKind::Unavailable, "the registry gives no token without a name and password");
+}
+
+/// What is shown after a refusal.
+Result<RegistryClient::Pass> RegistryClient::answer_challenge(
+    const std::string& challenge, bool local, const std::optional<Login>& login) const {
+  if (challenge.find("Bearer ") != std::string::npos) {
+    auto token = fetch_token(challenge, local, login);
+    if (!token) return tl::unexpected(token.error());
+    return Pass{std::nullopt, std::move(*token)};
+  }
+  if (login && challenge.find("Basic ") != std::string::npos) return Pass{login, {}};
+  return fail(ErrorKind::Unavailable, "the registry asks for a name and password");
 }
 
 Result<RegistryClient::Answer> RegistryClient::get(const ImageRef& image, const std::string& path,
                                                    bool is_document, const Sink& sink) {
+  const auto login = find_login(options_.logins, image.registry);
+  if (!login) return tl::unexpected(login.error());
   const bool local = is_local(image.registry);
   const std::string url = fmt::format("{}://{}/v2/{}/{}", local ? "http" : "https", image.registry,
                                       image.repository, path);
-  const std::string owner = image.registry + "/" + image.repository;
-  std::string token;
+  const std::string owner =
+      fmt::format("{} {} {}/{}", *login ? (*login)->user : "", *login ? (*login)->password : "",
+                  image.registry, image.repository);
+  Pass pass;
   {
     const std::lock_guard guard(mutex_);
-    if (const auto known = tokens_.find(owner); known != tokens_.end()) token = known->second;
+    if (const auto known = passes_.find(owner); known != passes_.end()) pass = known->second;
   }
-  auto answer = fetch(url, token, is_document, sink);
+  auto answer = fetch(url, pass, is_document, sink);
   if (answer && answer->status == 401) {
-    auto fresh = fetch_token(answer->challenge, local);
-    if (!fresh) return tl::unexpected(fresh.error());
+    auto fresh = answer_challenge(answer->challenge, local, *login);
+    if (!fresh) {
+      return fail(fresh.error().kind, "{}: {}", image.registry, fresh.error().message);
+    }
     answer = fetch(url, *fresh, is_document, sink);
     const std::lock_guard guard(mutex_);
-    tokens_[owner] = std::move(*fresh);
+    if (passes_.size() >= kPassesMax) passes_.clear();
+    passes_[owner] = std::move(*fresh);
   }
   if (!answer) return answer;
   if (answer->status == 200) return answer;
   if (answer->status == 404) {
     return fail(ErrorKind::NotFound, "{} has no {}", image.registry, path);
+  }
+  if ((answer->status == 401 || answer->status == 403) && *login) {
+    return fail(ErrorKind::Invalid,
+                "{} does not give the node's login {}: it is wrong, or may not have that",
+                image.registry, path);
   }
   return fail(ErrorKind::Unavailable, "{} answers with status {} when asked for {}", image.registry,
               answer->status, path);

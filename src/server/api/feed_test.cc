@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "server/api/base64.h"
+#include "base/base64.h"
 #include "server/api/event_feed.h"
 #include "server/api/log_stream.h"
 

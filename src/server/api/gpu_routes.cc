@@ -8,8 +8,6 @@
 namespace gyre::server {
 namespace {
 
-using observe::GpuMetric;
-
 /// What the core knows of a node's devices.
 struct NodeGpus {
   std::string node;
@@ -36,19 +34,19 @@ Result<NodeGpus> look(const control::Controller& core, const std::string& name) 
 }
 
 void write_values(JsonText& out, const GpuWatch::Gpu& gpu) {
-  for (std::size_t i = 0; i < observe::kGpuMetricCount; ++i) {
+  for (std::size_t i = 0; i < kGpuMetricCount; ++i) {
     const auto metric = static_cast<GpuMetric>(i);
-    const auto& facts = observe::gpu_metric_facts(metric);
+    const auto& facts = gpu_metric_facts(metric);
     if (metric != GpuMetric::ThrottleReasons) out.member(facts.name, gpu.latest.values[i]);
   }
   out.key("throttle_reasons").open('[');
   const auto& reasons = gpu.latest[GpuMetric::ThrottleReasons];
-  for (const std::string_view word : observe::throttle_words(reasons.value_or(0))) out.value(word);
+  for (const std::string_view word : throttle_words(reasons.value_or(0))) out.value(word);
   out.close(']').member("xids", gpu.latest.xids).key("last_minute").open('{');
   for (const GpuMetric metric :
        {GpuMetric::Utilisation, GpuMetric::SmActive, GpuMetric::MemoryUsed, GpuMetric::Power}) {
     const auto& window = gpu.minute[static_cast<std::size_t>(metric)];
-    out.key(observe::gpu_metric_facts(metric).name);
+    out.key(gpu_metric_facts(metric).name);
     if (!window) {
       out.null();
       continue;
@@ -85,11 +83,11 @@ void write_gpu(JsonText& out, const GpuWatch::Gpu& gpu, std::size_t device, cons
         .close('}');
   }
   out.close(']').key("processes").open('[');
-  for (const observe::GpuProcess& process : gpu.latest.processes) {
+  for (const GpuProcess& process : gpu.latest.processes) {
     out.open('{').member("pid", process.pid).member("memory_mib", process.memory.value).close('}');
   }
   out.close(']').key("nvlinks").open('[');
-  for (const observe::NvLink& link : gpu.facts.links) {
+  for (const NvLink& link : gpu.facts.links) {
     out.open('{').member("link", link.link).member("remote_bus_id", link.remote_bus_id).close('}');
   }
   out.close(']').close('}');
@@ -105,7 +103,7 @@ void write_history(JsonText& out, const std::vector<GpuWatch::Series>& gpus) {
   for (std::size_t device = 0; device < gpus.size(); ++device) {
     out.open('{').member("device", device);
     for (std::size_t i = 0; i < GpuWatch::kCharted.size(); ++i) {
-      out.key(observe::gpu_metric_facts(GpuWatch::kCharted[i]).name).open('[');
+      out.key(gpu_metric_facts(GpuWatch::kCharted[i]).name).open('[');
       for (const auto& mean : gpus[device][i].means) out.value(mean);
       out.close(']');
     }

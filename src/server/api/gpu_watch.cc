@@ -1,15 +1,19 @@
 #include "server/api/gpu_watch.h"
 
+#include <algorithm>
 #include <utility>
 
-namespace gyre::server {
+#include "server/api/api.h"
 
-using observe::GpuMetric;
+namespace gyre::server {
 
 namespace {
 
 /// Two readings further apart than this say nothing about the time between them.
 constexpr Duration kGapMax = seconds(10);
+
+/// A sample is not taken for older than this.
+constexpr Duration kAgeMax = seconds(3600);
 
 /// By GpuWatch::kWindows.
 constexpr std::array<Duration, GpuWatch::kWindows.size()> kSteps{seconds(10), seconds(240)};
@@ -25,7 +29,7 @@ std::array<std::vector<observe::SampleMeans>, GpuWatch::kWindows.size()> GpuWatc
   return means;
 }
 
-void GpuWatch::note_means(Device& device, const observe::GpuSample& sample) {
+void GpuWatch::note_means(Device& device, const GpuSample& sample) {
   for (auto& window : device.means) {
     for (std::size_t i = 0; i < kCharted.size(); ++i) {
       if (const auto& value = sample[kCharted[i]]) window[i].add(sample.at, *value);
@@ -33,7 +37,7 @@ void GpuWatch::note_means(Device& device, const observe::GpuSample& sample) {
   }
 }
 
-void GpuWatch::note_usage(Device& device, const observe::GpuSample& sample) {
+void GpuWatch::note_usage(Device& device, const GpuSample& sample) {
   const auto& sm = sample[GpuMetric::SmActive];
   const auto& percent = sample[GpuMetric::Utilisation];
   if (!sm && !percent) return;
@@ -47,21 +51,40 @@ void GpuWatch::note_usage(Device& device, const observe::GpuSample& sample) {
   device.usage.busy_seconds += passed * static_cast<double>(ppm) / 1e6;
 }
 
-void GpuWatch::report(const std::string& node, const std::vector<observe::GpuReading>& readings) {
+void GpuWatch::report(const std::string& node, const std::vector<GpuReading>& readings) {
   const std::lock_guard lock(mutex_);
   std::vector<Device>& devices = nodes_[node];
   if (devices.size() != readings.size()) devices.resize(readings.size());
   for (std::size_t i = 0; i < readings.size(); ++i) {
-    const observe::GpuReading& reading = readings[i];
+    const GpuReading& reading = readings[i];
     devices[i].facts = reading.facts;
     if (!reading.fresh) continue;
-    if (reading.sample.health == observe::GpuHealth::Ok) {
+    if (reading.sample.health == GpuHealth::Ok) {
       devices[i].history.add(reading.sample);
       note_usage(devices[i], reading.sample);
       note_means(devices[i], reading.sample);
     } else {
       devices[i].history.mark(reading.sample.at, reading.sample.health);
     }
+  }
+}
+
+void GpuWatch::seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) {
+  const Time now = machine_time();
+  std::vector<GpuReading> by_this_clock = gpus;
+  for (GpuReading& gpu : by_this_clock) {
+    const std::int64_t age = said_at.ns > gpu.sample.at.ns ? said_at.ns - gpu.sample.at.ns : 0;
+    gpu.sample.at = now - Duration{std::min(age, kAgeMax.ns)};
+  }
+  report(node, by_this_clock);
+}
+
+void GpuWatch::unheard(const std::string& node) {
+  const std::lock_guard lock(mutex_);
+  const auto known = nodes_.find(node);
+  if (known == nodes_.end()) return;
+  for (Device& device : known->second) {
+    device.history.mark(device.history.latest().at, GpuHealth::Unknown);
   }
 }
 
@@ -72,7 +95,7 @@ std::vector<GpuWatch::Gpu> GpuWatch::read(const std::string& node) const {
   if (known == nodes_.end()) return gpus;
   for (const Device& device : known->second) {
     Gpu gpu{device.facts, device.history.latest(), device.usage, {}};
-    for (std::size_t i = 0; i < observe::kGpuMetricCount; ++i) {
+    for (std::size_t i = 0; i < kGpuMetricCount; ++i) {
       gpu.minute[i] = device.history.window(static_cast<GpuMetric>(i), seconds(60));
     }
     gpus.push_back(std::move(gpu));

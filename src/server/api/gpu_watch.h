@@ -9,21 +9,27 @@
 #include <string>
 #include <vector>
 
+#include "domain/gpu_sample.h"
+#include "live/gpu_reports.h"
 #include "observe/gpu_history.h"
-#include "observe/gpu_sample.h"
 #include "observe/sample_means.h"
 
 namespace gyre::server {
 
 /// The latest readings of every probed GPU, in memory that is bounded by the number of devices:
 /// five minutes of one sample a second each, and means over an hour and a day. Thread-safe.
-class GpuWatch {
+class GpuWatch final : public live::GpuListener {
  public:
   static constexpr std::size_t kSamplesMax = 300;
 
   /// What a node's probe has found: the devices that the node offers in the order in which it
   /// offers them, then those that it leaves out.
-  void report(const std::string& node, const std::vector<observe::GpuReading>& readings);
+  void report(const std::string& node, const std::vector<GpuReading>& readings);
+
+  /// A report by a node's own clock, which need not be right.
+  void seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) override;
+  /// Its devices are of unknown health from now on.
+  void unheard(const std::string& node) override;
 
   /// What a device has done since its probe began.
   struct Usage {
@@ -36,11 +42,11 @@ class GpuWatch {
   static constexpr std::int64_t kIdlePpm = 10'000;  // 1 %
 
   struct Gpu {
-    observe::GpuFacts facts;
-    observe::GpuSample latest;
+    GpuFacts facts;
+    GpuSample latest;
     Usage usage;
     /// Over the last minute, by GpuMetric; absent where nothing was read.
-    std::array<std::optional<observe::GpuHistory::Window>, observe::kGpuMetricCount> minute;
+    std::array<std::optional<observe::GpuHistory::Window>, kGpuMetricCount> minute;
   };
   /// nullopt: no probe has reported such a device.
   std::optional<Usage> usage(const std::string& node, int device) const;
@@ -48,9 +54,9 @@ class GpuWatch {
   std::vector<Gpu> read(const std::string& node) const;  // empty: no probe has reported
 
   /// What is kept over time.
-  static constexpr std::array kCharted{observe::GpuMetric::Utilisation,
-                                       observe::GpuMetric::SmActive, observe::GpuMetric::MemoryUsed,
-                                       observe::GpuMetric::Power, observe::GpuMetric::Temperature};
+  static constexpr std::array kCharted{GpuMetric::Utilisation, GpuMetric::SmActive,
+                                       GpuMetric::MemoryUsed, GpuMetric::Power,
+                                       GpuMetric::Temperature};
   static constexpr std::array<std::string_view, 2> kWindows{"1h", "24h"};
   using Series = std::array<observe::GaugeHistory::Series, kCharted.size()>;
   /// Of each device up to `now`; empty: no probe has reported. Requires: window < kWindows.size().
@@ -59,23 +65,23 @@ class GpuWatch {
   struct Latest {
     std::string node;
     int device = 0;  // as allocations count them
-    observe::GpuFacts facts;
-    observe::GpuSample sample;
+    GpuFacts facts;
+    GpuSample sample;
     Usage usage;
   };
   std::vector<Latest> read_all() const;  // by node, then device
 
  private:
   struct Device {
-    observe::GpuFacts facts;
+    GpuFacts facts;
     observe::GpuHistory history{kSamplesMax};
     Usage usage;
     std::array<std::vector<observe::SampleMeans>, kWindows.size()> means =
         new_means();  // by kCharted
   };
   static std::array<std::vector<observe::SampleMeans>, kWindows.size()> new_means();
-  static void note_means(Device& device, const observe::GpuSample& sample);
-  static void note_usage(Device& device, const observe::GpuSample& sample);
+  static void note_means(Device& device, const GpuSample& sample);
+  static void note_usage(Device& device, const GpuSample& sample);
 
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<Device>> nodes_;

@@ -5,8 +5,6 @@
 namespace gyre::server {
 namespace {
 
-using observe::GpuMetric;
-
 /// One job on the two devices of one node, under a policy of a minute and half a minute.
 class IdleWatchTest : public ::testing::Test {
  protected:
@@ -32,12 +30,12 @@ class IdleWatchTest : public ::testing::Test {
   /// The activity of each device's SMs, and of its driver's utilisation.
   void read(std::optional<std::int64_t> first, std::optional<std::int64_t> second,
             bool by_sm = true) {
-    std::vector<observe::GpuReading> readings(2);
+    std::vector<GpuReading> readings(2);
     for (std::size_t i = 0; i < 2; ++i) {
       const auto ppm = i == 0 ? first : second;
       readings[i].fresh = ppm.has_value();
       readings[i].sample.at = now_;
-      readings[i].sample.health = observe::GpuHealth::Ok;
+      readings[i].sample.health = GpuHealth::Ok;
       if (!ppm) continue;
       auto& values = readings[i].sample.values;
       if (by_sm) values[static_cast<std::size_t>(GpuMetric::SmActive)] = *ppm;

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <utility>
 
-#include "server/api/base64.h"
+#include "base/base64.h"
 #include "server/api/json_text.h"
 
 namespace gyre::server {

@@ -14,8 +14,6 @@
 namespace gyre::server {
 namespace {
 
-using observe::GpuMetric;
-
 /// Waiting jobs whose reason is found for one scrape; the others are counted as unexamined, since a
 /// reason costs a search.
 constexpr std::size_t kExplainedMax = 256;
@@ -212,12 +210,12 @@ void write_gpus(MetricsText& out, const std::vector<GpuWatch::Latest>& gpus,
   std::vector<std::string> written;
   written.reserve(gpus.size());
   for (const GpuWatch::Latest& gpu : gpus) written.push_back(MetricsText::written(labels(gpu)));
-  for (std::size_t i = 0; i < observe::kGpuMetricCount; ++i) {
-    const auto& facts = observe::gpu_metric_facts(static_cast<GpuMetric>(i));
+  for (std::size_t i = 0; i < kGpuMetricCount; ++i) {
+    const auto& facts = gpu_metric_facts(static_cast<GpuMetric>(i));
     bool first = true;
     for (std::size_t g = 0; g < gpus.size(); ++g) {
       const auto& value = gpus[g].sample.values[i];
-      if (!value || gpus[g].sample.health != observe::GpuHealth::Ok) continue;
+      if (!value || gpus[g].sample.health != GpuHealth::Ok) continue;
       if (first) out.family(facts.dcgm_name, facts.counter ? "counter" : "gauge", facts.help);
       first = false;
       out.sample_of(written[g],

@@ -9,9 +9,6 @@
 namespace gyre::server {
 namespace {
 
-using observe::GpuHealth;
-using observe::GpuMetric;
-
 TEST(MetricsText, WritesAFamilyAndItsSamples) {
   MetricsText out;
   out.family("gyre_x", "gauge", "What it is:\na \\ b.");
@@ -219,7 +216,7 @@ TEST(MetricsText, AHistogramIsCumulative) {
 
 TEST(GpuWatch, BusyTimeIsByTheSmsWhereTheyTell) {
   GpuWatch watch;
-  observe::GpuReading reading;
+  GpuReading reading;
   reading.fresh = true;
   const auto report = [&](std::int64_t at, std::int64_t percent) {
     reading.sample.at = Time{seconds(at).ns};
@@ -245,7 +242,7 @@ TEST(GpuWatch, BusyTimeIsByTheSmsWhereTheyTell) {
 
 TEST(GpuWatch, KeepsTheLatestOfEachDevice) {
   GpuWatch watch;
-  observe::GpuReading reading;
+  GpuReading reading;
   reading.facts.uuid = "GPU-a";
   reading.sample.at = Time{seconds(1).ns};
   reading.sample[GpuMetric::Utilisation] = 40;

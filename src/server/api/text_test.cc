@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "server/api/base64.h"
+#include "base/base64.h"
 #include "server/api/json_text.h"
 #include "server/embedded.h"
 

@@ -10,13 +10,12 @@ namespace gyre::sim {
 namespace {
 
 constexpr std::array<std::string_view, 22> kNames{
-    "gpu-overcommit",   "cpu-overcommit",      "memory-overcommit",
-    "gang-whole",       "gang-distinct-nodes", "gang-together", "request-honoured",
-    "legal-transition", "runs-once",           "node-up",
-    "all-released",     "jobs-conserved",      "quota-kept",
-    "true-reason",      "books-agree",         "task-once",
-    "device-shared",    "true-outcome",        "recovers-alike",
-    "no-leak",          "service-kept",        "converges"};
+    "gpu-overcommit",      "cpu-overcommit", "memory-overcommit", "gang-whole",
+    "gang-distinct-nodes", "gang-together",  "request-honoured",  "legal-transition",
+    "runs-once",           "node-up",        "all-released",      "jobs-conserved",
+    "quota-kept",          "true-reason",    "books-agree",       "task-once",
+    "device-shared",       "true-outcome",   "recovers-alike",    "no-leak",
+    "service-kept",        "converges"};
 
 }  // namespace
 
