@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "codec/field.h"
+#include "codec/healing_fields.h"
 #include "codec/money_fields.h"
 #include "codec/queue_fields.h"
 #include "codec/service_fields.h"
@@ -73,72 +74,6 @@ struct EnumNames<Termination> {
   static constexpr std::array<std::string_view, 12> list{
       "none",         "completed",         "task_failed", "start_refused", "node_lost", "preempted",
       "user_request", "deadline_exceeded", "never_fits",  "misconfigured", "retired",   "idle"};
-};
-
-template <>
-struct EnumNames<Symptom> {
-  static constexpr std::array<std::string_view, kSymptomCount> list{
-      "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
-      "start_refused",     "task_stalled", "task_failed",       "journal_damaged",
-      "storage_full",      "store_away",   "leader_lost"};
-};
-template <>
-struct EnumNames<Remedy> {
-  static constexpr std::array<std::string_view, 5> list{"note", "quarantine", "evacuate", "cordon",
-                                                        "drain"};
-};
-template <>
-struct EnumNames<Incident::Outcome> {
-  static constexpr std::array<std::string_view, 6> list{"noted",     "open",   "held",
-                                                        "recovered", "undone", "ended"};
-};
-template <>
-struct Fields<HealingRule> {
-  static constexpr std::tuple list{
-      Field{"on", &HealingRule::on}, Field{"times", &HealingRule::times},
-      Field{"within", &HealingRule::within}, Field{"then", &HealingRule::then},
-      Field{"xid", &HealingRule::xid}};
-};
-template <>
-struct Fields<HealingSpec> {
-  static constexpr std::tuple list{
-      Field{"name", &HealingSpec::name},
-      Field{"rules", &HealingSpec::rules},
-      Field{"quarantine", &HealingSpec::quarantine},
-      Field{"quarantine_max", &HealingSpec::quarantine_max},
-      Field{"quarantined_percent_max", &HealingSpec::quarantined_percent_max},
-      Field{"quarantines_per_hour_max", &HealingSpec::quarantines_per_hour_max},
-      Field{"remember", &HealingSpec::remember},
-      Field{"backoff_jitter_percent", &HealingSpec::backoff_jitter_percent}};
-};
-template <>
-struct Fields<NodeHealth::Sighting> {
-  static constexpr std::tuple list{
-      Field{"symptom", &NodeHealth::Sighting::symptom}, Field{"at", &NodeHealth::Sighting::at},
-      Field{"job", &NodeHealth::Sighting::job}, Field{"xid", &NodeHealth::Sighting::xid}};
-};
-template <>
-struct Fields<NodeHealth> {
-  static constexpr std::tuple list{Field{"seen", &NodeHealth::seen},
-                                   Field{"quarantined_until", &NodeHealth::quarantined_until},
-                                   Field{"quarantines", &NodeHealth::quarantines}};
-};
-template <>
-struct Fields<Incident> {
-  static constexpr std::tuple list{
-      Field{"id", &Incident::id},          Field{"symptom", &Incident::symptom},
-      Field{"node", &Incident::node},      Field{"job", &Incident::job},
-      Field{"xid", &Incident::xid},        Field{"evidence", &Incident::evidence},
-      Field{"remedy", &Incident::remedy},  Field{"outcome", &Incident::outcome},
-      Field{"at", &Incident::at},          Field{"closed_at", &Incident::closed_at},
-      Field{"repeats", &Incident::repeats}};
-};
-template <>
-struct Fields<HealingState> {
-  static constexpr std::tuple list{
-      Field{"spec", &HealingState::spec}, Field{"nodes", &HealingState::nodes},
-      Field{"incidents", &HealingState::incidents},
-      Field{"last_incident", &HealingState::last_incident}, Field{"taken", &HealingState::taken}};
 };
 
 template <>
@@ -378,10 +313,6 @@ struct Fields<TaskEnded> {
       Field{"rank", &TaskEnded::rank}, Field{"exit", &TaskEnded::exit}};
 };
 template <>
-struct Fields<HealingSet> {
-  static constexpr std::tuple list{Field{"healing", &HealingSet::healing}};
-};
-template <>
 struct Fields<GpuErrorSeen> {
   static constexpr std::tuple list{Field{"node", &GpuErrorSeen::node},
                                    Field{"device", &GpuErrorSeen::device},
@@ -576,10 +507,6 @@ struct TypeName<TaskStarted> {
 template <>
 struct TypeName<TaskEnded> {
   static constexpr std::string_view value = "task_ended";
-};
-template <>
-struct TypeName<HealingSet> {
-  static constexpr std::string_view value = "healing_set";
 };
 template <>
 struct TypeName<GpuErrorSeen> {

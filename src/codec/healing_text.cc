@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/units.h"
-#include "codec/fields.h"
+#include "codec/healing_fields.h"
 #include "codec/known_fields.h"
 #include "codec/printable.h"
 #include "codec/spec_tree.h"
