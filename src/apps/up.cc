@@ -5,10 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -23,6 +21,7 @@
 #include "adapter/sqlite/journal.h"
 #include "apps/agent_door.h"
 #include "apps/ending.h"
+#include "apps/gpu_ears.h"
 #include "apps/gpus.h"
 #include "apps/lab.h"
 #include "apps/leadership.h"
@@ -43,7 +42,6 @@
 #include "live/work_budget.h"
 #include "live/world.h"
 #include "server/api/api.h"
-#include "server/api/idle_watch.h"
 #include "server/http/server.h"
 #include "server/proxy/proxy.h"
 #include "server/proxy/service_watch.h"
@@ -251,36 +249,6 @@ struct OpenJournal {
   std::unique_ptr<live::Store> store;
   JournalOpener read;
   Leadership* leadership = nullptr;  // null: no other server can lead; outlives the server
-};
-
-/// Hands on what the probes of all nodes see, and looks with it for jobs that do not use their
-/// GPUs.
-class GpuEars final : public live::GpuListener {
- public:
-  GpuEars(server::Telemetry& telemetry, live::Inbox& inbox)
-      : telemetry_(telemetry), inbox_(inbox) {}
-
-  void seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) override {
-    telemetry_.gpus.seen(node, said_at, gpus);
-    const Time now = server::machine_time();
-    std::int64_t last = looked_at_.load();
-    if (std::abs(now.ns - last) < kPause.ns) return;
-    if (!looked_at_.compare_exchange_strong(last, now.ns)) return;
-    static_cast<void>(inbox_.ask([this](const control::Controller& core) {
-      for (Event::Body& body : idle_.look(core, telemetry_, server::machine_time())) {
-        inbox_.post(std::move(body), nullptr);
-      }
-    }));
-  }
-  void unheard(const std::string& node) override { telemetry_.gpus.unheard(node); }
-
- private:
-  static constexpr Duration kPause = seconds(1);
-
-  server::Telemetry& telemetry_;
-  live::Inbox& inbox_;
-  server::IdleWatch idle_;  // on the driver's thread
-  std::atomic<std::int64_t> looked_at_ = 0;
 };
 
 /// The server between its start and its end. Members stand in the order in which they need each

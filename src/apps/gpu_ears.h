@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/controller.h"
+#include "live/gpu_reports.h"
+#include "live/inbox.h"
+#include "server/api/api.h"
+#include "server/api/idle_watch.h"
+#include "server/api/telemetry.h"
+
+namespace gyre::apps {
+
+/// Hands on what the probes of all nodes see, and looks with it for jobs that do not use their
+/// GPUs.
+class GpuEars final : public live::GpuListener {
+ public:
+  GpuEars(server::Telemetry& telemetry, live::Inbox& inbox)
+      : telemetry_(telemetry), inbox_(inbox) {}
+
+  void seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) override {
+    telemetry_.gpus.seen(node, said_at, gpus);
+    const Time now = server::machine_time();
+    std::int64_t last = looked_at_.load();
+    if (std::abs(now.ns - last) < kPause.ns) return;
+    if (!looked_at_.compare_exchange_strong(last, now.ns)) return;
+    static_cast<void>(inbox_.ask([this](const control::Controller& core) {
+      for (Event::Body& body : idle_.look(core, telemetry_, server::machine_time())) {
+        inbox_.post(std::move(body), nullptr);
+      }
+    }));
+  }
+  void unheard(const std::string& node) override { telemetry_.gpus.unheard(node); }
+
+ private:
+  static constexpr Duration kPause = seconds(1);
+
+  server::Telemetry& telemetry_;
+  live::Inbox& inbox_;
+  server::IdleWatch idle_;  // on the driver's thread
+  std::atomic<std::int64_t> looked_at_ = 0;
+};
+
+}  // namespace gyre::apps
