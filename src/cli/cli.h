@@ -28,6 +28,8 @@ struct UpOptions {
   std::string services_key;          // of that certificate
   std::string policy;                // empty: the store's, or the default in a new one
   std::vector<QueueSpec> queues;     // parents first; empty: the store's, or "default" in a new one
+  std::optional<PriceSet> prices;    // none: the store's
+  std::optional<IdleSpec> idle;      // none: the store's
   std::string virtual_gpus;          // "8xH100:80GB"; empty: the machine's own
   std::string fsync = "full";
   std::vector<std::string> volumes;  // folders that containers may be given; ":ro" behind: to read
