@@ -149,7 +149,8 @@ void ServiceGuard::check(const control::Controller& core, Truth& truth, Time now
 
 bool at_rest(const control::Controller& core) {
   for (const auto& [name, service] : core.services().all()) {
-    if (service.deleted || service.previous) return false;
+    // Without a replica a revision has nothing to prove itself with.
+    if (service.deleted || (service.previous && service.scale.wanted > 0)) return false;
     const auto ready = std::count_if(
         service.replicas.begin(), service.replicas.end(), [&service](const Replica& replica) {
           return replica.ready && replica.phase == Replica::Phase::Serving &&

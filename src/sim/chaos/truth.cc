@@ -95,7 +95,7 @@ Truth::Plan Truth::plan(JobId job) {
 /// It serves until it is told to go.
 Truth::Plan Truth::plan(ReplicaFate fate) {
   Plan plan{kServesFor, {}, draw(warm_up_, rng_)};
-  if (fate == ReplicaFate::NeverReady) plan.ready_after = Duration::max();
+  if (fate != ReplicaFate::Good) plan.ready_after = Duration::max();
   if (fate != ReplicaFate::Crashes) return plan;
   plan.exit.code = 1;
   plan.left = draw(kCrashesAfter, rng_);

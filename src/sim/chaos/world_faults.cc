@@ -157,7 +157,6 @@ void ChaosWorld::job_over(const Transition& transition, std::size_t tasks) {
 }
 
 void ChaosWorld::finish() {
-  finish_services();
   for (std::uint32_t node = 0; node < setting_.nodes; ++node) {
     const Machine& machine = machines_[node];
     if (machine.running() > 0 || machine.known() > 0) {
@@ -169,6 +168,7 @@ void ChaosWorld::finish() {
       continue;
     truth_.report(Invariant::Converges, now_, fmt::format("node {} takes no tasks", node));
   }
+  finish_services();
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     const Client& client = clients_[i];
     const Job* job = client.submitted ? core_.jobs().find(client.job) : nullptr;

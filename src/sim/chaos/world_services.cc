@@ -33,13 +33,14 @@ void ChaosWorld::on(const OwnerActs& item) {
 
 void ChaosWorld::ask_for(std::size_t service) {
   Owner& owner = owners_[service];
-  if (owner.due == owner.heard || owner.asked || !server_up_) return;
+  if (owner.due == owner.heard || owner.asked) return;
   owner.asked = true;
   const std::vector<ChaosService::Change>& changes = services_[service].changes;
+  // One after the other: the first of all, which works, is what others are undone to.
   Pending pending{ServiceDeleted{changes.front().spec.replica.name}, {}, {}};
-  if (owner.due <= changes.size()) pending.body = ServiceApplied{changes[owner.due - 1].spec};
+  if (owner.heard < changes.size()) pending.body = ServiceApplied{changes[owner.heard].spec};
   pending.owner = service;
-  pending.change = owner.due;
+  pending.change = owner.heard + 1;
   pending_.push_back(std::move(pending));
 }
 
