@@ -220,8 +220,11 @@ void Books::take(const Transition& transition) {
         fmt::format("job {} is {} and goes from {} to {}", transition.job.value,
                     to_string(job->state), to_string(transition.from), to_string(transition.to)));
   }
-  if (job->state == JobState::Preempting) --preempting_;
-  if (transition.to == JobState::Preempting) ++preempting_;
+  const bool preempted =
+      is_placed(transition.to) && (job->preempted || transition.to == JobState::Preempting);
+  if (preempted && !job->preempted) ++preempting_;
+  if (!preempted && job->preempted) --preempting_;
+  job->preempted = preempted;
   job->announced = true;
   count_quota(transition, *job);
   job->state = transition.to;

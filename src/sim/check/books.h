@@ -40,6 +40,7 @@ class Books {
     std::vector<TaskGroup> tasks;  // empty once the job has ended
     JobState state = JobState::Queued;
     bool announced = false;  // its arrival in the queue was told
+    bool preempted = false;  // and not gone yet, whoever else may have stopped it since
     std::int32_t attempt = 0;
     std::vector<TaskPlacement> placement;  // of the current attempt
     std::vector<TaskState> ranks;
