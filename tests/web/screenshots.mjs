@@ -126,7 +126,7 @@ queues:
     ['healing', '/healing', (page) => page.locator('[data-node] button').waitFor()],
   ];
   await shoot(fleet.url, pages);
-  await shoot(fleet.url, [['healing', '/healing', pages[1][2]]], 'dark');
+  await shoot(fleet.url, [['healing', '/healing', pages.at(-1)[2]]], 'dark');
 } finally {
   await fleet.close();
 }

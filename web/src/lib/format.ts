@@ -34,6 +34,7 @@ export function gpuHours(gpuSeconds: number): string {
 
 /** Millionths of a US dollar: "$1,234.50"; below a dollar to hundredths of a cent: "$0.0123". */
 export function money(microUsd: number): string {
+  if (microUsd === 0) return '$0';
   const digits = Math.abs(microUsd) < 1e6 ? 4 : 2;
   return `$${(microUsd / 1e6).toLocaleString('en-US', {minimumFractionDigits: digits, maximumFractionDigits: digits})}`;
 }

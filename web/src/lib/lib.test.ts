@@ -27,7 +27,8 @@ describe('numbers for people', () => {
     expect(duration(-5)).toBe('0 s');
     expect(gpuHours(5_400)).toBe('1.5');
     expect(gpuHours(36_000_036)).toBe('10,000.01');
-    expect(money(0)).toBe('$0.0000');
+    expect(money(0)).toBe('$0');
+    expect(money(49)).toBe('$0.0000');
     expect(money(123_456)).toBe('$0.1235');
     expect(money(1_234_567_000)).toBe('$1,234.57');
     expect(moneyRange({low: 2_000_000, high: 2_000_000})).toBe('$2.00');
