@@ -31,7 +31,10 @@ def append():
     try:
         url = postgres.url(postgres.new_database())
         subprocess.run([ROOT / "build-bench/bench_journal",
-                        "--benchmark_filter=^(Journal|Postgres)/"],
+                        "--benchmark_filter=^(Journal|Postgres)/[01]/(1|1000)/",
+                        "--benchmark_repetitions=7", "--benchmark_min_time=0.3",
+                        "--benchmark_enable_random_interleaving=true",
+                        "--benchmark_report_aggregates_only=true"],
                        env={**os.environ, "GYRE_BENCH_POSTGRES": url}, check=True)
     finally:
         postgres.close()

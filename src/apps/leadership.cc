@@ -223,6 +223,7 @@ cli::Outcome<std::unique_ptr<live::Store>> Leadership::await(const Ending& endin
     }
     if (!store) {
       impl_->connection.reset();
+      impl_->watch = {};  // the leader may have found no database either
       impl_->api.show({"", store.error().message});
       impl_->tell("warning: " + store.error().message);
     } else if (*store) {

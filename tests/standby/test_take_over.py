@@ -131,6 +131,8 @@ def test_a_database_that_is_away_is_waited_for(pair):
     job, said = late.communicate(timeout=60)
     assert late.returncode == 0, said
     until(lambda: leader.job(int(job)).get("state") == "succeeded", "what was asked is done")
+    if leader is pair.a:  # else it took the database too long to come back
+        until(lambda: incidents_of(leader, "store_away"), "it is an incident")
 
 
 def test_clients_submit_through_take_overs_and_nothing_is_lost_or_twice(pair):
