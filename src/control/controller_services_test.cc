@@ -193,6 +193,18 @@ TEST_F(ServicesTest, ARevisionThatIsNotReadyInTimeIsUndone) {
   EXPECT_THAT(stopped_, ElementsAre(JobId{2}));
 }
 
+TEST_F(ServicesTest, WhatIsUndoneTakesItsNumberOfReplicasWithIt) {
+  tell(ServiceApplied{spec_of(3, 3)});
+  for (std::uint64_t id = 1; id <= 3; ++id) make_ready({id});
+  ServiceSpec bad = spec_of(1, 3, "bad");
+  bad.rollout.progress_deadline = bad.replicas.scale_down_after;  // both at one time
+  tell(ServiceApplied{bad});
+  wait(bad.rollout.progress_deadline);
+  ASSERT_EQ(chat().revision, 1);
+  EXPECT_EQ(chat().scale.wanted, 3);
+  EXPECT_THAT(serving(), ElementsAre(JobId{1}, JobId{2}, JobId{3})) << "all are wanted again";
+}
+
 TEST_F(ServicesTest, ApplyingTheSameTwiceChangesNothingAndEndsAnOldNotice) {
   tell(ServiceApplied{spec_of(0, 3)});
   make_ready({1});

@@ -205,7 +205,8 @@ void Services::roll_back(Service& service, std::string why, Time now) {
                                why, service.previous_revision);
   service.spec = *std::exchange(service.previous, std::nullopt);
   service.revision = service.previous_revision;
-  service.scale = {std::min(service.scale.wanted, service.spec.replicas.max), std::nullopt, 0};
+  const ReplicaCount& count = service.spec.replicas;
+  service.scale = {std::clamp(service.scale.wanted, count.min, count.max), std::nullopt, 0};
   service.crashes = 0;
   service.progress_at = now;
   service.hold_until.reset();

@@ -62,6 +62,13 @@ void change(ServiceSpec& spec, std::size_t number, std::int64_t replicas_max,
   if (spec.replicas.max > std::max(1, spec.replicas.min)) spec.replicas.target_in_flight = 1;
 }
 
+/// Whether it is being preempted: its own spec allows that, and it is decided after what services
+/// want.
+bool made_way(const control::Controller& core, JobId id) {
+  const Job* job = core.jobs().find(id);
+  return job != nullptr && job->state == JobState::Preempting;
+}
+
 }  // namespace
 
 std::vector<ChaosService> make_services(const ChaosSpec::Services& services, Duration lasts,
@@ -136,7 +143,8 @@ void ServiceGuard::check(const control::Controller& core, Truth& truth, Time now
     bool sent_away = false;
     for (const Replica& replica : service.replicas) {
       const bool serves = replica.phase == Replica::Phase::Serving;
-      if (serves && replica.ready && ready_.contains({replica.job, replica.attempt})) ++left;
+      const bool honest = ready_.contains({replica.job, replica.attempt});
+      if (serves && honest && (replica.ready || made_way(core, replica.job))) ++left;
       sent_away = sent_away || (!serves && replica.ready && taking_.contains(replica.job));
     }
     if (!sent_away || left >= service.scale.wanted) continue;
