@@ -52,7 +52,8 @@ class ServiceGuard {
   std::uint64_t version_ = 0;
 };
 
-/// Whether every service is as it is wanted, and at rest.
+/// Whether every service has as many replicas as it wants, each of them ready, or in line for room
+/// like any job.
 bool at_rest(const control::Controller& core);
 
 }  // namespace gyre::sim

@@ -116,7 +116,8 @@ void Truth::end(const TaskKey& key, std::uint32_t node, const Order& order, cons
   const auto alive = alive_.find({key.job, key.rank});
   if (--alive->second == 0) alive_.erase(alive);
   use_devices(node, order, -1, now);
-  if (exit.ok()) ++good_[{key.job, key.attempt}];
+  // One whose node died before it could tell may have been run again.
+  if (exit.ok()) good_[{key.job, key.attempt}].insert(key.rank);
   const auto known = submission_of_.find(key.job);
   if (known == submission_of_.end()) return;
   const std::size_t submission = known->second;
@@ -138,7 +139,7 @@ void Truth::use_devices(std::uint32_t node, const Order& order, int sign, Time n
 
 void Truth::succeeded(JobId job, std::int32_t attempt, std::size_t tasks, Time now) {
   const auto good = good_.find({job, attempt});
-  const std::size_t count = good == good_.end() ? 0 : good->second;
+  const std::size_t count = good == good_.end() ? 0 : good->second.size();
   if (count == tasks) return;
   report(Invariant::TrueOutcome, now,
          fmt::format("job {} is called succeeded, but {} of its {} tasks were", job.value, count,

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,8 +81,9 @@ class Truth {
   std::map<JobId, ReplicaFate> fate_of_;
   std::vector<Duration> saved_;                                   // by submission
   std::map<std::pair<JobId, std::int32_t>, std::int32_t> alive_;  // by job and rank: how many run
-  std::map<std::pair<JobId, std::int32_t>, std::size_t> good_;    // by job and attempt
-  std::vector<std::array<std::int32_t, kGpusPerNodeMax>> used_;   // milli-GPUs by node and device
+  std::map<std::pair<JobId, std::int32_t>, std::set<std::int32_t>>
+      good_;                                                     // by job and attempt: ranks
+  std::vector<std::array<std::int32_t, kGpusPerNodeMax>> used_;  // milli-GPUs by node and device
   std::vector<Violation> violations_;
 };
 
