@@ -38,7 +38,7 @@ class GpuEars final : public live::GpuListener {
   void unheard(const std::string& node) override { telemetry_.gpus.unheard(node); }
 
  private:
-  static constexpr Duration kPause = seconds(1);
+  static constexpr Duration kPause = milliseconds(900);  // of probes that look once a second
 
   server::Telemetry& telemetry_;
   live::Inbox& inbox_;

@@ -132,6 +132,9 @@ class GpuParser {
     }
     request_.gpus = milli > 0 ? std::max(1, milli / 1000) : 0;
     request_.gpu_milli = milli > 0 && milli < 1000 ? GpuMilli{milli} : kWholeGpu;
+    if (request_.gpus > 0) return {};
+    request_.gpu_models.clear();  // of none, no kind is asked for
+    request_.gpu_memory = {};
     return {};
   }
 

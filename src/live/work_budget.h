@@ -18,7 +18,7 @@ Duration thread_cpu_time();
 class WorkBudget final : public control::Observer {
  public:
   static constexpr Duration kCycle = milliseconds(5);
-  static constexpr std::int64_t kWorkMin = 10'000;      // node states
+  static constexpr std::int64_t kWorkMin = 1'000;       // node states
   static constexpr std::int64_t kWorkMax = 20'000'000;  // node states
 
   explicit WorkBudget(Inbox& inbox, std::function<Duration()> cpu_time = thread_cpu_time)

@@ -40,4 +40,4 @@ def test_what_no_rack_can_hold_is_rejected(offline):
 def test_a_topology_that_does_not_read_is_told_with_its_place(offline):
     for wrong in ("rack", "required:racks", "must:rack"):
         said = played(offline, wrong, code=1).stderr
-        assert "line 5" in said and "required:rack" in said and wrong in said
+        assert "trace.csv:5:" in said and "required:rack" in said and wrong in said

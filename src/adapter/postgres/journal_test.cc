@@ -160,19 +160,41 @@ TEST_F(PostgresJournalTest, ALostConnectionIsMadeAnewAndNothingIsLostOrTwice) {
 
 // PostgreSQL waits for a standby of its own that is not there; what is cut off while it waits has
 // been committed, and nobody was told.
+constexpr const char* kCutWaiting =
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+
+/// Commits wait from now on for a standby that is not there: from when the server's checkpointer
+/// has heard of it, which takes its time.
+void let_commits_wait(Connection& server, PostgresPlace& place) {
+  GYRE_ASSERT(server.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'"));
+  GYRE_ASSERT(server.ask("SELECT pg_reload_conf()"));
+  for (bool waits = false; !waits;) {
+    std::atomic<bool> over = false;
+    std::thread writer([&] {
+      auto connection = place.connection();
+      static_cast<void>(connection.run("CREATE TEMP TABLE probe ()"));
+      over = true;
+    });
+    while (!waits && !over) {
+      const auto cut = server.ask(kCutWaiting);
+      GYRE_ASSERT(cut);
+      waits = cut->integer(0, 0) > 0;
+      ::usleep(1'000);
+    }
+    writer.join();
+  }
+}
+
 TEST_F(PostgresJournalTest, ACommitWhoseAnswerWasLostIsFoundAndNotRepeated) {
   RandomHistory life(3);
   const auto journal = lead("a");
   live::live_through(life, *journal, 1, 10);
   auto other = place_.connection();
-  ASSERT_TRUE(other.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'"));
-  ASSERT_TRUE(other.ask("SELECT pg_reload_conf()"));
+  let_commits_wait(other, place_);
   for (int i = 0; i < 7; ++i) life.step(*journal);
   std::thread cutter([&] {
     for (;;) {
-      const auto ended = other.ask(
-          "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = "
-          "'SyncRep'");
+      const auto ended = other.ask(kCutWaiting);
       GYRE_ASSERT(ended);
       if (ended->integer(0, 0) > 0) break;
       ::usleep(10'000);

@@ -104,12 +104,15 @@ class Recorder final : public act::TaskListener {
     return changed_.wait_for(lock, kPatience, [&] { return started_.contains(key); });
   }
   /// What it ended as; Kind::Lost with the message "never told" if nothing comes.
+  /// But for the time of its end, which is a clock's.
   TaskExit wait_ended(const act::TaskKey& key) {
     std::unique_lock lock(mutex_);
     if (!changed_.wait_for(lock, kPatience, [&] { return ended_.contains(key); })) {
       return {TaskExit::Kind::Lost, 0, false, "never told"};
     }
-    return ended_[key].front();
+    TaskExit exit = ended_[key].front();
+    exit.ended_at = {};
+    return exit;
   }
   int times_started(const act::TaskKey& key) {
     const std::lock_guard guard(mutex_);
