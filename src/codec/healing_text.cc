@@ -189,7 +189,7 @@ class HealingReader {
   }
 
   void again(const SpecNode& node, std::optional<Playbook::Again>& out) {
-    Playbook::Again& again = out.emplace();
+    Playbook::Again& again = *(out = Playbook::Again{});
     again.line = node.line;
     again.column = node.column;
     table<Playbook::Again>(

@@ -156,7 +156,8 @@ void ServiceGuard::check(const control::Controller& core, Truth& truth, Time now
 }
 
 bool at_rest(const control::Controller& core) {
-  for (const auto& [name, service] : core.services().all()) {
+  for (const auto& entry : core.services().all()) {
+    const Service& service = entry.second;
     // Without a replica a revision has nothing to prove itself with.
     if (service.deleted || (service.previous && service.scale.wanted > 0)) return false;
     const auto well = std::count_if(
