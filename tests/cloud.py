@@ -80,7 +80,8 @@ class Cloud:
             return
         self.process.send_signal(how)
         self.process.wait(PATIENCE_S)
-        self.process.stderr.close()
+        if self.process.stderr:
+            self.process.stderr.close()
         self.process = None
 
     def kill(self):

@@ -83,6 +83,7 @@ struct Leadership::Impl {
     if (std::exchange(last_notice, line) != line) say(line);
   }
   cli::Outcome<void> answer(server::http::Address& address);
+  Result<void> check_cluster(const std::string& cluster) const;
   Result<std::optional<pg::Lease>> look();
   Result<std::unique_ptr<pg::PostgresJournal>> try_to_lead(const std::optional<pg::Lease>& lease);
   Result<std::unique_ptr<live::Store>> look_once();
@@ -105,15 +106,32 @@ cli::Outcome<void> Leadership::Impl::answer(server::http::Address& address) {
   return folder.announce(url);
 }
 
+/// A state folder is of one cluster.
+Result<void> Leadership::Impl::check_cluster(const std::string& cluster) const {
+  if (place.cluster.empty() || place.cluster == cluster) return {};
+  return fail(ErrorKind::Conflict,
+              "the state folder {} is of cluster {}, and the journal in {} is of {}: give the "
+              "right database, or another folder with --state",
+              folder.path(), place.cluster, target.shown,
+              cluster.empty() ? "none yet" : "cluster " + cluster);
+}
+
 /// Who leads, as the database has it now; none: nobody has yet.
 Result<std::optional<pg::Lease>> Leadership::Impl::look() {
-  if (!connection) {
+  const bool anew = !connection;
+  if (anew) {
     auto opened = pg::Connection::open(target, kStandbyPatience);
     if (!opened) return tl::unexpected(opened.error());
     connection.emplace(std::move(*opened));
   }
   const auto version = pg::schema_version(*connection, pg::schema_scripts().size());
   if (!version) return tl::unexpected(version.error());
+  if (anew) {
+    const auto cluster =
+        *version == 0 ? Result<std::string>(std::string()) : pg::cluster_id(*connection);
+    if (!cluster) return tl::unexpected(cluster.error());
+    if (auto ours = check_cluster(*cluster); !ours) return tl::unexpected(ours.error());
+  }
   if (*version == 0) return std::optional<pg::Lease>();
   return pg::read_lease(*connection);
 }
@@ -172,13 +190,7 @@ Result<void> Leadership::Impl::begin(std::unique_ptr<pg::PostgresJournal>& journ
   connection.reset();
   watch = {};
   const std::string& cluster = journal->identity().cluster_id;
-  if (!place.cluster.empty() && place.cluster != cluster) {
-    return fail(
-        ErrorKind::Conflict,
-        "the state folder {} is of cluster {}, and the journal in {} is of cluster {}: give "
-        "the right database, or another folder with --state",
-        folder.path(), place.cluster, target.shown, cluster);
-  }
+  if (auto ours = check_cluster(cluster); !ours) return ours;
   place.cluster = cluster;
   return cli::write_journal_place(folder.path(), place);
 }
@@ -210,6 +222,7 @@ Leadership::~Leadership() = default;
 
 cli::Outcome<std::unique_ptr<live::Store>> Leadership::await(const Ending& ending,
                                                              server::http::Address& address) {
+  const bool has_led = impl_->keeper != nullptr;  // the database has been there
   impl_->keeper.reset();
   impl_->last_notice.clear();
   if (auto answering = impl_->answer(address); !answering) {
@@ -217,7 +230,10 @@ cli::Outcome<std::unique_ptr<live::Store>> Leadership::await(const Ending& endin
   }
   for (bool first = true;; first = false) {
     auto store = impl_->look_once();
-    if (!store && (first || store.error().kind != ErrorKind::Unavailable)) {
+    const bool passes = !store && (store.error().kind == ErrorKind::Unavailable ||
+                                   store.error().kind == ErrorKind::NoRoom);
+    if (!store && ((first && !has_led) || !passes)) {
+      if (impl_->keeper) impl_->keeper->release();
       impl_->keeper.reset();
       return tl::unexpected(failure(store.error()));
     }

@@ -187,7 +187,7 @@ Outcome<void> HttpClient::locate() {
     if (health && leads(*health)) return {};
     if (std::chrono::steady_clock::now() > deadline) {
       return give_up(kError, "none of the {} servers leads; {} {}", address_.others.size() + 1,
-                     address_.text(), health ? "is a standby" : "does not answer");
+                     address_.text(), health ? "does not lead" : "does not answer");
     }
     turn_to(0);
     if (looks % (address_.others.size() + 1) == 0) std::this_thread::sleep_for(kLookPause);

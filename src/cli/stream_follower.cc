@@ -101,6 +101,7 @@ void Reader::connect() {
   stream_.emplace(owner_.context);
   buffer_.clear();
   line_.clear();
+  refusal_.clear();
   event_ = {};
   stream_->expires_after(silence_max());
   stream_->async_connect(ends, [this](error_code failed, const tcp::endpoint&) {
@@ -204,8 +205,8 @@ void Reader::retry(const error_code& error) {
 }
 
 void Reader::refuse() {
-  if (is_from_standby(static_cast<int>(parser_->get().result_int()), refusal_)) {
-    refusal_.clear();
+  const bool standby = is_from_standby(static_cast<int>(parser_->get().result_int()), refusal_);
+  if (standby && !owner_.address.others.empty()) {
     return retry(http::error::end_of_stream);
   }
   HttpAnswer answer;

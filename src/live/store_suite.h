@@ -56,6 +56,20 @@ inline std::vector<control::Record> all_records(control::JournalReader& reader) 
   }
 }
 
+/// Keeps what is appended to another.
+struct Tee final : control::Journal {
+  explicit Tee(control::Journal& journal) : to(journal) {}
+  void append(const Event& event) override { records.emplace_back(event), to.append(event); }
+  void append(const Command& command) override {
+    records.emplace_back(command), to.append(command);
+  }
+  Result<void> commit() override { return to.commit(); }
+  Result<void> save(const ControllerState& state) override { return to.save(state); }
+
+  control::Journal& to;
+  std::vector<control::Record> records;
+};
+
 inline EventSeq last_event(const std::vector<control::Record>& records) {
   EventSeq last;
   for (const control::Record& record : records) {
@@ -87,18 +101,8 @@ class StoreSuite : public ::testing::Test {
 TYPED_TEST_SUITE_P(StoreSuite);
 
 TYPED_TEST_P(StoreSuite, GivesBackWhatWasAppendedInOrder) {
-  struct Copy final : control::Journal {
-    void append(const Event& event) override { records.emplace_back(event), to->append(event); }
-    void append(const Command& command) override {
-      records.emplace_back(command), to->append(command);
-    }
-    Result<void> commit() override { return to->commit(); }
-    Result<void> save(const ControllerState& state) override { return to->save(state); }
-    std::vector<control::Record> records;
-    control::Journal* to = nullptr;
-  } copy;
   const auto journal = this->place.open();
-  copy.to = journal.get();
+  Tee copy(*journal);
   control::RandomHistory life(1);
   live_through(life, copy, 10, 30);
   EXPECT_EQ(this->read_all(), copy.records);

@@ -41,12 +41,6 @@ class Peer(Fleet):
     def heard(self):
         return self.log.read_text()
 
-    def end(self, how=signal.SIGTERM):
-        if self.process is not None:
-            self.process.send_signal(how)
-            self.process.wait(PATIENCE_S)
-            self.process = None
-
     def health(self):
         """What it says of itself; empty where it does not answer."""
         try:

@@ -27,7 +27,7 @@ def test_a_standby_says_who_leads_and_clients_find_that_one(pair):
 def test_a_killed_leader_is_succeeded_and_its_jobs_go_on(pair):
     pair.start()
     pair.a.agent("n")
-    going = pair.a.submit_lone(4)
+    going = pair.a.submit_lone(8)
     until(lambda: pair.a.ran(1), "it runs")
     waiting = [pair.a.submit(["sh", "-c", "echo done"], resources={"gpu": 2}) for _ in range(3)]
     pair.a.end(signal.SIGKILL)

@@ -47,7 +47,7 @@ std::string one_line(std::string_view text) {
 
 /// By SQLSTATE (PostgreSQL's documentation, Appendix A): the connection is gone, or goes.
 bool is_lost(std::string_view state) {
-  return state.starts_with("08") || state.starts_with("57P") || state.empty();
+  return state.starts_with("08") || state.starts_with("57P") || state == "25P03" || state.empty();
 }
 
 /// Unavailable: also a lock that somebody holds for too long, or a statement that was cancelled.
@@ -56,7 +56,7 @@ ErrorKind kind_of(std::string_view state) {
     return ErrorKind::Unavailable;
   }
   if (state == "53100") return ErrorKind::NoRoom;
-  if (state.starts_with("XX")) return ErrorKind::Invalid;
+  if (state == "XX001" || state == "XX002") return ErrorKind::Invalid;
   return ErrorKind::Internal;
 }
 
@@ -236,8 +236,6 @@ Result<Connection> Connection::open(const Target& target, Duration patience) {
   if (auto set = made.run(kSettings); !set) return tl::unexpected(set.error());
   return made;
 }
-
-int Connection::backend() const { return PQbackendPID(connection_.get()); }
 
 /// What the last statement came to is not known from now on.
 tl::unexpected<Error> Connection::lose(std::string_view how) {

@@ -57,7 +57,8 @@ class Rows {
 };
 
 /// One connection to a database; the tables of the schema "gyre" are found by their names. Used by
-/// one thread. Nothing waits longer than its patience.
+/// one thread. Nothing waits longer than its patience, but for the system's look-up of the host's
+/// name.
 ///
 /// Every error names the database, what PostgreSQL says, and what to do. Kinds: Unavailable, the
 /// connection is lost or cannot be had, or somebody held a lock for too long: a new connection may
@@ -73,8 +74,6 @@ class Connection {
   /// Several, without parameters; all or nothing, unless it has its own BEGIN and COMMIT.
   Result<void> run(const std::string& script);
 
-  /// The process id of what serves it, on the database's machine.
-  int backend() const;
   const std::string& shown() const { return shown_; }
 
  private:

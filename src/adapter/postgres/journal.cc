@@ -57,12 +57,13 @@ Result<std::int64_t> last_position(Connection& connection) {
 }
 
 Result<live::StoreIdentity> read_identity(Connection& connection, const Taken& taken) {
+  auto cluster = cluster_id(connection);
+  if (!cluster) return tl::unexpected(cluster.error());
   const auto rows = connection.ask(
-      "SELECT (SELECT value FROM meta WHERE key = 'cluster_id'), "
-      "coalesce((SELECT value::bigint FROM meta WHERE key = 'first_job'), 0)");
+      "SELECT coalesce((SELECT value::bigint FROM meta WHERE key = 'first_job'), 0)");
   if (!rows) return tl::unexpected(rows.error());
-  return live::StoreIdentity{std::string(rows->text(0, 0)), static_cast<std::uint64_t>(taken.term),
-                             JobId{static_cast<std::uint64_t>(rows->integer(0, 1))},
+  return live::StoreIdentity{std::move(*cluster), static_cast<std::uint64_t>(taken.term),
+                             JobId{static_cast<std::uint64_t>(rows->integer(0, 0))},
                              seconds(taken.node_lease_s) + kLease};
 }
 

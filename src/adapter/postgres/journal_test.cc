@@ -125,18 +125,8 @@ TEST_F(PostgresJournalTest, TheLongestLeaseOfANodeIsRemembered) {
 }
 
 TEST_F(PostgresJournalTest, ALostConnectionIsMadeAnewAndNothingIsLostOrTwice) {
-  struct Copy final : control::Journal {
-    void append(const Event& event) override { records.emplace_back(event), to->append(event); }
-    void append(const Command& command) override {
-      records.emplace_back(command), to->append(command);
-    }
-    Result<void> commit() override { return to->commit(); }
-    Result<void> save(const ControllerState& state) override { return to->save(state); }
-    std::vector<control::Record> records;
-    control::Journal* to = nullptr;
-  } copy;
   const auto journal = lead("a");
-  copy.to = journal.get();
+  live::Tee copy(*journal);
   std::atomic<bool> quit = false;
   std::thread cutter([&] {
     auto connection = place_.connection();

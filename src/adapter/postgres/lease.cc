@@ -175,7 +175,7 @@ struct LeaseKeeper::Impl {
   void trouble(const Error& why);
 };
 
-/// Every try begins anew half a beat after the one before: the patience bounds it.
+/// Every try begins anew a beat after the one before has ended: the patience bounds it.
 void LeaseKeeper::Impl::run() {
   std::unique_lock lock(mutex);
   while (!quit && !fenced) {
@@ -241,8 +241,9 @@ void LeaseKeeper::release() {
   }
   impl_->changed.notify_all();
   impl_->thread.join();
+  if (!impl_->fenced) impl_->beat();  // another server may lead, and nobody has told us yet
   impl_->until_ns = 0;
-  if (!impl_->connection) return;
+  if (impl_->fenced || !impl_->connection) return;
   static_cast<void>(impl_->connection->ask("UPDATE lease SET released = true WHERE term = $1",
                                            {number(impl_->options.term)}));
 }

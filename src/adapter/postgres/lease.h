@@ -106,7 +106,8 @@ class LeaseKeeper {
   /// answer or that the process was stopped; for good once it is fenced. Any thread.
   bool leads() const;
 
-  /// The next leader need not wait. Ends the signs of life.
+  /// The next leader need not wait. Ends the signs of life; whether this server is fenced has been
+  /// told by then.
   void release();
 
  private:

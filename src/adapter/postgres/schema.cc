@@ -72,6 +72,12 @@ Result<std::int64_t> schema_version(Connection& connection, std::size_t newest) 
   return version->integer(0, 0);
 }
 
+Result<std::string> cluster_id(Connection& connection) {
+  const auto found = connection.ask("SELECT value FROM gyre.meta WHERE key = 'cluster_id'");
+  if (!found) return tl::unexpected(found.error());
+  return found->size() == 1 ? std::string(found->text(0, 0)) : std::string();
+}
+
 Result<void> run_scripts(Connection& connection, std::int64_t version,
                          std::span<const char* const> scripts) {
   if (version == static_cast<std::int64_t>(scripts.size())) return {};

@@ -18,6 +18,9 @@ std::span<const char* const> schema_scripts();
 /// Unsupported, it is newer than `newest`, with both in the message, or PostgreSQL is too old.
 Result<std::int64_t> schema_version(Connection& connection, std::size_t newest);
 
+/// Whose journal it is. Requires: the schema is there.
+Result<std::string> cluster_id(Connection& connection);
+
 /// Brings the database from `version` to that of the last script. Requires: a transaction that
 /// holds the lock of schema_lock().
 Result<void> run_scripts(Connection& connection, std::int64_t version,

@@ -37,12 +37,10 @@ http::Response refuse_as_standby(const StandbyApi::View& view) {
   std::string detail =
       view.leader.empty() ? "no server leads just now" : fmt::format("{} leads", view.leader);
   if (!view.trouble.empty()) detail += fmt::format("; {}", view.trouble);
-  return http::respond({503,
-                        "standby",
-                        "This server is a standby",
-                        detail + "; ask that one, or again in a moment",
-                        {},
-                        {{"Retry-After", "1"}}});
+  detail +=
+      view.leader.empty() ? "; ask again in a moment" : "; ask that one, or again in a moment";
+  return http::respond(
+      {503, "standby", "This server is a standby", std::move(detail), {}, {{"Retry-After", "1"}}});
 }
 
 void StandbyApi::handle(const http::Request& request, const http::Reply& reply) const {
