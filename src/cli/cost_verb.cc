@@ -24,18 +24,20 @@ std::string model_prices(const Json& prices) {
 void print_costs(const Json& costs) {
   const std::string by = costs.value("by", "");
   if (!costs.at("lines").empty()) {
-    Table table({by == "job"     ? "JOB"
-                 : by == "queue" ? "QUEUE"
-                                 : "TENANT",
-                 "NAME", "GPU HOURS", "COST"});
+    std::vector<std::string> heading{by == "job" ? "JOB" : by == "queue" ? "QUEUE" : "TENANT"};
+    if (by == "job") heading.emplace_back("NAME");
+    heading.insert(heading.end(), {"GPU HOURS", "COST"});
+    Table table(heading);
     for (const Json& line : costs.at("lines")) {
       const std::string name = line.value("name", "");
       const std::string id = by != "job"                ? name
                              : line.at("job").is_null() ? "older"
                                                         : line.at("job").dump();
-      table.add({id.empty() ? "-" : id, by == "job" ? name : "",
-                 fmt::format("{:.2f}", line.value("gpu_seconds", 0.0) / 3600),
-                 money(line.at("micro_usd"))});
+      std::vector<std::string> row{id.empty() ? "-" : id};
+      if (by == "job") row.push_back(name);
+      row.push_back(fmt::format("{:.2f}", line.value("gpu_seconds", 0.0) / 3600));
+      row.push_back(money(line.at("micro_usd")));
+      table.add(std::move(row));
     }
     table.print();
   }

@@ -11,16 +11,11 @@
 #include "cli/progress_bar.h"
 #include "cli/simulation.h"
 #include "domain/policy.h"
+#include "live/work_budget.h"
 #include "sim/experiment/inflation.h"
 
 namespace gyre::cli {
 namespace {
-
-double cpu_clock_s() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
 
 Outcome<std::vector<PolicySpec::Placement>> read_placements(const std::string& names) {
   std::vector<PolicySpec::Placement> placements;
@@ -57,7 +52,7 @@ Outcome<int> run_experiment(const Session& session, const ExperimentFlags& flags
   options.nodes = flags.nodes;
   options.format = flags.format;
   options.placements = std::move(*placements);
-  options.cpu_clock_s = cpu_clock_s;
+  options.cpu_clock_s = [] { return live::thread_cpu_time().seconds(); };
   const auto report = [&] {
     ProgressBar bar;
     options.progress = [&](const sim::InflationProgress& progress) {

@@ -111,9 +111,11 @@ std::string gpu_text(const Json& node) {
                      node.value("virtual_gpus", false) ? " (virtual)" : "");
 }
 
+/// Empty where nothing is known, as of a server that does not tell it.
 std::string location_text(const Json& node) {
   std::string text;
-  for (const auto& [level, name] : node.at("location").items()) {
+  const Json location = node.value("location", Json::object());
+  for (const auto& [level, name] : location.items()) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", level, name.get<std::string>());
   }
   return text;
@@ -131,7 +133,7 @@ Outcome<int> nodes(const Session& session) {
   }
   const Json& all = document->at("nodes");
   const bool located = std::any_of(all.begin(), all.end(),
-                                   [](const Json& node) { return !node.at("location").empty(); });
+                                   [](const Json& node) { return !location_text(node).empty(); });
   std::vector<std::string> heading{"ID", "NAME", "STATE", "GPUS FREE", "CPU FREE", "MEMORY FREE"};
   if (located) heading.emplace_back("LOCATION");
   Table table(heading);

@@ -193,9 +193,7 @@ class ChaosReader {
   }
 
   void require(const SpecNode& map, std::string_view name) {
-    const bool there = std::any_of(map.keys.begin(), map.keys.end(),
-                                   [&](const SpecNode::Key& key) { return key.name == name; });
-    if (!there) problem(map, fmt::format("'{}' is missing", name));
+    if (!has(map, name)) problem(map, fmt::format("'{}' is missing", name));
   }
   void problem(const SpecNode& node, std::string_view message) {
     add(node.line, node.column,

@@ -22,36 +22,6 @@ using Kind = SpecNode::Kind;
 
 constexpr std::string_view kDefaultName = "default";
 
-constexpr std::string_view kDefaultText = R"(version: 1
-name: default
-playbooks:
-  gpu-fault:                # an error that no program causes: the device cannot be trusted
-    on: device_fault
-    do: [quarantine, move]
-  unknown-gpu-error:
-    on: unknown_gpu_error
-    do: [quarantine]
-  unsteady:                 # its machine, network or agent fails again and again
-    on: node_lost
-    times: 3
-    within: 1d
-    do: [quarantine]
-  cannot-start:
-    on: start_refused
-    times: 3
-    within: 10m
-    do: [quarantine]
-  hangs:
-    on: task_stalled
-    times: 2
-    within: 1d
-    do: [quarantine]
-quarantine: {first: 30m, longest: 1d}
-limits: {nodes: 20%}
-remember: 7d
-retry: {jitter: 25%}
-)";
-
 /// One playbook as it is written.
 struct Playbook {
   struct Again {
@@ -99,14 +69,8 @@ class HealingReader {
   template <class T>
   void table(const SpecNode& map, T& out,
              std::initializer_list<KnownField<HealingReader, T>> known) {
-    if (map.kind != Kind::Map) return problem(map, "expected fields, as in `name: value`");
-    read_fields(
-        *this, path_, map, out, known,
-        [this](const SpecNode::Key& key, const auto& names, const std::string& near) {
-          add({ErrorKind::Invalid, path_ + (path_.empty() ? "" : ".") + printable(key.name),
-               key.line, key.column,
-               fmt::format("there is no such field; there are {}", fmt::join(names, ", ")), near});
-        });
+    read_table(*this, path_, map, out, known,
+               [this](SpecProblem problem) { add(std::move(problem)); });
   }
 
   // --- the fields
@@ -175,6 +139,12 @@ class HealingReader {
                      {"again", [](auto& r, auto& n, auto& b) { r.again(n, b.again); }}});
     if (node.kind == Kind::Map && !has(node, "do")) {
       problem(node, "'do' is missing: say what is done, as in do: [quarantine]");
+    }
+    for (const std::string_view name : {"xid", "times", "within"}) {
+      if (has(node, "on") || !has(node, name)) continue;
+      problem(node, fmt::format("'{}' goes with `on`: how often leads here is said by the `again` "
+                                "that names it",
+                                name));
     }
     books_.push_back(std::move(book));
   }
@@ -342,10 +312,6 @@ class HealingReader {
     out.ns -= out.ns % 1'000'000;
   }
 
-  static bool has(const SpecNode& map, std::string_view name) {
-    return std::any_of(map.keys.begin(), map.keys.end(),
-                       [name](const SpecNode::Key& key) { return key.name == name; });
-  }
   void require(const SpecNode& map, std::string_view name) {
     if (!has(map, name)) problem(map, fmt::format("'{}' is missing", name));
   }
@@ -408,7 +374,5 @@ std::string to_yaml(const HealingSpec& spec) {
                      spec.backoff_jitter_percent);
   return out;
 }
-
-std::string_view default_healing_text() { return kDefaultText; }
 
 }  // namespace gyre::codec

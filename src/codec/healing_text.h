@@ -21,9 +21,6 @@ tl::expected<HealingSpec, std::vector<SpecProblem>> parse_healing(std::string_vi
 /// each rule.
 std::string to_yaml(const HealingSpec& spec);
 
-/// The file of default_healing().
-std::string_view default_healing_text();
-
 inline constexpr std::size_t kPlaybooksMax = 50;
 
 }  // namespace gyre::codec

@@ -342,11 +342,6 @@ class SpecReader {
          nearest_of(key.name, names)});
   }
 
-  static bool has(const SpecNode& node, std::string_view name) {
-    return std::any_of(node.keys.begin(), node.keys.end(),
-                       [&](const SpecNode::Key& key) { return key.name == name; });
-  }
-
   template <class Int>
   void integer(const SpecNode& node, Int least, Int most, Int& out) {
     Int number = 0;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <initializer_list>
 #include <string>
@@ -40,6 +42,24 @@ void read_fields(Reader& reader, std::string& path, const SpecNode& map, T& out,
     row->read(reader, map.items[i], out);
     path.resize(length);
   }
+}
+
+/// The same, of what must be a map of such fields. Calls `add(SpecProblem)` for what is wrong.
+template <class Reader, class T, class Add>
+void read_table(Reader& reader, std::string& path, const SpecNode& map, T& out,
+                std::initializer_list<KnownField<Reader, T>> known, Add&& add) {
+  if (map.kind != SpecNode::Kind::Map) {
+    return add(SpecProblem{ErrorKind::Invalid, path, map.line, map.column,
+                           "expected fields, as in `name: value`", ""});
+  }
+  read_fields(
+      reader, path, map, out, known,
+      [&](const SpecNode::Key& key, const auto& names, const std::string& near) {
+        add(SpecProblem{ErrorKind::Invalid, path + (path.empty() ? "" : ".") + printable(key.name),
+                        key.line, key.column,
+                        fmt::format("there is no such field; there are {}", fmt::join(names, ", ")),
+                        near});
+      });
 }
 
 }  // namespace gyre::codec

@@ -136,9 +136,7 @@ class PolicyReader {
   }
 
   void require(const SpecNode& root, std::string_view name) {
-    const bool there = std::any_of(root.keys.begin(), root.keys.end(),
-                                   [&](const SpecNode::Key& key) { return key.name == name; });
-    if (!there) problem(root, "", fmt::format("'{}' is missing", name));
+    if (!has(root, name)) problem(root, "", fmt::format("'{}' is missing", name));
   }
   void problem(const SpecNode& node, std::string_view path, std::string message) {
     problems_.push_back(

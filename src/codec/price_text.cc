@@ -7,7 +7,7 @@
 namespace gyre::codec {
 namespace {
 
-constexpr std::size_t kCentDigits = 6;
+constexpr std::size_t kFractionDigits = 6;
 constexpr std::size_t kWholeDigitsMax = 9;
 
 /// "3.5" as 3,500,000 millionths; exactly, or not at all.
@@ -16,12 +16,12 @@ std::optional<Money> money_of(std::string_view text) {
   const std::string_view whole = text.substr(0, point);
   std::string_view rest = point == text.size() ? "" : text.substr(point + 1);
   while (rest.ends_with('0')) rest.remove_suffix(1);
-  if (whole.empty() || whole.size() > kWholeDigitsMax || rest.size() > kCentDigits) {
+  if (whole.empty() || whole.size() > kWholeDigitsMax || rest.size() > kFractionDigits) {
     return std::nullopt;
   }
   std::string digits(whole);
   digits += rest;
-  digits.append(kCentDigits - rest.size(), '0');
+  digits.append(kFractionDigits - rest.size(), '0');
   std::int64_t value = 0;
   const char* end = digits.data() + digits.size();
   const auto [at, error] = std::from_chars(digits.data(), end, value);

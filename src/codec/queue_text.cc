@@ -222,9 +222,7 @@ class QueueReader {
   }
 
   void require(const SpecNode& node, const std::string& path, std::string_view name) {
-    const bool there = std::any_of(node.keys.begin(), node.keys.end(),
-                                   [&](const SpecNode::Key& key) { return key.name == name; });
-    if (!there) problem(node, path, fmt::format("'{}' is missing", name));
+    if (!has(node, name)) problem(node, path, fmt::format("'{}' is missing", name));
   }
   void problem(const SpecNode& node, const std::string& path, std::string message) {
     problems_.push_back({ErrorKind::Invalid, path, node.line, node.column, std::move(message), ""});

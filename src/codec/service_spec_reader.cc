@@ -80,14 +80,8 @@ class ServiceReader {
   template <class T>
   void table(const SpecNode& map, T& out,
              std::initializer_list<KnownField<ServiceReader, T>> known) {
-    if (map.kind != Kind::Map) return problem(map, "expected fields, as in `name: value`");
-    read_fields(
-        *this, path_, map, out, known,
-        [this](const SpecNode::Key& key, const auto& names, const std::string& near) {
-          add({ErrorKind::Invalid, path_ + (path_.empty() ? "" : ".") + printable(key.name),
-               key.line, key.column,
-               fmt::format("there is no such field; there are {}", fmt::join(names, ", ")), near});
-        });
+    read_table(*this, path_, map, out, known,
+               [this](SpecProblem problem) { add(std::move(problem)); });
   }
 
   static void kind(ServiceReader& reader, const SpecNode& node, ServiceSpec&) {
@@ -108,9 +102,7 @@ class ServiceReader {
           [](auto& r, auto& n, auto& c) { r.number(n, 1, 1'000'000, c.target_in_flight); }},
          {"scale_down_after", [](auto& r, auto& n, auto& c) { r.span(n, c.scale_down_after); }},
          {"idle", [](auto& r, auto& n, auto& c) { r.span(n, c.idle); }}});
-    const bool max = std::any_of(node.keys.begin(), node.keys.end(),
-                                 [](const SpecNode::Key& key) { return key.name == "max"; });
-    if (!max) out.max = std::max(1, out.min);
+    if (!has(node, "max")) out.max = std::max(1, out.min);
   }
 
   void requests(const SpecNode& node, RequestLimits& out) {
@@ -158,11 +150,7 @@ class ServiceReader {
                      "say one of `tcp: true`, `http: /PATH`, `exec: COMMAND`, `log: TEXT` and "
                      "`heartbeat: DURATION`");
     }
-    const auto has = [&node](std::string_view name) {
-      return std::any_of(node.keys.begin(), node.keys.end(),
-                         [name](const SpecNode::Key& key) { return key.name == name; });
-    };
-    if (has("line") && !has("heartbeat")) {
+    if (has(node, "line") && !has(node, "heartbeat")) {
       return problem(node, "`line` says which lines are a heartbeat: it goes with `heartbeat`");
     }
     table<Probe>(

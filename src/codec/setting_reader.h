@@ -58,9 +58,8 @@ class SettingReader {
                 });
   }
   void require(const SpecNode& map, std::string_view name) {
-    const bool there = std::any_of(map.keys.begin(), map.keys.end(),
-                                   [&](const SpecNode::Key& key) { return key.name == name; });
-    if (!there && map.kind == Kind::Map) problem(map, fmt::format("'{}' is missing", name));
+    if (map.kind == Kind::Map && !has(map, name))
+      problem(map, fmt::format("'{}' is missing", name));
   }
   static void version(Reader& reader, const SpecNode& node, T&) {
     if (node.text != "1") reader.problem(node, "this Gyre reads version 1 of such files");

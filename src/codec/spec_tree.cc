@@ -334,6 +334,11 @@ SpecNode::Kind plain_scalar_kind(std::string_view text) {
   return at == text.size() ? Kind::Number : Kind::String;
 }
 
+bool has(const SpecNode& map, std::string_view name) {
+  return std::any_of(map.keys.begin(), map.keys.end(),
+                     [name](const SpecNode::Key& key) { return key.name == name; });
+}
+
 tl::expected<SpecNode, SpecProblem> parse_spec_tree(std::string_view text, SpecFormat format) {
   if (text.size() > kSpecBytesMax) {
     return tl::unexpected(problem_at(

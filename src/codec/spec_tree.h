@@ -27,6 +27,9 @@ struct SpecNode::Key {
   int column = 0;
 };
 
+/// Whether a map has that field.
+bool has(const SpecNode& map, std::string_view name);
+
 /// Reads one document. Errors: not UTF-8, larger or deeper than the limits, not the format, a tag,
 /// an anchor or an alias (which let a few lines stand for gigabytes), a key twice in one map.
 tl::expected<SpecNode, SpecProblem> parse_spec_tree(std::string_view text, SpecFormat format);

@@ -109,12 +109,9 @@ class Cluster {
   const Node& node(NodeId id) const { return nodes_[id.value]; }
   std::span<const Node> nodes() const { return nodes_; }
 
-  /// The node's domain. The same for nodes that are in one, with ids below domain_count().
+  /// The node's domain: the same for nodes that are in one.
   std::uint32_t domain(TopologyLevel level, NodeId node) const {
     return levels_[static_cast<std::size_t>(level)].domain_of[node.value];
-  }
-  std::uint32_t domain_count(TopologyLevel level) const {
-    return levels_[static_cast<std::size_t>(level)].count;
   }
 
   /// Grows whenever resources of the partition become free: what did not fit before still does not

@@ -31,16 +31,6 @@ std::string& Location::at(TopologyLevel level) {
   return const_cast<std::string&>(std::as_const(*this).at(level));
 }
 
-std::string Location::text() const {
-  std::string text;
-  for (std::size_t i = 0; i < kTopologyLevels; ++i) {
-    const std::string& name = at(static_cast<TopologyLevel>(i));
-    if (name.empty()) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", kNames[i], name);
-  }
-  return text;
-}
-
 std::string to_string(const Topology& topology) {
   return fmt::format("{}:{}", topology.required ? "required" : "preferred",
                      to_string(topology.level));

@@ -30,8 +30,6 @@ struct Location {
 
   const std::string& at(TopologyLevel level) const;
   std::string& at(TopologyLevel level);
-  /// "zone a, rack r1"; empty where nothing is known.
-  std::string text() const;
 };
 
 /// That the tasks of a gang are to be in one domain.

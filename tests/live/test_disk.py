@@ -92,7 +92,8 @@ def test_a_full_disk_is_waited_for_and_nothing_is_lost(small_disk, server):
         turning = pool.submit(turn_until_refused)
         until(lambda: storage(server)["status"] == "full", "the disk is full")
         status, answer = server.request("POST", "/v1/jobs", {"name": "a", "command": ["true"]})
-        assert status == 507 and "is full, and nothing can be recorded" in answer["detail"]
+        assert status == 507
+        assert "no room for the journal, and nothing can be recorded" in answer["detail"]
         status, answer = server.request("GET", "/v1/jobs")
         assert status == 507, "what it would show may not be durable"
         (server.state / "filler").unlink()

@@ -78,8 +78,6 @@ bool looks_like_sbatch(std::string_view text) {
          text.find("\n#SBATCH") != std::string_view::npos;
 }
 
-bool has(const SpecNode& node, std::string_view name) { return child(node, name) != nullptr; }
-
 Result<Format> recognise(const std::vector<SpecNode>& documents) {
   for (const SpecNode& node : documents) {
     if (has(node, "apiVersion") && has(node, "kind")) return Format::Kubernetes;

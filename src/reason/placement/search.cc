@@ -115,12 +115,7 @@ class GangSearch {
   };
 
   std::optional<std::uint32_t> domain_for(TopologyLevel level) const {
-    Supply supply(demand_, level);
-    for (const std::uint32_t index : cluster_.classes(demand_.partition)) {
-      const NodeClass& state = cluster_.node_class(index);
-      supply.add(cluster_, state, usable_by(cluster_, demand_, state.shape, state.free));
-    }
-    return supply.tightest();
+    return supply_of(cluster_, demand_, level).tightest();
   }
 
   bool take_would_do(const State& state, std::size_t g) {
@@ -233,6 +228,16 @@ std::optional<std::uint32_t> Supply::tightest() const {
   return best;
 }
 
+Supply supply_of(const Cluster& cluster, const Demand& demand,
+                 std::optional<TopologyLevel> within) {
+  Supply supply(demand, within);
+  for (const std::uint32_t index : cluster.classes(demand.partition)) {
+    const NodeClass& state = cluster.node_class(index);
+    supply.add(cluster, state, usable_by(cluster, demand, state.shape, state.free));
+  }
+  return supply;
+}
+
 std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,
                                                          std::int64_t& work) {
@@ -248,14 +253,7 @@ std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
 bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work) {
   const auto classes = cluster.classes(demand.partition);
   work += look_cost(cluster, demand.partition, demand.within());
-  if (!is_single(demand)) {
-    Supply supply(demand);
-    for (const std::uint32_t index : classes) {
-      const NodeClass& state = cluster.node_class(index);
-      supply.add(cluster, state, usable_by(cluster, demand, state.shape, state.free));
-    }
-    return supply.enough();
-  }
+  if (!is_single(demand)) return supply_of(cluster, demand, demand.within()).enough();
   return std::any_of(classes.begin(), classes.end(), [&](std::uint32_t index) {
     const NodeClass& state = cluster.node_class(index);
     return usable(cluster, state.shape, state.free, demand.groups.front());

@@ -72,6 +72,9 @@ class Supply {
   std::int64_t enough_count_ = 0;
 };
 
+/// All nodes of the demand's partition, by what is free on them.
+Supply supply_of(const Cluster& cluster, const Demand& demand, std::optional<TopologyLevel> within);
+
 /// Whether find_placement() would find one within what the demand requires. O(distinct node
 /// states), times 4^groups; O(nodes) more where it requires a domain.
 bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work);

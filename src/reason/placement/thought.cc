@@ -5,13 +5,8 @@
 namespace gyre::reason {
 
 Thought::Thought(const Cluster& cluster, const Demand& demand, std::int64_t& work)
-    : cluster_(cluster), demand_(demand), supply_(demand) {
-  const auto classes = cluster.classes(demand.partition);
+    : cluster_(cluster), demand_(demand), supply_(supply_of(cluster, demand, demand.within())) {
   work += look_cost(cluster, demand.partition, demand.within());
-  for (const std::uint32_t index : classes) {
-    const NodeClass& state = cluster.node_class(index);
-    supply_.add(cluster, state, usable_by(cluster, demand, state.shape, state.free));
-  }
 }
 
 std::size_t Thought::find(NodeId node) const {

@@ -13,10 +13,6 @@ constexpr std::int32_t kCpuMilli = 1000;
 constexpr std::int32_t kRetries = 1000;
 constexpr std::int64_t kMemoryMib = 1024;
 
-bool chance(std::int32_t percent, Rng& rng) {
-  return static_cast<std::int32_t>(rng.below(100)) < percent;
-}
-
 /// What a replica does is said in its job, so that whoever has the job knows it.
 void set_fate(JobSpec& job, std::size_t revision, const char* fate) {
   job.launch.env = {{"REVISION", std::to_string(revision)}, {kFate, fate}};

@@ -14,10 +14,6 @@ constexpr std::int64_t kMemoryPerGpuMib = 16 * 1024;
 constexpr Duration kServesFor = seconds(10LL * 366 * 86'400);
 constexpr SpanRange kCrashesAfter{milliseconds(1), seconds(30)};
 
-bool chance(std::int32_t percent, Rng& rng) {
-  return static_cast<std::int32_t>(rng.below(100)) < percent;
-}
-
 JobSpec make_spec(const ChaosSpec::Jobs& jobs, std::int64_t nodes, std::int64_t gpus, Rng& rng) {
   JobSpec spec;
   Request request;
@@ -38,6 +34,10 @@ JobSpec make_spec(const ChaosSpec::Jobs& jobs, std::int64_t nodes, std::int64_t 
 }
 
 }  // namespace
+
+bool chance(std::int32_t percent, Rng& rng) {
+  return static_cast<std::int32_t>(rng.below(100)) < percent;
+}
 
 std::int64_t draw(const CountRange& range, Rng& rng) {
   const auto span = static_cast<std::uint64_t>(range.max - range.min) + 1;

@@ -31,6 +31,9 @@ enum class ReplicaFate : std::uint8_t { Good, NeverReady, Crashes };
 std::vector<ChaosJob> make_jobs(const ChaosSpec::Jobs& jobs, Duration lasts, CountRange fleet_nodes,
                                 std::int64_t gpus_per_node, Rng rng);
 
+/// True in so many of a hundred cases. One draw.
+bool chance(std::int32_t percent, Rng& rng);
+
 /// An even draw. One draw, whatever the range.
 std::int64_t draw(const CountRange& range, Rng& rng);
 Duration draw(const SpanRange& range, Rng& rng);
