@@ -11,9 +11,11 @@ namespace gyre::control {
 
 void Controller::on(const HealingSet& event) {
   if (!validate(event.healing)) return;
-  healer_.configure(event.healing);
+  const std::string standard = HealingSpec{}.name;
   // Before playbooks had names nothing was reconsidered.
-  if (event.healing.name != HealingSpec{}.name) heal(healer_.reconsider(now_));
+  const bool own = healer_.spec().name != standard || event.healing.name != standard;
+  healer_.configure(event.healing);
+  if (own) heal(healer_.reconsider(now_));
 }
 
 void Controller::on(const GpuErrorSeen& event) {

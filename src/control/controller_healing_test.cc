@@ -86,6 +86,19 @@ TEST_F(HealingTest, ADeviceFaultTakesTheNodeOutAndMovesWhatMayBeMoved) {
   EXPECT_EQ(last().outcome, Outcome::Recovered);
 }
 
+TEST_F(HealingTest, WhatWasHeldIsDoneWhenTheBuiltInPlaybooksComeBack) {
+  HealingSpec own = core_.healer().spec();
+  HealingSpec standard = own;
+  own.name = "careful";
+  own.quarantined_percent_max = 0;
+  standard.quarantined_percent_max = 50;
+  tell(HealingSet{own});
+  EXPECT_THAT(commands_of<QuarantineNode>(tell(GpuErrorSeen{{0}, 3, 79})), ::testing::IsEmpty());
+  EXPECT_EQ(last().outcome, Outcome::Held);
+  EXPECT_EQ(commands_of<QuarantineNode>(tell(HealingSet{standard})).size(), 1U);
+  EXPECT_FALSE(open(0));
+}
+
 TEST_F(HealingTest, ANodeWithAHistoryIsTakenLastUntilItIsForgotten) {
   tell(GpuErrorSeen{{0}, 0, 48});
   tick(seconds(600));

@@ -130,6 +130,10 @@ TEST_F(UseTest, AQuoteIsWhatItWillCost) {
   EXPECT_EQ(now->hour.high, hour);
   EXPECT_TRUE(now->declared);
   EXPECT_EQ(now->total->low, Money{hour.value / 2});
+  tell(NodeJoined{{2}, {"west", "west", "V100", 4, {81'920}, {64'000}, {524'288}, true}});
+  PriceList dear = *core_.ledger().prices();
+  dear.models.push_back({"V100", Money{100'000'000}});  // of nodes that its queue may not use
+  tell(PriceSet{dear});
   submit(on("A100", 4));
   submit(on("H100", 4));
   spec.expected_duration.reset();

@@ -64,6 +64,21 @@ FineMoney rate_of(const PriceList& prices, const Request& asked, std::string_vie
   return rate_at(prices, Amounts{gpu_model, asked.gpu_total().value, asked.cpu, asked.memory});
 }
 
+namespace {
+
+/// Of all that the job holds.
+FineMoney rate_now(const PriceList& prices, const Job& job, const Cluster& cluster) {
+  FineMoney sum = 0;
+  for (std::size_t i = 0; i < job.placement.size(); ++i) {
+    if (job.tasks[i] == TaskState::Ended) continue;
+    const TaskPlacement& task = job.placement[i];
+    sum += rate_of(prices, task.allocation, cluster.node(task.node).spec.gpu_model);
+  }
+  return sum;
+}
+
+}  // namespace
+
 Money per_hour(FineMoney rate) { return {static_cast<std::int64_t>(rate / kParts)}; }
 
 Money over(FineMoney rate, Duration time) {
@@ -87,15 +102,12 @@ void Ledger::count_rate(const JobTable& jobs, const Cluster& cluster) {
   rate_ = 0;
   const PriceList* now = prices();
   if (now == nullptr) return;
-  jobs.for_each([&](const Job& job) {
-    for_each_holding(job, cluster, {}, [&](const HeldTime& held) { rate_ += rate_at(*now, held); });
-  });
+  jobs.for_each([&](const Job& job) { rate_ += rate_now(*now, job, cluster); });
 }
 
 void Ledger::placed(const Job& job, const Cluster& cluster) {
   const PriceList* now = prices();
-  if (now == nullptr) return;
-  for_each_holding(job, cluster, {}, [&](const HeldTime& held) { rate_ += rate_at(*now, held); });
+  if (now != nullptr) rate_ += rate_now(*now, job, cluster);
 }
 
 void Ledger::gave_back(const Job& job, const TaskPlacement& task, const Cluster& cluster,
@@ -141,11 +153,8 @@ Charge Ledger::charge_of(const Job& job, const Cluster& cluster, Time now) const
 }
 
 Money Ledger::rate_of(const Job& job, const Cluster& cluster) const {
-  FineMoney sum = 0;
-  if (const PriceList* now = prices()) {
-    for_each_holding(job, cluster, {}, [&](const HeldTime& held) { sum += rate_at(*now, held); });
-  }
-  return per_hour(sum);
+  const PriceList* now = prices();
+  return now == nullptr ? Money{} : per_hour(rate_now(*now, job, cluster));
 }
 
 /// Adds it to the sums of the hours that it was held in.

@@ -25,13 +25,20 @@ Rates rates_of(const PriceList& prices, const Plan& plan, const Cluster& cluster
   return rates;
 }
 
-Rates rates_of(const PriceList& prices, const JobSpec& spec, const Cluster& cluster) {
+/// On whichever nodes of its queue's partition may take it.
+Rates rates_of(const PriceList& prices, const JobSpec& spec, const Controller& core) {
+  const Cluster& cluster = core.cluster();
+  const auto& queues = core.queues();
+  const auto queue = std::find_if(queues.begin(), queues.end(),
+                                  [&](const QueueSpec& one) { return one.name == spec.queue; });
   Rates rates;
+  if (queue == queues.end()) return rates;
   for (const TaskGroup& group : spec.tasks) {
     std::optional<Rates> one;
     for (std::uint32_t i = 0; i < cluster.shape_count(); ++i) {
       const Shape& shape = cluster.shape(ShapeId{i});
-      if (!reason::could_run(shape, group.request)) continue;
+      const bool near = cluster.partition_name(shape.partition) == queue->partition;
+      if (!near || !reason::could_run(shape, group.request)) continue;
       const FineMoney rate = observe::rate_of(prices, group.request, shape.gpu_model);
       if (!one) one = Rates{rate, rate};
       one->low = std::min(one->low, rate);
@@ -61,8 +68,8 @@ std::optional<Quote> quote(const Controller& core, const JobSpec& spec, const Pl
                            Time now) {
   const PriceList* prices = core.ledger().prices();
   if (prices == nullptr) return std::nullopt;
-  const Rates rates = plan.starts_now ? rates_of(*prices, plan, core.cluster())
-                                      : rates_of(*prices, spec, core.cluster());
+  const Rates rates =
+      plan.starts_now ? rates_of(*prices, plan, core.cluster()) : rates_of(*prices, spec, core);
   Quote quote;
   quote.hour = {observe::per_hour(rates.low), observe::per_hour(rates.high)};
   quote.declared = spec.expected_duration.has_value();

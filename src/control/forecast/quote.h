@@ -18,8 +18,8 @@ struct Quote {
   std::optional<Range> total;        // with a duration
 };
 
-/// nullopt: there are no prices. Where `plan` says the places those count, else all nodes that may
-/// take its tasks. O(jobs + node shapes).
+/// nullopt: there are no prices. Where `plan` says the places those count, else all nodes of the
+/// queue's partition that may take its tasks. Requires: the queue is there. O(jobs + node shapes).
 std::optional<Quote> quote(const Controller& core, const JobSpec& spec, const Plan& plan, Time now);
 
 }  // namespace gyre::control
