@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <charconv>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,7 +60,7 @@ class Place {
     driver_.join();
   }
 
-  /// The bytes of the answer's body.
+  /// The bytes of the answer.
   std::size_t scrape() const {
     const int client = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in to{};

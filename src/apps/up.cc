@@ -352,7 +352,6 @@ struct Life {
   std::string known;  // what the server has begun with, for a person
 };
 
-/// Empty: nobody is stopped for what its GPUs do.
 cli::Outcome<void> Life::start_local_node() {
   auto tasks = Tasks::open({.tasks = folder.tasks_path(),
                             .images = folder.path() + "/images",
@@ -560,10 +559,8 @@ cli::Outcome<int> take_turns(const cli::StateFolder& folder, const cli::UpOption
                      {std::move(*store), [&] { return Leadership::open_reader(options.journal); },
                       leadership->get()},
                      options, settings, ending);
-    if (!(*leadership)->is_fenced()) {
-      (*leadership)->release();
-      return ended;
-    }
+    (*leadership)->release();
+    if (!(*leadership)->is_fenced()) return ended;
     say("fenced: another server leads, and this one is a standby now; nothing that was accepted is "
         "lost");
   }

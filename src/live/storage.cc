@@ -105,10 +105,9 @@ Error Storage::refusal() const {
     return {failing_->kind,
             fmt::format("nothing can be recorded for now: {}; ask again", failing_->message)};
   }
-  return {
-      ErrorKind::NoRoom,
-      fmt::format("the disk of the server's state folder is full, and nothing can be recorded: {}",
-                  failing_ ? failing_->message : "make room on it")};
+  return {ErrorKind::NoRoom,
+          fmt::format("there is no room for the journal, and nothing can be recorded: {}",
+                      failing_ ? failing_->message : "make room on it")};
 }
 
 bool Storage::is_short() {

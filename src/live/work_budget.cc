@@ -16,7 +16,8 @@ void WorkBudget::after(const Event& event, const control::Decisions&,
   const Duration took = std::max(cpu_time_() - began_, nanoseconds(1));
   if (std::holds_alternative<WorkBudgetSet>(event.body)) asked_ = false;
   const std::int64_t work = core.last_work();
-  if (asked_ || work == 0) return;
+  // What no budget could have cut off says nothing of one: the event itself may have been dear.
+  if (asked_ || work < kWorkMin) return;
   const std::int64_t budget = core.work_max();
   const double fits =
       static_cast<double>(work) * static_cast<double>(kCycle.ns) / static_cast<double>(took.ns);

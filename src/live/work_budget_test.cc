@@ -77,6 +77,16 @@ TEST_F(WorkBudgetTest, OneThatTookAsLongAsItMayLeavesIt) {
   EXPECT_EQ(core_.work_max(), 2'000);
 }
 
+TEST_F(WorkBudgetTest, ADearEventWithASmallCycleLeavesIt) {
+  const Event event{now_, next(), Tick{}};
+  budget_.before(event);
+  const control::Decisions& decisions = core_.step(event);
+  ASSERT_LT(core_.last_work(), WorkBudget::kWorkMin);
+  cpu_ = cpu_ + milliseconds(50);
+  budget_.after(event, decisions, core_);
+  EXPECT_FALSE(inbox_.take());
+}
+
 TEST_F(WorkBudgetTest, ACheapOneThatWasDoneLeavesIt) { EXPECT_EQ(cycle(nanoseconds(10'000)), 0); }
 
 }  // namespace

@@ -198,6 +198,10 @@ Result<std::string> RegistryClient::fetch_token(const std::string& challenge, bo
       return json[name].get<std::string>();
     }
   }
+  if (answer->status != 200 && answer->status != 401 && answer->status != 403) {
+    return fail(ErrorKind::Unavailable, "what gives the registry's tokens answers with status {}",
+                answer->status);
+  }
   if (login) return fail(ErrorKind::Invalid, "the name or the password is wrong");
   return fail(ErrorKind::Unavailable, "the registry gives no token without a name and password");
 }
@@ -219,8 +223,11 @@ Result<RegistryClient::Answer> RegistryClient::get(const ImageRef& image, const 
   const auto login = find_login(options_.logins, image.registry);
   if (!login) return tl::unexpected(login.error());
   const bool local = is_local(image.registry);
-  const std::string url = fmt::format("{}://{}/v2/{}/{}", local ? "http" : "https", image.registry,
-                                      image.repository, path);
+  // Docker Hub answers elsewhere than at its name.
+  const std::string_view host =
+      image.registry == "docker.io" ? "registry-1.docker.io" : std::string_view(image.registry);
+  const std::string url =
+      fmt::format("{}://{}/v2/{}/{}", local ? "http" : "https", host, image.repository, path);
   const std::string owner =
       fmt::format("{} {} {}/{}", *login ? (*login)->user : "", *login ? (*login)->password : "",
                   image.registry, image.repository);

@@ -124,7 +124,7 @@ class DecisionLog::Story {
     const IdleSpec& rules = core_.idle().spec();
     told.why = fmt::format("it holds {} and does not use them: {}", gpus(told.gpu_milli),
                            describe(seen->use));
-    told.compared = fmt::format("at least {} % is asked for; it was warned {} before",
+    told.compared = fmt::format("at least {} % is asked for; it was warned at least {} before",
                                 rules.below_percent, format_duration(rules.grace));
   }
 

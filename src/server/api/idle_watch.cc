@@ -45,9 +45,13 @@ std::vector<Event::Body> IdleWatch::look(const control::Controller& core, const 
                                          Time now) {
   std::vector<Event::Body> news;
   const IdleSpec& rules = core.idle().spec();
+  if (!rules.active()) {
+    watched_.clear();
+    return news;
+  }
   std::map<JobId, Watched> watched;
   core.jobs().for_each([&](const Job& job) {
-    if (!rules.active() || job.state != JobState::Running || core.is_exempt_from_idle(job)) return;
+    if (job.state != JobState::Running || core.is_exempt_from_idle(job)) return;
     Usages usages = usages_of(job, seen);
     const auto known = watched_.find(job.id);
     const bool same = known != watched_.end() && known->second.attempt == job.attempt &&

@@ -224,10 +224,10 @@ void write_gpus(MetricsText& out, const std::vector<GpuWatch::Latest>& gpus,
   }
   if (gpus.empty()) return;
   out.family("gyre_gpu_health", "gauge", "1 for the state that a GPU is in: ok, unknown or lost.");
-  for (const GpuWatch::Latest& gpu : gpus) {
-    auto all = labels(gpu);
-    all.emplace_back("state", std::string(to_string(gpu.sample.health)));
-    out.sample(all, 1);
+  for (std::size_t g = 0; g < gpus.size(); ++g) {
+    std::string all = written[g];
+    all.insert(all.size() - 1, fmt::format(",state=\"{}\"", to_string(gpus[g].sample.health)));
+    out.sample_of(all, 1);
   }
   out.family("gyre_gpu_xid_errors_total", "counter", "Xid events since the probe began.");
   for (std::size_t g = 0; g < gpus.size(); ++g) {

@@ -39,18 +39,25 @@ class ServiceLog::Story {
           fmt::format("from {} to {} replicas", before.wanted, now.wanted));
     }
     if (now.deleted && !before.deleted) say(ServiceChange::Deleted, now.revision, {}, "");
-    tell_replicas(before.replicas, now.replicas);
+    tell_replicas(by_job(before.replicas), by_job(now.replicas));
   }
 
  private:
-  void tell_replicas(const std::map<JobId, Replica>& before, const std::map<JobId, Replica>& now) {
+  using ByJob = std::map<JobId, const Replica*>;
+  static ByJob by_job(const std::vector<Replica>& replicas) {
+    ByJob all;
+    for (const Replica& replica : replicas) all.emplace(replica.job, &replica);
+    return all;
+  }
+
+  void tell_replicas(const ByJob& before, const ByJob& now) {
     for (const auto& [job, was] : before) {
-      if (now.find(job) == now.end()) say(ServiceChange::Gone, was.revision, job, was.fault);
+      if (!now.contains(job)) say(ServiceChange::Gone, was->revision, job, was->fault);
     }
     for (const auto& [job, is] : now) {
       const auto known = before.find(job);
-      if (known == before.end()) say(ServiceChange::Created, is.revision, job, "");
-      tell(known == before.end() ? Replica{} : known->second, is);
+      if (known == before.end()) say(ServiceChange::Created, is->revision, job, "");
+      tell(known == before.end() ? Replica{} : *known->second, *is);
     }
   }
 
@@ -102,10 +109,15 @@ void ServiceLog::begin_anew(const control::Controller& core) {
 }
 
 ServiceLog::Seen ServiceLog::look(const Service& service) {
-  Seen seen{service.revision, service.scale.wanted, service.previous.has_value(),
-            service.deleted,  service.notice,       {}};
-  for (const Replica& replica : service.replicas) seen.replicas.emplace(replica.job, replica);
-  return seen;
+  return {service.revision, service.scale.wanted, service.previous.has_value(),
+          service.deleted,  service.notice,       service.replicas};
+}
+
+/// As looked at before; without copying what many of them are.
+bool ServiceLog::is_as(const Seen& seen, const Service& service) {
+  return seen.revision == service.revision && seen.wanted == service.scale.wanted &&
+         seen.rolling == service.previous.has_value() && seen.deleted == service.deleted &&
+         seen.notice == service.notice && seen.replicas == service.replicas;
 }
 
 void ServiceLog::after(const Event& event, const control::Decisions&,
@@ -113,8 +125,11 @@ void ServiceLog::after(const Event& event, const control::Decisions&,
   if (core.services().version() == version_) return;
   version_ = core.services().version();
   Story story(*this, event);
+  const auto* applied = std::get_if<ServiceApplied>(&event.body);
   for (const auto& [name, service] : core.services().all()) {
     const auto [known, fresh] = seen_.try_emplace(name);
+    const bool asked = applied != nullptr && applied->spec.replica.name == name;
+    if (!fresh && !asked && is_as(known->second, service)) continue;
     Seen now = look(service);
     story.tell(name, known->second, now, fresh);
     known->second = std::move(now);
@@ -148,6 +163,8 @@ ServiceLog::Page ServiceLog::read(const std::string& service, std::optional<Feed
     page.last = next->position;
     if (next->service == service) page.events.push_back(*next);
   }
+  next = std::find_if(next, events_.end(),
+                      [&](const ServiceEvent& event) { return event.service == service; });
   page.more = next != events_.end();
   return page;
 }

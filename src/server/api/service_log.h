@@ -73,11 +73,12 @@ class ServiceLog final : public control::Observer {
     bool rolling = false;
     bool deleted = false;
     std::string notice;
-    std::map<JobId, Replica> replicas;
+    std::vector<Replica> replicas;
   };
   class Story;
 
   static Seen look(const Service& service);
+  static bool is_as(const Seen& seen, const Service& service);
 
   const std::size_t events_max_;
   std::uint64_t version_ = 0;  // of the services, as seen

@@ -355,10 +355,10 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
   std::vector<QueueView> views;
   std::map<std::string, std::size_t> by_name;
   const auto up = gpu_milli_up(core.cluster());
+  const bool priced = core.ledger().prices() != nullptr;
   for (const QueueSpec& spec : core.queues()) {
     by_name.emplace(spec.name, views.size());
     const auto gpus = up.find(spec.partition);
-    const bool priced = core.ledger().prices() != nullptr;
     views.push_back({spec, 0, 0, 0, core.queue_use(spec.name), gpus == up.end() ? 0 : gpus->second,
                      priced ? std::optional(Money{}) : std::nullopt, std::nullopt});
   }
@@ -370,13 +370,14 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
       const Job*& known = first[own->second];
       if (known == nullptr || says_more(job, *known)) known = &job;
     }
+    const Money hour = priced && is_placed(job.state) ? core.rate_of(job) : Money{};
     for (auto at = own; at != by_name.end(); at = by_name.find(views[at->second].spec.parent)) {
       QueueView& view = views[at->second];
       view.queued += job.state == JobState::Queued;
       view.placed += is_placed(job.state);
       if (!is_placed(job.state)) continue;
       view.gpu_milli += gpu_total(job.spec.tasks).value;
-      if (view.hour) *view.hour += core.rate_of(job);
+      if (view.hour) *view.hour += hour;
     }
   });
   for (std::size_t i = 0; i < views.size(); ++i) {

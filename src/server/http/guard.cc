@@ -8,16 +8,6 @@
 namespace gyre::server::http {
 namespace {
 
-/// "localhost:8642" without its port; empty where what follows is no port.
-std::string_view host_name(std::string_view host) {
-  const std::size_t end = host.starts_with('[') ? host.find(']') + 1 : host.find(':');
-  const std::string_view name = host.substr(0, end);
-  const std::string_view rest = host.substr(name.size());
-  const bool port = rest.empty() || (rest.size() > 1 && rest[0] == ':' &&
-                                     rest.find_first_not_of("0123456789", 1) == rest.npos);
-  return port ? name : std::string_view{};
-}
-
 bool is_loopback_name(std::string_view host) {
   static constexpr std::array<std::string_view, 3> kNames = {"localhost", "127.0.0.1", "[::1]"};
   return std::find(kNames.begin(), kNames.end(), host_name(host)) != kNames.end();
@@ -30,6 +20,15 @@ bool is_form_type(const std::string& type) {
 }
 
 }  // namespace
+
+std::string_view host_name(std::string_view host) {
+  const std::size_t end = host.starts_with('[') ? host.find(']') + 1 : host.find(':');
+  const std::string_view name = host.substr(0, end);
+  const std::string_view rest = host.substr(name.size());
+  const bool port = rest.empty() || (rest.size() > 1 && rest[0] == ':' &&
+                                     rest.find_first_not_of("0123456789", 1) == rest.npos);
+  return port ? name : std::string_view{};
+}
 
 std::optional<Problem> check_host(std::string_view host) {
   if (!is_loopback_name(host)) {

@@ -8,6 +8,10 @@
 
 namespace gyre::server::http {
 
+/// "localhost:8642" without its port, "[::1]" with its brackets; empty where what follows is no
+/// port.
+std::string_view host_name(std::string_view host);
+
 /// Keeps web pages of other origins out of a server that trusts its local user's browser. Refuses
 ///   - a Host that is not a loopback name, so that a foreign name that resolves to 127.0.0.1 (DNS
 ///     rebinding) reads nothing;

@@ -15,6 +15,8 @@
 #include <limits>
 #include <utility>
 
+#include "server/http/guard.h"
+
 namespace gyre::server::http {
 namespace {
 
@@ -124,12 +126,6 @@ Result<std::string> read_file(const std::string& path) {
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() == kFileMax) return fail(ErrorKind::Invalid, "{} is larger than 1 MiB", path);
   return text;
-}
-
-/// "name:8643" and "[::1]:8643" without the port and the brackets.
-std::string name_of(std::string_view host) {
-  if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
-  return std::string(host.substr(0, host.find(':')));
 }
 
 }  // namespace
@@ -252,7 +248,8 @@ std::unique_ptr<TlsSide> TlsIdentity::accept() const {
 }
 
 bool TlsIdentity::covers(std::string_view host) const {
-  const std::string name = name_of(host);
+  std::string name(host_name(host));
+  if (name.starts_with('[')) name = name.substr(1, name.size() - 2);
   X509* own = SSL_CTX_get0_certificate(context_);
   return !name.empty() && (X509_check_host(own, name.data(), name.size(), 0, nullptr) == 1 ||
                            X509_check_ip_asc(own, name.c_str(), 0) == 1);

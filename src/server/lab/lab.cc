@@ -97,9 +97,17 @@ std::vector<LabRun> Lab::runs() const {
   const std::lock_guard lock(mutex_);
   std::vector<LabRun> runs;
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
-    LabRun run = entry->second.run;
-    run.report.clear();
-    runs.push_back(std::move(run));
+    const LabRun& run = entry->second.run;
+    runs.push_back({run.id,
+                    run.state,
+                    run.asked_at,
+                    run.started_at,
+                    run.ended_at,
+                    run.since,
+                    run.policies,
+                    run.progress,
+                    run.error,
+                    {}});
   }
   return runs;
 }

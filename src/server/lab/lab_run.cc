@@ -98,12 +98,7 @@ bool read_policies(const Json& object, std::vector<LabRun::Policy>& policies) {
 }
 
 void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time) {
-  out.key(name);
-  if (time) {
-    out.value(time->ns);
-  } else {
-    out.null();
-  }
+  out.member(name, time ? std::optional(time->ns) : std::nullopt);
 }
 
 }  // namespace

@@ -81,6 +81,7 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
     bool unread = false;  // a log's node is not connected
     bool hung = false;    // the last command was ended
     bool said = false;
+    std::string detail;  // of the last bad answer
   };
 
   /// Null: there is none.
@@ -236,10 +237,8 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
   void judge_heartbeat(Role role) {
     const Line& one = line(role);
     if (one.unread) return heard(role, Answer::Unasked, "");
-    const Duration silent = steady_now() - one.beat_at;
-    answered(
-        role, silent <= probe(role)->interval,
-        fmt::format("none for {}", format_duration(silent - Duration{silent.ns % 100'000'000})));
+    // How long it has been would be another reason each time.
+    answered(role, steady_now() - one.beat_at <= probe(role)->interval, "none for longer");
   }
 
   void answered(Role role, bool good, std::string detail) {
@@ -247,8 +246,8 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
     const auto says = count(role, good);
     if (!good) {
       static constexpr std::array<std::string_view, 3> kNames{"startup", "readiness", "liveness"};
-      detail_ = fmt::format("{}: {}: {}", kNames[static_cast<std::size_t>(role)],
-                            question_text(*probe(role)), detail);
+      line(role).detail = fmt::format("{}: {}: {}", kNames[static_cast<std::size_t>(role)],
+                                      question_text(*probe(role)), detail);
     }
     if (role == Role::Startup && says == true) return begin_rest();
     if (role == Role::Readiness) ready_ = says;
@@ -289,19 +288,22 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
       fault_pause_ = {};
     }
     const bool changed = ready_ && *ready_ != endpoint_.ready;
-    const bool fault = ready_ == false && fault_told_ != detail_ && now - told_at_ >= fault_pause_;
+    const std::string& unready = line(Role::Readiness).detail;
+    const bool fault = ready_ == false && fault_told_ != unready && now - told_at_ >= fault_pause_;
     if (endpoint_.draining || !(dead_ || changed || fault)) return;
     if (now - told_at_ < kTellAgain) return;
     told_at_ = now;
-    if (ready_ == false && fault_told_ != detail_) {
-      fault_told_ = detail_;
+    if (ready_ == false && fault_told_ != unready) {
+      fault_told_ = unready;
       fault_pause_ = std::clamp(fault_pause_ * 2, kTellAgain, kFaultPauseMax);
     }
     const auto health = dead_     ? ReplicaHealth::Dead
                         : *ready_ ? ReplicaHealth::Ready
                                   : ReplicaHealth::NotReady;
+    const std::string& why =
+        dead_ ? line(started_ ? Role::Liveness : Role::Startup).detail : unready;
     loop_.ports.tell(ReplicaProbed{endpoint_.key.job, endpoint_.key.attempt, health,
-                                   health == ReplicaHealth::Ready ? "" : detail_});
+                                   health == ReplicaHealth::Ready ? "" : why});
   }
 
   Loop& loop_;
@@ -313,7 +315,6 @@ class Prober::Replica : public std::enable_shared_from_this<Replica> {
   bool dead_ = false;
   std::optional<std::string> fault_told_;  // why it is not ready
   Duration fault_pause_;                   // before another reason is told
-  std::string detail_;
   Duration told_at_;
   bool over_ = false;
 };

@@ -144,8 +144,9 @@ class CommandQuestion final : public Question,
         });
     if (id) {
       command_ = *id;
-    } else {
-      end_by(id.error());
+    } else {  // not before whoever asks has it
+      asio::post(loop_.context,
+                 [self = shared_from_this(), error = id.error()] { self->end_by(error); });
     }
   }
 
