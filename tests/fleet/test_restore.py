@@ -51,7 +51,7 @@ def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
 
 def test_an_agent_that_cannot_keep_a_servers_term_does_not_obey_it(fleet):
     backup, new = fleet.folder / "backup.gyre", fleet.folder / "restored"
-    fleet.submit(["true"])  # something to restore
+    fleet.agent("b")  # something to restore
     fleet.cli("backup", "create", backup)
     fleet.kill()
     fleet.cli("backup", "restore", backup, "--to", new)

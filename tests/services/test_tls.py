@@ -153,6 +153,7 @@ def test_a_new_certificate_is_served_without_a_break(secure):
         secure.until(lambda: len(load.answers) > count + 20)
     assert load.faults == [] and before != after
     (secure.folder / "cert.pem").write_text("rubbish")
+    secure.hears("the one before goes on being served")
     assert served() == after
 
 

@@ -1,11 +1,4 @@
 """Playbooks of the operator's own: applied, in force, kept, and undone."""
-import json
-import subprocess
-
-import pytest
-
-from cloud import Cloud
-
 STRICT = """version: 1
 name: strict
 playbooks:
@@ -25,17 +18,6 @@ playbooks:
   a: {on: node_lost, do: [quarantine], again: {times: 2, playbook: b}}
   b: {do: [cordon], again: {times: 3, playbook: a}}
 """
-
-
-@pytest.fixture
-def cloud(gyre, tmp_path):
-    one = Cloud(gyre, tmp_path).up()
-    yield one
-    if one.process is None:
-        one.up()
-    one.stop_all()
-    one.end()
-    one.replay()
 
 
 def apply(cloud, text, code=0):
@@ -77,7 +59,7 @@ def test_ones_own_are_acted_on_kept_and_undone(cloud):
 
 def test_what_is_wrong_is_said_and_nothing_changes(cloud):
     assert "goes in a circle: a -> b -> a" in apply(cloud, CIRCLE, code=2).stderr
-    status, _, problem = cloud.http("POST", "/v1/healing", json.loads(json.dumps(
-        {"version": 1, "name": "x", "playbooks": {"a": {"on": "node_lost", "do": ["move"]}}})))
+    status, _, problem = cloud.http("POST", "/v1/healing", {
+        "version": 1, "name": "x", "playbooks": {"a": {"on": "node_lost", "do": ["move"]}}})
     assert status == 422 and "goes in a circle" in problem["errors"][0]["detail"]
     assert cloud.json("heal", "playbooks")["name"] == "default"
