@@ -19,7 +19,7 @@ export function GpuPanels({node}: {node: Node}) {
           {({probed, gpus: list}) => (probed ? <Now gpus={list} /> : (
             <Empty>
               {node.virtual_gpus ? 'Its GPUs are declared: there is no device that could be read.'
-                : 'Nobody reads its GPUs: agents on other machines do not tell yet, and gyre doctor says whether a driver can be asked.'}
+                : 'Nobody has told of its GPUs: gyre doctor there says whether a driver can be asked.'}
             </Empty>
           ))}
         </Shown>
@@ -81,7 +81,7 @@ export function GpusOverTime({title, node, devices, since}: {
         {(data) => {
           const shown = partOf(data, devices, since);
           return shown.gpus && shown.gpus.length > 0 ? <Charts history={shown} />
-            : <Empty>Nothing has been read: declared GPUs have no device, and agents on other machines do not tell yet.</Empty>;
+            : <Empty>Nothing has been read: declared GPUs have no device, or nobody has told of them.</Empty>;
         }}
       </Shown>
     </Panel>
