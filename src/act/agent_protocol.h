@@ -10,6 +10,7 @@
 
 #include "act/executor.h"
 #include "act/local_node.h"
+#include "act/task_artifacts.h"
 #include "act/task_exec.h"
 #include "act/task_logs.h"
 #include "base/result.h"
@@ -27,8 +28,9 @@ namespace gyre::act {
 /// release raises the newest by one at most, and goes on to speak the one before.
 inline constexpr std::uint32_t kProtocolNewest = 3;
 inline constexpr std::uint32_t kProtocolOldest = 1;
-inline constexpr std::uint32_t kProtocolExec = 2;  // from here on commands run in tasks
-inline constexpr std::uint32_t kProtocolGpus = 3;  // from here on agents tell what GPUs do
+inline constexpr std::uint32_t kProtocolExec = 2;       // from here on commands run in tasks
+inline constexpr std::uint32_t kProtocolGpus = 3;       // from here on agents tell what GPUs do
+inline constexpr std::uint32_t kProtocolArtifacts = 3;  // from here on artifacts are read
 
 // --- from the server -----------------------------------------------------------------------------
 
@@ -54,6 +56,11 @@ struct ReadLog {
   LogQuery query;
   bool operator==(const ReadLog&) const = default;
 };
+struct ReadArtifact {
+  std::uint64_t id = 0;  // no ReadLog has it too
+  ArtifactQuery query;
+  bool operator==(const ReadArtifact&) const = default;
+};
 /// Tasks may run until `lease` after the beat of that number was sent; 0 is the Hello, whose answer
 /// this is: from then on both sides say nothing that `protocol` does not have.
 struct GrantLease {
@@ -64,7 +71,7 @@ struct GrantLease {
   bool operator==(const GrantLease&) const = default;
 };
 using Order = std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog,
-                           GrantLease, ExecOrder>;
+                           GrantLease, ExecOrder, ReadArtifact>;
 
 // --- from the agent ------------------------------------------------------------------------------
 
@@ -111,6 +118,11 @@ struct LogRead {
   std::uint64_t id = 0;
   Result<LogChunk> chunk;
 };
+/// The answer to ReadArtifact: the list, where no path was named.
+struct ArtifactRead {
+  std::uint64_t id = 0;
+  Result<ArtifactAnswer> answer;
+};
 /// A sign of life; numbers count up from 1 on each connection.
 struct Beat {
   std::uint64_t number = 0;
@@ -137,7 +149,7 @@ inline constexpr std::size_t kGpuTextMax = 128;  // bytes of each name
 inline constexpr std::size_t kGpuProcessesMax = 256;
 inline constexpr std::size_t kGpuLinksMax = 64;
 
-using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport, GpusSeen>;
+using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport, GpusSeen, ArtifactRead>;
 
 // --- both ends of a connection -------------------------------------------------------------------
 

@@ -40,6 +40,8 @@ struct TaskStart {
   Sharing gpu_sharing = Sharing::Exclusive;  // how it is held to its share of them
   GpuMilli gpu_milli{0};                     // of each of them
   MemoryMib gpu_memory{0};                   // what that comes to on each; 0: unknown
+  std::vector<std::string> artifacts{};      // see Launch
+  std::vector<std::string> ports{};          // see Launch
 
   bool operator==(const TaskStart&) const = default;
 };

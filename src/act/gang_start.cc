@@ -95,6 +95,14 @@ void add_trace(Env& env, const StartGang& gang, std::int32_t rank, const std::st
 
 int leader_port(JobId job, std::int32_t attempt) { return port_of(kLeaderPorts, job, attempt); }
 
+std::string port_variable(std::string_view name) {
+  std::string variable = "GYRE_PORT_";
+  for (const char c : name) {
+    variable += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c == '-' ? '_' : c;
+  }
+  return variable;
+}
+
 TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement& task,
                      const TaskPlace& place) {
   TaskStart start{.key = {gang.job, gang.attempt, task.rank},
@@ -103,7 +111,9 @@ TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement&
                   .working_directory = job.spec.launch.working_directory,
                   .cpu = task.allocation.cpu,
                   .memory = task.allocation.memory,
-                  .container = job.spec.launch.container};
+                  .container = job.spec.launch.container,
+                  .artifacts = job.spec.launch.artifacts,
+                  .ports = job.spec.launch.ports};
   if (!place.virtual_gpus) {
     start.gpu_devices = devices_of(task.allocation, place.devices);
     start.gpu_sharing = task.allocation.sharing;

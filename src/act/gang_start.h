@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "act/executor.h"
@@ -31,5 +32,8 @@ int leader_port(JobId job, std::int32_t attempt);
 /// that is suggested there, and tells which (StartStages).
 inline constexpr const char* kServiceVariable = "GYRE_SERVICE";
 inline constexpr const char* kPortVariable = "PORT";
+
+/// Where a task finds the port of that name: "my-port" is in GYRE_PORT_MY_PORT.
+std::string port_variable(std::string_view name);
 
 }  // namespace gyre::act

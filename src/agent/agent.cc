@@ -49,8 +49,9 @@ act::GpusSeen news_of(const std::vector<GpuReading>& gpus, std::vector<GpuFacts>
 
 }  // namespace
 
-Agent::Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs)
-    : executor_(executor), logs_(logs), execs_(execs) {
+Agent::Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs,
+             const act::TaskArtifacts* artifacts)
+    : executor_(executor), logs_(logs), execs_(execs), artifacts_(artifacts) {
   if (execs_ != nullptr) execs_->listen([this](act::ExecReport report) { say(std::move(report)); });
   for (const act::FoundTask& found : executor_.found()) left_.emplace(found.key, found.ended);
   executor_.listen(*this);
@@ -125,6 +126,17 @@ void Agent::carry_out(const act::DiscardTask& order) {
 
 void Agent::carry_out(const act::ReadLog& order) {
   say(act::LogRead{order.id, logs_.read(order.query)});
+}
+
+void Agent::carry_out(const act::ReadArtifact& order) {
+  act::ArtifactRead read{order.id, fail(ErrorKind::Unsupported, "this node keeps no artifacts")};
+  const auto as_answer = [](auto&& one) { return act::ArtifactAnswer{std::move(one)}; };
+  if (artifacts_ != nullptr && order.query.path.empty()) {
+    read.answer = artifacts_->list(order.query).map(as_answer);
+  } else if (artifacts_ != nullptr) {
+    read.answer = artifacts_->read(order.query).map(as_answer);
+  }
+  say(std::move(read));
 }
 
 void Agent::carry_out(const act::ExecOrder& order) {

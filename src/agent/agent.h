@@ -8,6 +8,7 @@
 
 #include "act/agent_protocol.h"
 #include "act/executor.h"
+#include "act/task_artifacts.h"
 #include "act/task_exec.h"
 #include "act/task_logs.h"
 #include "domain/gpu_sample.h"
@@ -19,10 +20,11 @@ namespace gyre::agent {
 /// none is lost with a connection. Thread-safe.
 class Agent final : public act::TaskListener {
  public:
-  /// `logs` are those of the executor's tasks, and outlive the agent. The executor ends first: it
-  /// tells the agent what it must know to its own end; so does `execs`, without which no commands
-  /// run in tasks.
-  Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs = nullptr);
+  /// `logs` and `artifacts` are those of the executor's tasks, and outlive the agent. The executor
+  /// ends first: it tells the agent what it must know to its own end; so does `execs`, without
+  /// which no commands run in tasks.
+  Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs = nullptr,
+        const act::TaskArtifacts* artifacts = nullptr);
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
@@ -59,12 +61,14 @@ class Agent final : public act::TaskListener {
   void carry_out(const act::ReadLog& order);
   void carry_out(const act::GrantLease& grant);
   void carry_out(const act::ExecOrder& order);
+  void carry_out(const act::ReadArtifact& order);
   bool repeat(const act::TaskKey& key);
   void say(act::Report report);
 
   act::Executor& executor_;
   const act::TaskLogs& logs_;
   act::TaskExecs* const execs_;
+  const act::TaskArtifacts* const artifacts_;
   mutable std::mutex mutex_;
   std::map<act::TaskKey, Known> known_;  // started or adopted in this life, not released
   std::map<act::TaskKey, bool> left_;    // by an earlier life, not taken up; true: it has ended

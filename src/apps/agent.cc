@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "act/local_node.h"
+#include "adapter/process/artifacts/file_artifacts.h"
 #include "adapter/process/file_logs.h"
 #include "adapter/process/lease.h"
 #include "adapter/process/machine.h"
@@ -102,11 +103,12 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
                             *gpus, folder->path());
   if (!opened) return tl::unexpected(failure(opened.error()));
   const process::FileLogs logs(folder->tasks_path());
+  const process::FileArtifacts artifacts(folder->tasks_path());
   const NodeSpec node = node_spec((*member)->node(), *gpus, options);
   act::Hello hello = hello_of(node, *gpus, "");
   hello.facts.labels = options.labels;
 
-  agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs());
+  agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs(), &artifacts);
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
   agent::Runner runner(worker, (*member)->dialer(),
                        runner_options(options, std::move(hello), lease_path, std::move(*term)));

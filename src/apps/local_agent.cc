@@ -52,9 +52,9 @@ std::unique_ptr<agent::Link> LocalDialer::dial(const act::Hello& hello,
   return link;
 }
 
-LocalAgent::LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs, live::Fleet& fleet,
-                       act::Hello hello)
-    : agent_(tasks->executor(), logs, &tasks->execs()),
+LocalAgent::LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs,
+                       const act::TaskArtifacts& artifacts, live::Fleet& fleet, act::Hello hello)
+    : agent_(tasks->executor(), logs, &tasks->execs(), &artifacts),
       tasks_(std::move(tasks)),
       dialer_(fleet),
       runner_(agent_, dialer_, runner_options(std::move(hello))),

@@ -31,9 +31,10 @@ class LocalDialer final : public agent::Dialer {
 /// the server ends.
 class LocalAgent {
  public:
-  /// Returns when the fleet has heard its hello; `fleet` and `logs` outlive this.
-  LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs, live::Fleet& fleet,
-             act::Hello hello);
+  /// Returns when the fleet has heard its hello; `fleet`, `logs` and `artifacts` outlive
+  /// this.
+  LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs,
+             const act::TaskArtifacts& artifacts, live::Fleet& fleet, act::Hello hello);
   ~LocalAgent();
   void gpus_seen(const std::vector<GpuReading>& gpus) { agent_.gpus_seen(gpus); }
   LocalAgent(const LocalAgent&) = delete;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "act/local_node.h"
+#include "adapter/process/artifacts/file_artifacts.h"
 #include "adapter/process/file_logs.h"
 #include "adapter/process/group_usage.h"
 #include "adapter/process/machine.h"
@@ -271,6 +272,7 @@ struct Life {
             inbox, fleet_options(),
             [clock = live::system_clock_source()] { return clock().monotonic; }, &ears),
         logs(folder.tasks_path()),
+        artifacts(folder.tasks_path()),
         used(folder.tasks_path()),
         watch(kEventsKept, core, server::machine_time()),
         tracing(std::move(tracing_settings), folder.path(), core, logs),
@@ -331,6 +333,7 @@ struct Life {
   std::unique_ptr<Village> village;  // null: no nodes in network namespaces
   live::Fleet fleet;
   process::FileLogs logs;
+  process::FileArtifacts artifacts;
   process::GroupUsage used;
   server::Watch watch;
   Tracing tracing;
@@ -372,7 +375,7 @@ cli::Outcome<void> Life::start_local_node() {
   } else if (!host.empty() && !hello.facts.addresses.empty()) {
     hello.facts.address = hello.facts.addresses.front();
   }
-  agent = std::make_unique<LocalAgent>(std::move(*tasks), logs, fleet, std::move(hello));
+  agent = std::make_unique<LocalAgent>(std::move(*tasks), logs, artifacts, fleet, std::move(hello));
   introduce(node, settings.gpus, enforced);
   probe = start_probe(
       settings.gpus, [this](const auto& gpus) { agent->gpus_seen(gpus); }, say);

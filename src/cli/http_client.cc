@@ -40,6 +40,7 @@ http::request<http::string_body> request_of(const HttpCall& call, const ServerAd
   request.set(http::field::user_agent, "gyre/" GYRE_VERSION);
   if (call.method == "POST") request.set(http::field::content_type, call.content_type);
   if (!call.idempotency_key.empty()) request.set("Idempotency-Key", call.idempotency_key);
+  if (!call.range.empty()) request.set(http::field::range, call.range);
   request.body() = call.body;
   request.prepare_payload();
   return request;

@@ -39,6 +39,7 @@ struct HttpCall {
   std::string body;
   std::string content_type = "application/json";
   std::string idempotency_key;
+  std::string range;  // of bytes, as in "bytes=0-99"; empty: all
 };
 
 /// Speaks to one server over one connection at a time; of several, to the one that leads. Waits for

@@ -52,12 +52,22 @@ Outcome<Json> all_jobs(HttpClient& client, bool ended_too) {
   return all;
 }
 
+/// "10.0.0.7:12345", or the node's name where its address is not known.
+std::string place_of(const Json& port) {
+  const Json& address = port.at("address");
+  std::string host = text_of(address.is_null() ? port.at("node") : address);
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return fmt::format("{}:{}", host, port.at("port").dump());
+}
+
 void print_jobs(const Json& jobs, bool wide) {
   const bool priced = std::any_of(jobs.begin(), jobs.end(),
                                   [](const Json& job) { return job.at("cost").is_object(); });
   std::vector<std::string> heading = {"ID", "NAME", "STATE", "GPUS", "NODES", "AGE", "REASON"};
   if (priced) heading.push_back("COST");
-  if (wide) heading.insert(heading.end(), {"EXIT", "TRY", "PRIO", "QUEUE", "SUBMITTED", "DETAIL"});
+  if (wide) {
+    heading.insert(heading.end(), {"EXIT", "TRY", "PRIO", "QUEUE", "PORTS", "SUBMITTED", "DETAIL"});
+  }
   Table table(std::move(heading));
   for (const Json& job : jobs) {
     std::string nodes;
@@ -72,9 +82,15 @@ void print_jobs(const Json& jobs, bool wide) {
         job.at("warning").is_object() ? "warned: idle" : text_of(job.at("reason"))};
     if (priced) row.push_back(cost_text(job.at("cost")));
     if (wide) {
-      row.insert(row.end(), {text_of(job.at("exit_code")), job.at("attempt").dump(),
-                             job.at("priority").dump(), job.value("queue", ""),
-                             job.value("submitted_at", ""), job.value("reason_detail", "")});
+      std::string ports;
+      for (const Json& port : job.at("ports")) {
+        ports += fmt::format("{}{}={}", ports.empty() ? "" : ",", text_of(port.at("name")),
+                             place_of(port));
+      }
+      row.insert(row.end(),
+                 {text_of(job.at("exit_code")), job.at("attempt").dump(), job.at("priority").dump(),
+                  job.value("queue", ""), ports.empty() ? "-" : ports,
+                  job.value("submitted_at", ""), job.value("reason_detail", "")});
     }
     table.add(std::move(row));
   }
@@ -252,6 +268,10 @@ void print_explanation(const Json& it) {
   const std::string state = it.value("state", "");
   fmt::print("job {} ({}) is {}\n", it.at("job").dump(), terminal_safe(it.value("name", "")),
              paint_state(state));
+  for (const Json& port : it.at("ports")) {
+    fmt::print("port '{}' of task {}: {}\n", terminal_safe(port.value("name", "")),
+               port.at("rank").dump(), terminal_safe(place_of(port)));
+  }
   if (const Json& waiting = it.at("waiting"); waiting.is_object()) {
     fmt::print("it waits: {}\n  {}\n", waiting.value("reason", ""),
                terminal_safe(waiting.value("detail", "")));

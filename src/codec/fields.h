@@ -178,10 +178,13 @@ struct Fields<ContainerSpec> {
 };
 template <>
 struct Fields<Launch> {
-  static constexpr std::tuple list{Field{"command", &Launch::command}, Field{"env", &Launch::env},
+  static constexpr std::tuple list{Field{"command", &Launch::command},
+                                   Field{"env", &Launch::env},
                                    Field{"working_directory", &Launch::working_directory},
                                    Field{"container", &Launch::container},
-                                   Field{"trace_parent", &Launch::trace_parent}};
+                                   Field{"trace_parent", &Launch::trace_parent},
+                                   Field{"artifacts", &Launch::artifacts},
+                                   Field{"ports", &Launch::ports}};
 };
 template <>
 struct Fields<StartStages> {
@@ -189,7 +192,8 @@ struct Fields<StartStages> {
       Field{"received", &StartStages::received}, Field{"image", &StartStages::image},
       Field{"root", &StartStages::root},         Field{"create", &StartStages::create},
       Field{"init", &StartStages::init},         Field{"ready", &StartStages::ready},
-      Field{"warm", &StartStages::warm},         Field{"port", &StartStages::port}};
+      Field{"warm", &StartStages::warm},         Field{"port", &StartStages::port},
+      Field{"ports", &StartStages::ports}};
 };
 template <>
 struct Fields<JobSpec> {
@@ -247,6 +251,7 @@ struct Fields<Job> {
                                    Field{"preempted_for", &Job::preempted_for},
                                    Field{"placement", &Job::placement},
                                    Field{"tasks", &Job::tasks},
+                                   Field{"ports", &Job::ports},
                                    Field{"ending", &Job::ending},
                                    Field{"exit", &Job::exit},
                                    Field{"start", &Job::start},

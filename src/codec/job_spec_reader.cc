@@ -304,6 +304,18 @@ class SpecReader {
   void devices(const SpecNode& node) {
     texts(node, [&](const SpecNode& item) { spec_.launch.container.devices.push_back(item.text); });
   }
+  void artifacts(const SpecNode& node) {
+    texts(node, [&](const SpecNode& item) {
+      if (auto fine = check_artifact(item.text, true); !fine) return problem(item, fine.error());
+      spec_.launch.artifacts.push_back(item.text);
+    });
+  }
+  void ports(const SpecNode& node) {
+    texts(node, [&](const SpecNode& item) {
+      if (auto fine = check_port_name(item.text); !fine) return problem(item, fine.error());
+      spec_.launch.ports.push_back(item.text);
+    });
+  }
   void working_directory(const SpecNode& node) { path_into(node, spec_.launch.working_directory); }
 
   // -- What fields are made of --------------------------------------------------------------------
@@ -479,7 +491,7 @@ class SpecReader {
     }
   }
 
-  static constexpr std::array<KnownField, 23> kFields{{
+  static constexpr std::array<KnownField, 25> kFields{{
       {"name", &SpecReader::name},
       {"image", &SpecReader::image},
       {"command", &SpecReader::command},
@@ -503,6 +515,8 @@ class SpecReader {
       {"tmpfs", &SpecReader::tmpfs},
       {"secrets", &SpecReader::secrets},
       {"devices", &SpecReader::devices},
+      {"artifacts", &SpecReader::artifacts},
+      {"ports", &SpecReader::ports},
   }};
   static constexpr std::array<KnownField, 2> kTopology{{
       {"required", &SpecReader::topology_required},

@@ -124,6 +124,8 @@ Result<Json> as_json(const JobSpec& spec) {
   if (!spec.launch.working_directory.empty()) {
     out["working_directory"] = spec.launch.working_directory;
   }
+  for (const std::string& path : spec.launch.artifacts) out["artifacts"].push_back(path);
+  for (const std::string& name : spec.launch.ports) out["ports"].push_back(name);
   return out;
 }
 

@@ -202,6 +202,10 @@ void Controller::on(const TaskStarted& event) {
   const std::int32_t port = event.stages.port != 0 ? event.stages.port : job->start.port;
   job->start = event.stages;
   job->start.port = port;
+  if (!event.stages.ports.empty() && event.stages.ports.size() == job->spec.launch.ports.size()) {
+    job->ports.resize(job->tasks.size());
+    job->ports[rank] = event.stages.ports;
+  }
   if (job->state != Starting) return;
   const auto starting = std::count(job->tasks.begin(), job->tasks.end(), TaskState::Starting);
   if (starting > 0) return;
@@ -326,6 +330,7 @@ void Controller::finish_attempt(Job& job) {
   }
   job.placement.clear();
   job.tasks.clear();
+  job.ports.clear();
   const Duration total = job.kept + (now_ - job.attempt_started_at);
   book_run_time(job);
   const bool completed = job.exit.ok() && !job.exit.stopped;

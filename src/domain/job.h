@@ -74,6 +74,7 @@ struct StartStages {
   Duration ready;         // until the task's own command ran
   bool warm = false;      // it ran in a container that had been made beforehand
   std::int32_t port = 0;  // of a replica: where it was told to listen; 0: nowhere
+  std::vector<std::int32_t> ports{};  // that it was given, by Launch::ports
 
   bool operator==(const StartStages&) const = default;
 };
@@ -112,8 +113,9 @@ struct Job {
   Duration kept{0};     // the part of `ran` that its checkpoints have saved
   JobId batch;          // the first of the jobs that were submitted with it; see reason/queueing
   JobId preempted_for;  // while preempting: the job that it makes room for
-  std::vector<TaskPlacement> placement;    // by rank; empty unless placed
-  std::vector<TaskState> tasks;            // by rank; empty unless placed
+  std::vector<TaskPlacement> placement;          // by rank; empty unless placed
+  std::vector<TaskState> tasks;                  // by rank; empty unless placed
+  std::vector<std::vector<std::int32_t>> ports;  // by rank and Launch::ports; empty unless given
   Termination ending = Termination::None;  // why the current attempt is being stopped or has ended
   TaskExit exit;                           // of the first task that ended badly, else of the last
   StartStages start;                       // of the task that started last

@@ -1,5 +1,10 @@
 #include "domain/job_spec.h"
 
+#include <algorithm>
+#include <set>
+
+#include "base/utf8.h"
+
 namespace gyre {
 namespace {
 
@@ -32,7 +37,76 @@ Result<void> validate(const Request& request) {
   return {};
 }
 
+bool is_small_letter(char c) { return c >= 'a' && c <= 'z'; }
+
+Result<void> check_ports(const Launch& launch) {
+  if (launch.ports.size() > kPortsPerTaskMax) {
+    return fail(ErrorKind::Invalid, "{} ports; a task has at most {}", launch.ports.size(),
+                kPortsPerTaskMax);
+  }
+  if (!launch.ports.empty() && launch.container.network == ContainerSpec::Network::None) {
+    return fail(ErrorKind::Invalid,
+                "nobody reaches a port of a task without a network: leave out 'ports', or "
+                "'network: none'");
+  }
+  std::set<std::string_view> names;
+  for (const std::string& name : launch.ports) {
+    if (auto named = check_port_name(name); !named) return named;
+    if (names.insert(name).second) continue;
+    return fail(ErrorKind::Invalid, "two ports are called '{}'", name);
+  }
+  return {};
+}
+
+Result<void> check_artifacts(const Launch& launch) {
+  if (launch.artifacts.size() > kArtifactsPerJobMax) {
+    return fail(ErrorKind::Invalid, "{} artifacts; name {} at most, folders among them",
+                launch.artifacts.size(), kArtifactsPerJobMax);
+  }
+  for (const std::string& path : launch.artifacts) {
+    if (auto fine = check_artifact(path, !launch.container.image.empty()); !fine) return fine;
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<void> check_port_name(std::string_view name) {
+  const bool good = !name.empty() && name.size() <= kPortNameMax && is_small_letter(name[0]) &&
+                    std::all_of(name.begin(), name.end(), [](char c) {
+                      return is_small_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_';
+                    });
+  if (good) return {};
+  return fail(ErrorKind::Invalid,
+              "'{}' is no port's name: up to {} small letters, digits, '-' and '_' after a letter",
+              name, kPortNameMax);
+}
+
+Result<void> check_artifact(std::string_view path, bool in_container) {
+  const bool absolute = path.starts_with('/');
+  if (absolute && !in_container) {
+    return fail(ErrorKind::Invalid,
+                "the artifact '{}' is outside of the task's working directory: name it from there",
+                path);
+  }
+  std::string_view rest = path.substr(absolute ? 1 : 0);
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  bool good =
+      path.size() <= kArtifactPathMax && valid_utf8_prefix(path) == path.size() &&
+      std::all_of(rest.begin(), rest.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
+  for (;;) {
+    const std::size_t slash = rest.find('/');
+    const std::string_view step = rest.substr(0, slash);
+    good = good && !step.empty() && step != "..";
+    if (slash == std::string_view::npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  if (good) return {};
+  return fail(ErrorKind::Invalid,
+              "the artifact '{}' is no path of a file or folder: up to {} bytes, no '..', no empty "
+              "part",
+              path, kArtifactPathMax);
+}
 
 Result<void> validate(const JobSpec& spec) {
   if (spec.tasks.empty()) return fail(ErrorKind::Invalid, "a job needs at least one task");
@@ -57,6 +131,8 @@ Result<void> validate(const JobSpec& spec) {
                 spec.priority);
   }
   if (auto valid = validate(spec.launch.container); !valid) return valid;
+  if (auto valid = check_ports(spec.launch); !valid) return valid;
+  if (auto valid = check_artifacts(spec.launch); !valid) return valid;
   const Duration zero{};
   const bool negative = spec.expected_duration.value_or(zero) < zero ||
                         spec.deadline.value_or(zero) < zero || spec.checkpoint.grace < zero ||

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,8 @@ struct Launch {
   std::string working_directory;  // empty: the task's own folder, or the image's
   ContainerSpec container{};
   std::string trace_parent{};  // of the submission, as W3C Trace Context writes it; empty: none
+  std::vector<std::string> artifacts{};  // files and folders that are kept when a task has ended
+  std::vector<std::string> ports{};      // a TCP port of its node for each name, for each task
 
   bool operator==(const Launch&) const = default;
 };
@@ -73,7 +76,20 @@ struct JobSpec {
 inline constexpr std::int32_t kTasksPerJobMax = 10'000;
 inline constexpr std::size_t kTaskGroupsPerJobMax = 4;
 
+inline constexpr std::size_t kArtifactsPerJobMax = 64;  // that are named
+inline constexpr std::size_t kArtifactPathMax = 512;    // bytes
+inline constexpr std::size_t kPortsPerTaskMax = 16;
+inline constexpr std::size_t kPortNameMax = 15;
+
 /// Errors: a field out of its range; says which, and what it may be.
 Result<void> validate(const JobSpec& spec);
+
+/// Letters, digits, '-' and '_' after a letter; small ones. Errors: Invalid.
+Result<void> check_port_name(std::string_view name);
+
+/// A path that leads nowhere else: no "..", no "//", UTF-8 without what a terminal obeys. A
+/// relative one is below the task's working directory; an absolute one is the container's. Errors:
+/// Invalid.
+Result<void> check_artifact(std::string_view path, bool in_container);
 
 }  // namespace gyre

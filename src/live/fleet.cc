@@ -15,13 +15,35 @@ Error leads_not() {
   return {ErrorKind::Unavailable, "this server does not lead for now; another one may"};
 }
 
+/// What an agent says is shown to people, and saved under its paths.
+bool is_sane(const act::ArtifactList& list) {
+  const auto is_file = [](const act::Artifact& file) {
+    return check_artifact(file.path, false).has_value();
+  };
+  const auto is_short = [](const act::LeftOut& one) {
+    return one.path.size() <= kArtifactPathMax && one.why.size() <= kArtifactPathMax;
+  };
+  return list.attempt > 0 && list.files.size() <= act::kArtifactFilesMax &&
+         list.left_out.size() <= act::kArtifactsLeftOutMax + 2 &&
+         std::all_of(list.files.begin(), list.files.end(), is_file) &&
+         std::all_of(list.left_out.begin(), list.left_out.end(), is_short);
+}
+
 }  // namespace
 
 Fleet::Session::~Session() { fleet_.close(*this); }
 
 void Fleet::Session::report(act::Report report) {
   if (auto* read = std::get_if<act::LogRead>(&report)) {
-    return fleet_.on_log(id_, std::move(*read));
+    auto kept =
+        std::move(read->chunk).map([](act::LogChunk&& chunk) { return Kept{std::move(chunk)}; });
+    return fleet_.on_kept(id_, read->id, std::move(kept));
+  }
+  if (auto* artifact = std::get_if<act::ArtifactRead>(&report)) {
+    auto kept = std::move(artifact->answer).map([](act::ArtifactAnswer&& answer) {
+      return std::visit([](auto&& one) { return Kept{std::move(one)}; }, std::move(answer));
+    });
+    return fleet_.on_kept(id_, artifact->id, std::move(kept));
   }
   if (auto* exec = std::get_if<act::ExecReport>(&report)) {
     return fleet_.on_exec(id_, std::move(*exec));
@@ -76,7 +98,7 @@ void Fleet::close(Session& session) {
     }
   }
   if (gpus_ != nullptr && session.told_gpus_ && !heard) gpus_->unheard(session.name_);
-  fail_logs(session.id_);
+  fail_kept(session.id_);
   fail_execs(session.id_);
 }
 
@@ -303,62 +325,105 @@ Result<Fleet::Session*> Fleet::log_keeper(const act::LogQuery& query) const {
               query.job.value, query.rank);
 }
 
-void Fleet::read_log(const act::LogQuery& query, Done<act::LogChunk> done) {
+/// Asks the node that keeps that task's folder. `make_order` makes the question of its number.
+template <class MakeOrder>
+void Fleet::ask_keeper(const act::LogQuery& whose, std::uint32_t protocol, MakeOrder make_order,
+                       Done<Kept> done) {
   std::uint64_t id = 0;
   {
-    const std::lock_guard guard(log_mutex_);
-    id = ++last_log_request_;
-    log_requests_.emplace(id, LogRequest{0, std::move(done)});
+    const std::lock_guard guard(kept_mutex_);
+    id = ++last_kept_request_;
+    kept_requests_.emplace(id, KeptRequest{0, std::move(done)});
   }
   std::optional<Error> error;
   {
     const std::lock_guard guard(mutex_);
-    if (const auto keeper = log_keeper(query)) {
-      {
-        const std::lock_guard logs(log_mutex_);
-        log_requests_[id].session = (*keeper)->id_;
-      }
-      (*keeper)->sink_.give(act::ReadLog{id, query});
-    } else {
+    const auto keeper = log_keeper(whose);
+    if (!keeper) {
       error = keeper.error();
+    } else if ((*keeper)->protocol_ < protocol) {
+      error = Error{ErrorKind::Unsupported,
+                    "the agent of the task's node is of a release that cannot do this; install "
+                    "this one there"};
+    } else {
+      {
+        const std::lock_guard kept(kept_mutex_);
+        kept_requests_[id].session = (*keeper)->id_;
+      }
+      (*keeper)->sink_.give(make_order(id));
     }
   }
-  if (error) answer_log(id, tl::unexpected(*error));
+  if (error) answer(id, tl::unexpected(*error));
+}
+
+void Fleet::read_log(const act::LogQuery& query, Done<act::LogChunk> done) {
+  ask_keeper(
+      query, act::kProtocolOldest,
+      [&](std::uint64_t id) {
+        return act::ReadLog{id, query};
+      },
+      [done = std::move(done)](Result<Kept> kept) {
+        if (!kept) return done(tl::unexpected(kept.error()));
+        if (auto* chunk = std::get_if<act::LogChunk>(&*kept)) return done(std::move(*chunk));
+        done(fail(ErrorKind::Unavailable, "the node answers what was not asked"));
+      });
+}
+
+void Fleet::read_artifact(const act::ArtifactQuery& query, Done<act::ArtifactAnswer> done) {
+  act::LogQuery whose;
+  whose.job = query.job;
+  whose.attempt = query.attempt;
+  whose.rank = query.rank;
+  ask_keeper(
+      whose, act::kProtocolArtifacts,
+      [&](std::uint64_t id) {
+        return act::ReadArtifact{id, query};
+      },
+      [done = std::move(done), query](Result<Kept> kept) {
+        if (!kept) return done(tl::unexpected(kept.error()));
+        auto* list = std::get_if<act::ArtifactList>(&*kept);
+        if (list != nullptr && query.path.empty() && is_sane(*list)) return done(std::move(*list));
+        auto* piece = std::get_if<act::ArtifactPiece>(&*kept);
+        const bool fits = piece != nullptr && !query.path.empty() && query.offset <= piece->size &&
+                          piece->data.size() <=
+                              std::min<std::uint64_t>(query.bytes_max, piece->size - query.offset);
+        if (fits) return done(std::move(*piece));
+        done(fail(ErrorKind::Unavailable, "the node answers what was not asked"));
+      });
 }
 
 /// An agent answers for itself alone.
-void Fleet::on_log(std::uint64_t session, act::LogRead read) {
+void Fleet::on_kept(std::uint64_t session, std::uint64_t id, Result<Kept> kept) {
   {
-    const std::lock_guard guard(log_mutex_);
-    const auto found = log_requests_.find(read.id);
-    if (found == log_requests_.end() || found->second.session != session) return;
+    const std::lock_guard guard(kept_mutex_);
+    const auto found = kept_requests_.find(id);
+    if (found == kept_requests_.end() || found->second.session != session) return;
   }
-  answer_log(read.id, std::move(read.chunk));
+  answer(id, std::move(kept));
 }
 
-void Fleet::answer_log(std::uint64_t id, Result<act::LogChunk> chunk) {
-  Done<act::LogChunk> done;
+void Fleet::answer(std::uint64_t id, Result<Kept> kept) {
+  Done<Kept> done;
   {
-    const std::lock_guard guard(log_mutex_);
-    const auto found = log_requests_.find(id);
-    if (found == log_requests_.end()) return;
+    const std::lock_guard guard(kept_mutex_);
+    const auto found = kept_requests_.find(id);
+    if (found == kept_requests_.end()) return;
     done = std::move(found->second.done);
-    log_requests_.erase(found);
+    kept_requests_.erase(found);
   }
-  done(std::move(chunk));
+  done(std::move(kept));
 }
 
-void Fleet::fail_logs(std::uint64_t session) {
+void Fleet::fail_kept(std::uint64_t session) {
   std::vector<std::uint64_t> broken;
   {
-    const std::lock_guard guard(log_mutex_);
-    for (const auto& [id, request] : log_requests_) {
+    const std::lock_guard guard(kept_mutex_);
+    for (const auto& [id, request] : kept_requests_) {
       if (request.session == session) broken.push_back(id);
     }
   }
   for (const std::uint64_t id : broken) {
-    answer_log(id, fail(ErrorKind::Unavailable,
-                        "the node that keeps the log is gone; ask again when it is back"));
+    answer(id, fail(ErrorKind::Unavailable, "the task's node is gone; ask again when it is back"));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "act/agent_protocol.h"
@@ -87,6 +88,10 @@ class Fleet {
   /// and Unavailable where that node is not connected.
   void read_log(const act::LogQuery& query, Done<act::LogChunk> done);
 
+  /// The same of a task's artifacts: the list, or a piece of the file that the query names. Errors:
+  /// TaskArtifacts', and as above; Unsupported, the node's agent is too old.
+  void read_artifact(const act::ArtifactQuery& query, Done<act::ArtifactAnswer> done);
+
   /// Is told of one command in a task, on any thread; must return quickly and not call the fleet.
   using ExecListener = std::function<void(act::ExecReport)>;
 
@@ -154,9 +159,10 @@ class Fleet {
     std::int32_t attempt = 0;
     auto operator<=>(const LogKey&) const = default;
   };
-  struct LogRequest {
+  using Kept = std::variant<act::LogChunk, act::ArtifactList, act::ArtifactPiece>;
+  struct KeptRequest {  // for what a node keeps of a task
     std::uint64_t session = 0;
-    Done<act::LogChunk> done;
+    Done<Kept> done;
   };
 
   struct ExecTalk {
@@ -167,12 +173,15 @@ class Fleet {
   void close(Session& session);
   void on_beat(Session& session, std::uint64_t number);
   void on_gpus(Session& session, act::GpusSeen seen);
-  void on_log(std::uint64_t session, act::LogRead read);
-  void answer_log(std::uint64_t id, Result<act::LogChunk> chunk);
+  template <class MakeOrder>
+  void ask_keeper(const act::LogQuery& whose, std::uint32_t protocol, MakeOrder make_order,
+                  Done<Kept> done);
+  void on_kept(std::uint64_t session, std::uint64_t id, Result<Kept> kept);
+  void answer(std::uint64_t id, Result<Kept> kept);
   void remember_log(const act::TaskKey& key, NodeId node);
   std::optional<NodeId> log_place(const act::LogQuery& query) const;
   Result<Session*> log_keeper(const act::LogQuery& query) const;
-  void fail_logs(std::uint64_t session);
+  void fail_kept(std::uint64_t session);
   void on_exec(std::uint64_t session, act::ExecReport report);
   void fail_execs(std::uint64_t session);
   void unbind(Peer& peer);
@@ -190,9 +199,9 @@ class Fleet {
   Duration looked_;
   std::size_t leases_ = 0;
 
-  std::mutex log_mutex_;
-  std::map<std::uint64_t, LogRequest> log_requests_;
-  std::uint64_t last_log_request_ = 0;
+  std::mutex kept_mutex_;
+  std::map<std::uint64_t, KeptRequest> kept_requests_;
+  std::uint64_t last_kept_request_ = 0;
 
   std::mutex exec_mutex_;  // never held while another is taken, or a listener called
   std::map<std::uint64_t, ExecTalk> execs_;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -71,6 +72,7 @@ class ScriptedAgent final : public act::OrderSink {
   bool short_lived = false;
   std::vector<act::FoundTask> left_behind;
   std::vector<std::string> devices;
+  std::optional<act::ArtifactAnswer> artifact;  // what it says of any
 
  private:
   void take(const act::TaskStart& task) {
@@ -94,6 +96,10 @@ class ScriptedAgent final : public act::OrderSink {
   void take(const act::ReadLog& order) {
     note("read " + std::to_string(order.query.job.value));
     session->report(act::LogRead{order.id, act::LogChunk{"hello\n", 1, 6, 6, true}});
+  }
+  void take(const act::ReadArtifact& order) {
+    note("artifact " + std::to_string(order.query.job.value) + " " + order.query.path);
+    if (artifact) session->report(act::ArtifactRead{order.id, *artifact});
   }
   void take(const act::ExecOrder& order) {
     const std::uint64_t id = act::exec_id(order);

@@ -2,6 +2,7 @@
 
 #include <gyre.pb.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -72,8 +73,12 @@ struct OrderWriter {
   void operator()(const act::TaskStart& task) const {
     v1::Start& start = *out.mutable_start();
     write_key(task.key, *start.mutable_key());
-    start.set_launch(
-        codec::encode(Launch{task.command, task.env, task.working_directory, task.container}));
+    start.set_launch(codec::encode(Launch{.command = task.command,
+                                          .env = task.env,
+                                          .working_directory = task.working_directory,
+                                          .container = task.container,
+                                          .artifacts = task.artifacts,
+                                          .ports = task.ports}));
     start.set_cpu_milli(task.cpu.value);
     start.set_memory_mib(task.memory.value);
     for (const std::string& device : task.gpu_devices) start.add_gpu_devices(device);
@@ -101,6 +106,16 @@ struct OrderWriter {
     if (order.query.attempt) read.set_attempt(*order.query.attempt);
     read.set_rank(order.query.rank);
     read.set_standard_error(order.query.stream == act::LogStream::Stderr);
+    read.set_offset(order.query.offset);
+    read.set_bytes_max(order.query.bytes_max);
+  }
+  void operator()(const act::ReadArtifact& order) const {
+    v1::ReadArtifact& read = *out.mutable_read_artifact();
+    read.set_id(order.id);
+    read.set_job(order.query.job.value);
+    if (order.query.attempt) read.set_attempt(*order.query.attempt);
+    read.set_rank(order.query.rank);
+    read.set_path(order.query.path);
     read.set_offset(order.query.offset);
     read.set_bytes_max(order.query.bytes_max);
   }
@@ -133,7 +148,9 @@ Result<act::Order> read_start(const v1::Start& in) {
                       .working_directory = std::move(launch->working_directory),
                       .cpu = {in.cpu_milli()},
                       .memory = {in.memory_mib()},
-                      .container = std::move(launch->container)};
+                      .container = std::move(launch->container),
+                      .artifacts = std::move(launch->artifacts),
+                      .ports = std::move(launch->ports)};
   task.gpu_devices.assign(in.gpu_devices().begin(), in.gpu_devices().end());
   task.gpu_sharing = static_cast<Sharing>(in.gpu_sharing());
   task.gpu_milli = {in.gpu_milli()};
@@ -164,6 +181,17 @@ act::ReadLog read_log_query(const v1::ReadLog& in) {
   order.query.stream = in.standard_error() ? act::LogStream::Stderr : act::LogStream::Stdout;
   order.query.offset = in.offset();
   order.query.bytes_max = std::min(in.bytes_max(), kBytesMax);
+  return order;
+}
+
+act::ReadArtifact read_artifact_query(const v1::ReadArtifact& in) {
+  act::ReadArtifact order{in.id(), {}};
+  order.query.job = JobId{in.job()};
+  if (in.has_attempt()) order.query.attempt = in.attempt();
+  order.query.rank = in.rank();
+  order.query.path = in.path();
+  order.query.offset = in.offset();
+  order.query.bytes_max = std::min<std::uint64_t>(in.bytes_max(), act::kArtifactPieceMax);
   return order;
 }
 
@@ -259,6 +287,27 @@ void write_gpu(const act::GpuNews& gpu, v1::GpuNews& out) {
   sample.set_xids(gpu.sample->xids);
 }
 
+void write_artifacts(const act::ArtifactList& list, v1::ArtifactRead& to) {
+  v1::ArtifactList& out = *to.mutable_list();
+  out.set_attempt(list.attempt);
+  for (const act::Artifact& one : list.files) {
+    v1::Artifact& file = *out.add_files();
+    file.set_path(one.path);
+    file.set_size(one.size);
+  }
+  for (const act::LeftOut& one : list.left_out) {
+    v1::LeftOut& left = *out.add_left_out();
+    left.set_path(one.path);
+    left.set_why(one.why);
+  }
+}
+
+void write_artifacts(const act::ArtifactPiece& piece, v1::ArtifactRead& to) {
+  to.mutable_piece()->set_attempt(piece.attempt);
+  to.mutable_piece()->set_data(piece.data);
+  to.mutable_piece()->set_size(piece.size);
+}
+
 struct ReportWriter {
   v1::FromAgent& out;
 
@@ -283,6 +332,12 @@ struct ReportWriter {
     chunk.set_size(read.chunk->size);
     chunk.set_over(read.chunk->over);
     chunk.set_dropped(read.chunk->dropped);
+  }
+  void operator()(const act::ArtifactRead& read) const {
+    v1::ArtifactRead& to = *out.mutable_artifact_read();
+    to.set_id(read.id);
+    if (!read.answer) return write_failure(read.answer.error(), *to.mutable_failure());
+    std::visit([&to](const auto& answer) { write_artifacts(answer, to); }, *read.answer);
   }
   void operator()(const act::Beat& beat) const { out.set_beat(beat.number); }
   void operator()(const act::ExecReport& report) const {
@@ -357,6 +412,29 @@ AgentWord read_log(const v1::LogRead& in) {
   return act::Report{
       act::LogRead{in.id(), act::LogChunk{chunk.data(), chunk.attempt(), chunk.next_offset(),
                                           chunk.size(), chunk.over(), chunk.dropped()}}};
+}
+
+act::ArtifactList read_artifact_list(const v1::ArtifactList& in) {
+  act::ArtifactList list;
+  list.attempt = in.attempt();
+  for (const v1::Artifact& file : in.files()) list.files.push_back({file.path(), file.size()});
+  for (const v1::LeftOut& one : in.left_out()) list.left_out.push_back({one.path(), one.why()});
+  return list;
+}
+
+Result<AgentWord> read_artifact(const v1::ArtifactRead& in) {
+  switch (in.outcome_case()) {
+    case v1::ArtifactRead::kList:
+      return act::Report{act::ArtifactRead{in.id(), read_artifact_list(in.list())}};
+    case v1::ArtifactRead::kPiece:
+      return act::Report{act::ArtifactRead{
+          in.id(), act::ArtifactPiece{in.piece().attempt(), in.piece().data(), in.piece().size()}}};
+    case v1::ArtifactRead::kFailure:
+      return act::Report{act::ArtifactRead{in.id(), tl::unexpected(read_failure(in.failure()))}};
+    case v1::ArtifactRead::OUTCOME_NOT_SET:
+      break;
+  }
+  return fail(ErrorKind::Invalid, "an answer about artifacts is of no kind that is known here");
 }
 
 Result<AgentWord> read_exec_news(const v1::ExecNews& in) {
@@ -460,6 +538,8 @@ Result<act::Order> read(const v1::FromServer& in) {
       return read_keyed<act::DiscardTask>(in.discard());
     case v1::FromServer::kReadLog:
       return read_log_query(in.read_log());
+    case v1::FromServer::kReadArtifact:
+      return read_artifact_query(in.read_artifact());
     case v1::FromServer::kLease:
       if (in.lease().lease_ns() < 0) break;
       return act::GrantLease{in.lease().beat(), Duration{in.lease().lease_ns()},
@@ -504,6 +584,8 @@ Result<AgentWord> read(const v1::FromAgent& in) {
       return act::Report{act::Beat{in.beat()}};
     case v1::FromAgent::kExec:
       return read_exec_news(in.exec());
+    case v1::FromAgent::kArtifactRead:
+      return read_artifact(in.artifact_read());
     case v1::FromAgent::kGpus:
       return read_gpus(in.gpus());
     case v1::FromAgent::BODY_NOT_SET:

@@ -20,6 +20,8 @@ act::TaskStart full_start() {
   start.gpu_sharing = Sharing::Mps;
   start.gpu_milli = {500};
   start.gpu_memory = {40'960};
+  start.artifacts = {"out/", "model.pt"};
+  start.ports = {"http"};
   return start;
 }
 
@@ -31,6 +33,8 @@ TEST(Wire, OrdersArriveAsTheyWereGiven) {
         act::Order{act::StopTask{key, {10, seconds(30)}}}, act::Order{act::ReleaseTask{key}},
         act::Order{act::DiscardTask{key}}, act::Order{read_log},
         act::Order{act::GrantLease{4, seconds(300), 1}},
+        act::Order{act::ReadArtifact{5, {JobId{7}, 2, 1, "out/a", 4096, 1000}}},
+        act::Order{act::ReadArtifact{6, {JobId{7}, std::nullopt, 0, "", 0, 0}}},
         act::Order{
             act::ExecOrder{act::ExecStart{3, key, {"sh", "-c", "\xff"}, true, {132, 43}, "xterm"}}},
         act::Order{act::ExecOrder{act::ExecInput{3, std::string("\0\xff", 2), true}}},
@@ -80,6 +84,23 @@ act::GpusSeen two_gpus() {
   lost.sample.emplace();
   lost.sample->health = GpuHealth::Lost;
   return {{seconds(8).ns}, {busy, lost, {}}};
+}
+
+TEST(Wire, ArtifactsArriveAsTheyAreKept) {
+  const act::ArtifactList list{2, {{"out/a", 3}}, {{"link", "it is a symbolic link"}}};
+  const act::ArtifactPiece piece{2, std::string("\0\xff", 2), 9};
+  const auto carry = [](act::ArtifactRead answered) {
+    v1::FromAgent message;
+    write(act::Report{std::move(answered)}, message);
+    const auto heard = read(message);
+    EXPECT_TRUE(heard);
+    return std::get<act::ArtifactRead>(std::get<act::Report>(*heard));
+  };
+  EXPECT_EQ(std::get<act::ArtifactList>(*carry({4, list}).answer), list);
+  EXPECT_EQ(std::get<act::ArtifactPiece>(*carry({4, piece}).answer), piece);
+  const auto failed = carry({4, fail(ErrorKind::NotFound, "none")});
+  EXPECT_EQ(failed.id, 4U);
+  EXPECT_EQ(failed.answer.error().message, "none");
 }
 
 TEST(Wire, WhatGpusDoArrivesAsItWasSeen) {

@@ -13,11 +13,15 @@ namespace {
 constexpr std::array<std::string_view, 4> kExitKinds{"exited", "signaled", "start_failed", "lost"};
 
 template <class Number>
-Number number_of(const Records& records, std::string_view name) {
-  const std::string_view text = value_of(records, name);
+Number number_of(std::string_view text) {
   Number number{};
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
+}
+
+template <class Number>
+Number number_of(const Records& records, std::string_view name) {
+  return number_of<Number>(value_of(records, name));
 }
 
 Time clock_now(clockid_t clock) {
@@ -40,6 +44,9 @@ Records records_of(const StartStages& stages) {
   Records records{{"received_ns", std::to_string(stages.received.ns)},
                   {"warm", stages.warm ? "1" : "0"},
                   {"port", std::to_string(stages.port)}};
+  for (const std::int32_t port : stages.ports) {
+    records.emplace_back("named_port", std::to_string(port));
+  }
   for (const auto& [name, member] : kStages) {
     records.emplace_back(name, std::to_string((stages.*member).ns));
   }
@@ -51,6 +58,10 @@ StartStages stages_of(const Records& records) {
   stages.received = {number_of<std::int64_t>(records, "received_ns")};
   stages.warm = value_of(records, "warm") == "1";
   stages.port = number_of<std::int32_t>(records, "port");
+  for (const auto& record : records) {
+    if (record.first == "named_port")
+      stages.ports.push_back(number_of<std::int32_t>(record.second));
+  }
   for (const auto& [name, member] : kStages) {
     stages.*member = {number_of<std::int64_t>(records, name)};
   }
@@ -79,6 +90,7 @@ std::string SupervisorSpec::encode() const {
   for (const std::string& variable : env) records.emplace_back("env", variable);
   groups.add_to(records);
   if (!container.empty()) records.emplace_back("container", container);
+  for (const std::string& path : artifacts) records.emplace_back("artifact", path);
   return process::encode(records);
 }
 
@@ -96,6 +108,7 @@ Result<SupervisorSpec> SupervisorSpec::decode(std::string_view text) {
   for (const auto& [name, value] : *records) {
     if (name == "argument") spec.command.push_back(value);
     if (name == "env") spec.env.push_back(value);
+    if (name == "artifact") spec.artifacts.push_back(value);
   }
   spec.groups = TaskGroups::from(*records);
   spec.container = value_of(*records, "container");

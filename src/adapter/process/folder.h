@@ -52,7 +52,8 @@ struct SupervisorSpec {
   std::string lease{};   // its file; empty: the task needs none
   MemoryMib log_max{0};  // see ExecutorOptions; 0: no limit
   TaskGroups groups;
-  std::string container = {};  // a ContainerPlan as text; empty: a process of the node
+  std::string container = {};               // a ContainerPlan as text; empty: a process of the node
+  std::vector<std::string> artifacts = {};  // that are kept when it has ended
 
   std::string encode() const;
   static Result<SupervisorSpec> decode(std::string_view text);

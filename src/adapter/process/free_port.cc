@@ -26,11 +26,11 @@ bool is_free(std::int32_t port) {
 
 }  // namespace
 
-std::int32_t free_port(std::int32_t wished, const std::set<std::int32_t>& given) {
+std::optional<std::int32_t> free_port(std::int32_t wished, const std::set<std::int32_t>& given) {
   for (std::int32_t port = wished; port < wished + kTries && port <= kPortMax; ++port) {
     if (!given.contains(port) && is_free(port)) return port;
   }
-  return wished;
+  return std::nullopt;
 }
 
 }  // namespace gyre::process

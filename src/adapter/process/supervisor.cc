@@ -73,14 +73,17 @@ class Supervisor {
   std::optional<Time> next_look() const;
   bool sweep();
   void explain(TaskExit& exit, bool swept) const;
+  std::string work_folder() const;
+  void keep_artifacts(TaskExit& exit) const;
 
   Fd folder_;
   SupervisorSpec spec_;
   std::optional<ContainerSession> container_;
   pid_t command_ = 0;  // in a container: its first process, which hands signals on
   std::optional<LogLimiter> limiter_;
-  Fd door_;                    // where further commands are asked for; in a container: not here
-  std::optional<int> status_;  // of the command, once it has ended
+  Fd door_;  // where further commands are asked for; in a container: not here
+  std::optional<ArtifactSource> files_;  // where some are to be kept
+  std::optional<int> status_;            // of the command, once it has ended
   std::optional<StopPlan> stop_;
   bool killed_ = false;  // SIGKILL was sent since it outlived its grace
   bool fenced_ = false;  // its node's lease was over
@@ -139,6 +142,8 @@ SupervisorCode Supervisor::run() {
   if (ran) exit = wait_for_command();
   const bool swept = sweep();
   if (ran) explain(*exit, swept);
+  if (ran && !fenced_) keep_artifacts(*exit);
+  files_.reset();
   if (limiter_) limiter_->finish();
   if (container_) container_->clean_up();
   remove(spec_.groups);
@@ -196,6 +201,7 @@ Result<void> Supervisor::run_in_container() {
     alive = *ready;
   }
   command_ = container_->init();
+  if (!spec_.artifacts.empty()) files_ = container_->files(spec_.working_directory);
   const Time asked = monotonic_now();
   spec_.stages.init = asked - alive;
   const auto ran = container_->run(spec_.working_directory, spec_.command, spec_.env, output);
@@ -218,6 +224,7 @@ std::optional<TaskExit> Supervisor::run_command() {
     const auto started = start_child(folder_, spec_);
     if (!started) return start_failed(started.error());
     command_ = *started;
+    if (!spec_.artifacts.empty()) files_.emplace().folder = work_folder();
     spec_.stages.ready = monotonic_now() - made;
     open_door();
   }
@@ -355,6 +362,26 @@ bool Supervisor::sweep() {
     if (monotonic_now() >= give_up) return false;
     wait_for_signal(monotonic_now() + kSweepPause);
   }
+}
+
+/// A process of the node's own folder, where it was not told another.
+std::string Supervisor::work_folder() const {
+  if (!spec_.working_directory.empty()) return spec_.working_directory;
+  return fmt::format("/proc/self/fd/{}/{}", folder_.get(), kWorkFolder);
+}
+
+/// What was promised is not there: that is said, and does not make the task fail.
+void Supervisor::keep_artifacts(TaskExit& exit) const {
+  if (!files_) return;
+  Result<void> kept;
+  if (container_ && !files_->mounts) {
+    kept = fail(ErrorKind::Internal, "the container's files cannot be reached");
+  } else {
+    kept = collect_artifacts(folder_, spec_.artifacts, *files_);
+  }
+  if (kept) return;
+  exit.message += fmt::format("{}its artifacts are not kept: {}", exit.message.empty() ? "" : "; ",
+                              kept.error().message);
 }
 
 void Supervisor::explain(TaskExit& exit, bool swept) const {

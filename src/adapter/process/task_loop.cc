@@ -77,6 +77,16 @@ std::int32_t wished_port(const std::vector<std::pair<std::string, std::string>>&
   return replica && port > 0 && port <= kPortMax ? port : 0;
 }
 
+/// Where the search for a task's ports begins: below those that systems hand out by themselves, and
+/// apart for tasks near each other.
+std::int32_t first_port(const act::TaskKey& key) {
+  constexpr std::uint64_t kFirst = 10'000;
+  constexpr std::uint64_t kCount = 9'000;
+  const std::uint64_t turn = key.job.value * 31 + static_cast<std::uint64_t>(key.attempt) * 131 +
+                             static_cast<std::uint64_t>(key.rank) * 17;
+  return static_cast<std::int32_t>(kFirst + turn % kCount);
+}
+
 }  // namespace
 
 TaskLoop::TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor)
@@ -279,11 +289,11 @@ Result<void> TaskLoop::try_launch(Task& task, const Fd& lock) {
   const Begin begin = std::move(*task.unborn);
   task.unborn.reset();
   task.shape = begin.shape;
-  task.port = port_for(begin.task);
+  if (auto given = give_ports(task, begin.task); !given) return given;
   // Another supervisor's pid must not be taken for that of the one that holds the lock next.
   ::unlinkat(task.folder.get(), kSupervisorFile, 0);
   if (launch_warm(task, begin, lock)) return {};
-  const std::string spec = spec_of(begin, act::to_string(task.key), task.port).encode();
+  const std::string spec = spec_of(task, begin, act::to_string(task.key)).encode();
   if (auto done = replace_file(task.folder, kSpecFile, spec, Sync::No); !done) return done;
   auto process = spawn_supervisor(options_.supervisor, path_of(task.key), lock);
   if (!process) return tl::unexpected(process.error());
@@ -295,7 +305,7 @@ Result<void> TaskLoop::try_launch(Task& task, const Fd& lock) {
 bool TaskLoop::launch_warm(Task& task, const Begin& begin, const Fd& lock) {
   if (begin.shape.empty()) return false;
   for (auto warm = warm_.take(begin.shape); warm; warm = warm_.take(begin.shape)) {
-    const std::string spec = spec_of(begin, warm->name, task.port).encode();
+    const std::string spec = spec_of(task, begin, warm->name).encode();
     if (!replace_file(task.folder, kSpecFile, spec, Sync::No)) return false;
     if (!hand_over(warm->line, path_of(task.key), lock)) continue;
     watch_process(task, std::move(warm->process));
@@ -335,6 +345,7 @@ void TaskLoop::tell_started(Task& task) {
   if (std::exchange(task.told_started, true)) return;
   const StartStages stages = read_stages(task.folder);
   task.port = stages.port;
+  task.ports = stages.ports;
   listener_->started(task.key, stages);
   warm_.stock(task.shape);  // now, and not while this one was being started
 }
@@ -397,20 +408,34 @@ std::string TaskLoop::mark_of(const act::TaskKey& key) const {
   return options_.instance + "/" + act::to_string(key);
 }
 
-/// A replica's port, 0 for others. A replica may take minutes until it listens on the one that it
-/// was given.
-std::int32_t TaskLoop::port_for(const act::TaskStart& start) const {
+/// Ports that no other task of this node has, whether it listens on them yet or not: a replica's,
+/// and the named ones. Errors: Unavailable.
+Result<void> TaskLoop::give_ports(Task& task, const act::TaskStart& start) const {
   const std::int32_t wished = wished_port(start.env);
-  if (wished == 0) return 0;
+  if (wished == 0 && start.ports.empty()) return {};
   std::set<std::int32_t> given;
-  for (const auto& [key, task] : tasks_) {
-    if (task.port > 0 && task.phase != Phase::Ended) given.insert(task.port);
+  for (const auto& [key, other] : tasks_) {
+    if (other.phase == Phase::Ended) continue;
+    if (other.port > 0) given.insert(other.port);
+    given.insert(other.ports.begin(), other.ports.end());
   }
-  return free_port(wished, given);
+  if (wished != 0) task.port = free_port(wished, given).value_or(wished);
+  given.insert(task.port);
+  std::int32_t next = first_port(start.key);
+  for (std::size_t i = 0; i < start.ports.size(); ++i) {
+    const auto port = free_port(next, given);
+    if (!port) {
+      return fail(ErrorKind::Unavailable, "the node has no free port for '{}' from {} on",
+                  start.ports[i], next);
+    }
+    task.ports.push_back(*port);
+    next = *port + 1;
+  }
+  return {};
 }
 
-SupervisorSpec TaskLoop::spec_of(const Begin& begin, const std::string& groups,
-                                 std::int32_t port) const {
+SupervisorSpec TaskLoop::spec_of(const Task& task, const Begin& begin,
+                                 const std::string& groups) const {
   const act::TaskStart& start = begin.task;
   SupervisorSpec spec{.key = act::to_string(start.key),
                       .command = start.command,
@@ -427,14 +452,19 @@ SupervisorSpec TaskLoop::spec_of(const Begin& begin, const std::string& groups,
   spec.asked_at = begin.asked_at + begin.image;
   spec.lease = options_.lease;
   spec.log_max = options_.log_max;
+  spec.artifacts = start.artifacts;
   const auto set = [&](const std::string& name, const std::string& value) {
     std::erase_if(spec.env, [&](const std::string& one) { return one.starts_with(name + "="); });
     spec.env.push_back(name + "=" + value);
   };
   for (const auto& [name, value] : start.env) set(name, value);
   set(kMarkName, mark_of(start.key));
-  spec.stages.port = port;
-  if (port > 0) set(act::kPortVariable, std::to_string(port));
+  spec.stages.port = task.port;
+  spec.stages.ports = task.ports;
+  if (task.port > 0) set(act::kPortVariable, std::to_string(task.port));
+  for (std::size_t i = 0; i < task.ports.size(); ++i) {
+    set(act::port_variable(start.ports[i]), std::to_string(task.ports[i]));
+  }
   return spec;
 }
 

@@ -90,11 +90,12 @@ class TaskLoop {
     Fd process;
     int watch = -1;
     bool told_started = false;
-    bool launched = false;         // in this life
-    std::optional<Begin> unborn;   // to be launched if it never ran
-    std::optional<Error> refused;  // why it is not
-    std::string shape;             // of its container
-    std::int32_t port = 0;         // that it was given; 0: none
+    bool launched = false;            // in this life
+    std::optional<Begin> unborn;      // to be launched if it never ran
+    std::optional<Error> refused;     // why it is not
+    std::string shape;                // of its container
+    std::int32_t port = 0;            // of a replica: that it was given; 0: none
+    std::vector<std::int32_t> ports;  // that it was given, by TaskStart::ports
     TaskGroups groups;
     int rounds = 0;  // of fencing
   };
@@ -125,8 +126,8 @@ class TaskLoop {
 
   std::string path_of(const act::TaskKey& key) const;
   std::string mark_of(const act::TaskKey& key) const;
-  std::int32_t port_for(const act::TaskStart& start) const;
-  SupervisorSpec spec_of(const Begin& begin, const std::string& groups, std::int32_t port) const;
+  Result<void> give_ports(Task& task, const act::TaskStart& start) const;
+  SupervisorSpec spec_of(const Task& task, const Begin& begin, const std::string& groups) const;
   bool launch_warm(Task& task, const Begin& begin, const Fd& lock);
 
   LoopOptions options_;

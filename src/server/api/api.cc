@@ -19,6 +19,7 @@ Api::Api(live::Inbox& inbox, live::Fleet& fleet, Watch& watch, ApiOptions option
   add_cluster_routes();
   add_event_routes();
   add_log_routes();
+  add_artifact_routes();
   add_exec_routes();
   add_watch_routes();
   add_clock_routes();

@@ -73,6 +73,7 @@ class Api {
   void add_cluster_routes();
   void add_event_routes();
   void add_log_routes();
+  void add_artifact_routes();
   void add_exec_routes();
   void add_watch_routes();
   void add_clock_routes();
@@ -82,6 +83,7 @@ class Api {
   void add_lab_routes();
   void add_meta_routes();
 
+  JobView with_addresses(JobView job) const;
   void list_jobs(const Call& call) const;
   void submit_job(const Call& call) const;
   void show_job(const Call& call) const;
@@ -120,6 +122,8 @@ class Api {
   static void delete_lab_run(Lab& lab, const Call& call);
   void read_log(const Call& call) const;
   void follow_log(const Call& call, const act::LogQuery& query) const;
+  void list_artifacts(const Call& call) const;
+  void read_artifact(const Call& call) const;
   void exec_in_job(const Call& call) const;
 
   /// Runs `look` on the driver's thread and `show` with its result on the I/O thread.

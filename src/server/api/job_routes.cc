@@ -28,7 +28,9 @@ constexpr std::size_t kKeyBytesMax = 256;
 http::Response explanation_of(const JobView& job, const control::Outlook* outlook) {
   JsonText out;
   out.open('{').member("job", job.id.value).member("name", job.name);
-  out.member("state", to_string(job.state)).key("waiting");
+  out.member("state", to_string(job.state));
+  write_ports(out, job);
+  out.key("waiting");
   if (job.waiting) {
     write_explanation(out, *job.waiting, outlook);
   } else {
@@ -111,6 +113,14 @@ void Api::add_job_routes() {
   router_.add("POST", "/v1/plans", {}, [this](const Call& call) { plan_job(call); });
 }
 
+/// With what the fleet knows of where its ports are.
+JobView Api::with_addresses(JobView job) const {
+  for (JobView::Port& port : job.ports) {
+    if (auto place = fleet_.place(port.node)) port.address = std::move(place->address);
+  }
+  return job;
+}
+
 void Api::list_jobs(const Call& call) const {
   auto read = read_job_list_query(call.request, options_.page_default, options_.page_max);
   if (auto* problem = std::get_if<http::Problem>(&read)) return call.fail(*problem);
@@ -118,7 +128,9 @@ void Api::list_jobs(const Call& call) const {
       call,
       [this, query = std::move(std::get<JobListQuery>(read))](const auto& core) mutable {
         query.now = options_.clock();
-        return job_views_.list(core, query);
+        JobPage page = job_views_.list(core, query);
+        for (JobView& job : page.jobs) job = with_addresses(std::move(job));
+        return page;
       },
       [](const JobPage& page) {
         JsonText out;
@@ -177,7 +189,7 @@ void Api::show_job(const Call& call) const {
       call,
       [this, id = *id](const auto& core) {
         return find_job(core, id).map(
-            [&](const Job* job) { return view_job(core, *job, true, options_.clock()); });
+            [&](const Job* job) { return with_addresses(view_job(core, *job, true, options_.clock())); });
       },
       [](const JobView& job) {
         JsonText out;
@@ -242,7 +254,7 @@ void Api::explain_job(const Call& call) const {
           return reply([error = job.error()] { return http::respond(http::problem_of(error)); });
         }
         const auto view =
-            std::make_shared<const JobView>(view_job(core, **job, false, options_.clock()));
+            std::make_shared<const JobView>(with_addresses(view_job(core, **job, false, options_.clock())));
         if (!looks_ahead || (*job)->state != JobState::Queued || !can_look_ahead()) {
           return reply([view] { return explanation_of(*view, nullptr); });
         }

@@ -4,25 +4,10 @@
 #include <cstdint>
 #include <iterator>
 
+#include "base/utf8.h"
+
 namespace gyre::server {
 namespace {
-
-/// Bytes of the UTF-8 character that `text` starts with; 0 if it starts with none.
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, and what is beyond U+10FFFF.
-  const unsigned second = byte(1);
-  const bool wrong = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-                     (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f);
-  return wrong ? 0 : size;
-}
 
 bool is_plain(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -52,16 +37,6 @@ void append_escaped(std::string& out, char c) {
 }
 
 }  // namespace
-
-std::size_t valid_utf8_prefix(std::string_view text) {
-  std::size_t used = 0;
-  while (used < text.size()) {
-    const std::size_t size = character_size(text.substr(used));
-    if (size == 0) break;
-    used += size;
-  }
-  return used;
-}
 
 void JsonText::comma() {
   if (text_.empty()) return;
@@ -103,7 +78,7 @@ JsonText& JsonText::value(std::string_view text) {
     text_.append(text.substr(0, plain));
     text.remove_prefix(plain);
     if (text.empty()) break;
-    const std::size_t size = character_size(text);
+    const std::size_t size = utf8_size(text);
     if (size == 1) append_escaped(text_, text[0]);
     if (size > 1) text_.append(text.substr(0, size));
     if (size == 0) text_ += "\xef\xbf\xbd";

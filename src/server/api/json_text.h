@@ -61,7 +61,4 @@ class JsonText {
   std::string text_;
 };
 
-/// The length of the longest prefix of `text` that is whole UTF-8 characters (RFC 3629).
-std::size_t valid_utf8_prefix(std::string_view text);
-
 }  // namespace gyre::server

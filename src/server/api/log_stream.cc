@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/base64.h"
+#include "base/utf8.h"
 #include "server/api/json_text.h"
 
 namespace gyre::server {
@@ -67,26 +68,7 @@ void LogStream::look_for_the_end() {
 
 /// The answer, once it is there; asks where nothing is asked yet.
 std::optional<Result<act::LogChunk>> LogStream::answer_to(const act::LogQuery& query) {
-  if (!question_) {
-    question_ = std::make_shared<Question>();
-    read_log_(query, [question = question_](Result<act::LogChunk> chunk) {
-      std::function<void()> wake;
-      {
-        const std::lock_guard guard(question->mutex);
-        question->answer = std::move(chunk);
-        wake = std::move(question->wake);
-      }
-      if (wake) wake();
-    });
-  }
-  std::optional<Result<act::LogChunk>> answer;
-  {
-    const std::lock_guard guard(question_->mutex);
-    answer = std::move(question_->answer);
-    if (!answer) question_->wake = wake_;
-  }
-  if (answer) question_.reset();
-  return answer;
+  return question_.answer_to([&](auto done) { read_log_(query, std::move(done)); }, wake_);
 }
 
 void LogStream::write_dropped(const act::LogChunk& chunk, std::string& out) {
@@ -141,7 +123,7 @@ http::Stream::State LogStream::read_next_attempt(const Result<act::LogChunk>& ch
 http::Stream::State LogStream::read(std::string& out) {
   if (std::exchange(first_, false)) out += ":\n";  // the client sees that the stream is open
   // First the end, then the log: what was written before the end is in the log by then.
-  if (!question_) look_for_the_end();
+  if (!question_.is_open()) look_for_the_end();
   if (!seeks_next_) {
     const auto chunk = answer_to(query_);
     if (!chunk) return State::Idle;

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include "act/task_logs.h"
 #include "live/inbox.h"
 #include "server/api/event_feed.h"
+#include "server/api/question.h"
 #include "server/http/message.h"
 
 namespace gyre::server {
@@ -42,14 +42,6 @@ class LogStream final : public http::Stream {
   State read(std::string& out) override;
 
  private:
-  /// One question to the node, and its answer when that has come. Outlives the stream where the
-  /// client is gone before that.
-  struct Question {
-    std::mutex mutex;
-    std::optional<Result<act::LogChunk>> answer;
-    std::function<void()> wake;  // set while somebody waits for it
-  };
-
   void look_for_the_end();
   std::optional<Result<act::LogChunk>> answer_to(const act::LogQuery& query);
   bool write_piece(const act::LogChunk& chunk, std::string& out);
@@ -59,8 +51,8 @@ class LogStream final : public http::Stream {
 
   LogReader read_log_;
   std::function<void()> wake_;
-  std::shared_ptr<Question> question_;  // while one is open
-  bool seeks_next_ = false;             // it is about the next attempt's log
+  Question<act::LogChunk> question_;
+  bool seeks_next_ = false;  // it is about the next attempt's log
   act::LogQuery query_;
   EventFeed& feed_;
   FeedPosition after_;

@@ -156,6 +156,12 @@ JobView view_job(const control::Controller& core, const Job& job, bool full, Tim
   view.gpu_milli = gpu_total(job.spec.tasks).value;
   view.tasks = task_count(job.spec.tasks);
   view.nodes = node_names(core, job.placement);
+  for (std::size_t rank = 0; rank < job.ports.size(); ++rank) {
+    for (std::size_t i = 0; i < job.ports[rank].size(); ++i) {
+      view.ports.push_back({job.spec.launch.ports[i], static_cast<std::int32_t>(rank),
+                            job.placement[rank].node, "", job.ports[rank][i]});
+    }
+  }
   view.submitted_at = job.submitted_at;
   view.started_at = job.first_started_at;
   if (is_final(job.state)) {
@@ -211,6 +217,21 @@ void write_warning(JsonText& out, const JobView& job) {
   out.member("detail", describe(job.warning->use)).close('}');
 }
 
+void write_ports(JsonText& out, const JobView& job) {
+  out.key("ports").open('[');
+  for (const JobView::Port& port : job.ports) {
+    out.open('{').member("name", port.name).member("rank", port.rank);
+    out.member("node", job.nodes[static_cast<std::size_t>(port.rank)]).key("address");
+    if (port.address.empty()) {
+      out.null();
+    } else {
+      out.value(port.address);
+    }
+    out.member("port", port.port).close('}');
+  }
+  out.close(']');
+}
+
 void write_job(JsonText& out, const JobView& job) {
   out.open('{')
       .member("id", job.id.value)
@@ -234,6 +255,7 @@ void write_job(JsonText& out, const JobView& job) {
   out.key("nodes").open('[');
   for (const std::string& name : job.nodes) out.value(name);
   out.close(']');
+  write_ports(out, job);
   write_time(out, "submitted_at", job.submitted_at);
   write_time(out, "started_at", job.started_at);
   write_time(out, "ended_at", job.ended_at);

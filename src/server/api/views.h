@@ -46,6 +46,14 @@ struct JobView {
   };
   std::optional<Cost> cost;            // none: nothing of it had a price
   std::optional<IdleWarning> warning;  // it may be stopped soon
+  struct Port {
+    std::string name;
+    std::int32_t rank = 0;
+    NodeId node;
+    std::string address;  // of the node, while it is connected; else empty
+    std::int32_t port = 0;
+  };
+  std::vector<Port> ports;  // that its tasks were given, while placed
   struct Full {
     JobSpec spec;
     std::vector<TaskPlacement> placement;
@@ -70,6 +78,9 @@ void write_warning(JsonText& out, const JobView& job);
 void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time);
 
 void write_job(JsonText& out, const JobView& job);
+
+/// The member "ports".
+void write_ports(JsonText& out, const JobView& job);
 
 struct NodeView {
   NodeSpec spec;

@@ -159,6 +159,8 @@ void Connection::respond(Response response) {
   } else {
     chunked_ = false;
   }
+  if (response.stream_bytes) chunked_ = false;
+  heartbeat_ = !response.stream_bytes;
   output_ = response_head(response, keep_alive_, chunked_);
   if (head_only_) response.stream.reset();
   if (!head_only_ && !response.stream) output_ += response.body;
@@ -267,6 +269,7 @@ void Connection::arm(Duration wait) {
 void Connection::look_again() {
   const auto silent = asio::steady_timer::clock_type::now() - last_piece_;
   if (silent >= std::chrono::nanoseconds(shared_.limits.heartbeat.ns)) {
+    if (!heartbeat_) return close();  // whoever has the rest does not answer
     last_piece_ += silent;
     output_ = chunked_ ? "2\r\n:\n\r\n" : ":\n";
     return write();

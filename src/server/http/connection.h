@@ -105,6 +105,7 @@ class Connection final : public Client, public std::enable_shared_from_this<Conn
   bool woken_ = false;
   bool keep_alive_ = true;
   bool chunked_ = false;
+  bool heartbeat_ = true;  // of the stream
   bool head_only_ = false;
 };
 

@@ -52,6 +52,8 @@ std::string_view reason_phrase(int status) {
       return "Created";
     case 202:
       return "Accepted";
+    case 206:
+      return "Partial Content";
     case 304:
       return "Not Modified";
     case 400:
@@ -70,6 +72,8 @@ std::string_view reason_phrase(int status) {
       return "Content Too Large";
     case 415:
       return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
     case 417:
       return "Expectation Failed";
     case 421:
@@ -141,6 +145,8 @@ std::string response_head(const Response& response, bool keep_alive, bool chunke
   head += "X-Content-Type-Options: nosniff\r\nCross-Origin-Resource-Policy: same-origin\r\n";
   if (chunked) {
     head += "Transfer-Encoding: chunked\r\n";
+  } else if (response.stream_bytes) {
+    fmt::format_to(out, "Content-Length: {}\r\n", *response.stream_bytes);
   } else if (!response.stream && response.status != 304) {
     fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
   }

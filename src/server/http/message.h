@@ -32,7 +32,8 @@ struct Request {
   std::string media_type() const;
 };
 
-/// A stream of server-sent events (HTML standard, section 9.2). Used by one I/O thread at a time.
+/// A stream of server-sent events (HTML standard, section 9.2), or of so many bytes as the response
+/// says. Used by one I/O thread at a time.
 class Stream {
  public:
   enum class State : std::uint8_t {
@@ -84,6 +85,9 @@ struct Response {
   Pairs headers;
   std::string body;
   std::unique_ptr<Stream> stream;  // instead of `body`, when there is one
+  // How many bytes the stream has; none: it is of events. One that ends before them is seen to have
+  // broken off.
+  std::optional<std::uint64_t> stream_bytes = std::nullopt;
   // Instead of all of these: the connection goes on as a WebSocket of this subprotocol. Only in
   // answer to what is_web_socket_request().
   std::unique_ptr<Channel> channel = nullptr;

@@ -98,3 +98,6 @@ export function sinceBeginning(at: string): string {
 export function count(n: number, noun: string): string {
   return `${number(n)} ${noun}${n === 1 ? '' : 's'}`;
 }
+
+/** Where a port is reached; an IPv6 address stands in brackets. */
+export const hostPort = (host: string, port: number) => `${host.includes(':') ? `[${host}]` : host}:${port}`;

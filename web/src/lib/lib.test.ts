@@ -4,7 +4,7 @@ import {comparePositions} from '../api/position';
 import {EventParser} from '../api/stream';
 import type {GpuHistory, JobEvent, LabReport, LabResult, Queue, Service} from '../api/api';
 import {serverNow, setServerTime} from './clock';
-import {ago, bytes, count, duration, gpuHours, memory, money, moneyRange, percent, sentence, sinceBeginning, words} from './format';
+import {ago, bytes, count, duration, gpuHours, hostPort, memory, money, moneyRange, percent, sentence, sinceBeginning, words} from './format';
 import {isAbout, repairTimes} from './healing';
 import {endOfKnown, trimmed, partOf} from './history';
 import {spans, timing} from './jobs';
@@ -18,6 +18,10 @@ import {pareto} from './waste';
 import {fieldAt, formOf, withField} from './spec';
 
 describe('numbers for people', () => {
+  it('says where a port is', () => {
+    expect(hostPort('10.0.0.7', 80)).toBe('10.0.0.7:80');
+    expect(hostPort('fe80::1', 80)).toBe('[fe80::1]:80');
+  });
   it('have a unit and the right grain', () => {
     expect(duration(4200)).toBe('4.2 s');
     expect(duration(59_999)).toBe('59 s');

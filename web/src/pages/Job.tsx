@@ -14,7 +14,7 @@ import {WaitingReason} from '../components/Waiting';
 import {Confirm} from '../components/Confirm';
 import {Empty, Failed, Loading, Shown} from '../components/States';
 import {useNow, worldTime} from '../lib/clock';
-import {ago, count, duration, gpuHours, memory, money, number, sentence} from '../lib/format';
+import {ago, count, duration, gpuHours, hostPort, memory, money, number, sentence} from '../lib/format';
 import {changesState, isOver, spans, timing} from '../lib/jobs';
 import {useTitle} from '../lib/title';
 
@@ -177,6 +177,16 @@ function Facts({job}: {job: JobFull}) {
         ))}
         {job.placement.length > 8 && `and ${count(job.placement.length - 8, 'more task')}`}
       </Fact>
+      {job.ports.length > 0 && (
+        <Fact name="Ports">
+          {job.ports.slice(0, 8).map((port) => (
+            <div key={`${port.rank} ${port.name}`}>
+              {port.name}: <code>{hostPort(port.address ?? port.node, port.port)}</code>{job.tasks > 1 && ` (task ${port.rank})`}
+            </div>
+          ))}
+          {job.ports.length > 8 && `and ${count(job.ports.length - 8, 'more port')}`}
+        </Fact>
+      )}
       <Fact name="Queue, priority"><Name>{job.queue}</Name>, {job.priority} of 10{job.preemptible && ', preemptible'}</Fact>
       {job.topology && <Fact name="Topology">all nodes in one {job.topology.split(':')[1]}, {job.topology.split(':')[0]}</Fact>}
       <Fact name="Attempts">{job.attempt} ({count(job.retries, 'retry').replace('retrys', 'retries')},{' '}

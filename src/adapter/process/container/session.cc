@@ -185,6 +185,14 @@ Result<Time> ContainerSession::run(const std::string& folder,
               word->value == ENOENT ? "there is no such program" : error_text(word->value));
 }
 
+ArtifactSource ContainerSession::files(const std::string& folder) const {
+  const std::string mounts = fmt::format("/proc/{}/ns/mnt", init_);
+  return {.folder = folder.empty() ? plan_.working_directory : folder,
+          .mounts = Fd(::open(mounts.c_str(), O_RDONLY | O_CLOEXEC)),
+          .user = static_cast<uid_t>(plan_.user_base + box_.user.uid),
+          .group = static_cast<gid_t>(plan_.user_base + box_.user.gid)};
+}
+
 int ContainerSession::status_of_command(int status) const {
   InitReport report;
   while (::recv(line_.get(), &report, sizeof report, MSG_DONTWAIT) ==

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapter/process/artifacts/collect.h"
 #include "adapter/process/cgroups.h"
 #include "adapter/process/container/box.h"
 #include "adapter/process/container/init_protocol.h"
@@ -45,6 +46,10 @@ class ContainerSession {
                    const std::vector<std::string>& env, const Output& output);
 
   const ContainerPlan& plan() const { return plan_; }
+
+  /// Where the task's files are. Requires: the first process runs; the result keeps the container's
+  /// mounts for as long as it lives.
+  ArtifactSource files(const std::string& folder) const;
   pid_t init() const { return init_; }
 
   /// Once the first process has ended with `status`: the command's own wait status, where it was
