@@ -1,6 +1,6 @@
 # Thin on purpose: CMake builds, tools/ does the rest.
 JOBS ?= $(shell nproc)
-STAGES ?= release
+STAGES ?=
 
 .PHONY: build run test bench check fuzz clean deps
 
@@ -12,7 +12,7 @@ build: ## the program, build/gyre
 run: build ## build, then show it
 	@tools/demo
 
-test: ## build and run the tests; STAGES=all for every stage of tools/test
+test: ## build and run the tests; STAGES=all for every stage of tools/test; in CI some fuzzers too
 	@tools/deps build test
 	@tools/test $(STAGES)
 

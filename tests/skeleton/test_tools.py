@@ -62,6 +62,20 @@ def test_a_stage_that_passes_its_limit_is_stopped(runner, monkeypatch):
         stage.run("wait", ["sleep", "30"])
 
 
+@pytest.mark.parametrize("ci", [True, False])
+def test_fuzzers_that_cannot_be_built_in_time_are_skipped_in_ci_alone(runner, monkeypatch, ci,
+                                                                     capsys):
+    monkeypatch.setattr(runner, "CI", ci)
+    monkeypatch.setattr(runner, "CI_BUILDS_END", 0)
+    monkeypatch.setitem(runner.LIMITS, "edge", 0)
+    monkeypatch.setattr(runner.Stage, "configure_and_build",
+                        lambda stage, *targets: stage.run("build", ["sleep", "30"]))
+    results = runner.run_stage("edge")
+    assert set(results.values()) == {"skipped" if ci else "failed"}
+    assert ("[edge] skipped: no time is left" in capsys.readouterr().out) == ci
+    assert len(results) == (len(runner.EDGE) if ci else 1)
+
+
 def test_a_test_counts_once_and_fails_if_any_stage_failed_it(runner, monkeypatch, capsys):
     test = ("ctest", "a", "t")
     monkeypatch.setitem(runner.STAGES, "release", lambda s: s.results.update({test: "passed"}))
