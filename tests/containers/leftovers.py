@@ -37,7 +37,8 @@ def what_is_left(cloud, mounts_before):
             "processes": processes_of(cloud.state)}
     tasks = list((cloud.state / "tasks").iterdir())
     known = {"stdout.log", "stderr.log", "exit", "lock", "started", "running", "supervisor",
-             "supervisor.log", "stop", "work", "stdout.cut", "stderr.cut"}
+             "supervisor.log", "stop", "work", "stdout.cut", "stderr.cut", "artifacts",
+             "artifacts.list"}
     left["files"] = [path for task in tasks if task.is_dir() for path in task.iterdir()
                      if path.name not in known]
     return {name: value for name, value in left.items() if value}

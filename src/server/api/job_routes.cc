@@ -188,8 +188,9 @@ void Api::show_job(const Call& call) const {
   ask<JobView>(
       call,
       [this, id = *id](const auto& core) {
-        return find_job(core, id).map(
-            [&](const Job* job) { return with_addresses(view_job(core, *job, true, options_.clock())); });
+        return find_job(core, id).map([&](const Job* job) {
+          return with_addresses(view_job(core, *job, true, options_.clock()));
+        });
       },
       [](const JobView& job) {
         JsonText out;
@@ -253,8 +254,8 @@ void Api::explain_job(const Call& call) const {
         if (!job) {
           return reply([error = job.error()] { return http::respond(http::problem_of(error)); });
         }
-        const auto view =
-            std::make_shared<const JobView>(with_addresses(view_job(core, **job, false, options_.clock())));
+        const auto view = std::make_shared<const JobView>(
+            with_addresses(view_job(core, **job, false, options_.clock())));
         if (!looks_ahead || (*job)->state != JobState::Queued || !can_look_ahead()) {
           return reply([view] { return explanation_of(*view, nullptr); });
         }
