@@ -50,8 +50,8 @@ act::GpusSeen news_of(const std::vector<GpuReading>& gpus, std::vector<GpuFacts>
 }  // namespace
 
 Agent::Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs,
-             const act::TaskArtifacts* artifacts)
-    : executor_(executor), logs_(logs), execs_(execs), artifacts_(artifacts) {
+             const act::TaskArtifacts* artifacts, act::TaskListener* onlooker)
+    : executor_(executor), logs_(logs), execs_(execs), artifacts_(artifacts), onlooker_(onlooker) {
   if (execs_ != nullptr) execs_->listen([this](act::ExecReport report) { say(std::move(report)); });
   for (const act::FoundTask& found : executor_.found()) left_.emplace(found.key, found.ended);
   executor_.listen(*this);
@@ -158,6 +158,7 @@ void Agent::gpus_seen(const std::vector<GpuReading>& gpus) {
 }
 
 void Agent::started(const act::TaskKey& key, const StartStages& stages) {
+  if (onlooker_ != nullptr) onlooker_->started(key, stages);
   {
     const std::lock_guard guard(mutex_);
     const auto known = known_.find(key);
@@ -167,6 +168,7 @@ void Agent::started(const act::TaskKey& key, const StartStages& stages) {
 }
 
 void Agent::ended(const act::TaskKey& key, const TaskExit& exit) {
+  if (onlooker_ != nullptr) onlooker_->ended(key, exit);
   {
     const std::lock_guard guard(mutex_);
     const auto known = known_.find(key);

@@ -22,9 +22,10 @@ class Agent final : public act::TaskListener {
  public:
   /// `logs` and `artifacts` are those of the executor's tasks, and outlive the agent. The executor
   /// ends first: it tells the agent what it must know to its own end; so does `execs`, without
-  /// which no commands run in tasks.
+  /// which no commands run in tasks. `onlooker`, which may be null, hears what the executor tells,
+  /// and outlives the executor.
   Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs = nullptr,
-        const act::TaskArtifacts* artifacts = nullptr);
+        const act::TaskArtifacts* artifacts = nullptr, act::TaskListener* onlooker = nullptr);
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
@@ -69,6 +70,7 @@ class Agent final : public act::TaskListener {
   const act::TaskLogs& logs_;
   act::TaskExecs* const execs_;
   const act::TaskArtifacts* const artifacts_;
+  act::TaskListener* const onlooker_;
   mutable std::mutex mutex_;
   std::map<act::TaskKey, Known> known_;  // started or adopted in this life, not released
   std::map<act::TaskKey, bool> left_;    // by an earlier life, not taken up; true: it has ended

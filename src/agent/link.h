@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "act/agent_protocol.h"
@@ -18,7 +19,11 @@ class LinkListener {
 
 /// A connection to the server. Its end closes it and waits until the listener is not called any
 /// more.
-class Link : public act::ReportSink {};
+class Link : public act::ReportSink {
+ public:
+  /// Reports that were said and have not gone out. Any thread, while the link lives.
+  virtual std::size_t waiting() const { return 0; }
+};
 
 /// Makes connections. First implementation: adapter/grpc.
 class Dialer {

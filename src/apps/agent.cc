@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -18,6 +19,7 @@
 #include "adapter/process/term.h"
 #include "agent/agent.h"
 #include "agent/runner.h"
+#include "apps/agent_metrics.h"
 #include "apps/ending.h"
 #include "apps/gpus.h"
 #include "apps/machine.h"
@@ -80,6 +82,12 @@ agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello
 cli::Outcome<int> agent(const cli::AgentOptions& options) {
   const Ending ending;
   raise_descriptor_limit();
+  std::optional<server::http::Address> metrics_at;
+  if (!options.metrics.empty()) {
+    const auto address = server::http::parse_address(options.metrics);
+    if (!address) return give_up(cli::kUsage, "--metrics: {}", address.error().message);
+    metrics_at = *address;
+  }
   auto state = cli::state_folder_path(options.state);
   if (!state) return tl::unexpected(state.error());
   auto folder = cli::StateFolder::hold(*state + "/agent");
@@ -108,10 +116,23 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   act::Hello hello = hello_of(node, *gpus, "");
   hello.facts.labels = options.labels;
 
-  agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs(), &artifacts);
+  AgentMetrics metrics((*member)->dialer(), (*member)->node());
+  agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs(), &artifacts, &metrics);
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
-  agent::Runner runner(worker, (*member)->dialer(),
-                       runner_options(options, std::move(hello), lease_path, std::move(*term)));
+  agent::RunnerOptions how =
+      runner_options(options, std::move(hello), lease_path, std::move(*term));
+  how.lease = [&metrics, write = std::move(how.lease)](Time until) {
+    metrics.granted(until);
+    write(until);
+  };
+  agent::Runner runner(worker, metrics, std::move(how));
+  std::unique_ptr<MetricsDoor> door;
+  if (metrics_at) {
+    auto served = MetricsDoor::open(*metrics_at, metrics, worker);
+    if (!served) return give_up(cli::kError, "--metrics: {}", served.error().message);
+    door = std::move(*served);
+    say(fmt::format("metrics at http://{}/metrics", door->authority()));
+  }
   say(fmt::format("gyre {} agent of {}", GYRE_VERSION, fmt::join(options.servers, ", ")));
   introduce(node, *gpus, tasks->enforced());
   say("Ctrl-C ends the agent; tasks that run go on until their lease is over");

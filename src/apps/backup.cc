@@ -10,12 +10,14 @@
 #include "adapter/sqlite/backup.h"
 #include "adapter/sqlite/journal.h"
 #include "apps/leadership.h"
+#include "apps/machine.h"
 #include "base/units.h"
 #include "control/replay.h"
 #include "control/restore.h"
 #include "live/clock.h"
 #include "live/files.h"
 #include "live/opening.h"
+#include "server/api/server_facts.h"
 
 namespace gyre::apps {
 namespace {
@@ -141,6 +143,16 @@ Result<control::RestoreReport> restore_into(const fs::path& folder, const std::s
   return report;
 }
 
+/// For whoever asks the server when the last one was made. The backup is whole without it.
+void leave_note(const std::string& state_folder, const cli::BackupFacts& backup) {
+  std::error_code error;
+  const std::string file = fs::absolute(backup.path, error).lexically_normal();
+  const auto written = live::write_private_file(
+      state_folder + "/" + server::kBackupNote,
+      server::write_backup_note({backup.made_at, error ? backup.path : file}));
+  if (!written) say("warning: " + written.error().message);
+}
+
 }  // namespace
 
 Result<cli::BackupFacts> create_backup(const std::string& state_folder, const std::string& file) {
@@ -153,7 +165,9 @@ Result<cli::BackupFacts> create_backup(const std::string& state_folder, const st
   auto made = store::copy_journal((fs::path(state_folder) / kJournal).string(), file,
                                   {now(), std::move(*files)});
   if (!made) return tl::unexpected(made.error());
-  return facts_of(file, *made);
+  auto facts = facts_of(file, *made);
+  if (facts) leave_note(state_folder, *facts);
+  return facts;
 }
 
 Result<cli::BackupFacts> verify_backup(const std::string& file) {

@@ -23,7 +23,6 @@ namespace {
 
 using cli::give_up;
 
-constexpr std::size_t kEventsKept = 10'000;
 constexpr int kIoThreads = 2;
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", cli::terminal_safe(line)); }
@@ -51,7 +50,7 @@ struct Play {
   Play(const sim::Setting& what, double speed)
       : setting(what),
         head([] { return live::system_clock_source()().monotonic; }, speed),
-        watch(kEventsKept, control::Controller(control::Config{}), Time{}),
+        watch(server::kEventsKept, control::Controller(control::Config{}), Time{}),
         api(inbox, fleet, watch,
             {.clock = [this] { return head.now(); },
              .simulation = server::Simulation{head, what.trace.jobs.back().submit},

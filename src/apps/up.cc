@@ -1,10 +1,10 @@
 #include "apps/up.h"
 
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <fstream>
@@ -20,6 +20,7 @@
 #include "adapter/process/machine.h"
 #include "adapter/process/process_executor.h"
 #include "adapter/sqlite/journal.h"
+#include "apps/about.h"
 #include "apps/agent_door.h"
 #include "apps/ending.h"
 #include "apps/gpu_ears.h"
@@ -31,6 +32,7 @@
 #include "apps/tasks.h"
 #include "apps/tracing.h"
 #include "apps/village.h"
+#include "apps/watched_journal.h"
 #include "base/units.h"
 #include "cli/state_folder.h"
 #include "control/driver.h"
@@ -53,7 +55,6 @@ namespace {
 using adapter::sqlite::SqliteJournal;
 using cli::give_up;
 
-constexpr std::size_t kEventsKept = 10'000;
 constexpr std::uint64_t kEventsPerSnapshot = 50'000;
 constexpr int kIoThreads = 2;
 constexpr const char* kQueue = "default";
@@ -99,6 +100,7 @@ struct Settings {
   bool local_node = true;  // this machine is a node itself
   std::string virtual_gpus;
   live::Sync sync = live::Sync::Full;
+  std::string database;  // of the journal, a URL; empty: it is in the state folder
   act::GpuSet gpus;
   std::string state;
   std::vector<std::string> volumes;
@@ -143,6 +145,7 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   const auto sync = read_sync(options.fsync);
   if (!sync) return tl::unexpected(sync.error());
   settings.sync = *sync;
+  settings.database = options.journal;
   const auto fleet = read_lease(options.node_lease);
   if (!fleet) return tl::unexpected(fleet.error());
   settings.fleet = *fleet;
@@ -202,34 +205,9 @@ live::StorageOptions storage_options(const std::string& folder, const Leadership
       return standing ? std::optional(standing->trouble) : std::nullopt;
     };
   }
-  options.look = [folder]() -> std::optional<live::DiskRoom> {
-    struct statvfs disk {};
-    if (statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
-    const std::uint64_t block = disk.f_frsize;
-    return live::DiskRoom{disk.f_bavail * block, disk.f_blocks * block};
-  };
+  options.look = [folder] { return disk_room(folder); };
   return options;
 }
-
-/// Tells how long commits take.
-class WatchedJournal final : public control::Journal {
- public:
-  WatchedJournal(control::Journal& journal, live::Storage& storage)
-      : journal_(journal), storage_(storage) {}
-  void append(const Event& event) override { journal_.append(event); }
-  void append(const Command& command) override { journal_.append(command); }
-  Result<void> commit() override {
-    storage_.commit_begins();
-    auto done = journal_.commit();
-    storage_.commit_ends();
-    return done;
-  }
-  Result<void> save(const ControllerState& state) override { return journal_.save(state); }
-
- private:
-  control::Journal& journal_;
-  live::Storage& storage_;
-};
 
 /// What was found damaged in the store and has been mended, for a person, and for the incidents.
 std::vector<Event::Body> tell_repairs(const live::Recovered& recovered) {
@@ -274,7 +252,7 @@ struct Life {
         logs(folder.tasks_path()),
         artifacts(folder.tasks_path()),
         used(folder.tasks_path()),
-        watch(kEventsKept, core, server::machine_time()),
+        watch(server::kEventsKept, core, server::machine_time()),
         tracing(std::move(tracing_settings), folder.path(), core, logs),
         counted(watch, telemetry),
         watchers(counted, tracing),
@@ -301,7 +279,28 @@ struct Life {
     tracing.fill(options);
     options.services = &services;
     options.lab = &lab.lab;
+    options.facts = [this] { return facts_of(about()); };
     return options;
+  }
+
+  /// With the port that was found, once it is.
+  std::string agents_at() const {
+    const std::string host = settings.agents.substr(0, settings.agents.rfind(':'));
+    return agents_port == 0 ? settings.agents : fmt::format("{}:{}", host, agents_port.load());
+  }
+
+  About about() const {
+    return {.started_at = started_at,
+            .state = folder.path(),
+            .database = settings.database,
+            .sync = settings.sync,
+            .identity = journal->identity(),
+            .door = door.get(),
+            .agents = agents_at(),
+            .lease = settings.fleet.lease,
+            .services_url = proxy ? proxy->url() : "",
+            .services_certificate = settings.services_tls.certificate,
+            .local_node = settings.local_node};
   }
 
   /// `first`: what the core is to be told before anything else.
@@ -320,6 +319,7 @@ struct Life {
   }
 
   const Settings settings;
+  const Time started_at = server::machine_time();
   const cli::StateFolder& folder;
   Leadership* const leadership;
   std::unique_ptr<live::Store> journal;
@@ -352,7 +352,8 @@ struct Life {
   std::optional<live::World> world;
   std::unique_ptr<LocalAgent> agent;  // null: this machine is no node
   std::unique_ptr<nvml::Probe> probe;
-  std::string known;  // what the server has begun with, for a person
+  std::string known;                 // what the server has begun with, for a person
+  std::atomic<int> agents_port = 0;  // where agents come in; 0: nowhere yet
 };
 
 cli::Outcome<void> Life::start_local_node() {
@@ -387,9 +388,8 @@ cli::Outcome<void> Life::start_agents() {
   if (!door) return {};
   const auto port = door->open(settings.agents, fleet);
   if (!port) return tl::unexpected(port.error());
-  const std::string host = settings.agents.substr(0, settings.agents.rfind(':'));
-  say(fmt::format("agents come in at {}:{}; 'gyre node join-token' makes their tokens", host,
-                  *port));
+  agents_port = *port;
+  say(fmt::format("agents come in at {}; 'gyre node join-token' makes their tokens", agents_at()));
   if (!village) return {};
   if (auto done = village->populate(*port, settings.virtual_gpus, door->keeper()); !done) {
     return done;

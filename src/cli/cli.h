@@ -54,6 +54,7 @@ struct AgentOptions {
   std::vector<std::pair<std::string, std::string>> labels;
   int share = 1;  // one of how many nodes on this machine
   MemoryMib task_log{64};
+  std::string metrics;  // "127.0.0.1:8644"; empty: none are served
 };
 
 struct ServeOptions;

@@ -290,6 +290,9 @@ void add_agent(CLI::App& app, Session& session) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   add_log_limit(*verb, options->task_log);
+  verb->add_option("--metrics", options->metrics,
+                   "serve the agent's own metrics there, at /metrics, on this machine alone")
+      ->type_name("[HOST:]PORT");
   verb->add_option("--state", session.state, "where its certificate and tasks are kept")
       ->type_name("DIR");
   on_verb(verb, session, [&session, options, labels]() -> Outcome<int> {

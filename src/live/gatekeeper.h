@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -35,6 +38,18 @@ class Gatekeeper {
 
   /// A new certificate for a node that has shown its present one.
   virtual Result<std::string> renew(const std::string& node, const std::string& request_pem) = 0;
+
+  struct Member {
+    std::string node;
+    std::optional<Time> expires_at;  // its certificate; none: not known
+  };
+  /// Who is in, and how long.
+  struct Roster {
+    std::vector<Member> members;  // by name
+    std::size_t tokens_open = 0;  // not used, and not over
+    Time expires_at;              // the authority's own certificate
+  };
+  virtual Result<Roster> roster() const = 0;
 };
 
 }  // namespace gyre::live

@@ -174,3 +174,14 @@ def test_a_server_without_agents_says_so(fleet):
     other.up()
     assert "takes no agents in" in other.cli("node", "join-token", code=1).stderr
     other.end()
+
+
+def test_the_server_tells_when_certificates_end_and_how_many_tokens_are_open(fleet):
+    fleet.agent("a")
+    fleet.token()
+    agents = fleet.http("GET", "/v1/server")[2]["agents"]
+    assert agents["tokens_open"] == 1 and agents["address"].endswith(str(fleet.agents_port))
+    assert [node["name"] for node in agents["nodes"]] == ["a"]
+    year = int(agents["nodes"][0]["certificate_expires_at"][:4])
+    assert time.gmtime().tm_year <= year <= time.gmtime().tm_year + 1
+    assert int(agents["authority_expires_at"][:4]) > year

@@ -86,6 +86,11 @@ class GrpcLink final : public agent::Link,
     if (!writing_) write_next();
   }
 
+  std::size_t waiting() const override {
+    const std::lock_guard guard(mutex_);
+    return reports_.size() + (gpus_ ? 1 : 0);
+  }
+
  private:
   void OnReadDone(bool ok) override {
     if (!ok) {
@@ -131,7 +136,7 @@ class GrpcLink final : public agent::Link,
   agent::LinkListener& listener_;
   ::grpc::ClientContext context_;
   v1::FromServer in_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   act::WordQueue<act::Report> reports_;  // that wait
   std::optional<act::GpusSeen> gpus_;    // what waits to be said of GPUs

@@ -37,6 +37,12 @@ Result<void> keep(const AuthorityOptions& options, const std::string& name,
   return live::write_private_file(options.folder + "/" + name, content);
 }
 
+/// 0 where it cannot be read.
+std::int64_t expiry_s(const std::string& certificate_pem) {
+  const auto at = expires_at(certificate_pem);
+  return at ? at->ns / seconds(1).ns : 0;
+}
+
 bool is_hex(std::string_view text, std::size_t size) {
   return text.size() == size && text.find_first_not_of("0123456789abcdef") == text.npos;
 }
@@ -101,7 +107,8 @@ Result<void> Authority::load() {
       tokens_[id] = {token.at("sha256"), token.at("node"), token.at("expires_s")};
     }
     for (const auto& [node, member] : document.at("nodes").items()) {
-      members_[node] = {member.at("serial"), member.at("previous")};
+      members_[node] = {member.at("serial"), member.at("previous"),
+                        member.value("expires_s", std::int64_t{0})};
     }
   } catch (const Json::exception& error) {
     return fail(ErrorKind::Invalid, "{} is damaged: {}", path, error.what());
@@ -116,7 +123,8 @@ Result<void> Authority::save() const {
   }
   Json nodes = Json::object();
   for (const auto& [node, member] : members_) {
-    nodes[node] = {{"serial", member.serial}, {"previous", member.previous}};
+    nodes[node] = {
+        {"serial", member.serial}, {"previous", member.previous}, {"expires_s", member.expires_s}};
   }
   return keep(options_, "members.json", Json{{"tokens", tokens}, {"nodes", nodes}}.dump(1));
 }
@@ -176,7 +184,7 @@ Result<std::string> Authority::admit(const Application& application) {
   auto made =
       sign_node(authority_, application.request_pem, application.node, options_.node_lifetime);
   if (!made) return tl::unexpected(made.error());
-  members_[application.node] = {made->serial, ""};
+  members_[application.node] = {made->serial, "", expiry_s(made->certificate_pem)};
   if (auto saved = save(); !saved) return tl::unexpected(saved.error());
   return std::move(made->certificate_pem);
 }
@@ -187,8 +195,9 @@ Result<std::string> Authority::identify(const std::string& certificate_pem) {
   const std::lock_guard guard(mutex_);
   const auto found = members_.find(shown->node);
   if (found != members_.end()) {
-    Member& member = found->second;
+    Holder& member = found->second;
     if (shown->serial == member.serial) {
+      if (member.expires_s == 0) member.expires_s = expiry_s(certificate_pem);
       if (member.previous.empty()) return shown->node;
       member.previous.clear();
       if (auto saved = save(); !saved) return tl::unexpected(saved.error());
@@ -205,12 +214,28 @@ Result<std::string> Authority::renew(const std::string& node, const std::string&
   auto made = sign_node(authority_, request_pem, node, options_.node_lifetime);
   if (!made) return tl::unexpected(made.error());
   const std::lock_guard guard(mutex_);
-  Member& member = members_[node];
+  Holder& member = members_[node];
   // Until the new one is seen the old one stays: the answer may be lost on its way.
   if (member.previous.empty()) member.previous = member.serial;
   member.serial = made->serial;
+  member.expires_s = expiry_s(made->certificate_pem);
   if (auto saved = save(); !saved) return tl::unexpected(saved.error());
   return std::move(made->certificate_pem);
+}
+
+Result<live::Gatekeeper::Roster> Authority::roster() const {
+  Roster roster;
+  const auto end = expires_at(authority_.certificate_pem);
+  if (!end) return tl::unexpected(end.error());
+  roster.expires_at = *end;
+  const std::lock_guard guard(mutex_);
+  for (const auto& [id, token] : tokens_) roster.tokens_open += token.expires_s > now_s() ? 1 : 0;
+  for (const auto& [node, member] : members_) {
+    roster.members.push_back({node, member.expires_s == 0
+                                        ? std::nullopt
+                                        : std::optional(Time{seconds(member.expires_s).ns})});
+  }
+  return roster;
 }
 
 }  // namespace gyre::adapter::openssl

@@ -37,6 +37,7 @@ class Authority final : public live::Gatekeeper {
   Result<std::string> admit(const Application& application) override;
   Result<std::string> identify(const std::string& certificate_pem) override;
   Result<std::string> renew(const std::string& node, const std::string& request_pem) override;
+  Result<Roster> roster() const override;
 
  private:
   struct Token {
@@ -44,9 +45,10 @@ class Authority final : public live::Gatekeeper {
     std::string node;  // empty: any new one
     std::int64_t expires_s = 0;
   };
-  struct Member {
-    std::string serial;    // of its certificate
-    std::string previous;  // which it may show until it has shown the new one
+  struct Holder {
+    std::string serial;          // of its certificate
+    std::string previous;        // which it may show until it has shown the new one
+    std::int64_t expires_s = 0;  // that certificate; 0: not known
   };
 
   Authority(AuthorityOptions options, KeyPair authority)
@@ -59,7 +61,7 @@ class Authority final : public live::Gatekeeper {
   const KeyPair authority_;
   mutable std::mutex mutex_;
   std::map<std::string, Token> tokens_;    // by id
-  std::map<std::string, Member> members_;  // by node
+  std::map<std::string, Holder> members_;  // by node
 };
 
 /// The parts of a token's text. Errors: Invalid.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <filesystem>
 #include <map>
 
@@ -126,6 +127,38 @@ TEST_F(AuthorityTest, AnothersCertificateIsNobodysHere) {
   const auto token = *authority->make_token("", seconds(60));
   EXPECT_EQ(authority->admit({token, "a", "garbage"}).error().kind, ErrorKind::Invalid);
   EXPECT_EQ(authority->admit({token, "../a", ""}).error().kind, ErrorKind::Invalid);
+}
+
+TEST_F(AuthorityTest, TellsWhoIsInAndHowLong) {
+  const Time now{seconds(std::time(nullptr)).ns};
+  auto authority = open(seconds(3600));
+  const std::string spent = *authority->make_token("", seconds(60));
+  const std::string waits = *authority->make_token("b", seconds(60));
+  const std::string certificate = *authority->admit(application(spent, "a"));
+  const auto roster = open()->roster();  // by what is on the disk
+  ASSERT_TRUE(roster);
+  EXPECT_EQ(roster->tokens_open, 1U);
+  EXPECT_GT(roster->expires_at, now + seconds(86'400));
+  ASSERT_EQ(roster->members.size(), 1U);
+  EXPECT_EQ(roster->members[0].node, "a");
+  EXPECT_EQ(roster->members[0].expires_at, *expires_at(certificate));
+  EXPECT_GE(*roster->members[0].expires_at, now + seconds(3599));
+  EXPECT_LE(*roster->members[0].expires_at, now + seconds(3600 + 60));
+}
+
+TEST_F(AuthorityTest, OfAnOlderServersCertificateItLearnsWhenItIsShown) {
+  const std::string token = *open()->make_token("", seconds(60));
+  const std::string certificate = *open()->admit(application(token, "a"));
+  const std::string path = folder + "/members.json";
+  std::string text = *live::read_private_file(path);
+  const std::size_t begin = text.find(",", text.find("\"previous\""));
+  text.erase(begin, text.find("}", begin) - begin);  // as it was written before
+  ASSERT_EQ(text.find("expires_s"), std::string::npos) << text;
+  ASSERT_TRUE(live::write_private_file(path, text));
+  auto authority = open();
+  EXPECT_FALSE(authority->roster()->members[0].expires_at);
+  EXPECT_EQ(authority->identify(certificate), "a");
+  EXPECT_EQ(authority->roster()->members[0].expires_at, *expires_at(certificate));
 }
 
 TEST_F(AuthorityTest, ADamagedFileIsSaidAndLeftAlone) {

@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <ctime>
 #include <vector>
 
 #include "adapter/openssl/handles.h"
@@ -273,6 +274,16 @@ Result<int> spent_percent(const std::string& certificate_pem) {
   const std::int64_t spent = std::int64_t{86'400} * days + more - kBackdateS;
   return static_cast<int>(std::max<std::int64_t>(0, spent) * 100 /
                           std::max<std::int64_t>(1, whole));
+}
+
+Result<Time> expires_at(const std::string& certificate_pem) {
+  const auto certificate = parse_certificate(certificate_pem);
+  if (!certificate) return tl::unexpected(certificate.error());
+  std::tm end{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate->get()), &end) != 1) {
+    return ssl_error("cannot read a certificate's lifetime");
+  }
+  return Time{seconds(::timegm(&end)).ns};
 }
 
 std::string sha256_hex(std::string_view data) {

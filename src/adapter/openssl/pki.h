@@ -45,6 +45,9 @@ Result<Shown> read_node(const std::string& certificate_pem);
 /// The part of its lifetime that is over, in percent; more than 100 when it has expired.
 Result<int> spent_percent(const std::string& certificate_pem);
 
+/// Until when it is valid.
+Result<Time> expires_at(const std::string& certificate_pem);
+
 std::string sha256_hex(std::string_view data);
 /// Of the certificate's DER form. Errors: Invalid.
 Result<std::string> fingerprint(const std::string& certificate_pem);

@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "base/base64.h"
 
@@ -53,6 +55,19 @@ Result<std::optional<Login>> login_of(const Json& entry) {
       "without a helper that keeps them elsewhere");
 }
 
+/// The logins by their registries, as the file has them; empty where it has none.
+Result<Json> read_auths(std::string_view text) {
+  Json file = Json::parse(text, nullptr, false);
+  if (!file.is_object() || (file.contains("auths") && !file["auths"].is_object())) {
+    return fail(ErrorKind::Invalid, "it is not as 'podman login --authfile' writes it");
+  }
+  return file.contains("auths") ? std::move(file["auths"]) : Json::object();
+}
+
+tl::unexpected<Error> wrong(const std::string& file, const Error& error) {
+  return fail(ErrorKind::Invalid, "the node's logins, {}: {}", file, error.message);
+}
+
 /// The whole file, which its owner alone may read. Nothing where there is none.
 Result<std::optional<std::string>> read_private(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -78,12 +93,8 @@ Result<std::optional<std::string>> read_private(const std::string& path) {
 }  // namespace
 
 Result<std::optional<Login>> read_login(std::string_view text, std::string_view registry) {
-  const Json file = Json::parse(text, nullptr, false);
-  const auto auths = file.is_object() ? file.find("auths") : file.end();
-  if (!file.is_object() || (auths != file.end() && !auths->is_object())) {
-    return fail(ErrorKind::Invalid, "it is not as 'podman login --authfile' writes it");
-  }
-  if (auths == file.end()) return std::nullopt;
+  const auto auths = read_auths(text);
+  if (!auths) return tl::unexpected(auths.error());
   for (const auto& [key, entry] : auths->items()) {
     if (!registry.empty() && registry_of(key) == registry && entry.is_object())
       return login_of(entry);
@@ -92,16 +103,26 @@ Result<std::optional<Login>> read_login(std::string_view text, std::string_view 
 }
 
 Result<std::optional<Login>> find_login(const std::string& file, const std::string& registry) {
-  const auto wrong = [&](const Error& error) {
-    return fail(ErrorKind::Invalid, "the node's logins, {}: {}", file, error.message);
-  };
   if (file.empty()) return std::nullopt;
   const auto text = read_private(file);
-  if (!text) return wrong(text.error());
+  if (!text) return wrong(file, text.error());
   if (!*text) return std::nullopt;
   auto login = read_login(**text, registry);
-  if (!login) return wrong(login.error());
+  if (!login) return wrong(file, login.error());
   return login;
+}
+
+Result<std::vector<std::string>> login_hosts(const std::string& file) {
+  const auto text = read_private(file);
+  if (!text) return wrong(file, text.error());
+  if (!*text) return std::vector<std::string>{};
+  const auto auths = read_auths(**text);
+  if (!auths) return wrong(file, auths.error());
+  std::set<std::string> hosts;
+  for (const auto& [key, entry] : auths->items()) {
+    if (const auto host = registry_of(key); !host.empty()) hosts.emplace(host);
+  }
+  return std::vector<std::string>(hosts.begin(), hosts.end());
 }
 
 }  // namespace gyre::registry

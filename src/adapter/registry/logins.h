@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -20,7 +21,11 @@ struct Login {
 /// it has helpers in the place of passwords. No error tells what is in the file.
 Result<std::optional<Login>> find_login(const std::string& file, const std::string& registry);
 
-/// The same of a file's text; nullopt where it has no login for the registry. Errors: Invalid.
+/// The registries that such a file has logins for, each once, by name; none without a file. Errors:
+/// as above.
+Result<std::vector<std::string>> login_hosts(const std::string& file);
+
+/// find_login() of a file's text; nullopt where it has no login for the registry. Errors: Invalid.
 Result<std::optional<Login>> read_login(std::string_view text, std::string_view registry);
 
 }  // namespace gyre::registry

@@ -12,7 +12,9 @@
 namespace gyre::registry {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 
 constexpr const char* kTeam =
@@ -80,6 +82,21 @@ TEST_F(LoginFile, IsItsOwnersAlone) {
   EXPECT_THAT(why_not(), HasSubstr("it is no file that can be read"));
   put("{");
   EXPECT_THAT(why_not(), HasSubstr("it is not as"));
+}
+
+TEST_F(LoginFile, TellsItsRegistriesAndNothingElse) {
+  put(R"({"auths": {"https://index.docker.io/v1/": {"auth": "aHViOnNlY3JldA=="},
+          "b.example:5000": {}, "docker.io": {}, "a.example/team": {}},
+          "credHelpers": {"c.example": "x"}})");
+  EXPECT_THAT(login_hosts(file).value(), ElementsAre("b.example:5000", "docker.io"));
+  put("{}");
+  EXPECT_THAT(login_hosts(file).value(), IsEmpty());
+  put(R"({"auths": []})");
+  EXPECT_THAT(login_hosts(file).error().message, HasSubstr("it is not as"));
+  put(kTeam, 0644);
+  EXPECT_THAT(login_hosts(file).error().message, HasSubstr("chmod 600"));
+  std::filesystem::remove(file);
+  EXPECT_THAT(login_hosts(file).value(), IsEmpty());
 }
 
 TEST(Challenges, AreReadWhereverTheyStand) {

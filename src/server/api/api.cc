@@ -43,6 +43,7 @@ void Api::add_cluster_routes() {
   router_.add("POST", "/v1/nodes/{id}/actions", {},
               [this](const Call& call) { act_on_node(call); });
   router_.add("POST", "/v1/join-tokens", {}, [this](const Call& call) { make_join_token(call); });
+  router_.add("GET", "/v1/server", {}, [this](const Call& call) { show_server(call); });
   router_.add("GET", "/v1/costs", {"by", "since", "window", "until", "limit"},
               [this](const Call& call) { show_costs(call); });
   router_.add("GET", "/v1/queues", {}, [this](const Call& call) {

@@ -16,6 +16,7 @@
 #include "live/storage.h"
 #include "server/api/job_list.h"
 #include "server/api/router.h"
+#include "server/api/server_facts.h"
 #include "server/api/telemetry.h"
 #include "server/api/views.h"
 #include "server/api/watch.h"
@@ -49,9 +50,10 @@ struct ApiOptions {
   const JobTraces* traces = nullptr;         // none: submissions pass on their callers' traces only
   const observe::SpanSink* spans = nullptr;  // whose counts are shown
   JsonLog* log = nullptr;
-  live::Storage* storage = nullptr;               // null: there is no store
-  const proxy::ServiceWatch* services = nullptr;  // null: none is reached through this server
-  Lab* lab = nullptr;                             // null: a world without a journal
+  live::Storage* storage = nullptr;                 // null: there is no store
+  const proxy::ServiceWatch* services = nullptr;    // null: none is reached through this server
+  Lab* lab = nullptr;                               // null: a world without a journal
+  std::function<Result<ServerFacts>()> facts = {};  // any thread; empty: a world without a server
   WorkThread* ahead = nullptr;  // looks ahead; null: the driver's thread does. Nobody else posts
 };
 
@@ -101,6 +103,7 @@ class Api {
   void make_join_token(const Call& call) const;
   void show_usage(const Call& call) const;
   void show_costs(const Call& call) const;
+  void show_server(const Call& call) const;
   void explain_job(const Call& call) const;
   void plan_job(const Call& call) const;
   bool can_look_ahead() const;

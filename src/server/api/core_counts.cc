@@ -30,6 +30,16 @@ Duration elapsed(std::chrono::steady_clock::time_point from,
 
 }  // namespace
 
+std::array<std::pair<std::string_view, Duration>, 5> stages_of(const StartStages& took) {
+  return {{{"image", took.image},
+           {"root", took.root},
+           {"create", took.create},
+           {"init", took.init},
+           {"ready", took.ready}}};
+}
+
+std::span<const double> stage_bounds() { return kStageBounds; }
+
 CoreCounts::Read::Read() : decisions(kDecisionBounds), journal_lag(kJournalBounds) {}
 
 CoreCounts::CoreCounts(const control::Controller& core) : last_(core.now()), begun_at_(core.now()) {
@@ -133,16 +143,10 @@ void CoreCounts::note_start(const TaskStarted& event, const control::Controller&
   const Time received = event.stages.received;
   if (job == nullptr || job->attempt != event.attempt || received == Time{}) return;
   if (received < begun_at_) return;  // of an earlier life, told again by who took it over
-  const StartStages& took = event.stages;
-  const auto add = [&](std::string_view stage, Duration duration) {
-    const StartStage key{stage, took.warm};
+  for (const auto& [stage, duration] : stages_of(event.stages)) {
+    const StartStage key{stage, event.stages.warm};
     read_.start_stages.try_emplace(key, kStageBounds).first->second.add(duration);
-  };
-  add("image", took.image);
-  add("root", took.root);
-  add("create", took.create);
-  add("init", took.init);
-  add("ready", took.ready);
+  }
 }
 
 std::string CoreCounts::class_name(const std::string& queue) {

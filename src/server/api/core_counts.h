@@ -1,11 +1,14 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +17,11 @@
 #include "server/api/histogram.h"
 
 namespace gyre::server {
+
+/// The stages of a start on a node, in their order.
+std::array<std::pair<std::string_view, Duration>, 5> stages_of(const StartStages& took);
+/// Upper bounds of how long they take, in seconds.
+std::span<const double> stage_bounds();
 
 /// What the core has done since the server began. Told by the driver's thread, read by any.
 class CoreCounts final : public control::Observer {

@@ -8,12 +8,9 @@ namespace {
 
 using observe::GaugeHistory;
 
-GaugeHistory new_history(Time start) {
-  return GaugeHistory({{seconds(10), 360}, {seconds(120), 720}, {seconds(3600), 720}}, start, 0);
-}
-
 FleetWatch::Lines new_lines(Time start) {
-  return {new_history(start), new_history(start), new_history(start)};
+  return {FleetWatch::new_history(start), FleetWatch::new_history(start),
+          FleetWatch::new_history(start)};
 }
 
 bool concerns_jobs_only(const Event& event) {
@@ -34,6 +31,10 @@ bool heals_nodes(const control::Decisions& decisions) {
 void change(GaugeHistory& gauge, Time at, std::int64_t by) { gauge.set(at, gauge.value() + by); }
 
 }  // namespace
+
+GaugeHistory FleetWatch::new_history(Time start) {
+  return GaugeHistory({{seconds(10), 360}, {seconds(120), 720}, {seconds(3600), 720}}, start, 0);
+}
 
 std::int64_t FleetWatch::Counts::placed() const {
   return of(JobState::Starting) + of(JobState::Running) + of(JobState::Preempting) +

@@ -19,6 +19,9 @@ class FleetWatch final : public control::Observer {
 
   enum class Window : std::uint8_t { Hour, Day, Month };
 
+  /// With a resolution for each Window.
+  static observe::GaugeHistory new_history(Time start);
+
   /// Takes up with `core` as it is at `now`. O(jobs + nodes).
   FleetWatch(const control::Controller& core, Time now);
 

@@ -9,6 +9,7 @@
 #include "reason/placement/fragmentation.h"
 #include "server/api/api.h"
 #include "server/api/metrics_text.h"
+#include "server/api/process_metrics.h"
 #include "server/api/service_view.h"
 
 namespace gyre::server {
@@ -31,33 +32,11 @@ struct CoreNumbers {
   std::map<std::pair<std::string, int>, std::string> jobs_on;  // by node and device: "12,13"
 };
 
-/// What the jobs that are kept ask for.
-class AskedFor {
- public:
-  void add(const Job& job) {
-    for (const TaskGroup& group : job.spec.tasks) {
-      Request kind = group.request;
-      kind.memory = MemoryMib{0};
-      tasks_of_[std::move(kind)] += group.count;
-    }
-  }
-  std::vector<DemandKind> mix() const {
-    std::vector<DemandKind> kinds;
-    for (const auto& [request, tasks] : tasks_of_) kinds.push_back({request, tasks});
-    return kinds;
-  }
-
- private:
-  std::map<Request, std::int64_t> tasks_of_;
-};
-
 CoreNumbers look(const control::Controller& core) {
   CoreNumbers out;
-  AskedFor asked_for;
   std::size_t explained = 0;
   core.jobs().for_each([&](const Job& job) {
     ++out.jobs[static_cast<std::size_t>(job.state)];
-    asked_for.add(job);
     if (job.state == JobState::Queued) {
       const bool explain = explained++ < kExplainedMax;
       ++out.pending[explain ? to_string(core.explain(job).reason) : kUnexamined];
@@ -75,7 +54,6 @@ CoreNumbers look(const control::Controller& core) {
     if (node.up) out.gpu_milli_up += std::int64_t{node.spec.gpus} * kWholeGpu.value;
   }
   if (core.ledger().prices() != nullptr) out.hour = core.ledger().rate();
-  out.fragmentation = reason::Fragmentation(asked_for.mix()).measure(core.cluster());
   return out;
 }
 
@@ -103,7 +81,7 @@ void write_state(MetricsText& out, const CoreNumbers& numbers, const CoreCounts:
     out.sample({}, static_cast<double>(numbers.hour->value) / 1e6);
   }
   out.family("gyre_gpus_fragmented", "gauge",
-             "Free GPUs that a typical task of the kept jobs cannot use (FGD, USENIX ATC 2023).");
+             "Free GPUs that a typical task of the latest jobs cannot use (FGD, USENIX ATC 2023).");
   out.sample({}, numbers.fragmentation.lost_milli / 1000);
   if (numbers.fragmentation.ratio) {
     out.family("gyre_gpu_fragmentation_ratio", "gauge", "The same as a share of the free GPUs.");
@@ -258,6 +236,7 @@ void Api::show_metrics(const Call& call) const {
     write_times(out, counts);
     write_http(out, telemetry->http);
     if (spans != nullptr) write_spans(out, spans->counts());
+    write_process(out);
     write_services(out, seen.services, stats);
     write_gpus(out, gpus, seen.numbers);
     http::Response response;
@@ -265,10 +244,13 @@ void Api::show_metrics(const Call& call) const {
     response.body = out.take();
     return response;
   };
-  const auto asked =
-      inbox_.ask([write, reply = call.reply, proxy = proxy()](const control::Controller& core) {
-        const auto seen = std::make_shared<const Seen>(Seen{
-            look(core), view_services(core, std::nullopt).value_or(std::vector<ServiceView>{})});
+  const auto asked = inbox_.ask(
+      [this, write, reply = call.reply, proxy = proxy()](const control::Controller& core) {
+        CoreNumbers numbers = look(core);
+        numbers.fragmentation = watch_.fragmentation.measure(core, options_.clock());
+        const auto seen = std::make_shared<const Seen>(
+            Seen{std::move(numbers),
+                 view_services(core, std::nullopt).value_or(std::vector<ServiceView>{})});
         if (proxy == nullptr || seen->services.empty()) {
           return reply([seen, write] { return write(*seen, {}); });
         }

@@ -1,9 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "control/controller.h"
 #include "server/api/gpu_watch.h"
 #include "server/api/metrics_text.h"
+#include "server/api/process_metrics.h"
 #include "server/api/telemetry.h"
 
 namespace gyre::server {
@@ -33,6 +36,22 @@ TEST(MetricsText, LabelsMayBeWrittenOnceForMany) {
     EXPECT_EQ(text, same.take());
     EXPECT_DOUBLE_EQ(std::stod(text.substr(text.rfind(' '))), value);
   }
+}
+
+TEST(ProcessMetrics, TellWhatThisProcessUses) {
+  MetricsText out;
+  write_process(out);
+  const std::string text = out.take();
+  const auto value = [&text](const std::string& name) {
+    const std::size_t at = text.find("\n" + name + " ");
+    return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size() + 2));
+  };
+  EXPECT_GE(value("process_cpu_seconds_total"), 0) << text;
+  EXPECT_GT(value("process_resident_memory_bytes"), 1 << 20) << text;
+  EXPECT_GE(value("process_open_fds"), 1) << text;
+  const double now = static_cast<double>(std::time(nullptr));
+  EXPECT_GT(value("process_start_time_seconds"), now - 86'400) << text;
+  EXPECT_LE(value("process_start_time_seconds"), now + 1) << text;
 }
 
 TEST(HttpTimes, CountsTheFirstAnswerOfEachRequest) {

@@ -6,9 +6,13 @@
 #include "server/api/decision_log.h"
 #include "server/api/event_feed.h"
 #include "server/api/fleet_watch.h"
+#include "server/api/fragmentation_watch.h"
 #include "server/api/service_log.h"
 
 namespace gyre::server {
+
+/// Events, and decisions, that are remembered at most.
+inline constexpr std::size_t kEventsKept = 10'000;
 
 /// All that the API remembers beside the core, told of each event in one go.
 class Watch final : public control::Observer {
@@ -18,6 +22,7 @@ class Watch final : public control::Observer {
       : feed(events_max, core.last_event()),
         decisions(events_max),
         fleet(core, now),
+        fragmentation(core, now),
         services(events_max, core) {}
 
   void after(const Event& event, const control::Decisions& made,
@@ -25,6 +30,7 @@ class Watch final : public control::Observer {
     feed.after(event, made, core);
     decisions.after(event, made, core);
     fleet.after(event, made, core);
+    fragmentation.after(event, made, core);
     services.after(event, made, core);
   }
   void committed(EventSeq seq) override { feed.committed(seq); }
@@ -35,13 +41,15 @@ class Watch final : public control::Observer {
     feed.begin_anew();
     decisions.begin_anew();
     fleet = FleetWatch(core, now);
+    fragmentation = FragmentationWatch(core, now);
     services.begin_anew(core);
   }
 
-  EventFeed feed;         // thread-safe
-  DecisionLog decisions;  // the driver's thread only
-  FleetWatch fleet;       // the driver's thread only
-  ServiceLog services;    // the driver's thread only
+  EventFeed feed;                    // thread-safe
+  DecisionLog decisions;             // the driver's thread only
+  FleetWatch fleet;                  // the driver's thread only
+  FragmentationWatch fragmentation;  // the driver's thread only
+  ServiceLog services;               // the driver's thread only
 };
 
 }  // namespace gyre::server

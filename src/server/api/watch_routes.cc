@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/units.h"
@@ -62,6 +63,7 @@ struct OverviewView {
   FleetWatch::Counts counts;
   std::array<std::int64_t, kDecisionKindCount> decisions{};
   std::optional<Money> hour;  // none: there are no prices
+  reason::Fragmentation::Sum fragmentation;
 };
 
 void write_overview(JsonText& out, const OverviewView& view) {
@@ -84,6 +86,14 @@ void write_overview(JsonText& out, const OverviewView& view) {
   }
   out.close('}').key("hour_micro_usd");
   write_money(out, view.hour);
+  out.key("gpus_free").thousandths(view.fragmentation.free_milli);
+  out.key("gpus_fragmented").thousandths(std::llround(view.fragmentation.lost_milli));
+  out.key("fragmentation_ratio");
+  if (view.fragmentation.ratio) {
+    out.thousandths(std::llround(*view.fragmentation.ratio * 1000));
+  } else {
+    out.null();
+  }
   out.close('}');
 }
 
@@ -97,16 +107,23 @@ struct LinesView {
 };
 struct HistoryView {
   Series gpu_milli_up;
+  Series gpu_milli_free;
+  Series gpu_milli_fragmented;
   LinesView fleet;
   std::vector<LinesView> queues;
 };
 
-HistoryView view_history(const FleetWatch& watch, std::size_t window, Time now) {
+HistoryView view_history(const Watch& all, std::size_t window, Time now) {
+  const FleetWatch& watch = all.fleet;
   const auto lines = [&](std::string name, const FleetWatch::Lines& from) {
     return LinesView{std::move(name), from.gpu_milli_used.read(window, now),
                      from.jobs_queued.read(window, now), from.jobs_placed.read(window, now)};
   };
-  HistoryView view{watch.gpu_milli_up().read(window, now), lines("", watch.fleet()), {}};
+  HistoryView view{watch.gpu_milli_up().read(window, now),
+                   all.fragmentation.gpu_milli_free().read(window, now),
+                   all.fragmentation.gpu_milli_fragmented().read(window, now),
+                   lines("", watch.fleet()),
+                   {}};
   for (const auto& queue : watch.queues()) view.queues.push_back(lines(queue.name, queue.lines));
   return view;
 }
@@ -134,6 +151,8 @@ void write_history(JsonText& out, const HistoryView& view) {
       .member("begins_at", format_utc(view.gpu_milli_up.begins_at))
       .member("step_s", view.gpu_milli_up.step.ns / seconds(1).ns);
   write_series(out, "gpus", view.gpu_milli_up, true);
+  write_series(out, "gpus_free", view.gpu_milli_free, true);
+  write_series(out, "gpus_fragmented", view.gpu_milli_fragmented, true);
   out.key("fleet").open('{');
   write_lines(out, view.fleet);
   out.close('}').key("queues").open('[');
@@ -158,7 +177,8 @@ void Api::add_watch_routes() {
           return OverviewView{
               core.policy().name, watch_.fleet.counts(),
               watch_.decisions.count_since(options_.clock() - seconds(3600)),
-              ledger.prices() == nullptr ? std::nullopt : std::optional(ledger.rate())};
+              ledger.prices() == nullptr ? std::nullopt : std::optional(ledger.rate()),
+              watch_.fragmentation.lately(core, options_.clock())};
         },
         [](const OverviewView& view) {
           JsonText out;
@@ -217,7 +237,11 @@ void Api::show_history(const Call& call) const {
   const auto window = static_cast<std::size_t>(found - kWindows.begin());
   ask<HistoryView>(
       call,
-      [this, window](const auto&) { return view_history(watch_.fleet, window, options_.clock()); },
+      [this, window](const auto& core) {
+        const Time now = options_.clock();
+        watch_.fragmentation.lately(core, now);
+        return view_history(watch_, window, now);
+      },
       [](const HistoryView& view) {
         JsonText out;
         write_history(out, view);

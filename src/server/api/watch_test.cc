@@ -74,6 +74,33 @@ TEST_F(WatchTest, AStartIsToldWithWhatBecameOfIt) {
   EXPECT_EQ(decisions()[0].outcome->to, JobState::Succeeded);
 }
 
+TEST_F(WatchTest, WhatIsFreeAndOfNoUseIsMeasured) {
+  FragmentationWatch& fragmentation = watch.fragmentation;
+  EXPECT_FALSE(fragmentation.measure(core, core.now()).ratio) << "nothing was asked for yet";
+  const JobId half = submit(spec("one", 1));
+  start(half);
+  submit(spec("two", 2));
+  // The free GPU is alone on its node, where a task of two, half of what is asked for, finds no
+  // room. The other node is full.
+  const auto sum = fragmentation.measure(core, core.now());
+  EXPECT_EQ(sum.free_milli, 1000);
+  EXPECT_DOUBLE_EQ(sum.lost_milli, 500);
+  EXPECT_DOUBLE_EQ(sum.ratio.value(), 0.5);
+  EXPECT_EQ(fragmentation.gpu_milli_free().value(), 1000);
+  EXPECT_EQ(fragmentation.gpu_milli_fragmented().value(), 500);
+}
+
+TEST_F(WatchTest, FragmentationIsLookedAtAsTimeGoesBy) {
+  submit(spec("one", 1));
+  submit(spec("two", 2));
+  // Nobody asks. Where the machine is busy a look may be left out, so there are more than one.
+  for (int i = 0; i < 10'000 && watch.fragmentation.gpu_milli_fragmented().value() == 0; ++i) {
+    seq += 20;  // so many seconds later
+    tell(Tick{});
+  }
+  EXPECT_EQ(watch.fragmentation.gpu_milli_fragmented().value(), 500);
+}
+
 TEST_F(WatchTest, ABackfillNamesWhatItWasWeighedAgainst) {
   JobSpec long_one = spec("long", 2);
   long_one.expected_duration = seconds(1000);

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "act/executor.h"
+#include "agent/agent.h"
+#include "agent/link.h"
+#include "base/result.h"
+#include "server/api/histogram.h"
+#include "server/api/router.h"
+#include "server/http/server.h"
+
+namespace gyre::apps {
+
+/// What an agent does, as Prometheus text: what its executor tells it, and what goes over its
+/// links. Stands between the agent and its dialer. Thread-safe.
+class AgentMetrics final : public agent::Dialer, public act::TaskListener {
+ public:
+  /// `dialer` outlives it.
+  AgentMetrics(agent::Dialer& dialer, std::string node);
+
+  std::unique_ptr<agent::Link> dial(const act::Hello& hello,
+                                    agent::LinkListener& listener) override;
+  void started(const act::TaskKey& key, const StartStages& stages) override;
+  void ended(const act::TaskKey& key, const TaskExit& exit) override;
+  /// Tasks may run until then, by the boot clock.
+  void granted(Time until) { lease_until_ = until.ns; }
+
+  std::string text(const agent::Agent& worker) const;
+
+ private:
+  class Line;  // one connection, counted
+
+  struct Stage {
+    std::string_view name;
+    bool warm = false;
+    auto operator<=>(const Stage&) const = default;
+  };
+
+  agent::Dialer& dialer_;
+  const std::string node_;
+  const Time began_at_;
+  std::atomic<std::int64_t> lease_until_ = 0;
+  std::atomic<std::uint64_t> dials_ = 0;
+  std::atomic<std::uint64_t> connections_ = 0;
+  std::atomic<std::uint64_t> reports_ = 0;
+  std::atomic<std::uint64_t> orders_ = 0;
+  mutable std::mutex mutex_;
+  const Line* line_ = nullptr;  // the present one
+  std::map<Stage, server::Histogram> stages_;
+  std::map<std::string_view, std::uint64_t> ends_;  // by outcome
+};
+
+/// Serves them at `/metrics` on loopback, to the user who runs the agent and to root.
+class MetricsDoor {
+ public:
+  /// `metrics` and `worker` outlive it. Errors: Conflict, the port is in use; Internal.
+  static Result<std::unique_ptr<MetricsDoor>> open(const server::http::Address& address,
+                                                   const AgentMetrics& metrics,
+                                                   const agent::Agent& worker);
+  std::string authority() const { return http_->authority(); }
+
+ private:
+  MetricsDoor() = default;
+  server::Router router_;
+  std::unique_ptr<server::http::Server> http_;  // ends before what it answers from
+};
+
+}  // namespace gyre::apps
