@@ -199,7 +199,7 @@ describe('pages', () => {
 
   test('dark colours have enough contrast too', async () => {
     await page.getByLabel('Colours').selectOption('dark');
-    for (const path of ['/', '/jobs', '/services', '/submit', '/nodes', '/efficiency', '/costs', '/decisions', '/queues', '/healing', '/lab']) {
+    for (const path of ['/', '/jobs', '/services', '/submit', '/nodes', '/efficiency', '/costs', '/decisions', '/queues', '/healing', '/lab', '/admin']) {
       await go(path);
       await page.getByTestId('link').getByText('live').waitFor();
       await accessible(['color-contrast']);
@@ -404,7 +404,7 @@ describe('a narrow screen', () => {
 
   test('shows every page without scrolling sideways', async () => {
     const {jobs} = await cloud.get('/v1/jobs?limit=1');
-    for (const path of ['/', '/jobs', `/jobs/${jobs[0].id}`, '/services', '/submit', '/queues', '/nodes', '/efficiency', '/costs', '/decisions', '/healing', '/lab']) {
+    for (const path of ['/', '/jobs', `/jobs/${jobs[0].id}`, '/services', '/submit', '/queues', '/nodes', '/efficiency', '/costs', '/decisions', '/healing', '/lab', '/admin']) {
       await go(path);
       await page.getByRole('heading', {level: 1}).waitFor({state: 'attached'});
       await page.getByTestId('link').getByText('live').waitFor();

@@ -32,6 +32,14 @@ try {
     ['overview', '/', (page) => page.locator('.decision').first().waitFor()],
     ['nodes', '/nodes', (page) => page.locator('.card').first().waitFor()],
     ['decisions', '/decisions', (page) => page.locator('.decision').first().waitFor()],
+    ['terminal', `/jobs/${live.train}`, async (page) => {
+      await page.getByRole('tab', {name: 'terminal'}).click();
+      await page.getByRole('button', {name: 'Open a terminal'}).click();
+      await page.getByTestId('shell-state').getByText('running').waitFor();
+      await page.keyboard.type('echo $CUDA_VISIBLE_DEVICES');
+      await page.keyboard.press('Enter');
+      await page.locator('.xterm-rows > div', {hasText: /^0,1/}).first().waitFor();
+    }],
   ]);
   await shoot(cloud.url, [['overview', '/', (page) => page.locator('.chart').first().waitFor()]], 'dark');
 } finally {
@@ -123,6 +131,8 @@ queues:
       await page.getByRole('button', {name: 'by job'}).click();
       await page.getByRole('link', {name: 'pretrain', exact: true}).waitFor();
     }],
+    ['alerts', '/', (page) => page.locator('[data-alert]').first().waitFor()],
+    ['admin', '/admin', (page) => page.getByRole('table', {name: 'Certificates of nodes'}).waitFor()],
     ['healing', '/healing', (page) => page.locator('[data-node] button').waitFor()],
   ];
   await shoot(fleet.url, pages);

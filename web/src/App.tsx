@@ -21,6 +21,7 @@ const EfficiencyPage = lazy(() => import('./pages/Efficiency'));
 const CostsPage = lazy(() => import('./pages/Costs'));
 const DecisionsPage = lazy(() => import('./pages/Decisions'));
 const HealingPage = lazy(() => import('./pages/Healing'));
+const AdminPage = lazy(() => import('./pages/Admin'));
 const LabPage = lazy(() => import('./pages/Lab'));
 
 // "g" and then the letter goes there.
@@ -36,6 +37,7 @@ const PLACES = [
   {to: '/decisions', label: 'Decisions', key: 'd'},
   {to: '/healing', label: 'Healing', key: 'h'},
   {to: '/lab', label: 'Policy lab', key: 'l'},
+  {to: '/admin', label: 'Admin', key: 'a'},
 ];
 
 function useGoKeys(): void {
@@ -142,6 +144,7 @@ export function App() {
             <Route path="/decisions" element={<DecisionsPage />} />
             <Route path="/healing" element={<HealingPage />} />
             <Route path="/lab" element={<LabPage />} />
+            <Route path="/admin" element={<AdminPage />} />
             <Route path="*" element={<Nowhere />} />
           </Routes>
         </Suspense></Boundary>

@@ -29,10 +29,15 @@ export type Overview = Schemas['Overview'];
 export type History = Schemas['History'];
 export type Simulation = Schemas['Simulation'];
 type Clock = Schemas['Clock'];
+export type Server = Schemas['Server'];
+export type Health = operations['health']['responses'][200]['content']['application/json'];
+export type Healing = Schemas['Healing'];
 export type LabRun = Schemas['LabRun'];
 export type LabReport = Schemas['LabReport'];
 export type LabResult = LabReport['results'][number];
 type LabOrder = operations['startLabRun']['requestBody']['content']['application/json'];
+type JoinTokenOrder = NonNullable<operations['makeJoinToken']['requestBody']>['content']['application/json'];
+type JoinToken = operations['makeJoinToken']['responses'][201]['content']['application/json'];
 type LabRunFull = operations['showLabRun']['responses'][200]['content']['application/json'];
 export type Policies = operations['listPolicies']['responses'][200]['content']['application/json'];
 export type Waiting = Schemas['Waiting'];
@@ -56,7 +61,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab', 'Costs'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab', 'Costs', 'Health', 'Healing'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -183,6 +188,17 @@ export const api = createApi({
       query: (id) => ({url: `v1/lab/runs/${id}`, method: 'DELETE'}),
       invalidatesTags: ['Lab'],
     }),
+    readHealth: build.query<Health, void>({query: () => 'healthz', providesTags: ['Health']}),
+    showServer: build.query<Server, void>({query: () => 'v1/server', providesTags: ['Health', 'Nodes']}),
+    showHealing: build.query<Healing, void>({query: () => 'v1/healing', providesTags: ['Healing']}),
+    resetHealing: build.mutation<Healing, void>({
+      query: () => ({url: 'v1/healing', method: 'DELETE'}),
+      invalidatesTags: ['Healing', 'Incidents'],
+    }),
+    makeJoinToken: build.mutation<JoinToken, JoinTokenOrder>({
+      query: (body) => ({url: 'v1/join-tokens', method: 'POST', body}),
+      invalidatesTags: ['Health'],
+    }),
     readOverview: build.query<Overview, void>({query: () => 'v1/overview', providesTags: ['Overview']}),
     readHistory: build.query<History, {window: '1h' | '24h' | '30d'}>({
       query: (params) => ({url: 'v1/history', params}),
@@ -247,5 +263,6 @@ export const {
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
   useShowUsageQuery, useShowCostsQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
   useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useListServiceEventsQuery, useEventsOfJobsQuery,
+  useReadHealthQuery, useShowServerQuery, useShowHealingQuery, useResetHealingMutation, useMakeJoinTokenMutation,
   useListPoliciesQuery, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
 } = api;

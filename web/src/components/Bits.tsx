@@ -11,12 +11,13 @@ const MARKS: Record<string, string> = {
   good: '✓', low: '◔', idle: '✕', unknown: '?',
   ok: '✓', lost: '✕', ready: '✓', updating: '⇄', short: '◔', resting: '◐', 'not ready': '✕',
   open: '◔', held: '‖', recovered: '✓', undone: '↶', ended: '⊘', noted: '·',
+  slow: '◔', full: '✕', away: '?', starved: '◷',
 };
 
-/** A state by word, mark and colour. */
-export function StateMark({state}: {state: JobState | string}) {
+/** A state by word, mark and colour; the colour of another state where that is given. */
+export function StateMark({state, like = state}: {state: JobState | string; like?: string}) {
   return (
-    <span className={`state ${state.replaceAll(' ', '-')}`}>
+    <span className={`state ${like.replaceAll(' ', '-')}`}>
       <span aria-hidden="true">{MARKS[state] ?? '·'}</span> {state}
     </span>
   );
@@ -139,4 +140,9 @@ export function Tile({value, unit, label, children}: {
       {children}
     </div>
   );
+}
+
+/** One line of a list of facts. */
+export function Fact({name, children}: {name: string; children: ReactNode}) {
+  return <div><dt>{name}</dt><dd>{children}</dd></div>;
 }

@@ -1,3 +1,5 @@
+import type {ReactNode} from 'react';
+
 import type {Decision} from '../api/api';
 import {useNow, worldTime} from '../lib/clock';
 import {ago, words} from '../lib/format';
@@ -14,7 +16,7 @@ export const KINDS: Record<string, {label: string; plural: string; did: string}>
 };
 
 /** One act: which, on which job, why, what it was weighed against, and what became of it. */
-export function DecisionLine({decision}: {decision: Decision}) {
+export function DecisionLine({decision, undo}: {decision: Decision; undo?: ReactNode}) {
   const now = useNow();
   const kind = KINDS[decision.kind];
   const {outcome} = decision;
@@ -35,6 +37,7 @@ export function DecisionLine({decision}: {decision: Decision}) {
             at {worldTime(outcome.at, now)}
           </p>
         )}
+        {undo}
       </div>
     </li>
   );

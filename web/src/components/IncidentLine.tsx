@@ -3,8 +3,9 @@ import type {ReactNode} from 'react';
 import type {Incident} from '../api/api';
 import {useNow, worldTime} from '../lib/clock';
 import {ago, count, duration, sentence} from '../lib/format';
-import {isOpen, REMEDIES} from '../lib/healing';
+import {isAct, isOpen, REMEDIES} from '../lib/healing';
 import {JobLink, Name, NodeLink, StateMark} from './Bits';
+import {Release} from './Release';
 
 /** One incident: what was seen, what it is taken for, what was done, what came of it, how to undo it. */
 export function IncidentLine({incident}: {incident: Incident}) {
@@ -26,7 +27,10 @@ export function IncidentLine({incident}: {incident: Incident}) {
           <Fact term="Taken for">{incident.diagnosis}</Fact>
           <Fact term="Done">{REMEDIES[incident.remedy]}</Fact>
           <Fact term="Outcome">{outcome(incident, now)}</Fact>
-          {incident.undo !== null && <Fact term="To undo"><code>{incident.undo}</code></Fact>}
+          {incident.undo !== null && node !== null && (
+            <Fact term="To undo"><Release name={node} label="Undo" /> or <code>{incident.undo}</code></Fact>
+          )}
+          {incident.undo === null && isAct(incident) && <Fact term="To undo">nothing: it is over</Fact>}
         </dl>
       </div>
     </li>

@@ -5,6 +5,11 @@ export function isOpen(incident: Pick<Incident, 'outcome'>): boolean {
   return incident.outcome === 'open' || incident.outcome === 'held';
 }
 
+/** It is about a node, and something was done or is to be. */
+export function isAct(incident: Pick<Incident, 'node' | 'job' | 'remedy'>): boolean {
+  return incident.node !== null && incident.job === null && incident.remedy !== 'note';
+}
+
 /** How long repairs took, of those that were. */
 export interface RepairTimes {
   repairs: number;

@@ -31,6 +31,8 @@ export function trimmed(history: History): History {
     ...history,
     begins_at: new Date(Date.parse(history.begins_at) + from * history.step_s * 1000).toISOString(),
     gpus: history.gpus.slice(from),
+    gpus_free: history.gpus_free.slice(from),
+    gpus_fragmented: history.gpus_fragmented.slice(from),
     fleet: cut(history.fleet),
     queues: history.queues.map(cut),
   };

@@ -1,20 +1,23 @@
-import {useState, type ReactNode} from 'react';
+import {lazy, Suspense, useCallback, useRef, useState} from 'react';
 import {Link, useParams} from 'react-router';
 
 import {
-  errorText, useExplainJobQuery, useGetJobQuery, useJobEventsQuery, useListDecisionsQuery, useLookAheadQuery, useReadSpecQuery,
-  useStopJobMutation, type JobFull,
+  errorText, useExplainJobQuery, useGetJobQuery, useJobEventsQuery, useListDecisionsQuery, useListJobsQuery, useLookAheadQuery,
+  useReadSpecQuery, useStopJobMutation, type JobFull,
 } from '../api/api';
-import {Name, NodeLink, Panel, StateMark} from '../components/Bits';
+import {Fact, JobLink, Name, NodeLink, Panel, StateMark} from '../components/Bits';
 import {DecisionLine} from '../components/DecisionLine';
 import {EventTable} from '../components/EventTable';
 import {GpusOverTime} from '../components/GpuPanels';
 import {LogView} from '../components/LogView';
+import {SpecDiff} from '../components/SpecDiff';
 import {WaitingReason} from '../components/Waiting';
 import {Confirm} from '../components/Confirm';
 import {Empty, Failed, Loading, Shown} from '../components/States';
+import {useAddress} from '../lib/address';
 import {useNow, worldTime} from '../lib/clock';
 import {ago, count, duration, gpuHours, hostPort, memory, money, number, sentence} from '../lib/format';
+import {wordsOf} from '../lib/exec';
 import {changesState, isOver, spans, timing} from '../lib/jobs';
 import {useTitle} from '../lib/title';
 
@@ -31,12 +34,16 @@ export default function JobPage() {
   return <JobDetail key={id} job={job.currentData} />;
 }
 
-const TABS = ['output', 'GPUs', 'events', 'decisions', 'spec'] as const;
+const Shell = lazy(() => import('../components/Shell'));
+
+const TABS = ['output', 'terminal', 'GPUs', 'events', 'decisions', 'spec'] as const;
 const GPU_TASKS_SHOWN = 4;
 const COST_EVERY_MS = 10_000;
+const NAMESAKES_MAX = 100; // looked through for the one before
 
 function JobDetail({job}: {job: JobFull}) {
-  const [tab, setTab] = useState<(typeof TABS)[number]>('output');
+  const [params] = useAddress();
+  const [tab, setTab] = useState<(typeof TABS)[number]>(params.has('compare') ? 'spec' : 'output');
   const now = useNow();
   return (
     <>
@@ -69,10 +76,11 @@ function JobDetail({job}: {job: JobFull}) {
       </div>
       <div className="panel" role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
         {tab === 'output' && <LogView id={job.id} started={job.attempt > 0} />}
+        {tab === 'terminal' && <ShellPanel job={job} />}
         {tab === 'GPUs' && <Gpus job={job} />}
         {tab === 'events' && <Events id={job.id} />}
         {tab === 'decisions' && <Decisions id={job.id} />}
-        {tab === 'spec' && <Spec id={job.id} />}
+        {tab === 'spec' && <Spec job={job} />}
       </div>
     </>
   );
@@ -147,10 +155,6 @@ function Timeline({id}: {id: number}) {
   );
 }
 
-function Fact({name, children}: {name: string; children: ReactNode}) {
-  return <div><dt>{name}</dt><dd>{children}</dd></div>;
-}
-
 function Facts({job}: {job: JobFull}) {
   const now = useNow();
   const at = (time: string | null) => (time ? <time dateTime={time} title={ago(time, now)}>{worldTime(time, now)}</time> : '–');
@@ -197,6 +201,41 @@ function Facts({job}: {job: JobFull}) {
       {job.cost && <Cost id={job.id} over={isOver(job.state)} cost={job.cost} />}
       <Fact name="Exit code">{job.exit_code ?? '–'}</Fact>
     </dl>
+  );
+}
+
+/** A shell, or any other command, in one of its running tasks. It ends with the tab. */
+function ShellPanel({job}: {job: JobFull}) {
+  const [text, setText] = useState('sh');
+  const [rank, setRank] = useState('0');
+  const [open, setOpen] = useState<{command: string[]; rank: number; turn: number} | null>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const leave = useCallback(() => button.current?.focus(), []);
+  const running = job.state === 'running';
+  const command = wordsOf(text);
+  const fine = command.length > 0 && /^\d+$/.test(rank) && Number(rank) < job.tasks;
+  return (
+    <>
+      <form className="bar" onSubmit={(event) => {
+        event.preventDefault();
+        if (fine && running) setOpen((old) => ({command, rank: Number(rank), turn: (old?.turn ?? 0) + 1}));
+      }}>
+        <input value={text} aria-label="Command to run in the task" spellCheck={false} autoComplete="off" dir="auto"
+          onChange={(event) => setText(event.target.value)} />
+        {job.tasks > 1 && (
+          <label>task <input className="id" inputMode="numeric" value={rank} aria-invalid={!fine}
+            onChange={(event) => setRank(event.target.value)} /> of {number(job.tasks)}, from 0</label>
+        )}
+        <button ref={button} className="primary" disabled={!running || !fine}>{open ? 'Open anew' : 'Open a terminal'}</button>
+        {open && <button type="button" onClick={() => setOpen(null)}>Close</button>}
+      </form>
+      {!running && !open && <Empty>It has no running task: a terminal opens while it runs.</Empty>}
+      {open && (
+        <Suspense fallback={<Loading what="the terminal" />}>
+          <Shell key={open.turn} job={job.id} rank={open.rank} command={open.command} leave={leave} />
+        </Suspense>
+      )}
+    </>
   );
 }
 
@@ -250,7 +289,14 @@ function Decisions({id}: {id: number}) {
   );
 }
 
-function Spec({id}: {id: number}) {
+/** The latest job before this one with the same name, among those that are not long gone. */
+function useForerunner({id, name}: JobFull): number | undefined {
+  const {currentData} = useListJobsQuery({search: name, sort: 'id', limit: NAMESAKES_MAX}, {skip: name === ''});
+  return currentData?.jobs.find((one) => one.id < id && one.name === name)?.id;
+}
+
+function Spec({job}: {job: JobFull}) {
+  const {id} = job;
   const spec = useReadSpecQuery(id);
   return (
     <Shown query={{...spec, data: spec.currentData}} what="the spec">
@@ -260,8 +306,37 @@ function Spec({id}: {id: number}) {
           <p className="foot">
             <Link to={`/submit?from=${id}`}>Change it and submit again</Link>, or save it and <code>gyre submit job.yaml</code>
           </p>
+          <Compared job={job} text={text} />
         </>
       )}
     </Shown>
+  );
+}
+
+/** What differs from another job's spec: the one it was made from, a forerunner by name, or any other. */
+function Compared({job, text}: {job: JobFull; text: string}) {
+  const [params, change] = useAddress();
+  const origin = Number(params.get('from')) || undefined;
+  const namesake = useForerunner(job);
+  const asked = params.get('compare') ?? '';
+  const other = Number(asked) || (asked === '' ? origin ?? namesake : undefined);
+  const valid = other !== undefined && Number.isSafeInteger(other) && other > 0 && other !== job.id;
+  const spec = useReadSpecQuery(other ?? 0, {skip: !valid});
+  const why = other === origin ? 'it was made from that one' : other === namesake ? 'the one before it with its name' : '';
+  return (
+    <section aria-label="Difference">
+      <div className="bar">
+        <h2>Difference from job</h2>
+        <input className="id" inputMode="numeric" aria-label="Compare with the spec of the job with this id" value={asked || (other ?? '')}
+          placeholder="id" onChange={(event) => change({compare: event.target.value.replace(/\D/g, '')})} />
+        {valid && <><JobLink id={other} /> <span className="quiet">{why}</span></>}
+      </div>
+      {!valid ? <Empty>{other === job.id ? 'That is this job.' : 'No job before it has its name. The id of any other job compares it with that one.'}</Empty> : (
+        <Shown query={{...spec, data: spec.currentData}} what={`the spec of job ${other}`}>
+          {(before) => <SpecDiff before={before} after={text} label={`From job ${other} to job ${job.id}`}
+            alike={`Nothing: job ${other} has the same spec.`} />}
+        </Shown>
+      )}
+    </section>
   );
 }

@@ -1,12 +1,14 @@
 import {useVirtualizer} from '@tanstack/react-virtual';
 import {useCallback, useDeferredValue, useMemo, useRef, useState} from 'react';
 
-import {useListNodesQuery, useReadOverviewQuery, type Node} from '../api/api';
-import {Chips, Name, NodeLink, Panel, StateMark} from '../components/Bits';
+import {useListNodesQuery, useReadHistoryQuery, useReadOverviewQuery, type History, type Node, type Overview} from '../api/api';
+import {Chips, Choice, Name, NodeLink, Panel, StateMark} from '../components/Bits';
+import {Chart} from '../components/Chart';
 import {HeatMap} from '../components/HeatMap';
 import {CARDS_MAX, NodeCards} from '../components/NodeCards';
 import {Empty, Shown} from '../components/States';
 import {count, memory, number, percent} from '../lib/format';
+import {trimmed} from '../lib/history';
 import {orderKey} from '../lib/names';
 import {useRowKeys} from '../lib/rows';
 import {useTitle} from '../lib/title';
@@ -36,7 +38,43 @@ export default function NodesPage() {
           ? <Empty>No node has joined yet.</Empty>
           : <Fleet nodes={list} />}
       </Shown>
+      {(nodes.data?.length ?? 0) > 0 && overview.data && <Fragmentation overview={overview.data} />}
     </>
+  );
+}
+
+const WINDOWS = ['1h', '24h', '30d'] as const;
+
+/** How much of what is free is of no use to a typical task, now and over time. */
+function Fragmentation({overview}: {overview: Overview}) {
+  const [window, setWindow] = useState<(typeof WINDOWS)[number]>('1h');
+  const history = useReadHistoryQuery({window});
+  const {gpus_free: free, gpus_fragmented: lost, fragmentation_ratio: ratio} = overview;
+  return (
+    <Panel title="Fragmentation" aside={<Choice label="How far back" options={WINDOWS} chosen={window} choose={setWindow} />}>
+      <p>
+        {free === 0 ? 'No GPU is free.' : ratio === null ? `${count(free, 'GPU')} free; no job has asked for any yet.` : (
+          <>
+            <strong>{number(lost)} of {count(free, 'free GPU')}</strong> ({percent(ratio, 1)}) cannot be used by a typical task of the latest
+            jobs: on nodes that lack its model, its CPU or its number of GPUs, or the rest of a device that is too small.
+          </>
+        )}
+      </p>
+      <Shown query={{...history, data: history.currentData}} what="the history">
+        {(data) => <FragmentationChart history={trimmed(data)} />}
+      </Shown>
+    </Panel>
+  );
+}
+
+function FragmentationChart({history}: {history: History}) {
+  return (
+    <Chart label="Free GPUs over time, and those of no use to a typical task" unit={`GPUs, mean of ${history.step_s} s`}
+      beginsMs={Date.parse(history.begins_at)} stepMs={history.step_s * 1000}
+      lines={[
+        {label: 'free', colour: 'var(--blue)', values: history.gpus_free},
+        {label: 'of no use to a typical task', colour: 'var(--red)', values: history.gpus_fragmented, filled: true},
+      ]} />
   );
 }
 

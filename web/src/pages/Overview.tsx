@@ -2,15 +2,15 @@ import {useState} from 'react';
 import {Link} from 'react-router';
 
 import {
-  useListDecisionsQuery, useListIncidentsQuery, useListJobsQuery, useListNodesQuery, useReadHistoryQuery, useReadOverviewQuery,
-  type History, type Overview,
+  useListDecisionsQuery, useListJobsQuery, useReadHistoryQuery, useReadOverviewQuery, type History, type Overview,
 } from '../api/api';
-import {Choice, JobLink, NodeLink, Panel, StateMark, Tile} from '../components/Bits';
+import {Alerts} from '../components/Alerts';
+import {Choice, JobLink, Panel, StateMark, Tile} from '../components/Bits';
 import {Chart} from '../components/Chart';
 import {DecisionLine, KINDS} from '../components/DecisionLine';
 import {Empty, Shown} from '../components/States';
 import {useNow} from '../lib/clock';
-import {ago, count, money, number, percent, words} from '../lib/format';
+import {ago, money, number, percent, words} from '../lib/format';
 import {trimmed} from '../lib/history';
 import {useTitle} from '../lib/title';
 
@@ -23,10 +23,11 @@ export function OverviewPage() {
     <>
       <h1 className="hidden">Overview</h1>
       <Shown query={overview} what="the overview">{(data) => <Tiles overview={data} />}</Shown>
+      <Alerts />
       <OverTime />
       <div className="columns">
         <LatestDecisions lastHour={overview.data?.decisions_last_hour} />
-        <Attention />
+        <LatestFailures />
       </div>
     </>
   );
@@ -116,47 +117,25 @@ function LatestDecisions({lastHour}: {lastHour?: Record<string, number>}) {
   );
 }
 
-/** What a person may have to look at: nodes that are down or being healed, and the latest failures. */
-function Attention() {
+function LatestFailures() {
   const now = useNow();
   const failed = useListJobsQuery({state: 'failed', sort: 'ended', limit: 6});
-  const nodes = useListNodesQuery({state: 'down', devices: false});
-  const down = nodes.data ?? [];
-  const ill = (useListIncidentsQuery({open: true}).data ?? []).filter((one) => one.node !== null && one.job === null);
   return (
-    <Panel title="Needs a look">
+    <Panel title="Jobs that failed last" aside={<Link to="/jobs?state=failed&sort=ended">all failed jobs</Link>}>
       <Shown query={failed} what="failed jobs">
-        {({jobs, total}) =>
-          jobs.length === 0 && down.length === 0 && ill.length === 0 ? <Empty>Nothing: every node is well and no job has failed.</Empty> : (
-            <ul className="attention">
-              {down.slice(0, 6).map((node) => (
-                <li key={`node ${node.id}`}>
-                  <StateMark state="down" /> <NodeLink name={node.name} />
-                  <small>{count(node.gpus, 'GPU')} out of use</small>
-                </li>
-              ))}
-              {down.length > 6 && <li><Link to="/nodes">{number(down.length - 6)} more nodes are down</Link></li>}
-              {ill.slice(0, 6).map((one) => (
-                <li key={`incident ${one.id}`}>
-                  <StateMark state={one.outcome} /> <NodeLink name={one.node!} />
-                  <small>{words(one.symptom)}: {one.evidence}</small>
-                </li>
-              ))}
-              {ill.length > 6 && <li><Link to="/healing?outcome=open,held">{number(ill.length - 6)} more incidents</Link></li>}
-              {jobs.map((job) => (
-                <li key={job.id}>
-                  <StateMark state={job.state} /> <JobLink id={job.id} name={job.name} />
-                  <small>
-                    {job.reason && words(job.reason)}{job.reason_detail && `: ${job.reason_detail}`}
-                    {job.ended_at && `, ${ago(job.ended_at, now)}`}
-                  </small>
-                </li>
-              ))}
-              {(total ?? 0) > jobs.length && (
-                <li><Link to="/jobs?state=failed&sort=ended">all {number(total ?? 0)} failed jobs</Link></li>
-              )}
-            </ul>
-          )}
+        {({jobs}) => jobs.length === 0 ? <Empty>No job has failed.</Empty> : (
+          <ul className="attention">
+            {jobs.map((job) => (
+              <li key={job.id}>
+                <StateMark state={job.state} /> <JobLink id={job.id} name={job.name} />
+                <small>
+                  {job.reason && words(job.reason)}{job.reason_detail && `: ${job.reason_detail}`}
+                  {job.ended_at && `, ${ago(job.ended_at, now)}`}
+                </small>
+              </li>
+            ))}
+          </ul>
+        )}
       </Shown>
     </Panel>
   );

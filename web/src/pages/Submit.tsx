@@ -6,6 +6,7 @@ import {
   type Plan, type Problem,
 } from '../api/api';
 import {JobLink, NodeLink, Panel} from '../components/Bits';
+import {SpecDiff} from '../components/SpecDiff';
 import {WaitingReason} from '../components/Waiting';
 import {Failed, Loading} from '../components/States';
 import {count, duration, memory, moneyRange, number} from '../lib/format';
@@ -70,22 +71,27 @@ function Editor({first, from}: {first: string; from: number}) {
               : plan.error
                 ? problem ? <Problems problem={problem} /> : <Failed what="the plan" error={plan.error} retry={() => void plan.refetch()} />
                 : plan.data && <PlanView plan={plan.data} />}
-          <Confirm text={text} ready={current && !plan.error && plan.data !== undefined} />
+          <Confirm text={text} ready={current && !plan.error && plan.data !== undefined} from={from} />
         </Panel>
       </div>
+      {from > 0 && (
+        <Panel title={`What you changed of job ${from}`}>
+          <SpecDiff before={first} after={settled} label={`Changes of the spec of job ${from}`} alike="Nothing yet: it would be the same job again." />
+        </Panel>
+      )}
     </>
   );
 }
 
 /** Submits once: a repeated click, or an answer that was lost, makes no second job. */
-function Confirm({text, ready}: {text: string; ready: boolean}) {
+function Confirm({text, ready, from}: {text: string; ready: boolean; from: number}) {
   const [submit, result] = useSubmitJobMutation();
   const navigate = useNavigate();
   const key = useRef({text: '', key: ''});
   const go = async () => {
     if (key.current.text !== text) key.current = {text, key: crypto.randomUUID()};
     const answer = await submit({text, key: key.current.key});
-    if (answer.data) navigate(`/jobs/${answer.data.id}`);
+    if (answer.data) navigate(`/jobs/${answer.data.id}${from > 0 ? `?from=${from}` : ''}`);
   };
   return (
     <div className="bar confirm">

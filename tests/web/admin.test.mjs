@@ -1,0 +1,176 @@
+// What a person is told of, can take back, and can set up: in a real browser, on a real server.
+import assert from 'node:assert/strict';
+import {after, before, describe, test} from 'node:test';
+
+import {Cloud} from './cloud.mjs';
+import {accessible, HOSTILE, page, see} from './stage.mjs';
+
+const QUEUES = `version: 1
+queues:
+  - {name: research, guaranteed: {gpus: 2}}
+  - {name: product}
+`;
+const PLAYBOOKS = `version: 1
+name: mine
+playbooks:
+  refuses: {on: start_refused, times: 1, do: [cordon]}
+limits: {nodes: 100%}
+`;
+
+describe('what a person should know and do', () => {
+  let cloud;
+  let starves;
+  const visit = (path) => page.goto(`${cloud.url}/#${path}`);
+  const alert = (text) => page.locator('[data-alert]', {hasText: text});
+
+  before(async () => {
+    cloud = new Cloud();
+    await cloud.up('--agents', '127.0.0.1:0', '--queues', cloud.write('queues.yaml', QUEUES));
+    await cloud.agent('gpu-ill', '1xA100:40GB');
+  });
+  after(() => cloud?.close());
+
+  test('alerts say that nothing needs a person while all is well', async () => {
+    await visit('/');
+    await page.getByRole('region', {name: 'Alerts'}).getByText('Nothing needs you.').waitFor();
+    await accessible();
+  });
+
+  test('alerts tell of nodes out of service, services that lack replicas, and queues that starve', async () => {
+    const holds = await cloud.submit({name: 'holds', queue: 'product', command: 'sleep 1000', resources: {gpu: 'H100:1'}});
+    await cloud.wait(holds, 'running');
+    starves = await cloud.submit({name: 'starves', queue: 'research', command: 'sleep 1000', resources: {gpu: 'H100:4'}});
+    await cloud.apply({name: 'video', wait: false, replicas: 1, resources: {gpu: 'H100:4'}});
+    await cloud.cli('node', 'cordon', 'gpu-ill');
+    await visit('/');
+    await alert('gpu-ill').getByText('until a person puts it back').waitFor();
+    await alert('research').getByText('holds 0 of 2 GPUs that it is guaranteed').waitFor();
+    await alert('video').getByText('0 of 1 replica ready').waitFor();
+    assert.match(await page.locator('[data-alert]').first().innerText(), /down[^]*video/, 'what does not work stands first');
+    await accessible();
+    await alert('gpu-ill').getByRole('link', {name: 'gpu-ill'}).click();
+    await page.getByRole('button', {name: 'Back into service'}).click();
+    await page.locator('.bar .state.up').waitFor();
+    await cloud.cli('service', 'delete', 'video');
+    await visit('/');
+    await alert('gpu-ill').waitFor({state: 'detached'});
+    await alert('research').getByRole('link', {name: 'research'}).click();
+    await page.getByRole('heading', {name: 'starves'}).waitFor();
+  });
+
+  test('what cannot be read is told, and the rest still is', async () => {
+    await page.route('**/v1/services', (route) => route.fulfill({status: 503, json: {detail: 'the core is busy'}}));
+    await visit('/');
+    await page.reload();
+    await page.getByRole('alert').getByText('Nothing is known of services: the core is busy').waitFor();
+    await alert('research').waitFor();
+    await page.unroute('**/v1/services');
+    await cloud.cli('stop', String(starves));
+  });
+
+  test('a decision says whether it can be undone, and stops the job it started after a question', async () => {
+    const job = await cloud.submit({name: 'mistake', command: 'sleep 1000'});
+    await cloud.wait(job, 'running');
+    const done = await cloud.submit({name: 'brief', command: 'true'});
+    await cloud.wait(done, 'succeeded');
+    await visit('/decisions');
+    const line = (name) => page.locator('.decision', {hasText: name});
+    await line('brief').getByText('Cannot be undone: the job is over').waitFor();
+    await line('mistake').getByRole('button', {name: 'Stop the job'}).click();
+    await line('mistake').getByText('since its last checkpoint is lost').waitFor();
+    await accessible();
+    await line('mistake').getByRole('button', {name: 'Yes, stop it'}).click();
+    await cloud.wait(job, 'cancelled');
+    await line('mistake').getByText('Cannot be undone: the job is over').waitFor(); // without a reload
+  });
+
+  test('an act of healing stands among the decisions, and is undone there', async () => {
+    await cloud.cli('heal', 'apply', cloud.write('playbooks.yaml', PLAYBOOKS));
+    const job = await cloud.submit({name: 'misspelt', command: ['gyre-no-such-command'], resources: {gpu: 'A100:1'}, retry: {max: 0}});
+    await cloud.wait(job, 'failed');
+    await visit('/decisions?kind=heal');
+    const act = page.locator('.incident', {hasText: 'gpu-ill'});
+    await act.getByText('out of service until a person puts it back').waitFor();
+    assert.equal(await page.locator('.decision').count(), 0);
+    await visit('/');
+    await alert('gpu-ill').getByText('start refused').waitFor();
+    await visit('/decisions');
+    await act.getByRole('button', {name: 'Undo'}).click();
+    await act.getByRole('button', {name: 'Yes, back into service'}).click();
+    await act.getByText('a person put the node back').waitFor();
+    await act.getByText('nothing: it is over').waitFor();
+    assert.equal((await cloud.get('/v1/nodes?name=gpu-ill')).nodes[0].state, 'up');
+  });
+
+  test('what was changed of a spec is shown before it is submitted, and on the job that came of it', async () => {
+    const first = await cloud.submit({name: 'train', command: 'echo one', env: {WHO: HOSTILE}});
+    await cloud.wait(first, 'succeeded');
+    await visit(`/jobs/${first}`);
+    await page.getByRole('tab', {name: 'spec'}).click();
+    await see('No job before it has its name');
+    await page.getByRole('link', {name: 'Change it and submit again'}).click();
+    await see('Nothing yet: it would be the same job again.');
+    await page.getByRole('button', {name: 'YAML'}).click();
+    const text = await page.getByLabel('Job spec as YAML').inputValue();
+    await page.getByLabel('Job spec as YAML').fill(text.replace('echo one', 'echo two'));
+    const changes = page.getByRole('group', {name: `Changes of the spec of job ${first}`});
+    await changes.locator('del', {hasText: 'echo one'}).waitFor();
+    await changes.locator('ins', {hasText: 'echo two'}).waitFor();
+    await accessible();
+    await page.getByRole('button', {name: 'Submit', exact: true}).click();
+    await page.getByRole('heading', {name: 'train'}).waitFor();
+    await page.getByRole('tab', {name: 'spec'}).click();
+    await see('it was made from that one');
+    const second = Number(/jobs\/(\d+)/.exec(page.url())[1]);
+    const difference = page.getByRole('group', {name: `From job ${first} to job ${second}`});
+    await difference.locator('del', {hasText: 'echo one'}).waitFor();
+    await visit(`/jobs/${second}?compare=${second}`);
+    await see('That is this job.');
+    await visit(`/jobs/${second}`);
+    await page.getByRole('tab', {name: 'spec'}).click();
+    await see('the one before it with its name');
+    await difference.locator('ins', {hasText: 'echo two'}).waitFor();
+    await page.getByLabel('Compare with the spec of the job with this id').fill('99999');
+    await see('Cannot show the spec of job 99999');
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+  });
+
+  test('admin makes a token that lets a machine in, and shows it once', async () => {
+    await visit('/admin');
+    await page.getByRole('region', {name: 'The server'}).getByText('are left alone').waitFor();
+    const journal = page.getByRole('region', {name: 'Journal'});
+    await journal.getByText('SQLite, in the state folder').waitFor();
+    await journal.getByText('none is known').waitFor();
+    await cloud.cli('backup', 'create', 'one.gyre');
+    await journal.getByText('one.gyre').waitFor(); // without a reload
+    const machines = page.getByRole('region', {name: 'Other machines'});
+    await machines.getByRole('row', {name: /gpu-ill/}).getByText('valid').waitFor();
+    await accessible();
+    await page.getByLabel('For the node of this name alone').fill('no such/name');
+    await page.getByRole('button', {name: 'Make a token'}).click();
+    await page.getByRole('alert').getByText('No token').waitFor();
+    await page.getByLabel('For the node of this name alone').fill('');
+    await page.getByRole('button', {name: 'Make a token'}).click();
+    const token = await page.locator('.token code').innerText();
+    assert.match(token, /^gyre1\.[0-9a-f]{64}\./);
+    await accessible();
+    await visit('/');
+    await page.getByRole('region', {name: 'Alerts'}).waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('a');
+    await page.getByRole('button', {name: 'Make a token'}).waitFor();
+    assert.equal(await page.locator('.token').count(), 0, 'it is gone');
+  });
+
+  test('admin shows the playbooks in force, and puts the built-in ones back after a question', async () => {
+    await visit('/admin');
+    const panel = page.getByRole('region', {name: 'Playbooks of healing'});
+    await panel.getByText('mine', {exact: true}).waitFor();
+    await panel.getByRole('row', {name: /start refused 1 /}).waitFor();
+    await panel.getByRole('button', {name: 'Put the built-in ones back'}).click();
+    await panel.getByRole('button', {name: 'Yes, put them back'}).click();
+    await panel.getByText('the built-in ones').waitFor();
+    assert.equal((await cloud.get('/v1/healing')).name, 'default');
+    await page.getByRole('region', {name: 'Prices'}).getByText('No price is given').waitFor();
+  });
+});
