@@ -17,7 +17,7 @@ before(async () => {
   page.setDefaultTimeout(PATIENCE_MS);
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text())) complaints.push(message.text());
+    if (message.type() === 'error' && !/Failed to load resource|ERR_|WebSocket connection to/.test(message.text())) complaints.push(message.text());
   });
 });
 
