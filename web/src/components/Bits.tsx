@@ -11,7 +11,7 @@ const MARKS: Record<string, string> = {
   good: '✓', low: '◔', idle: '✕', unknown: '?',
   ok: '✓', lost: '✕', ready: '✓', updating: '⇄', short: '◔', resting: '◐', 'not ready': '✕',
   open: '◔', held: '‖', recovered: '✓', undone: '↶', ended: '⊘', noted: '·',
-  slow: '◔', full: '✕', away: '?', starved: '◷',
+  slow: '◔', full: '✕', away: '?', starved: '◷', valid: '✓', over: '✕', 'ends soon': '◔',
 };
 
 /** A state by word, mark and colour; the colour of another state where that is given. */

@@ -63,7 +63,7 @@ function TheServer({server}: {server: Server}) {
         <Fact name="Services at">
           {server.services ? <code>{server.services.url}</code> : '–'}
           {server.services && <div><small>{server.services.certificate_expires_at
-            ? <Expiry at={server.services.certificate_expires_at} what="its certificate" /> : 'plain HTTP'}</small></div>}
+            ? <Expiry at={server.services.certificate_expires_at} /> : 'plain HTTP'}</small></div>}
         </Fact>
         <Fact name="Jobs that do not use their GPUs">
           {server.idle ? <>are warned below {server.idle.below_percent} % for {duration(server.idle.for_s * 1000)}, stopped{' '}
@@ -76,15 +76,15 @@ function TheServer({server}: {server: Server}) {
 }
 
 /** When a certificate ends; marked where that is soon, or over. */
-function Expiry({at, what}: {at: string; what: string}) {
+function Expiry({at}: {at: string}) {
   const now = useNow();
   const left = Date.parse(at) - now;
-  const state = left < 0 ? 'over' : left < SOON_MS ? 'soon' : 'valid';
+  const state = left < 0 ? 'over' : left < SOON_MS ? 'ends soon' : 'valid';
   return (
     <>
-      <StateMark state={state} like={state === 'valid' ? 'good' : state === 'soon' ? 'queued' : 'failed'} /> {what}{' '}
-      {left < 0 ? 'ended' : 'ends'} <time dateTime={at}>{worldTime(at, now)}</time>
-      {left >= 0 && `, in ${duration(left)}`}
+      <StateMark state={state} like={state === 'valid' ? 'good' : state === 'over' ? 'failed' : 'queued'} />{' '}
+      {left < 0 ? 'since' : 'until'} <time dateTime={at}>{worldTime(at, now)}</time>
+      {left >= 0 && `, for another ${duration(left)}`}
     </>
   );
 }
@@ -131,7 +131,7 @@ function Certificates({agents}: {agents: NonNullable<Server['agents']>}) {
         <Fact name="They come in at"><code>{agents.address}</code></Fact>
         <Fact name="Without a word their tasks go on for">{duration(agents.lease_s * 1000)}</Fact>
         <Fact name="Open tokens">{number(agents.tokens_open)}</Fact>
-        <Fact name="The fleet’s authority"><Expiry at={agents.authority_expires_at} what="it" /></Fact>
+        <Fact name="The fleet’s authority"><Expiry at={agents.authority_expires_at} /></Fact>
       </dl>
       {agents.nodes.length > 8 && <SearchBar thing="node" value={search} change={setSearch} />}
       {agents.nodes.length === 0 ? <Empty>No other machine has joined yet.</Empty> : (
@@ -141,7 +141,7 @@ function Certificates({agents}: {agents: NonNullable<Server['agents']>}) {
           <tbody>{nodes.slice(0, NODES_SHOWN).map((node) => (
             <tr key={node.name}>
               <th scope="row"><NodeLink name={node.name} /></th>
-              <td>{node.certificate_expires_at ? <Expiry at={node.certificate_expires_at} what="it" /> : 'not known until it comes in again'}</td>
+              <td>{node.certificate_expires_at ? <Expiry at={node.certificate_expires_at} /> : 'not known until it comes in again'}</td>
             </tr>
           ))}</tbody>
         </table>
