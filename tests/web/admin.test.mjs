@@ -102,6 +102,20 @@ describe('what a person should know and do', () => {
     assert.equal((await cloud.get('/v1/nodes?name=gpu-ill')).nodes[0].state, 'up');
   });
 
+  test('what a service does by itself stands among the decisions, what a person asked for does not', async () => {
+    await cloud.apply({name: 'naps', replicas: {min: 0, max: 1, idle: '1s'}, wait: false});
+    const {url} = await cloud.get('/v1/services/naps');
+    await fetch(`${url}ready`); // wakes it; a second later it rests again
+    await visit('/decisions?kind=service');
+    const acts = page.locator('.decision[data-kind=service]', {hasText: 'naps'});
+    await acts.getByText('to 0 replicas').first().waitFor();
+    await acts.getByText('it follows its load').first().waitFor();
+    await accessible();
+    await page.getByRole('button', {name: 'service', exact: true}).click();
+    await page.locator('.decision[data-kind=start]').first().waitFor();
+    await acts.first().waitFor();
+  });
+
   test('what was changed of a spec is shown before it is submitted, and on the job that came of it', async () => {
     const first = await cloud.submit({name: 'train', command: 'echo one', env: {WHO: HOSTILE}});
     await cloud.wait(first, 'succeeded');

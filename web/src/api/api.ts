@@ -2,6 +2,7 @@
 import {createApi, fetchBaseQuery} from '@reduxjs/toolkit/query/react';
 
 import {setServerTime} from '../lib/clock';
+import {actsOf, type ServiceAct} from '../lib/services';
 import {parseElements} from '../lib/slices';
 import {comparePositions} from './position';
 import type {components, operations} from './schema';
@@ -50,6 +51,8 @@ export type JobView = NonNullable<operations['listJobs']['parameters']['query']>
 type JobPage = operations['listJobs']['responses'][200]['content']['application/json'];
 type DecisionPage = operations['listDecisions']['responses'][200]['content']['application/json'];
 type EventPage = operations['listEvents']['responses'][200]['content']['application/json'];
+
+export const SERVICES_TOLD = 50; // whose acts are read at once
 
 const yaml = {'Content-Type': 'application/yaml'};
 
@@ -147,6 +150,19 @@ export const api = createApi({
       query: (name) => `v1/services/${encodeURIComponent(name)}/events`,
       transformResponse: (answer: {events: ServiceEvent[]}) => answer.events.reverse(),
       providesTags: ['Services'],
+    }),
+    /** What services did by themselves, of the first `SERVICES_TOLD` of them, in no order. */
+    listServiceActs: build.query<ServiceAct[], void>({
+      queryFn: async (_none, _api, _options, fetch) => {
+        const services = await fetch('v1/services');
+        if (services.error) return {error: services.error};
+        const names = (services.data as {services: Service[]}).services.slice(0, SERVICES_TOLD).map(({name}) => name);
+        const answers = await Promise.all(names.map((name) =>
+          fetch({url: `v1/services/${encodeURIComponent(name)}/events`, params: {limit: 1000}})));
+        const failed = answers.find(({error}) => error);
+        if (failed?.error) return {error: failed.error};
+        return {data: answers.flatMap(({data}, index) => actsOf(names[index]!, (data as {events: ServiceEvent[]}).events))};
+      },
     }),
     readServiceSpec: build.query<string, string>({
       query: (name) => ({url: `v1/services/${encodeURIComponent(name)}/spec`, responseHandler: (response) =>
@@ -262,7 +278,7 @@ export const {
   usePlanJobQuery, useSubmitJobMutation, useListNodesQuery, useListQueuesQuery, useListDecisionsQuery,
   useActOnNodeMutation, useLazyListDecisionsQuery, useReadOverviewQuery, useReadHistoryQuery,
   useShowUsageQuery, useShowCostsQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
-  useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useListServiceEventsQuery, useEventsOfJobsQuery,
+  useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useListServiceEventsQuery, useListServiceActsQuery, useEventsOfJobsQuery,
   useReadHealthQuery, useShowServerQuery, useShowHealingQuery, useResetHealingMutation, useMakeJoinTokenMutation,
   useListPoliciesQuery, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
 } = api;

@@ -2,7 +2,7 @@ import {describe, expect, it} from 'vitest';
 
 import {comparePositions} from '../api/position';
 import {EventParser} from '../api/stream';
-import type {GpuHistory, JobEvent, LabReport, LabResult, Queue, Service} from '../api/api';
+import type {GpuHistory, JobEvent, LabReport, LabResult, Queue, Service, ServiceEvent} from '../api/api';
 import {serverNow, setServerTime} from './clock';
 import {ago, bytes, count, duration, gpuHours, hostPort, memory, money, moneyRange, percent, sentence, sinceBeginning, words} from './format';
 import {isAbout, repairTimes} from './healing';
@@ -12,7 +12,7 @@ import {calibration, difference, figuresOf, FIGURES, ownPolicy, sinceOf} from '.
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
 import {fairShares, pruned, treeOf} from './queues';
-import {healthOf, revisions, stateOf} from './services';
+import {actsOf, healthOf, revisions, stateOf} from './services';
 import {endOfObject, parseElements} from './slices';
 import {pareto} from './waste';
 import {fieldAt, formOf, withField} from './spec';
@@ -179,6 +179,16 @@ describe('a spec', () => {
     expect(fieldAt('/resources/gpu')).toBe('gpu');
     expect(fieldAt('/priority')).toBe('priority');
     expect(fieldAt('/env/X')).toBeUndefined();
+  });
+});
+
+describe('what a service did by itself', () => {
+  it('is what nobody asked for', () => {
+    const event = (event: string, at: string) => ({id: at, at, event, revision: 1, replica: null, detail: ''}) as ServiceEvent;
+    const acts = actsOf('chat', [event('applied', '1'), event('scaled', '1'), event('replica_ready', '2'), event('scaled', '3'),
+      event('undone', '4'), event('replica_unhealthy', '5'), event('deleted', '6')]);
+    expect(acts.map(({event, at, service}) => `${service} ${event} ${at}`)).toEqual(
+      ['chat scaled 3', 'chat undone 4', 'chat replica_unhealthy 5']);
   });
 });
 

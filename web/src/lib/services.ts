@@ -1,4 +1,4 @@
-import type {Replica, Service} from '../api/api';
+import type {Replica, Service, ServiceEvent} from '../api/api';
 
 export type ServiceState = 'ready' | 'updating' | 'short' | 'resting' | 'stopping';
 
@@ -32,4 +32,14 @@ export function revisions(replicas: readonly Replica[]): {revision: number; all:
     found.set(revision, one);
   }
   return [...found.values()].sort((a, b) => b.revision - a.revision);
+}
+
+/** What a service did by itself. */
+export type ServiceAct = ServiceEvent & {service: string};
+
+/** Of its events those that nobody asked for: a number of replicas that changes with a new spec was asked for. */
+export function actsOf(service: string, events: readonly ServiceEvent[]): ServiceAct[] {
+  const applied = new Set(events.filter(({event}) => event === 'applied').map(({at}) => at));
+  return events.filter(({event, at}) => event === 'undone' || event === 'replica_unhealthy' || (event === 'scaled' && !applied.has(at)))
+    .map((one) => ({...one, service}));
 }

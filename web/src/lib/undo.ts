@@ -1,4 +1,4 @@
-import type {Decision} from '../api/api';
+import type {Decision, ServiceEvent} from '../api/api';
 import {isOver} from './jobs';
 
 /** What a person can do about an act of Gyre's, and what it does not bring back; or why nothing can be done. */
@@ -32,5 +32,14 @@ export function undoOf({kind, outcome}: Pick<Decision, 'kind' | 'outcome'>): Und
     case 'warn':
       if (outcome !== null && isOver(outcome.state)) return {by: 'nothing', note: 'Cannot be undone: the job is over.'};
       return {by: 'nothing', note: 'The warning ends by itself once the job uses its GPUs.'};
+  }
+}
+
+/** Why what a service did by itself is not taken back by hand, and what changes it. */
+export function undoOfService(event: ServiceEvent['event']): string {
+  switch (event) {
+    case 'scaled': return 'Cannot be undone by hand: it follows its load, within the bounds of its spec.';
+    case 'undone': return 'Cannot be undone: the revision did not become ready. Apply a spec that does.';
+    default: return 'Cannot be undone: the replica is started anew.';
   }
 }

@@ -1,22 +1,28 @@
-import {useEffect, useState} from 'react';
+import {useEffect, useState, type ReactNode} from 'react';
 import {Link, useSearchParams} from 'react-router';
 
 import {
-  errorText, useLazyListDecisionsQuery, useListDecisionsQuery, useListIncidentsQuery, useStopJobMutation, type Decision, type Incident,
+  errorText, useLazyListDecisionsQuery, useListDecisionsQuery, useListIncidentsQuery, useListServiceActsQuery,
+  useStopJobMutation, type Decision, type Incident,
 } from '../api/api';
 import {comparePositions} from '../api/position';
 import {Chips, Panel} from '../components/Bits';
 import {Confirm} from '../components/Confirm';
 import {DecisionLine, KINDS} from '../components/DecisionLine';
 import {IncidentLine} from '../components/IncidentLine';
-import {Empty, Shown} from '../components/States';
+import {ServiceActLine} from '../components/ServiceActLine';
+import {Empty, Loading, Shown} from '../components/States';
 import {count} from '../lib/format';
 import {isAct} from '../lib/healing';
+import type {ServiceAct} from '../lib/services';
 import {useTitle} from '../lib/title';
 import {undoOf} from '../lib/undo';
 
 const PAGE = 100;
 const HEAL = 'heal'; // acts on nodes, which the server lists as incidents
+const SERVICE = 'service'; // what services did by themselves, which stands among their events
+const OTHERS = [HEAL, SERVICE];
+const SERVICES_EVERY_MS = 10_000;
 const INCIDENTS_MAX = 1000; // that a server keeps
 
 export default function DecisionsPage() {
@@ -33,7 +39,7 @@ export default function DecisionsPage() {
       <div className="bar">
         <h1>Decisions</h1>
         <Chips label="Kinds" chosen={kinds} toggle={toggle}
-          options={[...Object.entries(KINDS).map(([value, {label}]) => ({value, label})), {value: HEAL, label: HEAL}]} />
+          options={[...Object.entries(KINDS).map(([value, {label}]) => ({value, label})), ...OTHERS.map((value) => ({value, label: value}))]} />
       </div>
       <Panel title="Every act that nobody asked for, newest first">
         <List key={kind} kinds={kinds} />
@@ -49,15 +55,30 @@ function joined(newest: readonly Decision[], older: readonly Decision[]): readon
   return [...newest, ...older.filter((one) => comparePositions(one.id, end.id) < 0)];
 }
 
-/** Decisions and acts of healing by their times, the newest first; of the latter only what is as new as the oldest decision,
- *  while there are older ones. */
-function byTime(decisions: readonly Decision[], acts: readonly Incident[], more: boolean): readonly (Decision | Incident)[] {
-  const oldest = more ? decisions.at(-1)?.at ?? '' : '';
-  const list: {at: number; one: Decision | Incident}[] = [
-    ...decisions.map((one) => ({at: Date.parse(one.at), one})),
-    ...acts.filter((one) => one.detected_at >= oldest).map((one) => ({at: Date.parse(one.detected_at), one})),
-  ];
-  return list.sort((a, b) => b.at - a.at).map(({one}) => one); // stable: what has one time stays as it came
+/** One line of the list, whatever it is about. */
+interface Act {
+  at: number;
+  line: ReactNode;
+}
+
+/** All by their times, the newest first; of what is no decision only what is as new as the oldest decision, while there are
+ *  older ones. */
+function byTime(decisions: readonly Decision[], others: readonly Act[], more: boolean): readonly Act[] {
+  const oldest = more ? Date.parse(decisions.at(-1)?.at ?? '') : 0;
+  return [
+    ...decisions.map((one) => ({at: Date.parse(one.at),
+      line: <DecisionLine key={one.id} decision={one} undo={<UndoDecision decision={one} />} />})),
+    ...others.filter(({at}) => at >= oldest),
+  ].sort((a, b) => b.at - a.at); // stable: what has one time stays as it came
+}
+
+function actsOfHealing(incidents: readonly Incident[]): Act[] {
+  return incidents.filter(isAct).map((one) => ({at: Date.parse(one.detected_at),
+    line: <IncidentLine key={`incident ${one.id}`} incident={one} />}));
+}
+
+function actsOfServices(acts: readonly ServiceAct[]): Act[] {
+  return acts.map((one) => ({at: Date.parse(one.at), line: <ServiceActLine key={`service ${one.service} ${one.id}`} act={one} />}));
 }
 
 /** What can be done about a decision; or why nothing can. */
@@ -76,11 +97,12 @@ function UndoDecision({decision}: {decision: Decision}) {
 }
 
 function List({kinds}: {kinds: readonly string[]}) {
-  const kind = kinds.filter((one) => one !== HEAL).join(',');
-  const heals = kinds.length === 0 || kinds.includes(HEAL);
+  const kind = kinds.filter((one) => !OTHERS.includes(one)).join(',');
+  const wants = (other: string) => kinds.length === 0 || kinds.includes(other);
   const skip = kinds.length > 0 && kind === '';
   const newest = useListDecisionsQuery({kind, limit: PAGE}, {skip});
-  const incidents = useListIncidentsQuery({limit: INCIDENTS_MAX}, {skip: !heals});
+  const incidents = useListIncidentsQuery({limit: INCIDENTS_MAX}, {skip: !wants(HEAL)});
+  const services = useListServiceActsQuery(undefined, {skip: !wants(SERVICE), pollingInterval: SERVICES_EVERY_MS, skipPollingIfUnfocused: true});
   const [older, setOlder] = useState<readonly Decision[]>([]);
   const [cursor, setCursor] = useState<string | null>(null); // of what follows `older`
   const [read, reading] = useLazyListDecisionsQuery();
@@ -98,18 +120,18 @@ function List({kinds}: {kinds: readonly string[]}) {
   return (
     <Shown query={skip ? {...newest, data: []} : {...newest, data: newest.currentData?.decisions}} what="decisions">
       {(decisions) => (
-        <Shown query={heals ? incidents : {...incidents, data: []}} what="acts of healing">
-          {(found) => {
-            const list = byTime(joined(decisions, older), found.filter(isAct), cursor !== null && !skip);
+        <Shown query={wants(HEAL) ? incidents : {...incidents, data: []}} what="acts of healing">
+          {(healed) => {
+            const others = [...actsOfHealing(wants(HEAL) ? healed : []), ...actsOfServices((wants(SERVICE) && services.data) || [])];
+            const list = byTime(joined(decisions, older), others, cursor !== null && !skip);
             if (list.length === 0) {
-              return <Empty>{kinds.length > 0 ? 'Nothing of this kind yet.'
+              return services.isLoading ? <Loading what="acts of services" /> : <Empty>{kinds.length > 0 ? 'Nothing of this kind yet.'
                 : 'Nothing yet: no job has been decided on since the server started.'}</Empty>;
             }
             return (
               <>
-                <ul className="decisions">{list.map((one) => 'symptom' in one
-                  ? <IncidentLine key={`incident ${one.id}`} incident={one} />
-                  : <DecisionLine key={one.id} decision={one} undo={<UndoDecision decision={one} />} />)}</ul>
+                <ul className="decisions">{list.map(({line}) => line)}</ul>
+                {services.error !== undefined && <p role="alert" className="bad">Acts of services are missing: {errorText(services.error)}</p>}
                 <p className="foot">
                   {count(list.length, 'decision')} shown.{' '}
                   {cursor && !skip && <button disabled={reading.isFetching} onClick={() => void more()}>
