@@ -124,6 +124,7 @@ void Cluster::set_quarantined(NodeId id, bool quarantined) {
 void Cluster::set_suspect(NodeId id, bool suspect) {
   Node& node = nodes_[id.value];
   if (node.suspect == suspect) return;
+  log_.note(id);
   if (node.open()) leave_class(id);
   node.suspect = suspect;
   if (node.open()) enter_class(id);

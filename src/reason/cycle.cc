@@ -13,19 +13,6 @@
 namespace gyre::reason {
 namespace {
 
-/// Takes away what is kept for claims while it lives.
-class Held {
- public:
-  Held(Cluster& cluster, PartitionId partition, const Line& line) {
-    if (line.claims.empty()) return;
-    trial_.emplace(cluster, partition);
-    for (const auto& [job, claim] : line.claims) hold(*trial_, cluster, claim.room);
-  }
-
- private:
-  std::optional<Trial> trial_;
-};
-
 /// Jobs that a plan looks ahead; those behind them wait until it comes to them.
 constexpr int kPlannedMax = 16;
 
@@ -39,7 +26,7 @@ std::int64_t Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actio
     Line& line = lines_[i];
     if (line.governed && restock({i}, scene)) review({i}, scene);
     if (line.stale == Stale::Nothing && !line.unfinished) continue;
-    Turn turn{{i}, line, scene, actions, work, work_max};
+    Turn turn{{i}, line, scene, actions, work, work_max, {scene.cluster, placer_}};
     // What changed while a pass is unfinished is for the next pass.
     const bool goes_on = line.unfinished.has_value();
     const bool changed = goes_on && line.stale != Stale::Nothing;
@@ -95,15 +82,20 @@ void Scheduler::start(const Waiting& entry, std::vector<TaskPlacement> placement
   for (const TaskPlacement& task : placement) {
     turn.scene.cluster.allocate(task.node, task.allocation);
   }
-  for (auto& [job, claim] : turn.line.claims) run_past(claim.room, placement);
+  for (const TaskPlacement& task : placement) {
+    for (const NodeParts::Part& part : turn.line.claimed.on(task.node)) {
+      run_past(turn.line.claims.at(part.job).room, part.task, task.allocation);
+    }
+  }
+  if (turn.ground.id != 0) follow_unclaimed(turn);
   leave(entry.key, entry.demand, turn.line);
   turn.actions.start(entry.key.job, std::move(placement), rule);
 }
 
 bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
   const Waiting entry = waiting;  // the original goes away
-  Cluster& cluster = turn.scene.cluster;
-  auto placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
+  const auto& [cluster, placer, id] = turn.ground;
+  auto placement = placer.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
   if (!placement) return false;
   start(entry, std::move(*placement), rule, turn);
   return true;
@@ -111,7 +103,7 @@ bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
 
 bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
   const Waiting entry = waiting;
-  Cluster& cluster = turn.scene.cluster;
+  const auto& [cluster, placer, id] = turn.ground;
   Thought thought(cluster, demands_.at(entry.demand), turn.work);
   hold(thought, cluster, *turn.line.reservation);
   if (!thought.fits()) return false;
@@ -119,7 +111,7 @@ bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
   {
     Trial trial(cluster, turn.partition);
     hold(trial, cluster, *turn.line.reservation);
-    placement = placer_.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
+    placement = placer.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
   }
   if (!placement) return false;
   run_past(*turn.line.reservation, *placement);
@@ -147,18 +139,19 @@ void Scheduler::start_claimed(Turn& turn) {
   }
 }
 
-void Scheduler::start_heads(Turn& turn) {
-  const Held held(turn.scene.cluster, turn.partition, turn.line);
+void Scheduler::start_heads(const Turn& among) {
+  std::optional<Trial> held;
+  Turn turn = without_claims(among, held);
   while (!turn.line.waiting.empty() && !turn.spent()) {
     const Waiting& head = turn.line.waiting.first();
     Demand& demand = demands_.at(head.demand);
-    const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
-    if (demand.failed_at == growth) return;
+    const Demand::Failure failure = turn.failure();
+    if (demand.failed_at == failure) return;
     if (try_start(head, StartRule::HeadOfLine, turn)) {
       turn.line.reservation.reset();
       turn.line.stale = Stale::Everything;
     } else {
-      demand.failed_at = growth;
+      demand.failed_at = failure;
       return;
     }
   }
@@ -183,8 +176,13 @@ void Scheduler::work_off(Turn& turn) {
   }
   if (line.waiting.empty()) return line.reservation.reset();
   if (policy_.backfill == PolicySpec::Backfill::None) return;
-  const Held held(turn.scene.cluster, turn.partition, line);
-  backfill(turn, one_arrival, from.way_made ? from.after : std::nullopt);
+  std::optional<Trial> held;
+  Turn left = without_claims(turn, held);
+  const std::size_t waiting = line.waiting.size();
+  backfill(left, one_arrival, from.way_made ? from.after : std::nullopt);
+  // Of that room some was free at once: those behind are next.
+  const bool goes_behind = line.crowded && line.waiting.size() < waiting && !line.unfinished;
+  if (goes_behind) line.unfinished = Unfinished{};
 }
 
 void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after) {
@@ -202,7 +200,7 @@ void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<Order
   const bool keep = same_head && turn.scene.now < line.reservation->at && !line.reservation_stale;
   if (!keep) {
     line.reservation =
-        reserve(turn.question(placer_), head.key.job, demands_.at(head.demand), line.running);
+        reserve(turn.question(), head.key.job, demands_.at(head.demand), line.running);
     line.reservation_stale = false;
   }
   if (!line.reservation) return;
@@ -215,13 +213,13 @@ void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<Order
 
 void Scheduler::backfill_one(const Waiting& entry, Turn& turn) {
   Demand& demand = demands_.at(entry.demand);
-  const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
-  if (demand.failed_at == growth) return;
+  const Demand::Failure failure = turn.failure();
+  if (demand.failed_at == failure) return;
   const auto& reservation = turn.line.reservation;
   if (reservation && entry.expected > reservation->at - turn.scene.now) {
     try_start_beside(entry, turn);
   } else if (!try_start(entry, StartRule::Backfill, turn)) {
-    demand.failed_at = growth;
+    demand.failed_at = failure;
   }
 }
 
@@ -229,10 +227,10 @@ void Scheduler::backfill_all(Turn& turn, const std::optional<OrderKey>& after) {
   const auto& reservation = turn.line.reservation;
   const std::optional<JobId> head = reservation ? std::optional(reservation->job) : std::nullopt;
   const Duration slack = reservation ? reservation->at - turn.scene.now : Duration::max();
-  const std::uint64_t growth = turn.scene.cluster.growth(turn.partition);
+  const Demand::Failure failure = turn.failure();
   std::optional<OrderKey> last;
   Merge merge(demands_, turn.line.demands, after,
-              [growth](const Demand& demand) { return demand.failed_at != growth; });
+              [&](const Demand& demand) { return demand.failed_at != failure; });
   while (!merge.done() && (!last || !turn.spent())) {
     const Waiting entry = merge.top();
     last = entry.key;
@@ -244,7 +242,7 @@ void Scheduler::backfill_all(Turn& turn, const std::optional<OrderKey>& after) {
     } else if (try_start(entry, StartRule::Backfill, turn)) {
       merge.advance();
     } else {
-      demands_.at(entry.demand).failed_at = growth;
+      demands_.at(entry.demand).failed_at = failure;
       merge.drop();
     }
   }
@@ -254,7 +252,7 @@ void Scheduler::backfill_all(Turn& turn, const std::optional<OrderKey>& after) {
 void Scheduler::backfill_by_plan(Turn& turn) {
   Line& line = turn.line;
   line.reservation.reset();
-  Schedule schedule(turn.question(placer_), turn.partition, line.running);
+  Schedule schedule(turn.question(), turn.partition, line.running);
   Merge merge(demands_, line.demands, std::nullopt, [](const Demand&) { return true; });
   for (int i = 0; i < kPlannedMax && !merge.done() && !turn.spent(); ++i, merge.advance()) {
     const Waiting entry = merge.top();

@@ -3,7 +3,6 @@
 #include <optional>
 #include <utility>
 
-#include "reason/preemption/claimed.h"
 #include "reason/preemption/reach.h"
 #include "reason/preemption/victims.h"
 #include "reason/queueing/merge.h"
@@ -14,6 +13,10 @@ namespace {
 
 /// A search for victims that looked at so many jobs is remembered.
 constexpr std::int64_t kDear = 256;
+/// So many victims are tried one by one before all nodes are looked at.
+constexpr std::int64_t kFirstFew = 64;
+/// Where so many have room already that is yet to come free, those behind them wait for that.
+constexpr int kPromisedMax = 256;
 
 }  // namespace
 
@@ -29,6 +32,7 @@ struct Scheduler::Eviction {
 void Scheduler::make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after) {
   const bool greedy = policy_.backfill == PolicySpec::Backfill::Greedy;
   Line& line = turn.line;
+  line.crowded = false;
   if (line.governed) {
     if (!fair_.any_stoppable(turn.partition)) return;
   } else {
@@ -78,17 +82,19 @@ struct Scheduler::Pass {
   }
 };
 
-std::vector<Scheduler::Eviction> Scheduler::choose_evictions(Turn& turn, Merge& merge,
+std::vector<Scheduler::Eviction> Scheduler::choose_evictions(const Turn& among, Merge& merge,
                                                              bool greedy) {
+  std::optional<Trial> gone;
+  Turn turn = after_leave(among, gone);
   const Order& order = order_of(policy_.order);
   const OrderView view_now = view(turn.scene.now);
   Line& line = turn.line;
-  Cluster& cluster = turn.scene.cluster;
+  const auto& [cluster, placer, ground] = turn.ground;
   Trial trial(cluster, turn.partition);
-  make_room_known(turn, trial);
   RankedVictims victims(line.running, turn.scene.jobs, turn.scene.now);
   Pass pass(line.running, trial, victims);
   bool blocked = false;
+  int promised = 0;
   std::optional<OrderKey> last;
   // At least one job is looked at, so that the next cycle starts further on.
   while (!merge.done() && (!last || !turn.spent())) {
@@ -98,10 +104,12 @@ std::vector<Scheduler::Eviction> Scheduler::choose_evictions(Turn& turn, Merge& 
       return std::move(pass.evictions);
     }
     last = entry.key;
-    if (auto placement = placer_.find(cluster, demand, entry.key.job.value, turn.work)) {
+    if (auto placement = placer.find(cluster, demand, entry.key.job.value, turn.work)) {
       // Room is there, or will be; it is not for those behind.
       for (const TaskPlacement& task : *placement) trial.allocate(task.node, task.allocation);
       merge.advance();
+      line.crowded = ++promised == kPromisedMax;
+      if (line.crowded) return std::move(pass.evictions);
       continue;
     }
     std::optional<Room> room;
@@ -133,7 +141,7 @@ Reservation Scheduler::kept_for(JobId job, const Room& room, const Turn& turn) {
     claim.at = std::max(claim.at, saturating_add(turn.scene.now, grace));
   }
   for (const TaskPlacement& task : room.placement) {
-    const Capacity& left = turn.scene.cluster.node(task.node).free;
+    const Capacity& left = turn.ground.cluster.node(task.node).free;
     claim.free_then.push_back(
         {left.cpu + task.allocation.cpu, left.memory + task.allocation.memory});
   }
@@ -144,41 +152,39 @@ Reservation Scheduler::kept_for(JobId job, const Room& room, const Turn& turn) {
 std::optional<Room> Scheduler::make_room_by_rank(const Beneficiary& who, Turn& turn, Pass& pass) {
   Reach& reach = pass.running.reach();
   if (!reach.watches(who.demand)) return search_room(who, turn, pass);
-  const Reach::Setting setting{turn.scene.cluster, turn.scene.jobs, pass.running.evictable(),
+  const Reach::Setting setting{turn.ground.cluster, turn.scene.jobs, pass.running.evictable(),
                                pass.stopped()};
   const auto beyond = reach.beyond(setting, who.demand, who.bar);
   if (!beyond && pass.near >= Pass::kNearMax) return search_room(who, turn, pass);
+  if (!beyond) {
+    // Most often the first few make room, which is quicker found so.
+    const std::int64_t work = turn.work;
+    auto room = make_room(turn.question(), pass.trial, who, pass.victims, kFirstFew);
+    if (room) {
+      ++pass.near;
+      return room;
+    }
+    turn.work = work;
+  }
   std::optional<Reach::Cut> cut;
   if (!beyond) cut = reach.cut(setting, who.demand, turn.scene.now);
   const std::int64_t tries = beyond ? *beyond : cut->tried;
   // The work that a search would have been, so that a cycle's end does not hang on a memory.
-  turn.work += look_cost(turn.scene.cluster, turn.partition, who.demand.within());
+  turn.work += look_cost(turn.ground.cluster, turn.partition, who.demand.within());
   const bool enough = turn.work + tries <= turn.work_max;
   turn.work = std::max(turn.work, std::min(turn.work + tries, turn.work_max));
   if (!cut || !enough) return std::nullopt;
   pass.near += cut->tried < kDear ? 1 : 0;
   for (const JobId victim : cut->victims) pass.victims.leave_out(victim);
-  return take_room(turn.question(placer_), pass.trial, who, std::move(cut->victims));
+  return take_room(turn.question(), pass.trial, who, std::move(cut->victims));
 }
 
 /// The same, victim by victim.
 std::optional<Room> Scheduler::search_room(const Beneficiary& who, Turn& turn, Pass& pass) {
   const std::int64_t looked_at = pass.victims.looked_at();
-  auto room = make_room(turn.question(placer_), pass.trial, who, pass.victims);
+  auto room = make_room(turn.question(), pass.trial, who, pass.victims);
   if (pass.victims.looked_at() - looked_at >= kDear) pass.dear.push_back(&who.demand);
   return room;
-}
-
-/// What is being stopped is gone, and what is claimed is taken.
-void Scheduler::make_room_known(const Turn& turn, Trial& trial) const {
-  for (const auto& [end, id] : turn.line.running.leaving()) {
-    release_all(*turn.scene.jobs.find(id), trial);
-  }
-  for (const auto& [job, claim] : turn.line.claims) {
-    for (const TaskPlacement& task : claim.room.placement) {
-      if (is_free(turn.scene.cluster, task)) trial.allocate(task.node, task.allocation);
-    }
-  }
 }
 
 }  // namespace gyre::reason

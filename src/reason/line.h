@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "domain/reservation.h"
+#include "reason/preemption/node_parts.h"
+#include "reason/preemption/prospect.h"
 #include "reason/queueing/waiting_list.h"
 #include "reason/running.h"
 
@@ -37,11 +39,15 @@ struct Line {
   std::set<std::pair<Time, JobId>> patience;  // the other waiting ones, by when they will
   Running running;                            // jobs that hold an allocation
   std::map<JobId, Claim> claims;
-  std::set<JobId> claims_ready;               // those whose victims are gone
+  NodeParts claimed;             // what they are for
+  Prospect unclaimed;            // what is left for who is in line
+  Prospect after_leave;          // what is left of that once all who are being stopped are gone
+  std::set<JobId> claims_ready;  // those whose victims are gone
   std::map<JobId, std::int32_t> making_room;  // jobs that are being stopped, by for whom
   std::optional<Reservation> reservation;
   bool reservation_stale = false;  // freed resources came earlier or later than it assumed
   std::optional<Unfinished> unfinished;
+  bool crowded = false;  // the last pass for evictions left those out who are behind many with room
   bool governed = false;  // by quotas: jobs wait at the gate of FairShare before they are in line
   std::size_t in_line_max = 0;  // that quotas let in
   Stale stale = Stale::Nothing;

@@ -10,6 +10,13 @@
 
 namespace gyre::reason {
 
+/// A cluster to find room on: the one that is, or one as it will be.
+struct Ground {
+  Cluster& cluster;
+  Placer& placer;
+  std::uint64_t id = 0;  // 0: the one that is
+};
+
 /// What an answer about "what if some jobs were gone" needs to look at. The cluster is changed
 /// while a question is answered, and is as it was afterwards.
 struct Question {

@@ -102,7 +102,7 @@ std::optional<Room> Scheduler::make_room_by_quota(const Waiting& entry, Turn& tu
   const Demand& demand = demands_.at(entry.demand);
   if (fair_.entitled(id)) {
     Borrowers borrowers(fair_, id, turn.scene.jobs);
-    if (auto room = make_room(turn.question(placer_), trial, {id, demand, 0}, borrowers)) {
+    if (auto room = make_room(turn.question(), trial, {id, demand, 0}, borrowers)) {
       return room;
     }
   }
@@ -112,7 +112,7 @@ std::optional<Room> Scheduler::make_room_by_quota(const Waiting& entry, Turn& tu
   const Rank bar = order.bar(fair_.entry_of(id).key.rank, demand.gpu_milli, view_now);
   RankedVictims victims(fair_.running_beside(id), turn.line.running, turn.scene.jobs,
                         turn.scene.now);
-  auto room = make_room(turn.question(placer_), trial, {id, demand, bar}, victims);
+  auto room = make_room(turn.question(), trial, {id, demand, bar}, victims);
   if (!room) return std::nullopt;
   for (const JobId victim : room->victims) fair_.mark(victim, true);
   return room;

@@ -1,6 +1,8 @@
 #include "reason/running.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 namespace gyre::reason {
@@ -90,6 +92,7 @@ void Running::insert(const Job& job, const Outlook& outlook) {
   const Entry entry = entry_of(job, outlook);
   jobs_.emplace(job.id, entry);
   put(job.id, entry);
+  if (entry.kind == Kind::Leaving) start_leaving(job);
   if (!entry.standing) return;
   evictable_.emplace(entry.standing->rank, job.id);
   reach_.enter(job, entry.standing->rank);
@@ -101,6 +104,9 @@ void Running::erase(const Job& job) {
   if (found == jobs_.end()) return;
   const Entry& entry = found->second;
   take(job.id, entry);
+  if (entry.kind == Kind::Leaving) {
+    for (const TaskPlacement& task : job.placement) leaving_parts_.remove(task.node, job.id);
+  }
   if (entry.standing) {
     evictable_.erase({entry.standing->rank, job.id});
     reach_.leave(job, entry.standing->rank);
@@ -118,6 +124,7 @@ void Running::update(const Job& job, const Outlook& outlook) {
     take(job.id, old);
     put(job.id, entry);
   }
+  if (old.kind != Kind::Leaving && entry.kind == Kind::Leaving) start_leaving(job);
   const std::optional<Standing>& before = old.standing;
   const std::optional<Standing>& after = entry.standing;
   if (before && after && before->rank != after->rank) {
@@ -136,6 +143,36 @@ void Running::update(const Job& job, const Outlook& outlook) {
   if (until < Time::max()) reviews_.emplace(until, job.id);
 }
 
+void Running::move(const std::vector<const Job*>& jobs, Rank rank, Time now) {
+  auto after = evictable_.end();  // of the last one moved
+  for (const Job* job : jobs) {
+    std::optional<Standing>& standing = jobs_.at(job->id).standing;
+    if (!standing || standing->rank == kSafe || standing->rank == rank) continue;
+    if (standing->until <= now) continue;
+    const auto place = evictable_.find({standing->rank, job->id});
+    if (after == place) ++after;
+    auto moved = evictable_.extract(place);
+    moved.value().first = rank;
+    after = std::next(evictable_.insert(after, std::move(moved)));
+    reach_.move(*job, standing->rank, rank);
+    standing->rank = rank;
+  }
+}
+
+void Running::shrink(const Job& job) {
+  reach_.shrink(job);
+  for (std::size_t i = 0; i < job.placement.size(); ++i) {
+    if (job.tasks[i] == TaskState::Ended) leaving_parts_.remove(job.placement[i].node, job.id);
+  }
+}
+
+void Running::start_leaving(const Job& job) {
+  for (std::size_t i = 0; i < job.placement.size(); ++i) {
+    if (job.tasks[i] == TaskState::Ended) continue;
+    leaving_parts_.add(job.placement[i].node, {job.id, i, job.placement[i].allocation});
+  }
+}
+
 std::optional<Time> Running::expected_end(JobId id) const {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return std::nullopt;
@@ -144,16 +181,23 @@ std::optional<Time> Running::expected_end(JobId id) const {
   return entry.key;
 }
 
-std::optional<Rank> Running::rank_of(JobId id) const {
+std::optional<Standing> Running::standing_of(JobId id) const {
   const auto found = jobs_.find(id);
-  if (found == jobs_.end() || !found->second.standing) return std::nullopt;
-  return found->second.standing->rank;
+  return found == jobs_.end() ? std::nullopt : found->second.standing;
+}
+
+std::optional<Rank> Running::rank_of(JobId id) const {
+  const auto standing = standing_of(id);
+  return standing ? std::optional(standing->rank) : std::nullopt;
 }
 
 std::vector<JobId> Running::ids() const {
   std::vector<JobId> ids;
   ids.reserve(jobs_.size());
-  for (const auto& [id, entry] : jobs_) ids.push_back(id);
+  for (const ByTime* order : {&estimated_, &late_, &open_, &leaving_}) {
+    for (const auto& [at, id] : *order) ids.push_back(id);
+  }
+  std::sort(ids.begin(), ids.end());
   return ids;
 }
 

@@ -4,13 +4,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "domain/job.h"
+#include "reason/preemption/node_parts.h"
 #include "reason/preemption/reach.h"
 #include "reason/queueing/order.h"
 
@@ -38,6 +39,12 @@ class Running {
   void erase(const Job& job);                           // O(log n)
   /// The job's state or outlook changed.
   void update(const Job& job, const Outlook& outlook);
+  /// What is believed of jobs has changed: those that may be stopped stand at `rank` until their
+  /// review. Those that are left alone for now stay so, and for those whose review is due it is
+  /// left. O(log n) for each.
+  void move(const std::vector<const Job*>& jobs, Rank rank, Time now);
+  /// Some of its tasks have ended. O(its tasks).
+  void shrink(const Job& job);
 
   bool contains(JobId id) const { return jobs_.contains(id); }
   std::vector<JobId> ids() const;
@@ -49,6 +56,7 @@ class Running {
 
   /// Its rank, if it may be stopped for others.
   std::optional<Rank> rank_of(JobId id) const;
+  std::optional<Standing> standing_of(JobId id) const;
   /// Jobs that may be stopped for others, by rank.
   const Evictable& evictable() const { return evictable_; }
   bool has_evictable(Rank bar) const {
@@ -59,8 +67,9 @@ class Running {
     return reviews_.empty() ? std::pair{Time::max(), JobId{}} : *reviews_.begin();
   }
 
-  /// Jobs that are being stopped.
+  /// Jobs that are being stopped, and what they still hold.
   const std::set<std::pair<Time, JobId>>& leaving() const { return leaving_; }
+  const NodeParts& leaving_parts() const { return leaving_parts_; }
 
   /// It is `now`: jobs pass their estimates. Never goes back. O(log n) for each that does.
   void advance(Time now);
@@ -85,17 +94,19 @@ class Running {
   ByTime& order(Kind kind);
   void put(JobId id, const Entry& entry);
   void take(JobId id, const Entry& entry);
+  void start_leaving(const Job& job);
   /// What has become of a job with an estimate by now.
   void grow_old(Entry& entry) const;
 
   Time now_;
-  std::map<JobId, Entry> jobs_;
-  ByTime estimated_;  // by expected end
-  ByTime late_;       // past it, by when that is over a tenth
+  std::unordered_map<JobId, Entry> jobs_;  // looked up, never walked
+  ByTime estimated_;                       // by expected end
+  ByTime late_;                            // past it, by when that is over a tenth
   // The same, in an order that lasts: else a reservation would move on with every look.
   std::set<JobId> late_by_id_;
   ByTime open_;     // by start, negated: the later the start, the earlier the expected end
   ByTime leaving_;  // by end of grace
+  NodeParts leaving_parts_;
   Evictable evictable_;
   Reach reach_;
   ByTime reviews_;

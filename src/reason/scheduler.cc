@@ -1,7 +1,6 @@
 #include "reason/scheduler.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "base/assert.h"
@@ -44,6 +43,7 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
   }
   policy_ = policy;
   placer_.use(policy.placement);
+  use_placer();
   scene.cluster.tell_residents_apart(policy.placement == PolicySpec::Placement::GpuClustering);
   if (!learns_run_times()) run_times_ = {};
   for (const auto& [index, entry] : entries) demands_.at(entry.demand).waiting = {};
@@ -53,10 +53,24 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
     line_up(job, entry.demand, scene.now, lines_[index]);
   }
   for (Line& line : lines_) {
+    line.running.reach() = Reach();
     for (const JobId id : line.running.ids()) {
       const Job& job = *scene.jobs.find(id);
       line.running.update(job, outlook_of(job, scene.now));
     }
+  }
+}
+
+void Scheduler::learn(std::vector<DemandKind> mix) {
+  placer_.learn(std::move(mix));
+  use_placer();
+}
+
+/// Prospects place as the cluster does.
+void Scheduler::use_placer() {
+  for (Line& line : lines_) {
+    line.unclaimed.use(placer_);
+    line.after_leave.use(placer_);
   }
 }
 
@@ -163,7 +177,7 @@ Running::Outlook Scheduler::outlook_of(const Job& job, Time now) {
   if (starves_at(job) <= job.attempt_started_at) return outlook;
   const Time safe_until = saturating_add(job.attempt_started_at, policy_.run_min);
   if (now < safe_until) {
-    outlook.standing = Standing{std::numeric_limits<Rank>::min(), safe_until};
+    outlook.standing = Standing{kSafe, safe_until};
   } else {
     outlook.standing = order_of(policy_.order).standing(job, view(now));
   }
@@ -269,7 +283,7 @@ void Scheduler::job_released(const Job& job, PartitionId partition, bool gone, T
   Line& target = line(partition);
   if (target.running.expected_end(job.id) != now) target.reservation_stale = true;
   target.stale = Stale::Everything;
-  if (!gone) return target.running.reach().shrink(job);
+  if (!gone) return target.running.shrink(job);
   target.running.erase(job);
   fair_.advance(now);
   fair_.forget(job.id);
@@ -301,53 +315,14 @@ void Scheduler::job_over(const Job& job, PartitionId partition, std::optional<Du
   if (total) learn_run_time(job, *total, partition, scene);
 }
 
-/// Jobs whose belief changes stand elsewhere afterwards. All members of a batch are in one line.
-void Scheduler::learn_run_time(const Job& job, Duration total, PartitionId partition, Scene scene) {
-  Line& target = line(partition);
-  std::vector<std::pair<const Job*, std::uint32_t>> waiting;  // with their demand
-  std::vector<const Job*> running;
-  std::vector<const Job*> gated;
-  const Order& order = order_of(policy_.order);
-  const auto moves = [&](const RunTimes::Belief& before, const RunTimes::Belief& after) {
-    return order.moves(job, before, after);
-  };
-  for (const JobId id : run_times_.observe(job, total, moves)) {
-    const Job& member = *scene.jobs.find(id);
-    if (target.running.contains(id)) {
-      running.push_back(&member);
-    } else if (!target.claims.contains(id)) {
-      const std::uint32_t index = demands_.intern(partition, member.spec, scene.cluster);
-      // One that waits for its retry is in no list.
-      if (fair_.is_gated(id)) {
-        gated.push_back(&member);
-      } else if (leave(key_of(member, target), index, target)) {
-        waiting.emplace_back(&member, index);
-      }
-    }
-  }
-  run_times_.refresh(job.batch);
-  for (const auto& [member, index] : waiting) {
-    enter(entry_of(*member, index, target), target);
-    if (target.governed) fair_.rerank(member->id, ordered_entry_of(*member, index, target));
-  }
-  for (const Job* member : gated) {
-    const std::uint32_t index = fair_.entry_of(member->id).demand;
-    fair_.rerank(member->id, ordered_entry_of(*member, index, target));
-  }
-  for (const Job* member : running) target.running.update(*member, outlook_of(*member, scene.now));
-  for (auto& [id, claim] : target.claims) {
-    const Job& member = *scene.jobs.find(id);
-    claim.entry = entry_of(member, claim.entry.demand, target);
-    if (target.governed) fair_.rerank(id, ordered_entry_of(member, claim.entry.demand, target));
-  }
-  target.stale = Stale::Everything;
-}
-
 void Scheduler::drop_claim(JobId job, Line& line) {
   const auto claim = line.claims.find(job);
   if (claim == line.claims.end()) return;
   const Waiting entry = claim->second.entry;
   --demands_.at(entry.demand).apart;
+  for (const TaskPlacement& task : claim->second.room.placement) {
+    line.claimed.remove(task.node, job);
+  }
   line.claims.erase(claim);
   line.claims_ready.erase(job);
   enter(entry, line);
@@ -403,6 +378,9 @@ void Scheduler::claim(const Waiting& entry, const Reservation& room, Line& line)
   leave(entry.key, entry.demand, line);
   ++demands_.at(entry.demand).apart;
   line.claims.emplace(entry.key.job, Claim{entry, room});
+  for (std::size_t i = 0; i < room.placement.size(); ++i) {
+    line.claimed.add(room.placement[i].node, {entry.key.job, i, room.placement[i].allocation});
+  }
   if (!line.making_room.contains(entry.key.job)) line.claims_ready.insert(entry.key.job);
 }
 

@@ -10,6 +10,7 @@
 #include "domain/command.h"
 #include "domain/job_table.h"
 #include "domain/policy.h"
+#include "domain/trial.h"
 #include "domain/wait_reason.h"
 #include "reason/fairness/fair_share.h"
 #include "reason/line.h"
@@ -56,7 +57,7 @@ class Scheduler {
   void set_policy(const PolicySpec& policy, Scene scene);
 
   /// What tenants usually ask for is now this; `learns()`: placement wants to know.
-  void learn(std::vector<DemandKind> mix) { placer_.learn(std::move(mix)); }
+  void learn(std::vector<DemandKind> mix);
   bool learns() const { return placer_.learns(); }
 
   /// A queue is there or has another quota. Requires: its parent, if any, is there and in the same
@@ -117,6 +118,7 @@ class Scheduler {
 
  private:
   struct Eviction;
+  struct Lot;
   struct Pass;
 
   /// One partition's turn within one cycle.
@@ -127,10 +129,21 @@ class Scheduler {
     Actions& actions;
     std::int64_t& work;
     std::int64_t work_max;
-    Question question(Placer& placer) const {
-      return {scene.cluster, scene.jobs, placer, scene.now, work, work_max};
+    Ground ground;  // where room is looked for
+    Question question() const {
+      return {ground.cluster, scene.jobs, ground.placer, scene.now, work, work_max};
     }
+    Demand::Failure failure() const { return {ground.id, ground.cluster.growth(partition)}; }
     bool spent() const { return work >= work_max; }
+    Turn on(Prospect& prospect) const {
+      return {partition,
+              line,
+              scene,
+              actions,
+              work,
+              work_max,
+              {prospect.cluster(), prospect.placer(), prospect.made()}};
+    }
   };
 
   /// Jobs that quotas let into a line before they start: few while no GPU is free, else so many as
@@ -148,6 +161,7 @@ class Scheduler {
   Line& line(PartitionId partition);
   void sync_partitions(const Cluster& cluster);
 
+  void use_placer();
   void assess(Demand& demand) const;
   void reassess(PartitionId partition, const Cluster& cluster);
   /// The job joins the line, in the place that is its now, or waits at the gate.
@@ -166,23 +180,30 @@ class Scheduler {
   void drop_claims(Line& line);
   void claim(const Waiting& entry, const Reservation& room, Line& line);
   void learn_run_time(const Job& job, Duration total, PartitionId partition, Scene scene);
+  void join_lot(const Job& job, PartitionId partition, Scene scene, std::size_t first,
+                std::vector<Lot>& lots);
+  void move(const Lot& lot, const JobTable& jobs, Line& line);
+  void move_running(const std::vector<const Job*>& jobs, bool alike, Time now, Line& line);
 
   void start(const Waiting& entry, std::vector<TaskPlacement> placement, StartRule rule,
              Turn& turn);
   bool try_start(const Waiting& entry, StartRule rule, Turn& turn);
   bool try_start_beside(const Waiting& entry, Turn& turn);
   void start_claimed(Turn& turn);
-  void start_heads(Turn& turn);
+  void start_heads(const Turn& among);
   void review(PartitionId partition, Scene scene);
   void work_off(Turn& turn);
   void make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after);
-  std::vector<Eviction> choose_evictions(Turn& turn, Merge& merge, bool greedy);
+  std::vector<Eviction> choose_evictions(const Turn& among, Merge& merge, bool greedy);
   std::optional<Room> make_room_by_quota(const Waiting& entry, Turn& turn, Trial& trial,
                                          bool blocked);
   std::optional<Room> make_room_by_rank(const Beneficiary& who, Turn& turn, Pass& pass);
   std::optional<Room> search_room(const Beneficiary& who, Turn& turn, Pass& pass);
   static Reservation kept_for(JobId job, const Room& room, const Turn& turn);
-  void make_room_known(const Turn& turn, Trial& trial) const;
+
+  Turn without_claims(const Turn& turn, std::optional<Trial>& trial) const;
+  Turn after_leave(const Turn& turn, std::optional<Trial>& trial) const;
+  void follow_unclaimed(const Turn& turn) const;
   void backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after);
   void backfill_one(const Waiting& entry, Turn& turn);
   void backfill_all(Turn& turn, const std::optional<OrderKey>& after);

@@ -39,14 +39,31 @@ std::optional<Reservation> reserve(const Question& question, JobId head, const D
   return reservation;
 }
 
+void hold(const Reservation& reservation, std::size_t task, Capacity& free) {
+  const Allocation& part = reservation.placement[task].allocation;
+  const Reservation::Spare& then = reservation.free_then[task];
+  for (std::uint32_t bits = part.devices; bits != 0; bits &= bits - 1) {
+    std::int16_t& left = free.gpu[static_cast<std::size_t>(std::countr_zero(bits))];
+    const std::int32_t kept = std::min<std::int32_t>(left, part.gpu_milli.value);
+    left = static_cast<std::int16_t>(left - kept);
+  }
+  // Of what is needed then, what will come free by then need not be kept now.
+  free.cpu -= std::clamp(part.cpu - (then.cpu - free.cpu), {}, free.cpu);
+  free.memory -= std::clamp(part.memory - (then.memory - free.memory), {}, free.memory);
+}
+
 void run_past(Reservation& reservation, const std::vector<TaskPlacement>& placement) {
   for (const TaskPlacement& task : placement) {
     for (std::size_t i = 0; i < reservation.placement.size(); ++i) {
       if (reservation.placement[i].node != task.node) continue;
-      reservation.free_then[i].cpu -= task.allocation.cpu;
-      reservation.free_then[i].memory -= task.allocation.memory;
+      run_past(reservation, i, task.allocation);
     }
   }
+}
+
+void run_past(Reservation& reservation, std::size_t task, const Allocation& part) {
+  reservation.free_then[task].cpu -= part.cpu;
+  reservation.free_then[task].memory -= part.memory;
 }
 
 }  // namespace gyre::reason

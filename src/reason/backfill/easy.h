@@ -24,8 +24,13 @@ std::optional<Reservation> reserve(const Question& question, JobId head, const D
 template <class Changed>
 void hold(Changed& changed, const Cluster& cluster, const Reservation& reservation);
 
+/// Takes from what a node has free what the reservation's task needs of it then.
+void hold(const Reservation& reservation, std::size_t task, Capacity& free);
+
 /// Tells the reservation of a job placed beside it that may still run at its time.
 void run_past(Reservation& reservation, const std::vector<TaskPlacement>& placement);
+/// The same of one of its tasks, that got `part` of the node of the reservation's `task`.
+void run_past(Reservation& reservation, std::size_t task, const Allocation& part);
 
 template <class Changed>
 void hold(Changed& changed, const Cluster& cluster, const Reservation& reservation) {
@@ -33,17 +38,16 @@ void hold(Changed& changed, const Cluster& cluster, const Reservation& reservati
     const TaskPlacement& task = reservation.placement[i];
     if (!cluster.node(task.node).open()) continue;
     const Capacity now = cluster.node(task.node).free;
-    const Reservation::Spare& then = reservation.free_then[i];
+    Capacity left = now;
+    hold(reservation, i, left);
     for (std::uint32_t bits = task.allocation.devices; bits != 0; bits &= bits - 1) {
       const auto device = static_cast<std::uint32_t>(std::countr_zero(bits));
-      const GpuMilli kept{std::min<std::int32_t>(now.gpu[device], task.allocation.gpu_milli.value)};
+      const GpuMilli kept{now.gpu[device] - left.gpu[device]};
       if (kept.value == 0) continue;
       changed.allocate(task.node, {static_cast<std::uint16_t>(1U << device), kept, {}, {}});
     }
-    // Of what is needed then, what will come free by then need not be kept now.
-    const CpuMilli cpu = std::clamp(task.allocation.cpu - (then.cpu - now.cpu), {}, now.cpu);
-    const MemoryMib memory =
-        std::clamp(task.allocation.memory - (then.memory - now.memory), {}, now.memory);
+    const CpuMilli cpu = now.cpu - left.cpu;
+    const MemoryMib memory = now.memory - left.memory;
     if (cpu.value != 0 || memory.value != 0) changed.allocate(task.node, {0, {}, cpu, memory});
   }
 }

@@ -50,9 +50,14 @@ struct Demand {
   bool fits_ever = true;          // fits all nodes, were they up and empty
   std::uint64_t feasible_at = 0;  // fleet version for which these two hold; 0: never looked
 
-  /// Cluster::growth() at which a search last failed; what did not fit then does not fit until the
-  /// partition grows.
-  std::optional<std::uint64_t> failed_at;
+  /// Where a search failed, and how much that had grown by then.
+  struct Failure {
+    std::uint64_t ground = 0;
+    std::uint64_t growth = 0;  // Cluster::growth()
+    bool operator==(const Failure&) const = default;
+  };
+  /// The last one; what did not fit then does not fit there until that grows.
+  std::optional<Failure> failed_at;
 };
 
 /// Interns demands. Forgets those that nobody waits for once there are many.

@@ -42,7 +42,7 @@ class Reach::Sweep {
     }
     std::vector<Front> fronts;
     for (std::uint32_t i = 0; i < reach.residents_.size(); ++i) {
-      if (reach.residents_[i].empty() || watch.usable[i] == 0) continue;
+      if (watch.usable[i] == 0 || reach.residents_[i].empty()) continue;
       if (usable[cluster_.node({i}).class_index] == watch.usable[i]) continue;
       if (const auto first = next_on({i}, std::nullopt)) fronts.push_back({*first, {i}});
     }

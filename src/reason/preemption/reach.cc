@@ -1,6 +1,7 @@
 #include "reason/preemption/reach.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "reason/placement/free_capacity.h"
 #include "reason/question.h"
@@ -101,34 +102,77 @@ void Reach::begin(const Setting& setting) {
 }
 
 std::size_t Reach::find(const Demand& demand) const {
-  const auto found = std::find_if(watches_.begin(), watches_.end(), [&](const Watch& watch) {
-    return watch.owner == demand.groups.front().id;
-  });
-  return static_cast<std::size_t>(found - watches_.begin());
+  std::size_t last = watches_.size();
+  for (std::size_t i = 0; i < watches_.size(); ++i) {
+    if (!is_of(watches_[i], demand)) continue;
+    if (last == watches_.size() || watches_[i].asked > watches_[last].asked) last = i;
+  }
+  return last;
 }
 
-Reach::Watch& Reach::add_watch(const Demand& demand) {
-  std::size_t index = find(demand);
-  if (index == kWatchesMax) {
-    const auto oldest =
-        std::min_element(watches_.begin(), watches_.end(),
-                         [](const Watch& a, const Watch& b) { return a.asked < b.asked; });
-    index = static_cast<std::size_t>(oldest - watches_.begin());
-  } else if (index == watches_.size()) {
-    watches_.push_back({.usable = {}, .supply = Supply(demand)});
+/// The watch of the demand whose bar is the least to move to that one; nullopt if all are far.
+std::optional<std::size_t> Reach::near(const Setting& setting, const Demand& demand,
+                                       Rank bar) const {
+  std::optional<std::size_t> above;
+  std::optional<std::size_t> below;
+  for (std::size_t i = 0; i < watches_.size(); ++i) {
+    if (!is_of(watches_[i], demand)) continue;
+    const Rank other = watches_[i].bar;
+    if (other == bar) return i;
+    if (other > bar && (!above || other < watches_[*above].bar)) above = i;
+    if (other < bar && (!below || other > watches_[*below].bar)) below = i;
   }
+  const Evictable& jobs = setting.evictable;
+  auto up = jobs.upper_bound({bar, JobId{~std::uint64_t{0}}});
+  auto down = up;
+  for (std::size_t i = 0; i <= jobs.size() / kFarShare; ++i) {
+    if (above) {
+      if (up == jobs.end() || up->first > watches_[*above].bar) return above;
+      ++up;
+    }
+    if (below) {
+      if (down == jobs.begin() || std::prev(down)->first <= watches_[*below].bar) return below;
+      --down;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Where another bar of the demand is to be kept.
+std::size_t Reach::slot_for_bar(const Demand& demand) const {
+  const auto older = [](const Watch& a, const Watch& b) { return a.asked < b.asked; };
+  const auto own = static_cast<std::size_t>(std::count_if(
+      watches_.begin(), watches_.end(), [&](const Watch& watch) { return is_of(watch, demand); }));
+  if (own < kBarsMax && watches_.size() < kWatchesMax) return watches_.size();
+  const auto oldest =
+      std::min_element(watches_.begin(), watches_.end(), [&](const Watch& a, const Watch& b) {
+        const bool a_counts = own < kBarsMax || is_of(a, demand);
+        const bool b_counts = own < kBarsMax || is_of(b, demand);
+        return a_counts != b_counts ? a_counts : older(a, b);
+      });
+  return static_cast<std::size_t>(oldest - watches_.begin());
+}
+
+Reach::Watch& Reach::add_watch(const Demand& demand, std::size_t index) {
+  if (index == watches_.size()) watches_.push_back({.usable = {}, .supply = Supply(demand)});
   watches_[index].owner = demand.groups.front().id;
   watches_[index].asked = ++asked_;
+  watches_[index].filled = false;
   return watches_[index];
 }
 
 void Reach::watch_later(const Demand& demand) {
-  if (!watches(demand)) add_watch(demand).filled = false;
+  if (!watches(demand)) add_watch(demand, slot_for_bar(demand));
 }
 
 void Reach::watch(const Setting& setting, const Demand& demand, Rank bar) {
+  const std::size_t index = find(demand);
+  watch(setting, demand, bar, index == watches_.size() ? slot_for_bar(demand) : index);
+}
+
+void Reach::watch(const Setting& setting, const Demand& demand, Rank bar, std::size_t index) {
   begin(setting);
-  Watch& watch = add_watch(demand);
+  Watch& watch = add_watch(demand, index);
   watch.filled = true;
   watch.bar = bar;
   fill(setting, demand, watch);
@@ -202,9 +246,16 @@ void Reach::move_bar(const Setting& setting, const Demand& demand, Rank bar, Wat
 }
 
 std::optional<std::int64_t> Reach::beyond(const Setting& setting, const Demand& demand, Rank bar) {
-  const std::size_t index = find(demand);
+  std::size_t index = find(demand);
   if (index == watches_.size()) return std::nullopt;
-  if (!watches_[index].filled) watch(setting, demand, bar);
+  if (!watches_[index].filled) {
+    watch(setting, demand, bar);
+  } else if (const auto nearest = near(setting, demand, bar)) {
+    index = *nearest;
+  } else {
+    index = slot_for_bar(demand);
+    watch(setting, demand, bar, index);
+  }
   Watch& watch = watches_[index];
   watch.asked = ++asked_;
   if (bar != watch.bar) move_bar(setting, demand, bar, watch);

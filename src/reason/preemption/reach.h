@@ -92,6 +92,10 @@ class Reach {
 
  private:
   static constexpr std::size_t kWatchesMax = 64;
+  /// A demand's jobs may stand far apart: so many bars are kept for it.
+  static constexpr std::size_t kBarsMax = 3;
+  /// A bar is far where so large a share of the evictable jobs is between.
+  static constexpr std::size_t kFarShare = 32;
 
   class Sweep;
 
@@ -120,14 +124,20 @@ class Reach {
     Supply supply;
   };
 
+  void watch(const Setting& setting, const Demand& demand, Rank bar, std::size_t index);
   void begin(const Setting& setting);
-  std::size_t find(const Demand& demand) const;  // in watches_, or its size
+  std::size_t find(const Demand& demand) const;  // the last one asked in watches_, or its size
+  std::optional<std::size_t> near(const Setting& setting, const Demand& demand, Rank bar) const;
+  std::size_t slot_for_bar(const Demand& demand) const;
+  bool is_of(const Watch& watch, const Demand& demand) const {
+    return watch.owner == demand.groups.front().id;
+  }
   void fill(const Setting& setting, const Demand& demand, Watch& watch) const;
   void catch_up(const Setting& setting, const Demand& demand, Watch& watch) const;
   void move_bar(const Setting& setting, const Demand& demand, Rank bar, Watch& watch) const;
   void look_at(const Setting& setting, const Demand& demand, NodeId node, Watch& watch) const;
   void remove(NodeId node, std::uint32_t slot);
-  Watch& add_watch(const Demand& demand);
+  Watch& add_watch(const Demand& demand, std::size_t index);
   void weigh(Time now);
   bool is_victim(const Setting& setting, const Watch& watch, const Resident& resident) const {
     return resident.rank > watch.bar &&

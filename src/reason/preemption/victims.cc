@@ -1,6 +1,7 @@
 #include "reason/preemption/victims.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/assert.h"
@@ -16,8 +17,8 @@ struct Taken {
 
 /// Takes victims until the demand fits. False if it never does.
 bool take_enough(const Question& question, Thought& thought, Rank bar, Victims& victims,
-                 std::vector<Taken>& taken) {
-  while (question.work < question.work_max) {
+                 std::int64_t tries_max, std::vector<Taken>& taken) {
+  while (question.work < question.work_max && std::ssize(taken) < tries_max) {
     const Job* job = victims.take(bar);
     if (job == nullptr) return false;
     ++question.work;
@@ -77,10 +78,10 @@ void RankedVictims::refill() {
 }
 
 std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
-                              Victims& victims) {
+                              Victims& victims, std::int64_t tries_max) {
   Thought thought(question.cluster, who.demand, question.work);
   std::vector<Taken> taken;
-  const bool enough = take_enough(question, thought, who.bar, victims, taken);
+  const bool enough = take_enough(question, thought, who.bar, victims, tries_max, taken);
   Room room;
   // Gives back, dearest first, what is not needed. The last one taken is.
   for (std::size_t i = taken.size(); i-- > 0;) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <set>
 #include <vector>
@@ -78,9 +80,10 @@ struct Beneficiary {
 /// Running jobs beyond the bar whose end would let the beneficiary start, none that could be
 /// spared, and where it would start then. They are gone in `trial` afterwards, and the placement is
 /// taken. Not so if nullopt: no set of them makes enough room, or the work was spent before one was
-/// found. O(distinct node states + n log n) for n jobs that are tried.
+/// found. O(distinct node states + n log n) for n jobs that are tried, at most `tries_max`.
 std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
-                              Victims& victims);
+                              Victims& victims,
+                              std::int64_t tries_max = std::numeric_limits<std::int64_t>::max());
 
 /// The room that they leave; as make_room(). Requires: the beneficiary fits with them gone.
 Room take_room(const Question& question, Trial& trial, const Beneficiary& who,

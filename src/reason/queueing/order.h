@@ -15,6 +15,9 @@ using Rank = std::int64_t;
 /// Of a waiting job that has waited too long: before every rank that an order gives.
 inline constexpr Rank kStarving = std::numeric_limits<Rank>::min() + 1;
 
+/// Of a running job that is left alone for now: beyond no bar.
+inline constexpr Rank kSafe = std::numeric_limits<Rank>::min();
+
 /// What an order may look at beside the job.
 struct OrderView {
   const PolicySpec& policy;

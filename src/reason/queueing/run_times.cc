@@ -114,17 +114,26 @@ void RunTimes::join(const Job& job, Duration age) {
   const auto [found, is_new] = batches_.try_emplace(job.batch);
   Batch& batch = found->second;
   if (is_new) batch.weights = prior(job.spec);
-  take_out(batch, job.id);
   const auto step = static_cast<std::int64_t>(bucket_of(age));
+  const auto there = batch.levels.find(step);
+  if (there != batch.levels.end() &&
+      std::binary_search(there->second.members.begin(), there->second.members.end(), job.id)) {
+    return;
+  }
+  take_out(batch, job.id);
   const auto [level, is_first] = batch.levels.try_emplace(step);
   if (is_first) level->second.belief = assess(batch.weights, step);
-  level->second.members.insert(job.id);
+  auto& members = level->second.members;
+  members.insert(std::lower_bound(members.begin(), members.end(), job.id), job.id);
 }
 
 void RunTimes::take_out(Batch& batch, JobId job) {
   for (auto level = batch.levels.begin(); level != batch.levels.end(); ++level) {
-    if (level->second.members.erase(job) == 0) continue;
-    if (level->second.members.empty()) batch.levels.erase(level);
+    auto& members = level->second.members;
+    const auto found = std::lower_bound(members.begin(), members.end(), job);
+    if (found == members.end() || *found != job) continue;
+    members.erase(found);
+    if (members.empty()) batch.levels.erase(level);
     return;
   }
 }
@@ -194,7 +203,8 @@ bool RunTimes::knows(const JobSpec& spec) const {
   return false;
 }
 
-std::vector<JobId> RunTimes::observe(const Job& job, Duration total, const Matters& matters) {
+std::vector<std::vector<JobId>> RunTimes::observe(const Job& job, Duration total,
+                                                  const Matters& matters) {
   const auto names = kinds_of(job.spec);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto kind = kinds_.find(names[i]);
@@ -204,10 +214,9 @@ std::vector<JobId> RunTimes::observe(const Job& job, Duration total, const Matte
   if (found == batches_.end()) return {};
   Batch& batch = found->second;
   add(batch.weights, bucket_of(total), kFadeShift[0]);
-  std::vector<JobId> changed;
+  std::vector<std::vector<JobId>> changed;
   for (const auto& [step, level] : batch.levels) {
-    if (!matters(level.belief, assess(batch.weights, step))) continue;
-    changed.insert(changed.end(), level.members.begin(), level.members.end());
+    if (matters(level.belief, assess(batch.weights, step))) changed.push_back(level.members);
   }
   return changed;
 }

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -67,9 +66,10 @@ class RunTimes {
   using Matters = std::function<bool(const Belief& before, const Belief& after)>;
 
   /// Learns that the job was over after `total`. Beliefs stay as they were until refresh(). Returns
-  /// the members whose belief will change so that it matters. O(buckets) for each step that one of
-  /// the batch has reached, and the members that are returned.
-  std::vector<JobId> observe(const Job& job, Duration total, const Matters& matters = differ);
+  /// the members whose belief will change so that it matters: those of each step that one of the
+  /// batch has reached, ascending. O(buckets) for each step, and the members that are returned.
+  std::vector<std::vector<JobId>> observe(const Job& job, Duration total,
+                                          const Matters& matters = differ);
   void refresh(JobId batch);
 
   /// The first run time after `age` at which a belief may differ.
@@ -83,7 +83,7 @@ class RunTimes {
   using Weights = std::array<std::uint32_t, kBuckets>;
   struct Level {
     Belief belief;
-    std::set<JobId> members;
+    std::vector<JobId> members;  // ascending
   };
   struct Batch {
     Weights weights{};

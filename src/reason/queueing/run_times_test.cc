@@ -64,7 +64,7 @@ TEST(RunTimes, ASiblingThatEndedSaysHowLongTheOthersTake) {
   const Job b = submit(times, 2, "trial-2", Time{});
   const RunTimes::Belief before = times.belief(b, {});
   times.leave(a);
-  EXPECT_EQ(times.observe(a, seconds(3600)), std::vector<JobId>{b.id});
+  EXPECT_EQ(times.observe(a, seconds(3600)), (std::vector<std::vector<JobId>>{{b.id}}));
   EXPECT_EQ(times.belief(b, {}), before) << "until it is refreshed";
   times.refresh(b.batch);
   EXPECT_NEAR(times.belief(b, {}).median_s, 3600, 900);

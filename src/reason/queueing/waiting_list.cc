@@ -11,13 +11,14 @@ bool before(const Waiting& entry, const OrderKey& key) { return entry.key < key;
 
 // The block whose range holds `key`: the first one whose last entry is not before it.
 std::size_t WaitingList::block_of(const OrderKey& key) const {
-  const auto found = std::lower_bound(
-      blocks_.begin(), blocks_.end(), key,
-      [](const Block& block, const OrderKey& k) { return block.entries.back().key < k; });
+  const auto found =
+      std::lower_bound(blocks_.begin(), blocks_.end(), key,
+                       [](const Block& block, const OrderKey& k) { return block.last < k; });
   return static_cast<std::size_t>(found - blocks_.begin());
 }
 
 void WaitingList::refresh(Block& block) {
+  block.last = block.entries.back().key;
   block.shortest = Duration::max();
   for (const Waiting& entry : block.entries) {
     block.shortest = std::min(block.shortest, entry.expected);
@@ -29,7 +30,7 @@ void WaitingList::insert(const Waiting& entry) {
   std::size_t at = block_of(entry.key);
   if (at == blocks_.size()) {
     if (at == 0 || blocks_.back().entries.size() >= kBlockMax) {
-      blocks_.push_back({{entry}, entry.expected});
+      blocks_.push_back({{entry}, entry.expected, entry.key});
       return;
     }
     --at;
@@ -37,9 +38,10 @@ void WaitingList::insert(const Waiting& entry) {
   auto& entries = blocks_[at].entries;
   entries.insert(std::lower_bound(entries.begin(), entries.end(), entry.key, before), entry);
   blocks_[at].shortest = std::min(blocks_[at].shortest, entry.expected);
+  blocks_[at].last = entries.back().key;
   if (entries.size() <= kBlockMax) return;
   const auto middle = entries.begin() + static_cast<std::ptrdiff_t>(entries.size() / 2);
-  Block upper{{middle, entries.end()}, Duration::max()};
+  Block upper{{middle, entries.end()}, Duration::max(), {}};
   entries.erase(middle, entries.end());
   refresh(blocks_[at]);
   refresh(upper);
@@ -59,8 +61,41 @@ bool WaitingList::erase(const OrderKey& key) {
     blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(at));
   } else if (was_shortest) {
     refresh(blocks_[at]);
+  } else {
+    blocks_[at].last = entries.back().key;
   }
   return true;
+}
+
+void WaitingList::move(std::span<const JobId> jobs, std::int64_t from, std::int64_t to) {
+  std::vector<Waiting> moved;
+  for (auto job = jobs.begin(); job != jobs.end();) {
+    const std::size_t at = block_of({from, *job});
+    if (at == blocks_.size()) break;
+    auto& entries = blocks_[at].entries;
+    auto kept = std::lower_bound(entries.begin(), entries.end(), OrderKey{from, *job}, before);
+    for (auto entry = kept; entry != entries.end(); ++entry) {
+      while (job != jobs.end() && OrderKey{from, *job} < entry->key) ++job;
+      if (job != jobs.end() && entry->key == OrderKey{from, *job}) {
+        moved.push_back(*entry);
+      } else {
+        *kept++ = *entry;
+      }
+    }
+    while (job != jobs.end() && OrderKey{from, *job} <= blocks_[at].last) ++job;
+    if (kept == entries.end()) continue;
+    entries.erase(kept, entries.end());
+    if (entries.empty()) {
+      blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(at));
+    } else {
+      refresh(blocks_[at]);
+    }
+  }
+  size_ -= moved.size();
+  for (Waiting& entry : moved) {
+    entry.key.rank = to;
+    insert(entry);
+  }
 }
 
 const Waiting* WaitingList::next(const std::optional<OrderKey>& after, Duration limit) const {

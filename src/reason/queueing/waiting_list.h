@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/ids.h"
@@ -31,6 +32,9 @@ class WaitingList {
  public:
   void insert(const Waiting& entry);  // O(blocks + block size)
   bool erase(const OrderKey& key);    // O(blocks + block size); false if it was not there
+  /// Those of the jobs that stand at `from` stand at `to` now. Requires: ascending. O(log blocks +
+  /// block size) for each, less where they stand close together.
+  void move(std::span<const JobId> jobs, std::int64_t from, std::int64_t to);
 
   bool empty() const { return blocks_.empty(); }
   std::size_t size() const { return size_; }
@@ -54,6 +58,7 @@ class WaitingList {
   struct Block {
     std::vector<Waiting> entries;  // ascending, never empty
     Duration shortest = Duration::max();
+    OrderKey last;  // of its entries
   };
 
   std::size_t block_of(const OrderKey& key) const;
