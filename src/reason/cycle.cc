@@ -175,9 +175,12 @@ void Scheduler::work_off(Turn& turn) {
     if (line.unfinished) return;
   }
   if (line.waiting.empty()) return line.reservation.reset();
-  if (policy_.backfill == PolicySpec::Backfill::None) return;
   std::optional<Trial> held;
   Turn left = without_claims(turn, held);
+  if (policy_.backfill == PolicySpec::Backfill::None) {
+    if (is_kept_out(line.waiting.first(), left)) pass_those_kept_out(left);
+    return;
+  }
   const std::size_t waiting = line.waiting.size();
   backfill(left, one_arrival, from.way_made ? from.after : std::nullopt);
   // Of that room some was free at once: those behind are next.
@@ -189,7 +192,8 @@ void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<Order
   Line& line = turn.line;
   if (policy_.backfill == PolicySpec::Backfill::Greedy) {
     // Nobody passes a job that has waited too long.
-    if (line.waiting.first().key.rank == kStarving) return;
+    const Waiting& first = line.waiting.first();
+    if (first.key.rank == kStarving && !is_kept_out(first, turn)) return;
     if (!one_arrival) return backfill_all(turn, after);
     if (!line.claims.contains(line.arrival->key.job)) backfill_one(*line.arrival, turn);
     return;
@@ -199,16 +203,41 @@ void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<Order
   const bool same_head = line.reservation && line.reservation->job == head.key.job;
   const bool keep = same_head && turn.scene.now < line.reservation->at && !line.reservation_stale;
   if (!keep) {
-    line.reservation =
-        reserve(turn.question(), head.key.job, demands_.at(head.demand), line.running);
+    line.reservation = reserve_for(head, turn);
     line.reservation_stale = false;
+    const bool kept_out = !line.reservation && line.running.has_endless() && !turn.spent();
+    if (kept_out) line.reservation = pass_those_kept_out(turn);
+    if (!line.reservation && !kept_out) return;
   }
-  if (!line.reservation) return;
   if (keep && one_arrival) {
     backfill_one(*line.arrival, turn);
   } else {
     backfill_all(turn, after);
   }
+}
+
+std::optional<Reservation> Scheduler::reserve_for(const Waiting& entry, Turn& turn) {
+  return reserve(turn.question(), entry.key.job, demands_.at(entry.demand), turn.line.running);
+}
+
+/// Whether it would not even fit if all were gone that are expected to end: replicas of services
+/// hold what it needs. To wait for them could be for ever.
+bool Scheduler::is_kept_out(const Waiting& entry, Turn& turn) {
+  if (!turn.line.running.has_endless() || turn.spent()) return false;
+  return !reserve_for(entry, turn) && !turn.spent();
+}
+
+/// Gives the turn of a first that is kept out to those behind it, as they stand in line: what is
+/// reserved for the first of them that must wait for its room.
+std::optional<Reservation> Scheduler::pass_those_kept_out(Turn& turn) {
+  Merge merge(demands_, turn.line.demands, std::nullopt, [](const Demand&) { return true; });
+  const JobId first = turn.line.waiting.first().key.job;
+  for (int i = 0; i < kPlannedMax && !merge.done() && !turn.spent(); ++i, merge.advance()) {
+    const Waiting entry = merge.top();
+    if (entry.key.job == first || try_start(entry, StartRule::HeadOfLine, turn)) continue;
+    if (auto room = reserve_for(entry, turn)) return room;
+  }
+  return std::nullopt;
 }
 
 void Scheduler::backfill_one(const Waiting& entry, Turn& turn) {

@@ -6,6 +6,8 @@
 
 #include "base/units.h"
 #include "reason/placement/search.h"
+#include "reason/placement/thought.h"
+#include "reason/question.h"
 #include "reason/scheduler.h"
 
 namespace gyre::reason {
@@ -86,6 +88,21 @@ bool enough_in_sum(const Demand& demand, const Free& free) {
   return need.gpu_milli <= free.gpu_milli && need.cpu <= free.cpu && need.memory <= free.memory;
 }
 
+/// What is to be said where it would not even fit, were all gone that are expected to end.
+std::string_view held_text(const Running& running, const Demand& demand, const Cluster& cluster,
+                           const JobTable& jobs) {
+  if (!running.has_endless()) return "";
+  std::int64_t work = 0;
+  Thought thought(cluster, demand, work);
+  running.walk([&](const Ending& ending) {
+    release_all(*jobs.find(ending.job), thought);
+    return !thought.fits();
+  });
+  if (thought.fits()) return "";
+  return "; what it needs is held by replicas of services, which do not end by themselves: others "
+         "pass it until some are gone";
+}
+
 std::string free_text(const Free& free) {
   return fmt::format(
       "{:.4g} GPUs, {:.4g} CPU and {} are free in sum, at most {:.4g} GPUs on one node",
@@ -95,8 +112,8 @@ std::string free_text(const Free& free) {
 
 }  // namespace
 
-Explanation Scheduler::explain(const Job& job, PartitionId partition,
-                               const Cluster& cluster) const {
+Explanation Scheduler::explain(const Job& job, PartitionId partition, const Cluster& cluster,
+                               const JobTable& jobs) const {
   const Line& line = lines_[partition.value];
   const OrderKey key = key_of(job, line);
   Demand demand = DemandTable::make(partition, job.spec, cluster);
@@ -131,7 +148,8 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition,
     return answer;
   }
   const bool first = line.waiting.empty() || line.waiting.first().key == key;
-  if (!first) answer.blocked_by = line.waiting.first().key.job;
+  const bool other = line.reservation && line.reservation->job != job.id;
+  if (!first) answer.blocked_by = other ? line.reservation->job : line.waiting.first().key.job;
   const bool claims_first = !line.claims.empty() && (first || !line.reservation);
   if (claims_first) answer.blocked_by = line.claims.begin()->first;
   const bool pending = !answer.blocked_by || line.unfinished.has_value();
@@ -158,8 +176,8 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition,
   const Free free = free_for(demand, cluster);
   answer.reason =
       enough_in_sum(demand, free) ? WaitReason::FragmentationBlocked : WaitReason::WaitingForTurn;
-  answer.detail =
-      fmt::format("needs {}; {}; {} jobs ahead", need, free_text(free), answer.jobs_ahead);
+  answer.detail = fmt::format("needs {}; {}; {} jobs ahead{}", need, free_text(free),
+                              answer.jobs_ahead, held_text(line.running, demand, cluster, jobs));
   return answer;
 }
 

@@ -30,6 +30,8 @@ Running::ByTime& Running::order(Kind kind) {
       return late_;
     case Kind::Open:
       return open_;
+    case Kind::Endless:
+      return endless_;
     case Kind::Leaving:
       break;
   }
@@ -80,6 +82,9 @@ Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) const {
     entry.kind = Kind::Leaving;
     entry.key = saturating_add(job.state_since, job.spec.checkpoint.grace);
     entry.standing.reset();
+  } else if (!job.service.empty()) {
+    entry.kind = Kind::Endless;
+    entry.key = Time::max();
   } else if (outlook.remaining) {
     entry.kind = Kind::Estimated;
     entry.key = saturating_add(start, *outlook.remaining);
@@ -177,7 +182,8 @@ std::optional<Time> Running::expected_end(JobId id) const {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return std::nullopt;
   const Entry& entry = found->second;
-  if (entry.kind == Kind::Open || entry.kind == Kind::Late) return std::nullopt;
+  const bool known = entry.kind == Kind::Estimated || entry.kind == Kind::Leaving;
+  if (!known) return std::nullopt;
   return entry.key;
 }
 

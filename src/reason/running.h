@@ -67,6 +67,9 @@ class Running {
     return reviews_.empty() ? std::pair{Time::max(), JobId{}} : *reviews_.begin();
   }
 
+  /// Whether there are jobs that end only when somebody wants them to: replicas of services.
+  bool has_endless() const { return !endless_.empty(); }
+
   /// Jobs that are being stopped, and what they still hold.
   const std::set<std::pair<Time, JobId>>& leaving() const { return leaving_; }
   const NodeParts& leaving_parts() const { return leaving_parts_; }
@@ -76,12 +79,13 @@ class Running {
 
   /// Calls `visit(Ending)` in ascending order until it returns false. A job being stopped ends
   /// after its grace; one past its estimate, now; one without an estimate, or over a tenth past it,
-  /// is expected to run as long again as it has run. O(jobs visited).
+  /// is expected to run as long again as it has run. A replica is not expected to end. O(jobs
+  /// visited).
   template <class Visitor>
   void walk(Visitor&& visit) const;
 
  private:
-  enum class Kind : std::uint8_t { Estimated, Late, Open, Leaving };
+  enum class Kind : std::uint8_t { Estimated, Late, Open, Leaving, Endless };
   struct Entry {
     Kind kind = Kind::Open;
     Time key;    // in its kind's order
@@ -107,6 +111,7 @@ class Running {
   ByTime open_;     // by start, negated: the later the start, the earlier the expected end
   ByTime leaving_;  // by end of grace
   NodeParts leaving_parts_;
+  ByTime endless_;  // at no time
   Evictable evictable_;
   Reach reach_;
   ByTime reviews_;

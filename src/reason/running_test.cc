@@ -143,5 +143,27 @@ TEST(Running, WhatIsBeingStoppedIsNotStoppedAgain) {
   EXPECT_EQ(running.leaving().size(), 1U);
 }
 
+TEST(Running, AReplicaIsNotExpectedToEnd) {
+  Running running;
+  Job replica;
+  replica.id = JobId{1};
+  replica.service = "web";
+  replica.state = JobState::Running;
+  running.insert(replica, {});
+  EXPECT_TRUE(running.has_endless());
+  int visited = 0;
+  const auto count = [&visited](const Ending&) { return ++visited > 0; };
+  running.walk(count);
+  EXPECT_EQ(visited, 0);
+  EXPECT_FALSE(running.expected_end(replica.id));
+  replica.state = JobState::Stopping;
+  running.update(replica, {});
+  EXPECT_FALSE(running.has_endless());
+  running.walk(count);
+  EXPECT_EQ(visited, 1) << "one that is being stopped is";
+  running.erase(replica);
+  EXPECT_TRUE(running.ids().empty());
+}
+
 }  // namespace
 }  // namespace gyre::reason

@@ -103,7 +103,8 @@ class Scheduler {
   std::vector<JobId> placed(PartitionId partition) { return line(partition).running.ids(); }
 
   /// Why the job does not run. Requires: it is queued, and no cycle is due.
-  Explanation explain(const Job& job, PartitionId partition, const Cluster& cluster) const;
+  Explanation explain(const Job& job, PartitionId partition, const Cluster& cluster,
+                      const JobTable& jobs) const;
 
   std::vector<Reservation> reservations() const;
   void restore_reservation(const Reservation& reservation, const Job& job, PartitionId partition,
@@ -208,6 +209,9 @@ class Scheduler {
   void backfill_one(const Waiting& entry, Turn& turn);
   void backfill_all(Turn& turn, const std::optional<OrderKey>& after);
   void backfill_by_plan(Turn& turn);
+  std::optional<Reservation> reserve_for(const Waiting& entry, Turn& turn);
+  bool is_kept_out(const Waiting& entry, Turn& turn);
+  std::optional<Reservation> pass_those_kept_out(Turn& turn);
 
   PolicySpec policy_ = named_policies().back();
   RunTimes run_times_;

@@ -156,15 +156,13 @@ bool at_rest(const control::Controller& core) {
     const Service& service = entry.second;
     // Without a replica a revision has nothing to prove itself with.
     if (service.deleted || (service.previous && service.scale.wanted > 0)) return false;
-    const auto well = std::count_if(
-        service.replicas.begin(), service.replicas.end(), [&](const Replica& replica) {
-          const Job* job = core.jobs().find(replica.job);
-          const bool waits = job != nullptr && job->state == JobState::Queued;
-          return (waits || replica.ready) && replica.phase == Replica::Phase::Serving &&
+    const auto ready = std::count_if(
+        service.replicas.begin(), service.replicas.end(), [&service](const Replica& replica) {
+          return replica.ready && replica.phase == Replica::Phase::Serving &&
                  replica.revision == service.revision;
         });
     const auto all = static_cast<std::int32_t>(service.replicas.size());
-    if (all != service.scale.wanted || well != service.scale.wanted) return false;
+    if (all != service.scale.wanted || ready != service.scale.wanted) return false;
   }
   return true;
 }

@@ -52,8 +52,7 @@ class ServiceGuard {
   std::uint64_t version_ = 0;
 };
 
-/// Whether every service has as many replicas as it wants, each of them ready, or in line for room
-/// like any job.
+/// Whether every service has as many replicas as it wants, each of them ready.
 bool at_rest(const control::Controller& core);
 
 }  // namespace gyre::sim
