@@ -1,4 +1,5 @@
 """Leaders are killed, stopped and cut off; a standby goes on, and nothing is lost or run twice."""
+import re
 import signal
 
 from cloud import until
@@ -10,6 +11,11 @@ def incidents_of(server, symptom):
     return [one for one in server.json("incidents")["incidents"] if one["symptom"] == symptom]
 
 
+def metric(server, name):
+    text = server.http("GET", "/metrics")[2].decode()
+    return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])
+
+
 def test_a_standby_says_who_leads_and_clients_find_that_one(pair):
     pair.start()
     leader = f"http://127.0.0.1:{pair.a.port}"
@@ -17,6 +23,7 @@ def test_a_standby_says_who_leads_and_clients_find_that_one(pair):
     assert (status, problem["type"]) == (503, "/problems/standby")
     assert leader in problem["detail"] and headers["Retry-After"] == "1"
     assert pair.b.http("GET", "/readyz")[0] == 503
+    assert [metric(one, "gyre_leader") for one in (pair.a, pair.b)] == [1, 0]
     assert leader in pair.b.health()["leader"]
     both = f"http://127.0.0.1:{pair.b.port},{leader}"
     assert pair.b.cli("nodes", "--server", both).returncode == 0
@@ -39,6 +46,7 @@ def test_a_killed_leader_is_succeeded_and_its_jobs_go_on(pair):
         assert pair.b.cli("logs", job).stdout == "done\n"
     lost = incidents_of(pair.b, "leader_lost")
     assert len(lost) == 1 and f":{pair.a.port}" in lost[0]["evidence"]
+    assert [metric(pair.b, name) for name in ("gyre_leader", "gyre_take_overs")] == [1, 1]
     pair.a.serve()
     until(pair.a.is_standby, pair.a.heard)
 

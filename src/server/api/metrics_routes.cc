@@ -27,6 +27,7 @@ struct CoreNumbers {
   std::int64_t nodes_up = 0;
   std::int64_t nodes_down = 0;
   std::int64_t gpu_milli_up = 0;
+  std::int64_t take_overs = 0;
   reason::Fragmentation::Sum fragmentation;
   std::optional<Money> hour;  // what is held costs; none: there are no prices
   std::map<std::pair<std::string, int>, std::string> jobs_on;  // by node and device: "12,13"
@@ -53,6 +54,10 @@ CoreNumbers look(const control::Controller& core) {
     ++(node.up ? out.nodes_up : out.nodes_down);
     if (node.up) out.gpu_milli_up += std::int64_t{node.spec.gpus} * kWholeGpu.value;
   }
+  const auto& incidents = core.healer().incidents();
+  out.take_overs = std::count_if(incidents.begin(), incidents.end(), [](const Incident& one) {
+    return one.symptom == Symptom::LeaderLost;
+  });
   if (core.ledger().prices() != nullptr) out.hour = core.ledger().rate();
   return out;
 }
@@ -60,6 +65,11 @@ CoreNumbers look(const control::Controller& core) {
 void write_state(MetricsText& out, const CoreNumbers& numbers, const CoreCounts::Read& counts) {
   out.family("gyre_build_info", "gauge", "1, with the version of the server.");
   out.sample({{"version", GYRE_VERSION}}, 1);
+  write_leader(out, true);
+  out.family("gyre_take_overs", "gauge",
+             "Times that a server took over from one that was not heard of, of the incidents that "
+             "are kept.");
+  out.sample({}, static_cast<double>(numbers.take_overs));
   out.family("gyre_jobs", "gauge", "Jobs that are kept, by state.");
   for (std::size_t i = 0; i < numbers.jobs.size(); ++i) {
     out.sample({{"state", std::string(to_string(static_cast<JobState>(i)))}},
@@ -240,7 +250,7 @@ void Api::show_metrics(const Call& call) const {
     write_services(out, seen.services, stats);
     write_gpus(out, gpus, seen.numbers);
     http::Response response;
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.content_type = MetricsText::kContentType;
     response.body = out.take();
     return response;
   };

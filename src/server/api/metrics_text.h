@@ -15,6 +15,7 @@ namespace gyre::server {
 class MetricsText {
  public:
   using Labels = std::vector<std::pair<std::string_view, std::string>>;
+  static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
 
   void family(std::string_view name, std::string_view type, std::string_view help);
   /// `suffix` is what a histogram's samples add to the family's name.
@@ -36,5 +37,8 @@ class MetricsText {
   std::string text_;
   std::string name_;
 };
+
+/// Whether this server leads; one that shares its journal with none does.
+void write_leader(MetricsText& out, bool leads);
 
 }  // namespace gyre::server

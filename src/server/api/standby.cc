@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/api/json_text.h"
+#include "server/api/metrics_text.h"
 #include "server/http/problem.h"
 
 namespace gyre::server {
@@ -33,6 +34,17 @@ StandbyApi::View StandbyApi::view() const {
   return view_;
 }
 
+http::Response standby_metrics() {
+  MetricsText out;
+  out.family("gyre_build_info", "gauge", "1, with the version of the server.");
+  out.sample({{"version", GYRE_VERSION}}, 1);
+  write_leader(out, false);
+  http::Response response;
+  response.content_type = MetricsText::kContentType;
+  response.body = out.take();
+  return response;
+}
+
 http::Response refuse_as_standby(const StandbyApi::View& view) {
   std::string detail =
       view.leader.empty() ? "no server leads just now" : fmt::format("{} leads", view.leader);
@@ -44,7 +56,9 @@ http::Response refuse_as_standby(const StandbyApi::View& view) {
 }
 
 void StandbyApi::handle(const http::Request& request, const http::Reply& reply) const {
-  const bool is_health = request.method == "GET" && request.path == "/healthz";
+  const bool reads = request.method == "GET";
+  if (reads && request.path == "/metrics") return reply(standby_metrics);
+  const bool is_health = reads && request.path == "/healthz";
   reply([seen = view(), is_health] { return is_health ? health(seen) : refuse_as_standby(seen); });
 }
 

@@ -7,7 +7,7 @@
 
 namespace gyre::server {
 
-/// What a server answers that does not lead: who does. Readiness and everything else are refused
+/// What a server answers that does not lead: who does. Readiness and all but metrics are refused
 /// with 503 and /problems/standby, so that whoever asks goes on to the next server. Thread-safe.
 class StandbyApi {
  public:
@@ -26,6 +26,9 @@ class StandbyApi {
   mutable std::mutex mutex_;
   View view_;
 };
+
+/// What Prometheus is told: that this server does not lead.
+http::Response standby_metrics();
 
 /// `view` as a refusal.
 http::Response refuse_as_standby(const StandbyApi::View& view);

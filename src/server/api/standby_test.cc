@@ -26,6 +26,13 @@ TEST(StandbyApiTest, ItsHealthSaysThatItIsOneAndWhoLeads) {
   EXPECT_THAT(health.body, HasSubstr(R"("leader":"alpha, http://127.0.0.1:8642")"));
 }
 
+TEST(StandbyApiTest, PrometheusIsToldThatItDoesNotLead) {
+  const auto metrics = ask(StandbyApi(), "GET", "/metrics");
+  EXPECT_EQ(metrics.status, 200);
+  EXPECT_THAT(metrics.content_type, HasSubstr("version=0.0.4"));
+  EXPECT_THAT(metrics.body, HasSubstr("gyre_leader 0"));
+}
+
 TEST(StandbyApiTest, AllElseIsRefusedWithWhoLeads) {
   StandbyApi api;
   for (const auto& [leader, expected] :
