@@ -10,6 +10,7 @@
 
 #include "act/executor.h"
 #include "act/local_node.h"
+#include "act/node_repairs.h"
 #include "act/task_artifacts.h"
 #include "act/task_exec.h"
 #include "act/task_logs.h"
@@ -31,6 +32,7 @@ inline constexpr std::uint32_t kProtocolOldest = 1;
 inline constexpr std::uint32_t kProtocolExec = 2;       // from here on commands run in tasks
 inline constexpr std::uint32_t kProtocolGpus = 3;       // from here on agents tell what GPUs do
 inline constexpr std::uint32_t kProtocolArtifacts = 3;  // from here on artifacts are read
+inline constexpr std::uint32_t kProtocolRepairs = 3;    // from here on nodes are repaired
 
 // --- from the server -----------------------------------------------------------------------------
 
@@ -71,7 +73,7 @@ struct GrantLease {
   bool operator==(const GrantLease&) const = default;
 };
 using Order = std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog,
-                           GrantLease, ExecOrder, ReadArtifact>;
+                           GrantLease, ExecOrder, ReadArtifact, RepairOrder>;
 
 // --- from the agent ------------------------------------------------------------------------------
 
@@ -149,7 +151,8 @@ inline constexpr std::size_t kGpuTextMax = 128;  // bytes of each name
 inline constexpr std::size_t kGpuProcessesMax = 256;
 inline constexpr std::size_t kGpuLinksMax = 64;
 
-using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport, GpusSeen, ArtifactRead>;
+using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport, GpusSeen, ArtifactRead,
+                            RepairOver>;
 
 // --- both ends of a connection -------------------------------------------------------------------
 

@@ -50,8 +50,17 @@ act::GpusSeen news_of(const std::vector<GpuReading>& gpus, std::vector<GpuFacts>
 }  // namespace
 
 Agent::Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs,
-             const act::TaskArtifacts* artifacts, act::TaskListener* onlooker)
-    : executor_(executor), logs_(logs), execs_(execs), artifacts_(artifacts), onlooker_(onlooker) {
+             const act::TaskArtifacts* artifacts, act::TaskListener* onlooker,
+             act::NodeRepairs* repairs)
+    : executor_(executor),
+      logs_(logs),
+      execs_(execs),
+      artifacts_(artifacts),
+      onlooker_(onlooker),
+      repairs_(repairs) {
+  if (repairs_ != nullptr) {
+    repairs_->listen([this](act::RepairOver over) { say(std::move(over)); });
+  }
   if (execs_ != nullptr) execs_->listen([this](act::ExecReport report) { say(std::move(report)); });
   for (const act::FoundTask& found : executor_.found()) left_.emplace(found.key, found.ended);
   executor_.listen(*this);
@@ -92,8 +101,11 @@ bool Agent::repeat(const act::TaskKey& key) {
   return true;
 }
 
+/// A machine that is being repaired runs nothing.
 void Agent::carry_out(const act::TaskStart& task) {
-  if (!repeat(task.key)) executor_.start(task);
+  if (repeat(task.key)) return;
+  if (repairs_ == nullptr || !repairs_->busy()) return executor_.start(task);
+  ended(task.key, {TaskExit::Kind::StartFailed, 0, false, "the node's hardware is being repaired"});
 }
 
 void Agent::carry_out(const act::AdoptTask& order) {
@@ -137,6 +149,19 @@ void Agent::carry_out(const act::ReadArtifact& order) {
     read.answer = artifacts_->read(order.query).map(as_answer);
   }
   say(std::move(read));
+}
+
+void Agent::carry_out(const act::RepairOrder& order) {
+  if (repairs_ != nullptr) return repairs_->carry_out(order, obstacle());
+  say(act::RepairOver{order.id, false, "this node's agent repairs nothing"});
+}
+
+/// Why the hardware must be left alone: what runs here may hold it, whatever the server believes.
+std::string Agent::obstacle() const {
+  for (const act::FoundTask& task : tasks()) {
+    if (!task.ended) return "task " + act::to_string(task.key) + " still runs on the node";
+  }
+  return "";
 }
 
 void Agent::carry_out(const act::ExecOrder& order) {

@@ -8,6 +8,7 @@
 
 #include "act/agent_protocol.h"
 #include "act/executor.h"
+#include "act/node_repairs.h"
 #include "act/task_artifacts.h"
 #include "act/task_exec.h"
 #include "act/task_logs.h"
@@ -23,9 +24,11 @@ class Agent final : public act::TaskListener {
   /// `logs` and `artifacts` are those of the executor's tasks, and outlive the agent. The executor
   /// ends first: it tells the agent what it must know to its own end; so does `execs`, without
   /// which no commands run in tasks. `onlooker`, which may be null, hears what the executor tells,
-  /// and outlives the executor.
+  /// and outlives the executor. `repairs` end as the executor does; without them the hardware is
+  /// not repaired.
   Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs = nullptr,
-        const act::TaskArtifacts* artifacts = nullptr, act::TaskListener* onlooker = nullptr);
+        const act::TaskArtifacts* artifacts = nullptr, act::TaskListener* onlooker = nullptr,
+        act::NodeRepairs* repairs = nullptr);
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
@@ -63,6 +66,8 @@ class Agent final : public act::TaskListener {
   void carry_out(const act::GrantLease& grant);
   void carry_out(const act::ExecOrder& order);
   void carry_out(const act::ReadArtifact& order);
+  void carry_out(const act::RepairOrder& order);
+  std::string obstacle() const;
   bool repeat(const act::TaskKey& key);
   void say(act::Report report);
 
@@ -71,6 +76,7 @@ class Agent final : public act::TaskListener {
   act::TaskExecs* const execs_;
   const act::TaskArtifacts* const artifacts_;
   act::TaskListener* const onlooker_;
+  act::NodeRepairs* const repairs_;
   mutable std::mutex mutex_;
   std::map<act::TaskKey, Known> known_;  // started or adopted in this life, not released
   std::map<act::TaskKey, bool> left_;    // by an earlier life, not taken up; true: it has ended

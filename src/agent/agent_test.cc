@@ -91,5 +91,74 @@ TEST_F(GpuAgentTest, WhatIsSaidIsBounded) {
   EXPECT_EQ(said.gpus[0].sample->processes.size(), act::kGpuProcessesMax);
 }
 
+struct Repairs final : act::NodeRepairs {
+  void listen(std::function<void(act::RepairOver)> told) override { listener = std::move(told); }
+  void carry_out(const act::RepairOrder& order, const std::string& why_not) override {
+    obstacle = why_not;
+    listener({order.id, why_not.empty(), why_not});
+  }
+  bool busy() const override { return is_busy; }
+  std::function<void(act::RepairOver)> listener;
+  std::string obstacle;
+  bool is_busy = false;
+};
+
+struct Outcomes final : act::ReportSink {
+  void say(act::Report report) override {
+    if (const auto* over = std::get_if<act::RepairOver>(&report)) repairs.push_back(*over);
+    if (const auto* over = std::get_if<act::TaskOver>(&report)) tasks.push_back(*over);
+  }
+  std::vector<act::RepairOver> repairs;
+  std::vector<act::TaskOver> tasks;
+};
+
+TEST(AgentRepairs, TheHardwareIsLeftAloneWhileATaskRuns) {
+  Idle idle;
+  NoLogs no_logs;
+  Repairs repairs;
+  Agent agent(idle, no_logs, nullptr, nullptr, nullptr, &repairs);
+  Outcomes server;
+  agent.report_to(&server);
+  act::TaskStart task;
+  task.key = {JobId{4}, 1, 0};
+  agent.obey(task);
+  agent.obey(act::RepairOrder{CommandId{1}, {}, Repair::Reset, "GPU-a", seconds(1)});
+  EXPECT_EQ(repairs.obstacle, "task 4.1.0 still runs on the node");
+  agent.ended(task.key, {});
+  agent.obey(act::RepairOrder{CommandId{2}, {}, Repair::Reset, "GPU-a", seconds(1)});
+  EXPECT_EQ(repairs.obstacle, "");
+  ASSERT_EQ(server.repairs.size(), 2U);
+  EXPECT_FALSE(server.repairs[0].good);
+  EXPECT_TRUE(server.repairs[1].good);
+}
+
+TEST(AgentRepairs, NothingStartsOnAMachineThatIsBeingRepaired) {
+  Idle idle;
+  NoLogs no_logs;
+  Repairs repairs;
+  Agent agent(idle, no_logs, nullptr, nullptr, nullptr, &repairs);
+  Outcomes server;
+  agent.report_to(&server);
+  repairs.is_busy = true;
+  act::TaskStart task;
+  task.key = {JobId{4}, 1, 0};
+  agent.obey(task);
+  ASSERT_EQ(server.tasks.size(), 1U);
+  EXPECT_EQ(server.tasks[0].exit.kind, TaskExit::Kind::StartFailed);
+  agent.obey(task);
+  EXPECT_EQ(server.tasks.size(), 2U) << "the same is said again";
+}
+
+TEST(AgentRepairs, OneThatRepairsNothingSaysSo) {
+  Idle idle;
+  NoLogs no_logs;
+  Agent agent(idle, no_logs);
+  Outcomes server;
+  agent.report_to(&server);
+  agent.obey(act::RepairOrder{CommandId{1}, {}, Repair::Reboot, "", seconds(1)});
+  ASSERT_EQ(server.repairs.size(), 1U);
+  EXPECT_FALSE(server.repairs[0].good);
+}
+
 }  // namespace
 }  // namespace gyre::agent

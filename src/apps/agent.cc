@@ -16,6 +16,7 @@
 #include "adapter/process/file_logs.h"
 #include "adapter/process/lease.h"
 #include "adapter/process/machine.h"
+#include "adapter/process/node_repairs.h"
 #include "adapter/process/term.h"
 #include "agent/agent.h"
 #include "agent/runner.h"
@@ -77,6 +78,16 @@ agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello
   return runner;
 }
 
+/// What repairs this machine's hardware; `watch` lets go of the GPUs meanwhile.
+cli::Outcome<std::unique_ptr<process::NodeRepairs>> open_repairs(const std::string& folder,
+                                                                 const cli::AgentOptions& options,
+                                                                 GpuWatch& watch) {
+  auto repairs = process::NodeRepairs::open(
+      {folder, options.repairs, [&watch](bool wanted) { watch.look(wanted); }});
+  if (!repairs) return tl::unexpected(failure(repairs.error()));
+  return std::move(*repairs);
+}
+
 }  // namespace
 
 cli::Outcome<int> agent(const cli::AgentOptions& options) {
@@ -117,7 +128,11 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   hello.facts.labels = options.labels;
 
   AgentMetrics metrics((*member)->dialer(), (*member)->node());
-  agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs(), &artifacts, &metrics);
+  GpuWatch watch(*gpus, say);
+  auto repairs = open_repairs(folder->path(), options, watch);
+  if (!repairs) return tl::unexpected(repairs.error());
+  agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs(), &artifacts, &metrics,
+                      repairs->get());
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
   agent::RunnerOptions how =
       runner_options(options, std::move(hello), lease_path, std::move(*term));
@@ -136,13 +151,13 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   say(fmt::format("gyre {} agent of {}", GYRE_VERSION, fmt::join(options.servers, ", ")));
   introduce(node, *gpus, tasks->enforced());
   say("Ctrl-C ends the agent; tasks that run go on until their lease is over");
+  watch.begin([&worker](const auto& seen) { worker.gpus_seen(seen); });
   std::thread running([&] { runner.run(); });
-  auto probe = start_probe(
-      *gpus, [&worker](const auto& seen) { worker.gpus_seen(seen); }, say);
   ending.wait();
-  probe.reset();
   runner.stop();
   running.join();
+  repairs->reset();
+  watch.end();
   return cli::kOk;
 }
 

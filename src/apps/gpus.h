@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "act/local_node.h"
@@ -31,6 +33,36 @@ std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std
 /// not let itself be asked, which is said.
 std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, nvml::Probe::Report report,
                                          const Say& say);
+
+/// A probe that can be paused: a GPU is not reset while anybody holds it open. Thread-safe.
+class GpuWatch {
+ public:
+  GpuWatch(const act::GpuSet& gpus, Say say) : gpus_(gpus), say_(std::move(say)) {}
+
+  void begin(nvml::Probe::Report report) {
+    const std::lock_guard guard(mutex_);
+    report_ = std::move(report);
+    probe_ = start_probe(gpus_, report_, say_);
+  }
+  /// Nothing, before begin() and after end().
+  void look(bool wanted) {
+    const std::lock_guard guard(mutex_);
+    probe_.reset();
+    if (wanted && report_) probe_ = start_probe(gpus_, report_, say_);
+  }
+  void end() {
+    const std::lock_guard guard(mutex_);
+    report_ = nullptr;
+    probe_.reset();
+  }
+
+ private:
+  const act::GpuSet gpus_;
+  const Say say_;
+  std::mutex mutex_;
+  nvml::Probe::Report report_;
+  std::unique_ptr<nvml::Probe> probe_;
+};
 
 /// One observer for two.
 class Both final : public control::Observer {

@@ -52,9 +52,12 @@ std::unique_ptr<agent::Link> LocalDialer::dial(const act::Hello& hello,
   return link;
 }
 
-LocalAgent::LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs,
+LocalAgent::LocalAgent(std::unique_ptr<Tasks> tasks, std::unique_ptr<act::NodeRepairs> repairs,
+                       std::unique_ptr<GpuWatch> watch, const act::TaskLogs& logs,
                        const act::TaskArtifacts& artifacts, live::Fleet& fleet, act::Hello hello)
-    : agent_(tasks->executor(), logs, &tasks->execs(), &artifacts),
+    : agent_(tasks->executor(), logs, &tasks->execs(), &artifacts, nullptr, repairs.get()),
+      watch_(std::move(watch)),
+      repairs_(std::move(repairs)),
       tasks_(std::move(tasks)),
       dialer_(fleet),
       runner_(agent_, dialer_, runner_options(std::move(hello))),
@@ -65,6 +68,8 @@ LocalAgent::LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs,
 LocalAgent::~LocalAgent() {
   runner_.stop();
   thread_.join();
+  repairs_.reset();
+  watch_.reset();
 }
 
 }  // namespace gyre::apps

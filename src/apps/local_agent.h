@@ -7,6 +7,7 @@
 #include "act/agent_protocol.h"
 #include "agent/agent.h"
 #include "agent/runner.h"
+#include "apps/gpus.h"
 #include "apps/tasks.h"
 #include "live/fleet.h"
 
@@ -33,16 +34,21 @@ class LocalAgent {
  public:
   /// Returns when the fleet has heard its hello; `fleet`, `logs` and `artifacts` outlive
   /// this.
-  LocalAgent(std::unique_ptr<Tasks> tasks, const act::TaskLogs& logs,
+  LocalAgent(std::unique_ptr<Tasks> tasks, std::unique_ptr<act::NodeRepairs> repairs,
+             std::unique_ptr<GpuWatch> watch, const act::TaskLogs& logs,
              const act::TaskArtifacts& artifacts, live::Fleet& fleet, act::Hello hello);
   ~LocalAgent();
-  void gpus_seen(const std::vector<GpuReading>& gpus) { agent_.gpus_seen(gpus); }
+  void watch_gpus() {
+    watch_->begin([this](const auto& gpus) { agent_.gpus_seen(gpus); });
+  }
   LocalAgent(const LocalAgent&) = delete;
   LocalAgent& operator=(const LocalAgent&) = delete;
 
  private:
   agent::Agent agent_;
-  std::unique_ptr<Tasks> tasks_;  // end before the agent
+  std::unique_ptr<GpuWatch> watch_;
+  std::unique_ptr<act::NodeRepairs> repairs_;
+  std::unique_ptr<Tasks> tasks_;  // end before the agent, as the others
   LocalDialer dialer_;
   agent::Runner runner_;
   std::thread thread_;

@@ -17,6 +17,7 @@
 #include "apps/agent.h"
 #include "apps/backup.h"
 #include "apps/bare_starts.h"
+#include "apps/burn_in.h"
 #include "apps/gpus.h"
 #include "apps/lab.h"
 #include "apps/leadership.h"
@@ -118,7 +119,8 @@ cli::Ports make_ports() {
           serve_simulation,
           bare_starts,
           {create_backup, verify_backup, restore_backup},
-          minimise()};
+          minimise(),
+          burn_in};
 }
 
 }  // namespace gyre::apps

@@ -18,6 +18,7 @@
 #include "adapter/process/file_logs.h"
 #include "adapter/process/group_usage.h"
 #include "adapter/process/machine.h"
+#include "adapter/process/node_repairs.h"
 #include "adapter/process/process_executor.h"
 #include "adapter/sqlite/journal.h"
 #include "apps/about.h"
@@ -107,6 +108,7 @@ struct Settings {
   std::vector<std::string> devices;
   int warm = 0;
   MemoryMib task_log;
+  std::map<Repair, std::string> repairs;
   std::vector<QueueSpec> queues;
   std::optional<PriceSet> prices;
   std::optional<IdleSpec> idle;
@@ -127,7 +129,7 @@ cli::Outcome<live::FleetOptions> read_lease(const std::string& text) {
   }
   live::FleetOptions fleet;
   fleet.lease = *lease;
-  fleet.margin = seconds(2) + *lease / 50;
+  fleet.margin = milliseconds(1500) + *lease / 50;
   return fleet;
 }
 
@@ -164,6 +166,7 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   settings.volumes = options.volumes;
   settings.devices = options.devices;
   settings.warm = options.warm;
+  settings.repairs = options.repairs;
   settings.task_log = options.task_log;
   settings.queues = options.queues;
   settings.prices = options.prices;
@@ -315,6 +318,7 @@ struct Life {
     const auto standing =
         leadership != nullptr && request.path != "/healthz" ? leadership->standing() : std::nullopt;
     if (!standing) return api.handle(std::move(request), std::move(reply));
+    if (request.path == "/metrics") return reply(server::standby_metrics);
     reply([view = *standing] { return server::refuse_as_standby(view); });
   }
 
@@ -351,9 +355,8 @@ struct Life {
   PolicyLab lab;                // so does this
   std::optional<live::World> world;
   std::unique_ptr<LocalAgent> agent;  // null: this machine is no node
-  std::unique_ptr<nvml::Probe> probe;
-  std::string known;                 // what the server has begun with, for a person
-  std::atomic<int> agents_port = 0;  // where agents come in; 0: nowhere yet
+  std::string known;                  // what the server has begun with, for a person
+  std::atomic<int> agents_port = 0;   // where agents come in; 0: nowhere yet
 };
 
 cli::Outcome<void> Life::start_local_node() {
@@ -376,10 +379,16 @@ cli::Outcome<void> Life::start_local_node() {
   } else if (!host.empty() && !hello.facts.addresses.empty()) {
     hello.facts.address = hello.facts.addresses.front();
   }
-  agent = std::make_unique<LocalAgent>(std::move(*tasks), logs, artifacts, fleet, std::move(hello));
+  auto watch_of_gpus = std::make_unique<GpuWatch>(settings.gpus, say);
+  auto repairs = process::NodeRepairs::open(
+      {folder.path(), settings.repairs,
+       [pausing = watch_of_gpus.get()](bool wanted) { pausing->look(wanted); }});
+  if (!repairs) return tl::unexpected(store_failure(repairs.error()));
+  agent =
+      std::make_unique<LocalAgent>(std::move(*tasks), std::move(*repairs), std::move(watch_of_gpus),
+                                   logs, artifacts, fleet, std::move(hello));
   introduce(node, settings.gpus, enforced);
-  probe = start_probe(
-      settings.gpus, [this](const auto& gpus) { agent->gpus_seen(gpus); }, say);
+  agent->watch_gpus();
   return {};
 }
 

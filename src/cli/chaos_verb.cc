@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -25,6 +26,7 @@ struct ChaosFlags {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   unsigned threads = 0;  // 0: as many as the machine has
+  bool plan = false;
 };
 
 /// What many seeds came to.
@@ -109,6 +111,7 @@ Json to_json(const sim::ChaosReport& report, const ChaosFlags& flags) {
           {"policy", report.policy},
           {"faults", faults},
           {"recoveries", report.recoveries},
+          {"repairs", report.repairs},
           {"events", report.events},
           {"commands", report.commands},
           {"jobs",
@@ -181,11 +184,69 @@ int print_swarm(const Session& session, const Swarm& swarm, const ChaosFlags& fl
   return swarm.failures.empty() ? kOk : kError;
 }
 
+double in_seconds(Duration span) { return static_cast<double>(span.ns) / 1e9; }
+
+Json to_json(const sim::ChaosJob& job) {
+  const TaskGroup& tasks = job.spec.tasks.front();
+  const auto& checkpoint = job.spec.checkpoint.interval;
+  return {{"name", job.spec.name},
+          {"submit_s", in_seconds(job.submit)},
+          {"length_s", in_seconds(job.length)},
+          {"nodes", tasks.count},
+          {"gpus", tasks.request.gpus},
+          {"gpu_milli", tasks.request.gpu_milli.value},
+          {"priority", job.spec.priority},
+          {"preemptible", job.spec.preemptible},
+          {"checkpoint_s", checkpoint ? Json(in_seconds(*checkpoint)) : Json()},
+          {"stop_s", job.stop_at ? Json(in_seconds(*job.stop_at)) : Json()}};
+}
+
+Json to_json(const sim::ChaosService& service) {
+  const ServiceSpec& spec = service.changes.front().spec;
+  return {{"name", spec.replica.name},
+          {"replicas_min", spec.replicas.min},
+          {"replicas_max", spec.replicas.max},
+          {"gpus", spec.replica.tasks.front().request.gpus}};
+}
+
+Json to_json(const sim::PlannedFault& fault) {
+  static constexpr std::array<std::string_view, 3> kWays{"both", "to-server", "to-node"};
+  return {{"at_s", in_seconds(fault.at)},
+          {"do", chaos_fault_names()[static_cast<std::size_t>(fault.kind)]},
+          {"node", fault.node},
+          {"for_s", in_seconds(fault.lasts)},
+          {"by_s", in_seconds(fault.by)},
+          {"way", kWays[static_cast<std::size_t>(fault.way)]},
+          {"which", fault.which}};
+}
+
+int print_plan(const ChaosSpec& spec, std::uint64_t seed) {
+  const sim::ChaosPlan plan = sim::plan_chaos(spec, seed);
+  Json jobs = Json::array();
+  for (const sim::ChaosJob& job : plan.jobs) jobs.push_back(to_json(job));
+  Json services = Json::array();
+  for (const sim::ChaosService& service : plan.services) services.push_back(to_json(service));
+  Json faults = Json::array();
+  for (const sim::PlannedFault& fault : plan.faults) faults.push_back(to_json(fault));
+  print_document({{"name", spec.name},
+                  {"seed", seed},
+                  {"lasts_s", in_seconds(spec.lasts)},
+                  {"nodes", plan.nodes},
+                  {"gpus", plan.gpus},
+                  {"lease_s", in_seconds(plan.lease)},
+                  {"jobs", jobs},
+                  {"services", services},
+                  {"faults", faults}},
+                 Format::Json);
+  return kOk;
+}
+
 Outcome<int> chaos(const Session& session, const ChaosFlags& flags) {
   const auto text = read_input(flags.scenario);
   if (!text) return tl::unexpected(text.error());
   const auto spec = codec::read_chaos(*text);
   if (!spec) return give_up(kUsage, "{}: {}", flags.scenario, spec.error().message);
+  if (flags.plan) return print_plan(*spec, flags.seed);
   if (flags.seeds == 1) return print_one(session, sim::run_chaos(*spec, flags.seed), flags);
   return print_swarm(session, SwarmRunner(*spec, flags).run(), flags);
 }
@@ -207,6 +268,8 @@ void add_chaos_verb(CLI::App& app, Session& session) {
       ->capture_default_str();
   verb->add_option("--threads", flags->threads, "at once; else one a core")
       ->check(CLI::Range(1U, 1024U));
+  verb->add_flag("--plan", flags->plan,
+                 "only print what the seed comes to, as JSON: jobs, services and faults");
   add_output_flag(*verb, session);
   on_verb(verb, session, [&session, flags] { return chaos(session, *flags); });
 }

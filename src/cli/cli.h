@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "cli/outcome.h"
 #include "control/journal.h"
 #include "domain/event.h"
+#include "domain/healing.h"
 #include "domain/queue.h"
 #include "sim/tune/minimise.h"
 
@@ -36,12 +38,13 @@ struct UpOptions {
   std::vector<std::string> devices;  // CDI kinds that jobs may ask for
   int warm = 0;                      // containers kept ready for each image
   MemoryMib task_log{64};            // kept of each log of a task
-  std::string agents;                // "0.0.0.0:8643"; empty: no agents of other machines
-  std::string node_lease = "5m";     // how long tasks of other machines go on without a server
-  int nodes = 0;                     // > 0: that many, in network namespaces of their own
-  bool local_node = true;            // this machine is a node itself
-  std::string otlp;                  // where traces go: "http://127.0.0.1:4318"; empty: nowhere
-  std::string log;                   // file of JSON lines, "-" is stdout; empty: none
+  std::map<Repair, std::string> repairs;  // of this machine, as an agent's
+  std::string agents;                     // "0.0.0.0:8643"; empty: no agents of other machines
+  std::string node_lease = "5m";          // how long tasks of other machines go on without a server
+  int nodes = 0;                          // > 0: that many, in network namespaces of their own
+  bool local_node = true;                 // this machine is a node itself
+  std::string otlp;  // where traces go: "http://127.0.0.1:4318"; empty: nowhere
+  std::string log;   // file of JSON lines, "-" is stdout; empty: none
 };
 
 /// The inputs of `gyre agent`.
@@ -54,7 +57,13 @@ struct AgentOptions {
   std::vector<std::pair<std::string, std::string>> labels;
   int share = 1;  // one of how many nodes on this machine
   MemoryMib task_log{64};
-  std::string metrics;  // "127.0.0.1:8644"; empty: none are served
+  std::string metrics;                    // "127.0.0.1:8644"; empty: none are served
+  std::map<Repair, std::string> repairs;  // commands of the shell's; see docs/guide/healing.md
+};
+
+/// The inputs of `gyre burn-in`.
+struct BurnInOptions {
+  Duration lasts = seconds(30);
 };
 
 struct ServeOptions;
@@ -123,6 +132,7 @@ struct Ports {
   std::function<Result<std::unique_ptr<BareStarts>>(const std::string& image)> bare_starts;
   Backups backups;
   sim::Minimise minimise;  // empty: built without what searches
+  std::function<Outcome<int>(const BurnInOptions&)> burn_in;
 };
 
 /// The whole program: reads the command line, runs one verb, returns the exit code.

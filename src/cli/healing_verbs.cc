@@ -22,6 +22,19 @@ std::string recovery_text(const Json& incident) {
   return took.is_null() ? "-" : format_duration(milliseconds(took.get<std::int64_t>()));
 }
 
+/// "quarantine, reset done, burn-in failed"
+std::string remedy_text(const Json& incident) {
+  std::string text = incident.value("remedy", "");
+  for (const Json& step : incident.at("steps")) {
+    const Json& good = step.at("good");
+    text += fmt::format(", {} {}", step.value("step", ""),
+                        good.is_null()       ? "underway"
+                        : good == Json(true) ? "done"
+                                             : "failed");
+  }
+  return text;
+}
+
 Outcome<int> incidents(const Session& session, bool only_open, std::uint64_t limit) {
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
@@ -38,7 +51,7 @@ Outcome<int> incidents(const Session& session, bool only_open, std::uint64_t lim
   for (const Json& one : document->at("incidents")) {
     table.add({one.at("id").dump(), one.value("detected_at", ""), text_or_dash(one.at("node")),
                text_or_dash(one.at("job")), one.value("symptom", ""),
-               text_or_dash(one.at("evidence")), one.value("remedy", ""), one.value("outcome", ""),
+               text_or_dash(one.at("evidence")), remedy_text(one), one.value("outcome", ""),
                recovery_text(one), text_or_dash(one.at("undo"))});
   }
   table.print();
@@ -114,6 +127,22 @@ void add_heal_verb(CLI::App& app, Session& session) {
   on_verb(reset, session, [&session] { return reset_playbooks(session); });
 }
 
+void add_burn_in_verb(CLI::App& app, Session& session) {
+  auto* verb = add_verb(app, "burn-in", "Test this machine's GPUs, before they are used again",
+                        "  gyre burn-in\n  gyre burn-in --for 10m");
+  auto lasts = std::make_shared<std::string>("30s");
+  verb->add_option("--for", *lasts, "how long they are watched and loaded")
+      ->capture_default_str()
+      ->type_name("TIME");
+  on_verb(verb, session, [&session, lasts]() -> Outcome<int> {
+    const auto span = parse_duration(*lasts);
+    if (!span || span->ns <= 0) {
+      return give_up(kUsage, "--for: '{}' is no time; write 30s, 10m", *lasts);
+    }
+    return session.ports.burn_in({*span});
+  });
+}
+
 }  // namespace
 
 void add_healing_verbs(CLI::App& app, Session& session) {
@@ -130,6 +159,7 @@ void add_healing_verbs(CLI::App& app, Session& session) {
   on_verb(verb, session,
           [&session, only_open, limit] { return incidents(session, *only_open, *limit); });
   add_heal_verb(app, session);
+  add_burn_in_verb(app, session);
 }
 
 }  // namespace gyre::cli

@@ -202,6 +202,36 @@ void add_log_limit(CLI::App& verb, MemoryMib& limit) {
       ->type_name("SIZE");
 }
 
+void add_repair_flag(CLI::App& verb, std::vector<std::string>& repairs) {
+  verb.add_option("--repair", repairs,
+                  "the shell's command by which healing repairs this machine's hardware: reset (of "
+                  "the GPU that $GYRE_GPU names; else nvidia-smi), reboot, replace, burn-in (else "
+                  "'gyre burn-in'); may be repeated")
+      ->type_name("STEP=COMMAND");
+}
+
+Outcome<std::map<Repair, std::string>> read_repairs(const std::vector<std::string>& texts) {
+  std::map<Repair, std::string> repairs;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    const std::string step = text.substr(0, equals);
+    auto repair = Repair::Reset;
+    while (repair < Repair::BurnIn && to_string(repair) != step) {
+      repair = static_cast<Repair>(static_cast<int>(repair) + 1);
+    }
+    if (to_string(repair) != step || equals == std::string::npos || equals + 1 == text.size()) {
+      return give_up(kUsage,
+                     "--repair: '{}' is none: write reset=, reboot=, replace= or burn-in= and a "
+                     "command of the shell's",
+                     text);
+    }
+    if (!repairs.emplace(repair, text.substr(equals + 1)).second) {
+      return give_up(kUsage, "--repair: '{}' has two commands", step);
+    }
+  }
+  return repairs;
+}
+
 void add_up(CLI::App& app, Session& session) {
   auto* verb =
       add_verb(app, "up", "Start a server with this machine as its node",
@@ -229,10 +259,15 @@ void add_up(CLI::App& app, Session& session) {
       ->capture_default_str()
       ->type_name("N");
   add_log_limit(*verb, options->task_log);
+  auto repairs = std::make_shared<std::vector<std::string>>();
+  add_repair_flag(*verb, *repairs);
   auto files = std::make_shared<SettingFiles>();
   add_serving_flags(*verb, session, *options, *files);
-  on_verb(verb, session, [&session, options, files]() -> Outcome<int> {
+  on_verb(verb, session, [&session, options, files, repairs]() -> Outcome<int> {
     options->state = session.state;
+    auto commands = read_repairs(*repairs);
+    if (!commands) return tl::unexpected(commands.error());
+    options->repairs = std::move(*commands);
     if (auto read = read_files(*files, *options); !read) return tl::unexpected(read.error());
     return session.ports.up(*options);
   });
@@ -293,9 +328,14 @@ void add_agent(CLI::App& app, Session& session) {
   verb->add_option("--metrics", options->metrics,
                    "serve the agent's own metrics there, at /metrics, on this machine alone")
       ->type_name("[HOST:]PORT");
+  auto repairs = std::make_shared<std::vector<std::string>>();
+  add_repair_flag(*verb, *repairs);
   verb->add_option("--state", session.state, "where its certificate and tasks are kept")
       ->type_name("DIR");
-  on_verb(verb, session, [&session, options, labels]() -> Outcome<int> {
+  on_verb(verb, session, [&session, options, labels, repairs]() -> Outcome<int> {
+    auto commands = read_repairs(*repairs);
+    if (!commands) return tl::unexpected(commands.error());
+    options->repairs = std::move(*commands);
     for (const std::string& label : *labels) {
       const std::size_t equals = label.find('=');
       if (equals == 0 || equals == std::string::npos) {

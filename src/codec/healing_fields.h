@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "codec/field.h"
+#include "domain/command.h"
 #include "domain/event.h"
 #include "domain/healing.h"
 
@@ -25,15 +26,21 @@ struct EnumNames<Remedy> {
 };
 template <>
 struct EnumNames<Incident::Outcome> {
-  static constexpr std::array<std::string_view, 6> list{"noted",     "open",   "held",
-                                                        "recovered", "undone", "ended"};
+  static constexpr std::array<std::string_view, 7> list{"noted",  "open",  "held",  "recovered",
+                                                        "undone", "ended", "failed"};
+};
+template <>
+struct EnumNames<Repair> {
+  static constexpr std::array<std::string_view, 5> list{"none", "reset", "reboot", "replace",
+                                                        "burn-in"};
 };
 template <>
 struct Fields<HealingRule> {
   static constexpr std::tuple list{
-      Field{"on", &HealingRule::on}, Field{"times", &HealingRule::times},
-      Field{"within", &HealingRule::within}, Field{"then", &HealingRule::then},
-      Field{"xid", &HealingRule::xid}};
+      Field{"on", &HealingRule::on},          Field{"times", &HealingRule::times},
+      Field{"within", &HealingRule::within},  Field{"then", &HealingRule::then},
+      Field{"xid", &HealingRule::xid},        Field{"repair", &HealingRule::repair},
+      Field{"burn_in", &HealingRule::burn_in}};
 };
 template <>
 struct Fields<HealingSpec> {
@@ -45,7 +52,8 @@ struct Fields<HealingSpec> {
       Field{"quarantined_percent_max", &HealingSpec::quarantined_percent_max},
       Field{"quarantines_per_hour_max", &HealingSpec::quarantines_per_hour_max},
       Field{"remember", &HealingSpec::remember},
-      Field{"backoff_jitter_percent", &HealingSpec::backoff_jitter_percent}};
+      Field{"backoff_jitter_percent", &HealingSpec::backoff_jitter_percent},
+      Field{"repair_max", &HealingSpec::repair_max}};
 };
 template <>
 struct Fields<NodeHealth::Sighting> {
@@ -54,20 +62,39 @@ struct Fields<NodeHealth::Sighting> {
       Field{"job", &NodeHealth::Sighting::job}, Field{"xid", &NodeHealth::Sighting::xid}};
 };
 template <>
+struct Fields<RepairUnderway> {
+  static constexpr std::tuple list{
+      Field{"repair", &RepairUnderway::repair}, Field{"device", &RepairUnderway::device},
+      Field{"command", &RepairUnderway::command}, Field{"incident", &RepairUnderway::incident},
+      Field{"at", &RepairUnderway::at}};
+};
+template <>
 struct Fields<NodeHealth> {
   static constexpr std::tuple list{Field{"seen", &NodeHealth::seen},
                                    Field{"quarantined_until", &NodeHealth::quarantined_until},
-                                   Field{"quarantines", &NodeHealth::quarantines}};
+                                   Field{"quarantines", &NodeHealth::quarantines},
+                                   Field{"underway", &NodeHealth::underway},
+                                   Field{"rested", &NodeHealth::rested},
+                                   Field{"given_up", &NodeHealth::given_up}};
+};
+template <>
+struct Fields<RepairStep> {
+  static constexpr std::tuple list{
+      Field{"repair", &RepairStep::repair}, Field{"device", &RepairStep::device},
+      Field{"at", &RepairStep::at},         Field{"ended_at", &RepairStep::ended_at},
+      Field{"good", &RepairStep::good},     Field{"detail", &RepairStep::detail}};
 };
 template <>
 struct Fields<Incident> {
   static constexpr std::tuple list{
-      Field{"id", &Incident::id},          Field{"symptom", &Incident::symptom},
-      Field{"node", &Incident::node},      Field{"job", &Incident::job},
-      Field{"xid", &Incident::xid},        Field{"evidence", &Incident::evidence},
-      Field{"remedy", &Incident::remedy},  Field{"outcome", &Incident::outcome},
-      Field{"at", &Incident::at},          Field{"closed_at", &Incident::closed_at},
-      Field{"repeats", &Incident::repeats}};
+      Field{"id", &Incident::id},           Field{"symptom", &Incident::symptom},
+      Field{"node", &Incident::node},       Field{"job", &Incident::job},
+      Field{"xid", &Incident::xid},         Field{"evidence", &Incident::evidence},
+      Field{"remedy", &Incident::remedy},   Field{"outcome", &Incident::outcome},
+      Field{"at", &Incident::at},           Field{"closed_at", &Incident::closed_at},
+      Field{"repeats", &Incident::repeats}, Field{"repair", &Incident::repair},
+      Field{"burn_in", &Incident::burn_in}, Field{"devices", &Incident::devices},
+      Field{"steps", &Incident::steps}};
 };
 template <>
 struct Fields<HealingState> {
@@ -79,6 +106,27 @@ struct Fields<HealingState> {
 template <>
 struct Fields<HealingSet> {
   static constexpr std::tuple list{Field{"healing", &HealingSet::healing}};
+};
+template <>
+struct Fields<RepairEnded> {
+  static constexpr std::tuple list{
+      Field{"node", &RepairEnded::node}, Field{"command", &RepairEnded::command},
+      Field{"good", &RepairEnded::good}, Field{"detail", &RepairEnded::detail}};
+};
+template <>
+struct Fields<RepairNode> {
+  static constexpr std::tuple list{
+      Field{"node", &RepairNode::node},         Field{"repair", &RepairNode::repair},
+      Field{"device", &RepairNode::device},     Field{"incident", &RepairNode::incident},
+      Field{"asked_at", &RepairNode::asked_at}, Field{"limit", &RepairNode::limit}};
+};
+template <>
+struct TypeName<RepairEnded> {
+  static constexpr std::string_view value = "repair_ended";
+};
+template <>
+struct TypeName<RepairNode> {
+  static constexpr std::string_view value = "repair_node";
 };
 template <>
 struct TypeName<HealingSet> {

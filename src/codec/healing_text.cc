@@ -39,6 +39,8 @@ struct Playbook {
   std::int32_t times = 1;
   Duration within = seconds(86'400);
   std::optional<Remedy> then;
+  Repair repair = Repair::None;
+  bool burn_in = false;
   std::optional<Again> again;
 };
 
@@ -96,7 +98,8 @@ class HealingReader {
         node, out,
         {{"nodes", [](auto& r, auto& n, auto& s) { r.percent(n, s.quarantined_percent_max); }},
          {"per_hour",
-          [](auto& r, auto& n, auto& s) { r.number(n, 10'000, s.quarantines_per_hour_max); }}});
+          [](auto& r, auto& n, auto& s) { r.number(n, 10'000, s.quarantines_per_hour_max); }},
+         {"repair", [](auto& r, auto& n, auto& s) { r.span(n, s.repair_max); }}});
   }
   void retry(const SpecNode& node, HealingSpec& out) {
     table<HealingSpec>(
@@ -135,7 +138,7 @@ class HealingReader {
                      {"xid", [](auto& r, auto& n, auto& b) { r.number(n, 100'000, b.xid); }},
                      {"times", [](auto& r, auto& n, auto& b) { r.times(n, b.times); }},
                      {"within", [](auto& r, auto& n, auto& b) { r.span(n, b.within); }},
-                     {"do", [](auto& r, auto& n, auto& b) { r.steps(n, b.then); }},
+                     {"do", [](auto& r, auto& n, auto& b) { r.steps(n, b); }},
                      {"again", [](auto& r, auto& n, auto& b) { r.again(n, b.again); }}});
     if (node.kind == Kind::Map && !has(node, "do")) {
       problem(node, "'do' is missing: say what is done, as in do: [quarantine]");
@@ -171,9 +174,9 @@ class HealingReader {
   }
 
   /// Steps together, each once; what cannot be together is said with the reason.
-  void steps(const SpecNode& node, std::optional<Remedy>& out) {
-    static constexpr std::array<std::string_view, 5> kSteps{"note", "quarantine", "move", "cordon",
-                                                            "drain"};
+  void steps(const SpecNode& node, Playbook& out) {
+    static constexpr std::array<std::string_view, 9> kSteps{
+        "note", "quarantine", "move", "cordon", "drain", "reset", "reboot", "replace", "burn-in"};
     if (node.kind != Kind::List || node.items.empty()) {
       return problem(node, fmt::format("expected a list of {}", fmt::join(kSteps, ", ")));
     }
@@ -188,7 +191,7 @@ class HealingReader {
         return problem(item, fmt::format("'{}' is there twice", item.text));
       }
     }
-    const auto [note, quarantine, move, cordon, drain] = has;
+    const auto [note, quarantine, move, cordon, drain, reset, reboot, replace, burn_in] = has;
     if (note && node.items.size() > 1) {
       return problem(node, "'note' means that nothing is done: leave it out, or the rest");
     }
@@ -202,11 +205,31 @@ class HealingReader {
                      "this goes in a circle: what 'move' takes off the node would be put back on "
                      "it; add 'quarantine' or 'cordon'");
     }
-    out = note                        ? Remedy::Note
-          : drain || (cordon && move) ? Remedy::Drain
-          : cordon                    ? Remedy::Cordon
-          : quarantine && move        ? Remedy::Evacuate
-                                      : Remedy::Quarantine;
+    if (reset + reboot + replace > 1) {
+      return problem(node,
+                     "'reset', 'reboot' and 'replace' contain each other in this order: keep one; "
+                     "what does not help leads to the next by `again`");
+    }
+    if ((reset || reboot || replace || burn_in) && !drain && !move) {
+      return problem(node,
+                     "the hardware is repaired and tested on a node where nothing runs: add "
+                     "'quarantine' and 'move'");
+    }
+    if (burn_in && (cordon || drain)) {
+      return problem(node,
+                     "these contradict each other: 'burn-in' brings the node back when it passes, "
+                     "'cordon' and 'drain' leave that to a person; keep one");
+    }
+    out.then = note                        ? Remedy::Note
+               : drain || (cordon && move) ? Remedy::Drain
+               : cordon                    ? Remedy::Cordon
+               : quarantine && move        ? Remedy::Evacuate
+                                           : Remedy::Quarantine;
+    out.repair = reset     ? Repair::Reset
+                 : reboot  ? Repair::Reboot
+                 : replace ? Repair::Replace
+                           : Repair::None;
+    out.burn_in = burn_in;
   }
 
   // --- what they come to
@@ -223,7 +246,8 @@ class HealingReader {
     for (const Playbook& book : books_) {
       if (!book.on) continue;
       used[book.name] = true;
-      add_rule(book, {*book.on, book.times, book.within, *book.then, book.xid});
+      add_rule(book, {*book.on, book.times, book.within, *book.then, book.xid, book.repair,
+                      book.burn_in});
       follow(book, used);
     }
     for (const Playbook& book : books_) {
@@ -248,7 +272,8 @@ class HealingReader {
                                  fmt::join(way, " -> ")));
       }
       used[next->name] = true;
-      add_rule(*book, {*first.on, again.times, again.within, *next->then, first.xid});
+      add_rule(*book, {*first.on, again.times, again.within, *next->then, first.xid, next->repair,
+                       next->burn_in});
       book = next;
     }
   }
@@ -333,10 +358,12 @@ class HealingReader {
   std::vector<SpecProblem> problems_;
 };
 
-std::string_view steps_of(Remedy remedy) {
+std::string steps_of(const HealingRule& rule) {
   static constexpr std::array<std::string_view, 5> kSteps{"note", "quarantine", "quarantine, move",
                                                           "cordon", "drain"};
-  return kSteps[static_cast<std::size_t>(remedy)];
+  std::string steps(kSteps[static_cast<std::size_t>(rule.then)]);
+  if (rule.repair != Repair::None) steps += fmt::format(", {}", to_string(rule.repair));
+  return rule.burn_in ? steps + ", burn-in" : steps;
 }
 
 }  // namespace
@@ -362,15 +389,18 @@ std::string to_yaml(const HealingSpec& spec) {
     out += fmt::format("  {}:\n    on: {}\n", name, to_string(rule.on));
     if (rule.xid != 0) out += fmt::format("    xid: {}\n", rule.xid);
     out += fmt::format("    times: {}\n    within: {}\n    do: [{}]\n", rule.times,
-                       duration_text(rule.within), steps_of(rule.then));
+                       duration_text(rule.within), steps_of(rule));
   }
   out += fmt::format("quarantine: {{first: {}, longest: {}}}\n", duration_text(spec.quarantine),
                      duration_text(spec.quarantine_max));
   const std::string paced = spec.quarantines_per_hour_max == 0
                                 ? ""
                                 : fmt::format(", per_hour: {}", spec.quarantines_per_hour_max);
-  out += fmt::format("limits: {{nodes: {}%{}}}\nremember: {}\nretry: {{jitter: {}%}}\n",
-                     spec.quarantined_percent_max, paced, duration_text(spec.remember),
+  const std::string repair = spec.repair_max == HealingSpec{}.repair_max
+                                 ? ""
+                                 : fmt::format(", repair: {}", duration_text(spec.repair_max));
+  out += fmt::format("limits: {{nodes: {}%{}{}}}\nremember: {}\nretry: {{jitter: {}%}}\n",
+                     spec.quarantined_percent_max, paced, repair, duration_text(spec.remember),
                      spec.backoff_jitter_percent);
   return out;
 }

@@ -102,9 +102,43 @@ TEST(HealingText, EachMistakeIsNamedWhereItIs) {
               HasSubstr("longer than quarantine_max"));
   EXPECT_THAT(book("a: {on: node_lst, do: [cordon]}"), HasSubstr("expected one of application_"));
   EXPECT_THAT(book("a: {on: node_lost}"), HasSubstr("'do' is missing"));
-  EXPECT_THAT(book("a: {on: node_lost, do: [reboot]}"), HasSubstr("expected one of note, "));
+  EXPECT_THAT(book("a: {on: node_lost, do: [rebot]}"), HasSubstr("expected one of note, "));
   EXPECT_THAT(book("a: {on: node_lost, times: 33, do: [cordon]}"), HasSubstr("from 1 to 32"));
   EXPECT_THAT(shown("{version: 1, name: nothing-by-itself}"), HasSubstr("there is no playbook"));
+}
+
+TEST(HealingText, StepsForTheHardwareAreReadAndWritten) {
+  const auto spec = parse_healing(
+      "{version: 1, name: hardware, limits: {repair: 10m}, playbooks: {"
+      "a: {on: device_fault, do: [quarantine, move, reset, burn-in], again: {playbook: b}}, "
+      "b: {do: [quarantine, move, reboot, burn-in], again: {times: 3, playbook: c}}, "
+      "c: {do: [drain, replace]}}}");
+  ASSERT_TRUE(spec) << describe(spec.error().front());
+  ASSERT_EQ(spec->rules.size(), 3U);
+  EXPECT_EQ(spec->rules[0].repair, Repair::Reset);
+  EXPECT_TRUE(spec->rules[0].burn_in);
+  EXPECT_EQ(spec->rules[1].repair, Repair::Reboot);
+  EXPECT_EQ(spec->rules[2].repair, Repair::Replace);
+  EXPECT_FALSE(spec->rules[2].burn_in);
+  EXPECT_EQ(spec->repair_max, seconds(600));
+  const auto again = parse_healing(to_yaml(*spec));
+  ASSERT_TRUE(again) << to_yaml(*spec);
+  EXPECT_EQ(*again, *spec);
+}
+
+TEST(HealingText, StepsForTheHardwareThatCannotWorkAreOneClearError) {
+  EXPECT_THAT(book("a: {on: device_fault, do: [quarantine, reset]}"), HasSubstr("add "));
+  EXPECT_THAT(book("a: {on: device_fault, do: [reboot]}"), HasSubstr("nothing runs"));
+  EXPECT_THAT(book("a: {on: device_fault, do: [quarantine, move, reset, reboot]}"),
+              HasSubstr("keep one"));
+  EXPECT_THAT(book("a: {on: device_fault, do: [drain, burn-in]}"), HasSubstr("contradict"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [quarantine, move, reset]}"),
+              HasSubstr("playbook 'a': 'reset' is of the GPU that an error names"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [drain, reboot]}, b: {on: node_lost, do: [drain]}"),
+              HasSubstr("leads to other repairs"));
+  EXPECT_THAT(book("a: {on: node_lost, do: [drain, reboot]}, "
+                   "b: {on: node_lost, times: 2, do: [drain]}"),
+              HasSubstr("does nothing"));
 }
 
 }  // namespace

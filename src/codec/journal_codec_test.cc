@@ -55,6 +55,8 @@ static_assert(kDescribesAll<Incident> && kDescribesAll<HealingState>);
 static_assert(kDescribesAll<GpuErrorSeen> && kDescribesAll<TaskStalled>);
 static_assert(kDescribesAll<StoreHealed>);
 static_assert(kDescribesAll<QuarantineNode> && kDescribesAll<ReleaseNode>);
+static_assert(kDescribesAll<RepairNode> && kDescribesAll<RepairEnded> && kDescribesAll<RepairStep>);
+static_assert(kDescribesAll<RepairUnderway>);
 static_assert(kDescribesAll<DemandKind> && kDescribesAll<DemandMix>);
 static_assert(kDescribesAll<Reservation> && kDescribesAll<Reservation::Spare>);
 static_assert(kDescribesAll<ResourceSum> && kDescribesAll<QueueUsage> && kDescribesAll<Admission>);

@@ -44,6 +44,7 @@ const Decisions& Controller::step(const Event& event) {
   decisions_.transitions.clear();
   fire_timers();
   std::visit([this](const auto& body) { on(body); }, event.body);
+  if (!healer_.to_repair().empty()) repair_nodes();
   work_on_services();
   Act act(*this);
   last_work_ = scheduler_.cycle(scene(), config_.cycle_work_max, act);
@@ -126,7 +127,7 @@ void Controller::on(const NodeLost& event) {
       break;  // tasks of one job are on different nodes
     }
   }
-  see(event.node, {Symptom::NodeLost, event.cause, 0});
+  if (!healer_.reboots(event.node)) see(event.node, {Symptom::NodeLost, event.cause, 0});
 }
 
 void Controller::on(const NodeReturned& event) {

@@ -148,6 +148,7 @@ class Controller {
   void on(const GpuErrorSeen& event);
   void on(const TaskStalled& event);
   void on(const StoreHealed& event);
+  void on(const RepairEnded& event) { heal(healer_.repair_ended(event, now_)); }
   void on(const WorkBudgetSet& event);
   void on(const ServiceApplied& event) { services_.apply(event.spec, now_); }
   void on(const ServiceDeleted& event) { services_.remove(event.service); }
@@ -186,6 +187,8 @@ class Controller {
   void heal(const reason::Healer::Changes& changes);
   void put_back(NodeId node);
   void wake_healer();
+  void repair_nodes();
+  bool is_empty(NodeId id);
   void note_interruption(const Job& job);
   void place(JobId id, std::vector<TaskPlacement> placement, StartRule rule);
   void preempt(JobId victim, JobId beneficiary);

@@ -25,7 +25,9 @@ void Controller::on(const GpuErrorSeen& event) {
   see(event.node,
       {meaning.symptom,
        fmt::format("Xid {} of GPU {}: {}", event.xid, event.device, meaning.description),
-       event.xid});
+       event.xid,
+       {},
+       event.device});
 }
 
 /// Its attempt is ended, and tried again as after a loss.
@@ -76,6 +78,36 @@ void Controller::wake_healer() {
   for (std::uint32_t i = 0; i < cluster_.nodes().size(); ++i) {
     cluster_.set_suspect({i}, healer_.suspect({i}));
   }
+}
+
+/// What the hardware needs, where nothing runs any more and somebody is there to do it.
+void Controller::repair_nodes() {
+  const std::vector<NodeId> nodes = healer_.to_repair();
+  for (const NodeId id : nodes) {
+    const Node& node = cluster_.node(id);
+    if (!node.up || node.silent || !is_empty(id)) continue;
+    const reason::Healer::Due due = *healer_.next_repair(id);
+    const CommandId command =
+        emit(RepairNode{id, due.repair, due.device, due.incident, now_, healer_.spec().repair_max});
+    healer_.repair_begins(id, due, command, now_);
+  }
+}
+
+/// No task holds anything there.
+bool Controller::is_empty(NodeId id) {
+  const Node& node = cluster_.node(id);
+  if (node.free.cpu != node.spec.cpu || node.free.memory != node.spec.memory) return false;
+  for (std::int32_t i = 0; i < node.spec.gpus; ++i) {
+    if (node.free.gpu[static_cast<std::size_t>(i)] != kWholeGpu.value) return false;
+  }
+  const std::vector<JobId> placed = scheduler_.placed(cluster_.shape(node.shape).partition);
+  return std::none_of(placed.begin(), placed.end(), [&](JobId job_id) {
+    const Job& job = *jobs_.find(job_id);
+    for (std::size_t i = 0; i < job.placement.size(); ++i) {
+      if (job.placement[i].node == id && job.tasks[i] != TaskState::Ended) return true;
+    }
+    return false;
+  });
 }
 
 /// The job was interrupted and will be tried again.

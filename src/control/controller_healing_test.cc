@@ -192,5 +192,74 @@ TEST_F(HealingTest, ARestoredCoreGoesOnHealing) {
   EXPECT_EQ(original.size(), 3U) << "two back, the third out";
 }
 
+TEST_F(HealingTest, TheHardwareIsRepairedWhereNothingRunsAndTestedBeforeItComesBack) {
+  HealingSpec spec = core_.healer().spec();
+  spec.name = "hardware";
+  spec.rules = {{Symptom::DeviceFault, 1, seconds(7200), Remedy::Evacuate, 0, Repair::Reset, true}};
+  tell(HealingSet{spec});
+  const JobId moves = submit(4, true);
+  start(moves);
+  const Decisions& out = tell(GpuErrorSeen{{0}, 3, 79});
+  EXPECT_THAT(commands_of<RepairNode>(out), IsEmpty()) << "something runs there";
+  const Decisions& empty = tell(TaskEnded{moves, 1, 0, {TaskExit::Kind::Signaled, 15, true, ""}});
+  const auto resets = commands_of<RepairNode>(empty);
+  ASSERT_EQ(resets.size(), 1U);
+  EXPECT_EQ(resets[0], (RepairNode{{0}, Repair::Reset, 3, last().id, now_, spec.repair_max}));
+  const auto waiting = core_.outstanding();
+  ASSERT_FALSE(waiting.empty()) << "a world that starts afresh is told again";
+  const auto twin = Controller::restore(Config{}, core_.state());
+  ASSERT_TRUE(twin);
+  EXPECT_EQ(twin->outstanding(), waiting);
+
+  const auto order = [this] { return core_.healer().health({0}).underway->command; };
+  EXPECT_THAT(tell(RepairEnded{{0}, {order().value + 1}, true, ""}).commands, IsEmpty());
+  tell(RepairEnded{{0}, order(), true, "GPU 3 was reset"});
+  EXPECT_FALSE(open(0));
+  tell(NodeContact{{0}, true});
+  EXPECT_THAT(commands_of<RepairNode>(tick(seconds(600))), IsEmpty()) << "nobody is there";
+  EXPECT_FALSE(open(0)) << "time alone does not bring it back";
+  const auto test = commands_of<RepairNode>(tell(NodeContact{{0}, false}));
+  ASSERT_EQ(test.size(), 1U);
+  EXPECT_EQ(test[0].repair, Repair::BurnIn);
+  const Decisions& back = tell(RepairEnded{{0}, order(), true, "passed"});
+  EXPECT_THAT(commands_of<ReleaseNode>(back), ElementsAre(ReleaseNode{{0}, last().id}));
+  EXPECT_TRUE(open(0));
+  EXPECT_EQ(last().outcome, Outcome::Recovered);
+  EXPECT_EQ(last().steps.size(), 2U);
+}
+
+TEST_F(HealingTest, AMachineThatIsStartedAnewIsNotHeldToBeLost) {
+  HealingSpec spec = core_.healer().spec();
+  spec.name = "hardware";
+  spec.rules = {{Symptom::DeviceFault, 1, seconds(7200), Remedy::Evacuate, 0, Repair::Reboot},
+                {Symptom::NodeLost, 1, seconds(7200), Remedy::Cordon}};
+  tell(HealingSet{spec});
+  tell(GpuErrorSeen{{0}, 3, 79});
+  ASSERT_TRUE(core_.healer().reboots({0}));
+  tell(NodeLost{{0}, "not heard"});
+  EXPECT_EQ(last().symptom, Symptom::DeviceFault);
+  tell(NodeReturned{{0}});
+  tell(RepairEnded{{0}, core_.healer().health({0}).underway->command, true, "started anew"});
+  EXPECT_THAT(commands_of<ReleaseNode>(tick(seconds(600))), ElementsAre(ReleaseNode{{0}, 1}));
+}
+
+TEST_F(HealingTest, ATestThatFailsLeavesTheNodeOut) {
+  HealingSpec spec = core_.healer().spec();
+  spec.name = "hardware";
+  spec.rules = {{Symptom::DeviceFault, 1, seconds(7200), Remedy::Evacuate, 0, Repair::None, true}};
+  tell(HealingSet{spec});
+  tell(GpuErrorSeen{{0}, 3, 79});
+  tick(seconds(600));
+  const Decisions& failed =
+      tell(RepairEnded{{0}, core_.healer().health({0}).underway->command, false, "wrong"});
+  EXPECT_THAT(commands_of<QuarantineNode>(failed),
+              ElementsAre(QuarantineNode{{0}, Time::max(), false, 1}));
+  EXPECT_EQ(last().outcome, Outcome::Failed);
+  tick(seconds(86'400));
+  EXPECT_FALSE(open(0));
+  tell(NodeDutySet{{0}, NodeDuty::Open});
+  EXPECT_TRUE(open(0));
+}
+
 }  // namespace
 }  // namespace gyre::control

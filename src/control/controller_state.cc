@@ -189,6 +189,16 @@ Commands Controller::outstanding() const {
                                       job.spec.checkpoint.grace}});
     }
   });
+  for (std::uint32_t i = 0; i < cluster_.nodes().size(); ++i) {
+    const auto& underway = healer_.health({i}).underway;
+    if (!underway) continue;
+    commands.push_back({underway->command, RepairNode{{i},
+                                                      underway->repair,
+                                                      underway->device,
+                                                      underway->incident,
+                                                      underway->at,
+                                                      healer_.spec().repair_max}});
+  }
   std::sort(commands.begin(), commands.end(),
             [](const Command& a, const Command& b) { return a.id < b.id; });
   return commands;

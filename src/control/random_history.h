@@ -53,6 +53,12 @@ class RandomHistory {
   static HealingSpec playbook() {
     HealingSpec spec = default_healing();
     spec.rules.push_back({Symptom::TaskStalled, 1, seconds(3600), Remedy::Quarantine});
+    spec.rules[0].repair = Repair::Reset;
+    spec.rules[0].burn_in = true;
+    spec.rules.push_back(
+        {Symptom::DeviceFault, 3, seconds(1200), Remedy::Evacuate, 0, Repair::Reboot, true});
+    spec.quarantined_percent_max = 30;
+    spec.repair_max = seconds(300);
     spec.quarantine = seconds(60);
     spec.quarantine_max = seconds(600);
     spec.remember = seconds(1200);
@@ -181,6 +187,11 @@ class RandomHistory {
 
   void plan_outcome(const QuarantineNode&) {}
   void plan_outcome(const ReleaseNode&) {}
+  void plan_outcome(const RepairNode& repair) {
+    const CommandId latest = core_.healer().health(repair.node).underway->command;
+    const bool good = rng_.below(4) != 0;
+    outcomes_.push_back(RepairEnded{repair.node, latest, good, "seen"});
+  }
   void plan_outcome(const StopGang& stop) {
     const Job* job = core_.jobs().find(stop.job);
     if (job == nullptr) return;

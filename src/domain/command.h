@@ -6,6 +6,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "domain/healing.h"
 #include "domain/job.h"
 
 namespace gyre {
@@ -53,10 +54,22 @@ struct ReleaseNode {
   bool operator==(const ReleaseNode&) const = default;
 };
 
+/// Repair the hardware of a node that is in quarantine, where nothing runs. Outcome: RepairEnded,
+/// one at a time for a node.
+struct RepairNode {
+  NodeId node;
+  Repair repair = Repair::None;
+  std::int32_t device = -1;  // of a Reset
+  std::uint64_t incident = 0;
+  Time asked_at;
+  Duration limit;  // it is ended then, and was not good
+  bool operator==(const RepairNode&) const = default;
+};
+
 /// An intent of the core. `id` is its idempotency key: a world that sees one twice acts once.
 struct Command {
   CommandId id;
-  std::variant<StartGang, StopGang, QuarantineNode, ReleaseNode> body;
+  std::variant<StartGang, StopGang, QuarantineNode, ReleaseNode, RepairNode> body;
   bool operator==(const Command&) const = default;
 };
 

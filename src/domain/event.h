@@ -110,6 +110,15 @@ struct TaskStalled {
   bool operator==(const TaskStalled&) const = default;
 };
 
+/// What came of a RepairNode; of what a node does not know it is not good.
+struct RepairEnded {
+  NodeId node;
+  CommandId command;
+  bool good = false;
+  std::string detail;  // one line for a person
+  bool operator==(const RepairEnded&) const = default;
+};
+
 /// The server's own store was damaged or had no room, and is of use again.
 struct StoreHealed {
   Symptom symptom = Symptom::JournalDamaged;
@@ -173,11 +182,11 @@ struct GpuUseSeen {
 struct Event {
   Time at;
   EventSeq seq;
-  using Body =
-      std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned, NodeDutySet,
-                   NodeContact, JobSubmitted, JobStopRequested, TaskStarted, TaskEnded, HealingSet,
-                   GpuErrorSeen, TaskStalled, StoreHealed, ServiceApplied, ServiceDeleted,
-                   ServiceLoadSeen, ReplicaProbed, WorkBudgetSet, PriceSet, IdleSet, GpuUseSeen>;
+  using Body = std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned,
+                            NodeDutySet, NodeContact, JobSubmitted, JobStopRequested, TaskStarted,
+                            TaskEnded, HealingSet, GpuErrorSeen, TaskStalled, StoreHealed,
+                            ServiceApplied, ServiceDeleted, ServiceLoadSeen, ReplicaProbed,
+                            WorkBudgetSet, PriceSet, IdleSet, GpuUseSeen, RepairEnded>;
   Body body;
 
   bool operator==(const Event&) const = default;

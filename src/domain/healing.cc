@@ -32,8 +32,41 @@ constexpr std::array<std::string_view, kSymptomCount> kDiagnoses{
     "the server that led, its machine or its network is down"};
 constexpr std::array<std::string_view, 5> kRemedies{"note", "quarantine", "evacuate", "cordon",
                                                     "drain"};
-constexpr std::array<std::string_view, 6> kOutcomes{"noted",     "open",   "held",
-                                                    "recovered", "undone", "ended"};
+constexpr std::array<std::string_view, 7> kOutcomes{"noted",  "open",  "held",  "recovered",
+                                                    "undone", "ended", "failed"};
+constexpr std::array<std::string_view, 5> kRepairs{"none", "reset", "reboot", "replace", "burn-in"};
+
+bool is_gpu_error(Symptom symptom) {
+  return symptom == Symptom::ApplicationFault || symptom == Symptom::DeviceFault ||
+         symptom == Symptom::UnknownGpuError;
+}
+
+/// Whether its repairs can be done where its remedy leaves the node.
+Result<void> check_repairs(const HealingRule& rule, std::size_t index) {
+  if (rule.repair == Repair::None && !rule.burn_in) return {};
+  if (rule.repair >= Repair::BurnIn) {
+    return fail(ErrorKind::Invalid, "rules[{}].repair: burn-in is none; say `burn_in`", index);
+  }
+  if (!evacuates(rule.then)) {
+    return fail(ErrorKind::Invalid,
+                "rules[{}]: the hardware is repaired and tested on a node where nothing runs; add "
+                "'move'",
+                index);
+  }
+  if (rule.burn_in && waits_for_person(rule.then)) {
+    return fail(ErrorKind::Invalid,
+                "rules[{}]: these contradict each other: 'burn-in' brings the node back when it "
+                "passes, 'cordon' and 'drain' leave that to a person; keep one",
+                index);
+  }
+  if (rule.repair == Repair::Reset && !is_gpu_error(rule.on)) {
+    return fail(ErrorKind::Invalid,
+                "rules[{}]: 'reset' is of the GPU that an error names, and {} names none; take "
+                "'reboot'",
+                index, to_string(rule.on));
+  }
+  return {};
+}
 
 Result<void> check(const HealingRule& rule, std::size_t index) {
   if (rule.times < 1 || rule.times > static_cast<std::int32_t>(kSightingsMax)) {
@@ -43,7 +76,7 @@ Result<void> check(const HealingRule& rule, std::size_t index) {
   if (rule.within.ns <= 0 || rule.within > kSpanMax) {
     return fail(ErrorKind::Invalid, "rules[{}].within: expected above 0 and at most a year", index);
   }
-  return {};
+  return check_repairs(rule, index);
 }
 
 /// Whether it can ever apply.
@@ -59,9 +92,7 @@ Result<void> check_reach(const HealingRule& rule, std::size_t index) {
                 "retry answers it",
                 index);
   }
-  const bool gpu = rule.on == Symptom::ApplicationFault || rule.on == Symptom::DeviceFault ||
-                   rule.on == Symptom::UnknownGpuError;
-  if (rule.xid < 0 || (rule.xid != 0 && !gpu)) {
+  if (rule.xid < 0 || (rule.xid != 0 && !is_gpu_error(rule.on))) {
     return fail(ErrorKind::Invalid,
                 "rules[{}].xid: only application_fault, device_fault and unknown_gpu_error have "
                 "an Xid, above 0",
@@ -89,6 +120,8 @@ Result<void> check_effect(const std::vector<HealingRule>& rules, std::size_t fir
   for (const auto& [early, late] : {std::pair(first, second), std::pair(second, first)}) {
     if (!precedes(rules[early], rules[late])) continue;
     if (join(rules[early].then, rules[late].then) != rules[early].then) continue;
+    if (rules[late].repair > rules[early].repair) continue;
+    if (rules[late].burn_in && !rules[early].burn_in) continue;
     return fail(ErrorKind::Invalid,
                 "rules[{}] does nothing: rules[{}] has led to '{}' by then, which contains '{}'; "
                 "remove it or make it stronger",
@@ -111,6 +144,7 @@ Remedy join(Remedy a, Remedy b) {
 bool evacuates(Remedy remedy) { return remedy == Remedy::Evacuate || remedy == Remedy::Drain; }
 bool waits_for_person(Remedy remedy) { return remedy >= Remedy::Cordon; }
 
+std::string_view to_string(Repair repair) { return kRepairs[static_cast<std::size_t>(repair)]; }
 std::string_view to_string(Incident::Outcome outcome) {
   return kOutcomes[static_cast<std::size_t>(outcome)];
 }
@@ -137,17 +171,24 @@ Result<void> validate(const HealingSpec& spec) {
       const HealingRule& b = spec.rules[i];
       const bool same =
           a.on == b.on && a.xid == b.xid && a.times == b.times && a.within == b.within;
-      if (!same || a.then == b.then) continue;
+      const bool alike = a.then == b.then && a.repair == b.repair && a.burn_in == b.burn_in;
+      if (!same || alike) continue;
+      if (a.then == b.then) {
+        return fail(ErrorKind::Invalid,
+                    "rules[{}] contradicts rules[{}]: the same {} of {} leads to other repairs", i,
+                    j, b.times, to_string(b.on));
+      }
       return fail(ErrorKind::Invalid,
                   "rules[{}] contradicts rules[{}]: the same {} of {} leads to '{}' and to '{}'", i,
                   j, b.times, to_string(b.on), to_string(a.then), to_string(b.then));
     }
   }
-  for (const Duration span : {spec.quarantine, spec.quarantine_max, spec.remember}) {
+  for (const Duration span :
+       {spec.quarantine, spec.quarantine_max, spec.remember, spec.repair_max}) {
     if (span.ns > 0 && span <= kSpanMax) continue;
     return fail(ErrorKind::Invalid,
-                "a quarantine or a memory of {} is out of bounds; above 0 and "
-                "at most a year is possible",
+                "a quarantine, a memory or a repair of {} is out of bounds; above 0 "
+                "and at most a year is possible",
                 format_duration(span));
   }
   if (spec.quarantine > spec.quarantine_max) {

@@ -46,13 +46,26 @@ bool evacuates(Remedy remedy);
 /// The node comes back by a person's word alone.
 bool waits_for_person(Remedy remedy);
 
+/// What is done to the hardware of a node that is out of service, once nothing runs there. Of those
+/// before the last each contains the ones before it.
+enum class Repair : std::uint8_t {
+  None,
+  Reset,    // of the GPU whose error it was
+  Reboot,   // of the machine
+  Replace,  // of the machine by another one, which comes under the same name
+  BurnIn,   // a test, before the node comes back
+};
+std::string_view to_string(Repair repair);  // "none", "reset", ..., "burn-in"
+
 /// One rule of a playbook: so many such symptoms of one node within a time, then this.
 struct HealingRule {
   Symptom on = Symptom::DeviceFault;
   std::int32_t times = 1;
   Duration within = seconds(86'400);
   Remedy then = Remedy::Note;
-  std::int32_t xid = 0;  // of the symptoms that are GPU errors only this one; 0: any
+  std::int32_t xid = 0;          // of the symptoms that are GPU errors only this one; 0: any
+  Repair repair = Repair::None;  // but BurnIn
+  bool burn_in = false;          // the node comes back by that alone
   bool operator==(const HealingRule&) const = default;
 };
 
@@ -66,6 +79,7 @@ struct HealingSpec {
   std::int32_t quarantines_per_hour_max = 0;  // of all nodes; 0: no limit
   Duration remember = seconds(7LL * 86'400);  // a node's symptoms; meanwhile others are preferred
   std::int32_t backoff_jitter_percent = 25;   // added to a retry's backoff at most
+  Duration repair_max = seconds(1800);        // of one; what came of it is unknown then
 
   bool operator==(const HealingSpec&) const = default;
 };
@@ -76,6 +90,16 @@ Result<void> validate(const HealingSpec& spec);
 /// For one that somebody has written: besides, a rule that can never apply, or that never adds to
 /// what another has done by then.
 Result<void> review(const HealingSpec& spec);
+
+/// A repair that was ordered, and whose outcome is waited for.
+struct RepairUnderway {
+  Repair repair = Repair::None;
+  std::int32_t device = -1;
+  CommandId command;
+  std::uint64_t incident = 0;
+  Time at;
+  bool operator==(const RepairUnderway&) const = default;
+};
 
 /// What a node has shown.
 struct NodeHealth {
@@ -89,10 +113,24 @@ struct NodeHealth {
   std::vector<Sighting> seen;             // by time; the latest kSightingsMax that are remembered
   std::optional<Time> quarantined_until;  // Time::max(): until a person puts it back
   std::int32_t quarantines = 0;
+  std::optional<RepairUnderway> underway;  // a repair whose outcome is waited for
+  bool rested = false;    // the time of its quarantine is over, but not its repairs
+  bool given_up = false;  // one failed: no more before a person puts it back
 
   bool operator==(const NodeHealth&) const = default;
 };
 inline constexpr std::size_t kSightingsMax = 32;
+
+/// One repair, and what came of it.
+struct RepairStep {
+  Repair repair = Repair::None;
+  std::int32_t device = -1;  // of a Reset
+  Time at;
+  std::optional<Time> ended_at;
+  bool good = false;   // once it has ended
+  std::string detail;  // one line for a person
+  bool operator==(const RepairStep&) const = default;
+};
 
 /// One thing that went wrong, from detection to recovery.
 struct Incident {
@@ -103,6 +141,7 @@ struct Incident {
     Recovered,  // runs again, or is back in service
     Undone,     // a person put the node back
     Ended,      // the job was over before it ran again
+    Failed,     // a repair failed, or nobody knows; the node waits for a person
   };
   std::uint64_t id = 0;  // from 1
   Symptom symptom = Symptom::DeviceFault;
@@ -114,11 +153,17 @@ struct Incident {
   Outcome outcome = Outcome::Noted;
   Time at;
   std::optional<Time> closed_at;
-  std::int32_t repeats = 0;  // the same of the same node while it was open
+  std::int32_t repeats = 0;      // the same of the same node while it was open
+  Repair repair = Repair::None;  // that is to be done, each once
+  bool burn_in = false;
+  std::uint16_t devices = 0;      // bit i: GPU i has shown it
+  std::vector<RepairStep> steps;  // by time, kRepairStepsMax at most
 
   bool operator==(const Incident&) const = default;
 };
 inline constexpr std::size_t kIncidentsMax = 1000;      // the oldest are forgotten
+inline constexpr std::size_t kRepairStepsMax = 32;      // of one; then it has failed
+inline constexpr std::size_t kRepairDetailMax = 500;    // bytes
 std::string_view to_string(Incident::Outcome outcome);  // "noted", "open", ...
 
 /// All that healing remembers.

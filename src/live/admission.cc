@@ -25,6 +25,13 @@ Result<void> check_stop(JobId id, const control::Controller& core) {
   return fail(ErrorKind::Conflict, "job {} is over: it has {}", id.value, to_string(job->state));
 }
 
+Result<void> check_repair(const RepairEnded& ended, const control::Controller& core) {
+  if (auto known = check_node(ended.node, core); !known) return known;
+  const auto& underway = core.healer().health(ended.node).underway;
+  if (underway && underway->command == ended.command) return {};
+  return fail(ErrorKind::Conflict, "nothing waits for that repair of node {}", ended.node.value);
+}
+
 /// What a node tells of itself is kept for as long as it is connected, so it is bounded.
 Result<void> check_facts(const act::Hello& hello) {
   constexpr std::size_t kListMax = 64;
@@ -99,6 +106,7 @@ Result<void> check_hello(const act::Hello& hello) {
 }
 
 Result<void> check_event(const Event::Body& body, const control::Controller& core) {
+  if (const auto* repaired = std::get_if<RepairEnded>(&body)) return check_repair(*repaired, core);
   if (const auto* stop = std::get_if<JobStopRequested>(&body)) return check_stop(stop->job, core);
   if (const auto* duty = std::get_if<NodeDutySet>(&body)) return check_node(duty->node, core);
   if (const auto* joined = std::get_if<NodeJoined>(&body)) {

@@ -62,6 +62,10 @@ void Fleet::Session::report(act::Report report) {
     fleet_.inbox_.put_report({from, begun->key, std::nullopt, begun->stages});
   } else if (auto* over = std::get_if<act::TaskOver>(&report)) {
     fleet_.inbox_.put_report({from, over->key, std::move(over->exit), {}});
+  } else if (auto* repaired = std::get_if<act::RepairOver>(&report)) {
+    repaired->detail.resize(std::min(repaired->detail.size(), kRepairDetailMax));
+    fleet_.inbox_.post(RepairEnded{from, repaired->id, repaired->good, std::move(repaired->detail)},
+                       nullptr);
   }
 }
 
@@ -242,7 +246,7 @@ std::optional<Fleet::Place> Fleet::place(NodeId node) const {
   const std::lock_guard guard(mutex_);
   const auto peer = peers_.find(node);
   if (peer == peers_.end() || peer->second.session == nullptr) return std::nullopt;
-  return Place{peer->second.facts.address, peer->second.devices};
+  return Place{peer->second.facts.address, peer->second.devices, peer->second.session->protocol_};
 }
 
 std::map<NodeId, act::MachineFacts> Fleet::facts() const {

@@ -117,6 +117,7 @@ class Fleet {
   struct Place {
     std::string address;
     std::vector<std::string> devices;
+    std::uint32_t protocol = 0;  // that both sides use
   };
   std::optional<Place> place(NodeId node) const;
 

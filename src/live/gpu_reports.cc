@@ -93,6 +93,7 @@ std::vector<GpuErrorSeen> GpuErrors::take(NodeId node, const std::vector<GpuRead
     if (i == counted_.size()) counted_.emplace_back();
     if (!gpus[i].fresh) continue;
     if (!counted_[i]) counted_[i] = sample.xids;
+    counted_[i] = std::min(*counted_[i], sample.xids);  // its probe may have begun anew
     const auto& last = sample[GpuMetric::LastXid];
     if (sample.xids <= *counted_[i] || !last || !allowance_.take(now)) continue;
     counted_[i] = sample.xids;

@@ -73,6 +73,7 @@ class ScriptedAgent final : public act::OrderSink {
   std::vector<act::FoundTask> left_behind;
   std::vector<std::string> devices;
   std::optional<act::ArtifactAnswer> artifact;  // what it says of any
+  std::vector<act::RepairOrder> repairs;
 
  private:
   void take(const act::TaskStart& task) {
@@ -96,6 +97,10 @@ class ScriptedAgent final : public act::OrderSink {
   void take(const act::ReadLog& order) {
     note("read " + std::to_string(order.query.job.value));
     session->report(act::LogRead{order.id, act::LogChunk{"hello\n", 1, 6, 6, true}});
+  }
+  void take(const act::RepairOrder& order) {
+    note(std::string(to_string(order.repair)) + " " + order.device);
+    repairs.push_back(order);
   }
   void take(const act::ReadArtifact& order) {
     note("artifact " + std::to_string(order.query.job.value) + " " + order.query.path);

@@ -351,6 +351,27 @@ void World::carry_out(const StopGang& gang) const {
   }
 }
 
+/// As with a gang's start.
+void World::carry_out(const RepairNode& order) const {
+  const auto& underway = core_.healer().health(order.node).underway;
+  if (!underway || underway->at != order.asked_at) return;  // overtaken within its own batch
+  const auto place = fleet_.place(order.node);
+  if (!place) return;
+  const auto refuse = [&](std::string why) {
+    inbox_.post(RepairEnded{order.node, underway->command, false, std::move(why)}, nullptr);
+  };
+  if (place->protocol < act::kProtocolRepairs) {
+    return refuse("the node's agent is of a release that repairs nothing; install this one there");
+  }
+  act::RepairOrder to_do{underway->command, order.asked_at, order.repair, "", order.limit};
+  if (order.device >= 0) {
+    const auto device = static_cast<std::size_t>(order.device);
+    if (device >= place->devices.size()) return refuse("the node has no such GPU any more");
+    to_do.device = place->devices[device];
+  }
+  fleet_.send(order.node, to_do);
+}
+
 /// The core gives up a lost node's tasks; none of them may go on beside its successor.
 void World::fence_tasks(NodeId node) {
   core_.jobs().for_each([&](const Job& job) {
@@ -381,6 +402,10 @@ void World::take_in(std::uint64_t session, NodeId node, const act::Hello& hello,
     }
   });
   for (const Command& command : core_.outstanding()) {
+    if (const auto* repair = std::get_if<RepairNode>(&command.body)) {
+      if (repair->node == node) carry_out(*repair);
+      continue;
+    }
     const JobId id = job_of(command);
     const Job* job = core_.jobs().find(id);
     const bool here = job != nullptr &&

@@ -354,5 +354,55 @@ TEST(Opening, BringsANewCoreUpAndAnOldOneUpToDate) {
   EXPECT_THAT(events, IsEmpty());
 }
 
+HealingSpec resets_gpus() {
+  HealingSpec spec = default_healing();
+  spec.name = "hardware";
+  spec.rules = {
+      {Symptom::DeviceFault, 1, seconds(86'400), Remedy::Evacuate, 0, Repair::Reset, false}};
+  spec.quarantined_percent_max = 100;
+  return spec;
+}
+
+TEST(World, OrdersARepairAndAsksAgainWhoComesBack) {
+  Server server;
+  server.agent.devices = {"GPU-a", "GPU-b"};
+  server.start();
+  ASSERT_TRUE(server.post(HealingSet{resets_gpus()}).get());
+  ASSERT_TRUE(server.post(GpuErrorSeen{{0}, 1, 79}).get());
+  ASSERT_TRUE(server.post(Tick{}).get());
+  EXPECT_THAT(server.agent.orders(), ElementsAre("reset GPU-b"));
+  server.agent.leave();
+  server.agent.join(server.fleet, test::two_gpu_machine());
+  ASSERT_TRUE(server.post(Tick{}).get());
+  ASSERT_TRUE(server.post(Tick{}).get());
+  EXPECT_THAT(server.agent.orders(), ElementsAre("reset GPU-b"));
+  const CommandId id = server.agent.repairs.at(0).id;
+  EXPECT_EQ(server.agent.repairs.at(1), server.agent.repairs.at(0)) << "the same one";
+  server.agent.session->report(act::RepairOver{{id.value + 1}, true, "not asked for"});
+  server.agent.session->report(act::RepairOver{id, true, "done"});
+  server.agent.session->report(act::RepairOver{id, false, "too late"});
+  ASSERT_TRUE(server.post(Tick{}).get());
+  server.stop();
+  const RepairStep& step = server.core().healer().incidents().back().steps.at(0);
+  EXPECT_TRUE(step.good);
+  EXPECT_EQ(step.detail, "done");
+}
+
+TEST(World, AnAgentThatRepairsNothingHasFailedToDoIt) {
+  Server server;
+  server.agent.newest = act::kProtocolRepairs - 1;
+  server.agent.devices = {"GPU-a", "GPU-b"};
+  server.start();
+  ASSERT_TRUE(server.post(HealingSet{resets_gpus()}).get());
+  ASSERT_TRUE(server.post(GpuErrorSeen{{0}, 1, 79}).get());
+  ASSERT_TRUE(server.post(Tick{}).get());
+  ASSERT_TRUE(server.post(Tick{}).get());
+  server.stop();
+  EXPECT_THAT(server.agent.orders(), IsEmpty());
+  const Incident& incident = server.core().healer().incidents().back();
+  EXPECT_EQ(incident.outcome, Incident::Outcome::Failed);
+  EXPECT_THAT(incident.steps.at(0).detail, HasSubstr("repairs nothing"));
+}
+
 }  // namespace
 }  // namespace gyre::live

@@ -38,6 +38,17 @@ def test_a_seed_is_lived_through_again_exactly(offline, scenario):
     assert other["digest"] != once["digest"]
 
 
+def test_what_a_seed_comes_to_is_told_beforehand(offline, scenario):
+    path = scenario(SMALL)
+    plan = json.loads(offline.cli("chaos", path, "--seed", 7, "--plan").stdout)
+    lived = json.loads(offline.cli("chaos", path, "--seed", 7, "-o", "json").stdout)
+    assert plan["nodes"] == lived["nodes"] and len(plan["jobs"]) == lived["jobs"]["submitted"]
+    planned = [fault["do"] for fault in plan["faults"]]
+    assert planned.count("kill-node") == lived["faults"]["kill-node"]
+    assert [fault["at_s"] for fault in plan["faults"]] == sorted(
+        fault["at_s"] for fault in plan["faults"])
+
+
 def test_many_seeds_are_summed_up(offline, scenario):
     done = offline.cli("chaos", scenario(SMALL), "--seeds", 20, "-o", "json")
     report = json.loads(done.stdout)

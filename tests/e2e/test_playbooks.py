@@ -32,7 +32,8 @@ def test_the_built_in_ones_are_printed_as_a_file_that_may_be_applied(cloud):
     assert apply(cloud, text).stdout == text
     document = cloud.json("heal", "playbooks")
     assert document["rules"][0] == {"on": "device_fault", "xid": None, "times": 1,
-                                    "within_ms": 86_400_000, "do": "evacuate"}
+                                    "within_ms": 86_400_000, "do": "evacuate",
+                                    "repair": None, "burn_in": False}
     assert document["nodes_per_hour_max"] is None
 
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "adapter/grpc/wire_gpus.h"
 #include "codec/journal_codec.h"
 
 namespace gyre::adapter::rpc {
@@ -119,6 +120,14 @@ struct OrderWriter {
     read.set_offset(order.query.offset);
     read.set_bytes_max(order.query.bytes_max);
   }
+  void operator()(const act::RepairOrder& order) const {
+    v1::Repair& repair = *out.mutable_repair();
+    repair.set_id(order.id.value);
+    repair.set_asked_at_ns(order.asked_at.ns);
+    repair.set_repair(static_cast<int>(order.repair));
+    repair.set_device(order.device);
+    repair.set_limit_ns(order.limit.ns);
+  }
   void operator()(const act::GrantLease& grant) const {
     out.mutable_lease()->set_beat(grant.beat);
     out.mutable_lease()->set_lease_ns(grant.lease.ns);
@@ -195,6 +204,16 @@ act::ReadArtifact read_artifact_query(const v1::ReadArtifact& in) {
   return order;
 }
 
+Result<act::Order> read_repair(const v1::Repair& in) {
+  const bool known = in.repair() > 0 && in.repair() <= static_cast<int>(Repair::BurnIn);
+  if (!known || in.limit_ns() <= 0) {
+    return fail(ErrorKind::Invalid, "repair {} within {} ns is none that is known here",
+                in.repair(), in.limit_ns());
+  }
+  return act::RepairOrder{CommandId{in.id()}, Time{in.asked_at_ns()},
+                          static_cast<Repair>(in.repair()), in.device(), Duration{in.limit_ns()}};
+}
+
 Result<act::WindowSize> read_size(const v1::WindowSize& in) {
   constexpr std::uint32_t kMax = std::numeric_limits<std::uint16_t>::max();
   if (in.columns() > kMax || in.rows() > kMax) {
@@ -254,39 +273,6 @@ struct ExecNewsWriter {
   }
 };
 
-void write_gpu_facts(const GpuFacts& facts, v1::GpuFacts& out) {
-  out.set_index(facts.index);
-  out.set_uuid(facts.uuid);
-  out.set_product(facts.product);
-  out.set_bus_id(facts.bus_id);
-  out.set_driver(facts.driver);
-  for (const NvLink& one : facts.links) {
-    v1::NvLink& link = *out.add_links();
-    link.set_link(one.link);
-    link.set_remote_bus_id(one.remote_bus_id);
-  }
-}
-
-void write_gpu(const act::GpuNews& gpu, v1::GpuNews& out) {
-  if (gpu.facts) write_gpu_facts(*gpu.facts, *out.mutable_facts());
-  if (!gpu.sample) return;
-  v1::GpuSample& sample = *out.mutable_sample();
-  sample.set_at_ns(gpu.sample->at.ns);
-  sample.set_health(static_cast<int>(gpu.sample->health));
-  for (std::size_t i = 0; i < kGpuMetricCount; ++i) {
-    if (!gpu.sample->values[i]) continue;
-    v1::GpuValue& value = *sample.add_values();
-    value.set_metric(static_cast<std::uint32_t>(i));
-    value.set_value(*gpu.sample->values[i]);
-  }
-  for (const GpuProcess& one : gpu.sample->processes) {
-    v1::GpuProcess& process = *sample.add_processes();
-    process.set_pid(one.pid);
-    process.set_memory_mib(one.memory.value);
-  }
-  sample.set_xids(gpu.sample->xids);
-}
-
 void write_artifacts(const act::ArtifactList& list, v1::ArtifactRead& to) {
   v1::ArtifactList& out = *to.mutable_list();
   out.set_attempt(list.attempt);
@@ -340,14 +326,16 @@ struct ReportWriter {
     std::visit([&to](const auto& answer) { write_artifacts(answer, to); }, *read.answer);
   }
   void operator()(const act::Beat& beat) const { out.set_beat(beat.number); }
+  void operator()(const act::RepairOver& over) const {
+    out.mutable_repair_over()->set_id(over.id.value);
+    out.mutable_repair_over()->set_good(over.good);
+    out.mutable_repair_over()->set_detail(over.detail);
+  }
   void operator()(const act::ExecReport& report) const {
     out.mutable_exec()->set_id(act::exec_id(report));
     std::visit(ExecNewsWriter{*out.mutable_exec()}, report);
   }
-  void operator()(const act::GpusSeen& seen) const {
-    out.mutable_gpus()->set_said_at_ns(seen.said_at.ns);
-    for (const act::GpuNews& gpu : seen.gpus) write_gpu(gpu, *out.mutable_gpus()->add_gpus());
-  }
+  void operator()(const act::GpusSeen& seen) const { write(seen, *out.mutable_gpus()); }
 };
 
 act::MachineFacts read_facts(const v1::Facts& in) {
@@ -457,49 +445,6 @@ Result<AgentWord> read_exec_news(const v1::ExecNews& in) {
   return fail(ErrorKind::Invalid, "news of a command are of no kind that is known here");
 }
 
-GpuFacts read_gpu_facts(const v1::GpuFacts& in) {
-  GpuFacts facts{.index = in.index(),
-                 .uuid = in.uuid(),
-                 .product = in.product(),
-                 .bus_id = in.bus_id(),
-                 .driver = in.driver(),
-                 .links = {}};
-  for (const v1::NvLink& link : in.links()) {
-    facts.links.push_back({link.link(), link.remote_bus_id()});
-  }
-  return facts;
-}
-
-Result<GpuSample> read_gpu_sample(const v1::GpuSample& in) {
-  if (in.health() < 0 || in.health() > static_cast<int>(GpuHealth::Lost)) {
-    return fail(ErrorKind::Invalid, "state {} of a GPU is not known here", in.health());
-  }
-  GpuSample sample;
-  sample.at = {in.at_ns()};
-  sample.health = static_cast<GpuHealth>(in.health());
-  for (const v1::GpuValue& value : in.values()) {
-    if (value.metric() < kGpuMetricCount) sample.values[value.metric()] = value.value();
-  }
-  for (const v1::GpuProcess& process : in.processes()) {
-    sample.processes.push_back({process.pid(), {process.memory_mib()}});
-  }
-  sample.xids = in.xids();
-  return sample;
-}
-
-Result<AgentWord> read_gpus(const v1::GpusSeen& in) {
-  act::GpusSeen seen{{in.said_at_ns()}, {}};
-  for (const v1::GpuNews& news : in.gpus()) {
-    act::GpuNews& gpu = seen.gpus.emplace_back();
-    if (news.has_facts()) gpu.facts = read_gpu_facts(news.facts());
-    if (!news.has_sample()) continue;
-    auto sample = read_gpu_sample(news.sample());
-    if (!sample) return tl::unexpected(sample.error());
-    gpu.sample = std::move(*sample);
-  }
-  return act::Report{std::move(seen)};
-}
-
 void write_facts(const act::MachineFacts& facts, v1::Facts& out) {
   out.set_address(facts.address);
   for (const std::string& address : facts.addresses) out.add_addresses(address);
@@ -546,6 +491,8 @@ Result<act::Order> read(const v1::FromServer& in) {
                              in.lease().protocol(), in.lease().term()};
     case v1::FromServer::kExec:
       return read_exec(in.exec());
+    case v1::FromServer::kRepair:
+      return read_repair(in.repair());
     case v1::FromServer::BODY_NOT_SET:
       break;
   }
@@ -587,7 +534,11 @@ Result<AgentWord> read(const v1::FromAgent& in) {
     case v1::FromAgent::kArtifactRead:
       return read_artifact(in.artifact_read());
     case v1::FromAgent::kGpus:
-      return read_gpus(in.gpus());
+      return read(in.gpus()).map(
+          [](act::GpusSeen&& seen) -> AgentWord { return act::Report{std::move(seen)}; });
+    case v1::FromAgent::kRepairOver:
+      return act::Report{act::RepairOver{CommandId{in.repair_over().id()}, in.repair_over().good(),
+                                         in.repair_over().detail()}};
     case v1::FromAgent::BODY_NOT_SET:
       break;
   }

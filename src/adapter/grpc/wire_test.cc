@@ -162,6 +162,25 @@ TEST(Wire, ReportsArriveAsTheyWereMade) {
   EXPECT_EQ(log.chunk.error().kind, ErrorKind::NotFound);
 }
 
+TEST(Wire, RepairsAndWhatCameOfThemArriveAsTheyWereMade) {
+  const act::RepairOrder order{CommandId{7}, Time{} + seconds(3), Repair::Reset, "GPU-a",
+                               seconds(60)};
+  v1::FromServer message;
+  write(act::Order{order}, message);
+  const auto read_back = read(message);
+  ASSERT_TRUE(read_back);
+  EXPECT_EQ(std::get<act::RepairOrder>(*read_back), order);
+  message.mutable_repair()->set_repair(9);
+  EXPECT_FALSE(read(message));
+
+  const act::RepairOver over{CommandId{7}, true, "done"};
+  v1::FromAgent word;
+  write(act::Report{over}, word);
+  const auto heard = read(word);
+  ASSERT_TRUE(heard);
+  EXPECT_EQ(std::get<act::RepairOver>(std::get<act::Report>(*heard)), over);
+}
+
 TEST(Wire, WhatMakesNoSenseIsRefusedWithAName) {
   v1::FromServer order;
   EXPECT_FALSE(read(order));

@@ -10,6 +10,7 @@ namespace {
 using Outcome = Incident::Outcome;
 
 constexpr Duration kHour = seconds(3600);
+constexpr Duration kAnswerTakes = seconds(60);  // after a repair's limit
 
 bool is_about(const HealingRule& rule, const Healer::Sign& sign) {
   return rule.on == sign.symptom && (rule.xid == 0 || rule.xid == sign.xid);
@@ -17,6 +18,28 @@ bool is_about(const HealingRule& rule, const Healer::Sign& sign) {
 
 bool unsettled(const Incident& incident) {
   return incident.outcome == Outcome::Open || incident.outcome == Outcome::Held;
+}
+
+bool has_done(const Incident& incident, Repair repair, std::int32_t device) {
+  return std::any_of(incident.steps.begin(), incident.steps.end(), [&](const RepairStep& step) {
+    return step.repair == repair && step.device == device;
+  });
+}
+
+/// The next one of an incident, but the burn-in.
+std::optional<Healer::Due> next_of(const Incident& incident) {
+  if (incident.repair == Repair::None) return std::nullopt;
+  if (incident.repair != Repair::Reset) {
+    if (has_done(incident, incident.repair, -1)) return std::nullopt;
+    return Healer::Due{incident.repair, -1, incident.id};
+  }
+  for (std::int32_t device = 0; device < 16; ++device) {
+    const bool wanted = (incident.devices >> static_cast<unsigned>(device) & 1U) != 0;
+    if (wanted && !has_done(incident, Repair::Reset, device)) {
+      return Healer::Due{Repair::Reset, device, incident.id};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -52,7 +75,13 @@ Healer::Changes Healer::sees(NodeId node, const Sign& sign, Time now) {
   Incident& incident = known != nullptr ? *known : open(sign, now);
   if (known != nullptr) ++incident.repeats;
   incident.node = node;
-  incident.remedy = join(incident.remedy, remedy_for(health, sign, now));
+  const HealingRule answer = answer_to(health, sign, now);
+  incident.remedy = join(incident.remedy, answer.then);
+  incident.repair = std::max(incident.repair, answer.repair);
+  incident.burn_in = incident.burn_in || answer.burn_in;
+  if (sign.device >= 0 && sign.device < 16) {
+    incident.devices = static_cast<std::uint16_t>(incident.devices | 1U << sign.device);
+  }
   Changes changes;
   if (incident.remedy == Remedy::Note) {
     // A node that was lost is waited for.
@@ -73,8 +102,8 @@ bool Healer::matters(const Sign& sign) const {
 }
 
 /// What the rules that apply ask for together.
-Remedy Healer::remedy_for(const NodeHealth& health, const Sign& sign, Time now) const {
-  Remedy remedy = Remedy::Note;
+HealingRule Healer::answer_to(const NodeHealth& health, const Sign& sign, Time now) const {
+  HealingRule answer;
   for (const HealingRule& rule : state_.spec.rules) {
     if (!is_about(rule, sign)) continue;
     const auto times = std::count_if(
@@ -82,9 +111,12 @@ Remedy Healer::remedy_for(const NodeHealth& health, const Sign& sign, Time now) 
           return sighting.symptom == sign.symptom && now - sighting.at <= rule.within &&
                  (rule.xid == 0 || rule.xid == sighting.xid);
         });
-    if (times >= rule.times) remedy = join(remedy, rule.then);
+    if (times < rule.times) continue;
+    answer.then = join(answer.then, rule.then);
+    answer.repair = std::max(answer.repair, rule.repair);
+    answer.burn_in = answer.burn_in || rule.burn_in;
   }
-  return remedy;
+  return answer;
 }
 
 /// Within both bounds of the playbook.
@@ -107,6 +139,7 @@ Healer::Change Healer::quarantine(Incident& incident, Time now) {
       std::min(state_.spec.quarantine_max, state_.spec.quarantine * (std::int64_t{1} << doublings));
   ++health.quarantines;
   if (!health.quarantined_until) note_taken(now);
+  health.rested = false;
   const bool stays = waits_for_person(incident.remedy) || health.quarantined_until == Time::max();
   health.quarantined_until = stays ? Time::max() : saturating_add(now, spell);
   incident.outcome = Outcome::Open;
@@ -155,15 +188,15 @@ Healer::Changes Healer::wake(Time now) {
   for (std::uint32_t i = 0; i < state_.nodes.size(); ++i) {
     NodeHealth& health = state_.nodes[i];
     forget_old(health, now);
-    if (!health.quarantined_until || *health.quarantined_until > now) continue;
-    const auto last = std::find_if(state_.incidents.rbegin(), state_.incidents.rend(),
-                                   [&](const Incident& incident) {
-                                     return incident.node == NodeId{i} && unsettled(incident);
-                                   });
-    changes.push_back(
-        {NodeId{i}, false, false, last == state_.incidents.rend() ? 0 : last->id, {}});
-    health.quarantined_until.reset();
-    close_all(NodeId{i}, Outcome::Recovered, now);
+    if (health.underway &&
+        saturating_add(health.underway->at, state_.spec.repair_max + kAnswerTakes) <= now) {
+      const Changes failed = repair_ended(
+          {NodeId{i}, health.underway->command, false, "no answer came: nobody knows"}, now);
+      changes.insert(changes.end(), failed.begin(), failed.end());
+    }
+    if (!health.quarantined_until || health.rested || *health.quarantined_until > now) continue;
+    health.rested = waits_for_repairs(NodeId{i});
+    if (!health.rested) changes.push_back(release(NodeId{i}, now));
   }
   forget_taken(now);
   const bool paced = state_.spec.quarantines_per_hour_max > 0;
@@ -172,20 +205,129 @@ Healer::Changes Healer::wake(Time now) {
   return changes;
 }
 
+// --- repairs
+
+std::optional<Healer::Due> Healer::next_repair(NodeId node) const {
+  const NodeHealth& health = this->health(node);
+  if (!health.quarantined_until || health.underway || health.given_up) return std::nullopt;
+  const Incident* test = nullptr;
+  for (const Incident& incident : state_.incidents) {
+    if (incident.node != node || incident.job || !unsettled(incident)) continue;
+    if (const auto due = next_of(incident)) return due;
+    if (incident.burn_in) test = &incident;
+  }
+  if (!health.rested || test == nullptr) return std::nullopt;
+  return Due{Repair::BurnIn, -1, test->id};
+}
+
+/// Whether its time being over is not enough for it to come back.
+bool Healer::waits_for_repairs(NodeId node) const {
+  if (health(node).underway) return true;
+  return std::any_of(
+      state_.incidents.begin(), state_.incidents.end(), [node](const Incident& incident) {
+        const bool open = incident.node == node && !incident.job && unsettled(incident);
+        return open && (incident.burn_in || next_of(incident));
+      });
+}
+
+void Healer::repair_begins(NodeId node, const Due& due, CommandId command, Time now) {
+  health_of(node).underway = RepairUnderway{due.repair, due.device, command, due.incident, now};
+  if (Incident* incident = find(due.incident)) {
+    incident->steps.push_back({due.repair, due.device, now, {}, false, ""});
+  }
+  plan_wakeup();
+}
+
+Healer::Changes Healer::repair_ended(const RepairEnded& event, Time now) {
+  if (!active() || event.node.value >= state_.nodes.size()) return {};
+  NodeHealth& health = health_of(event.node);
+  if (!health.underway || health.underway->command != event.command) return {};
+  const RepairUnderway done = *std::exchange(health.underway, std::nullopt);
+  Incident* incident = find(done.incident);
+  if (incident != nullptr && !incident->steps.empty()) {
+    RepairStep& step = incident->steps.back();
+    step.ended_at = now;
+    step.good = event.good;
+    step.detail = event.detail.substr(0, kRepairDetailMax);
+  }
+  Changes changes;
+  const bool endless = incident != nullptr && incident->steps.size() >= kRepairStepsMax;
+  if (!event.good || endless) {
+    changes.push_back(give_up(event.node, now));
+  } else if (health.rested) {
+    const bool back = done.repair == Repair::BurnIn || !waits_for_repairs(event.node);
+    if (back) {
+      changes.push_back(release(event.node, now));
+      apply_held(now, changes);
+    }
+  }
+  plan_wakeup();
+  return changes;
+}
+
+/// It stays out until a person puts it back.
+Healer::Change Healer::give_up(NodeId node, Time now) {
+  NodeHealth& health = health_of(node);
+  health.given_up = true;
+  health.quarantined_until = Time::max();
+  std::uint64_t last = 0;
+  for (Incident& incident : state_.incidents) {
+    if (incident.node != node || incident.job || !unsettled(incident)) continue;
+    last = incident.id;
+    close(incident, Outcome::Failed, now);
+  }
+  return {node, true, false, last, Time::max()};
+}
+
+Healer::Change Healer::release(NodeId node, Time now) {
+  NodeHealth& health = health_of(node);
+  const auto last = std::find_if(
+      state_.incidents.rbegin(), state_.incidents.rend(),
+      [node](const Incident& incident) { return incident.node == node && unsettled(incident); });
+  const std::uint64_t id = last == state_.incidents.rend() ? 0 : last->id;
+  health.quarantined_until.reset();
+  health.rested = false;
+  close_all(node, Outcome::Recovered, now);
+  return {node, false, false, id, {}};
+}
+
+Incident* Healer::find(std::uint64_t incident) {
+  const auto found = std::find_if(state_.incidents.begin(), state_.incidents.end(),
+                                  [incident](const Incident& one) { return one.id == incident; });
+  return found == state_.incidents.end() ? nullptr : &*found;
+}
+
+bool Healer::reboots(NodeId node) const {
+  const auto& underway = health(node).underway;
+  return underway && (underway->repair == Repair::Reboot || underway->repair == Repair::Replace);
+}
+
 /// O(nodes): done when something changed, not when it is asked for.
 void Healer::plan_wakeup() {
   next_.reset();
+  to_repair_.clear();
   if (!active()) return;
   const auto earlier = [this](Time at) { next_ = std::min(at, next_.value_or(Time::max())); };
   for (const NodeHealth& health : state_.nodes) {
     const bool returns = health.quarantined_until && *health.quarantined_until != Time::max();
-    if (returns) earlier(*health.quarantined_until);
+    if (returns && !health.rested) earlier(*health.quarantined_until);
+    if (health.underway) {
+      earlier(saturating_add(health.underway->at, state_.spec.repair_max + kAnswerTakes));
+    }
     if (!health.seen.empty()) earlier(saturating_add(health.seen.front().at, state_.spec.remember));
   }
   const auto& all = state_.incidents;
-  const bool held = std::any_of(all.begin(), all.end(), [](const Incident& incident) {
-    return incident.outcome == Outcome::Held;
-  });
+  bool held = false;
+  for (const Incident& incident : all) {
+    held = held || incident.outcome == Outcome::Held;
+    const bool wants = incident.repair != Repair::None || incident.burn_in;
+    if (wants && incident.node && unsettled(incident)) {
+      to_repair_.push_back(*incident.node);
+    }
+  }
+  std::sort(to_repair_.begin(), to_repair_.end());
+  to_repair_.erase(std::unique(to_repair_.begin(), to_repair_.end()), to_repair_.end());
+  std::erase_if(to_repair_, [this](NodeId node) { return !next_repair(node); });
   if (held && state_.spec.quarantines_per_hour_max > 0 && !state_.taken.empty()) {
     earlier(saturating_add(state_.taken.front(), kHour));
   }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "domain/event.h"
 #include "domain/healing.h"
 
 namespace gyre::reason {
@@ -27,6 +28,12 @@ class Healer {
     std::uint64_t incident = 0;
     Time until;  // if it is taken out
   };
+  /// What is to be done on a node as soon as nothing runs there.
+  struct Due {
+    Repair repair = Repair::None;
+    std::int32_t device = -1;  // of a Reset
+    std::uint64_t incident = 0;
+  };
   using Changes = std::vector<Change>;
 
   struct Sign {
@@ -34,6 +41,7 @@ class Healer {
     std::string evidence;
     std::int32_t xid = 0;
     std::optional<JobId> job{};  // whose task showed it: the fault may be the job's own
+    std::int32_t device = -1;    // the GPU that showed it
   };
 
   void configure(const HealingSpec& spec);
@@ -45,6 +53,19 @@ class Healer {
   /// A symptom of a node. The same of one job again counts once, as of the last time: a job that
   /// cannot start anywhere condemns no node. Requires: the node joined.
   Changes sees(NodeId node, const Sign& sign, Time now);
+
+  /// Nodes in quarantine with repairs that have not begun, by id.
+  const std::vector<NodeId>& to_repair() const { return to_repair_; }
+  /// The next of that node. One at a time, each once for an incident, none after one that failed;
+  /// the burn-in last, when the quarantine's time is over. nullopt: none for now.
+  std::optional<Due> next_repair(NodeId node) const;
+  /// It was ordered by that command.
+  void repair_begins(NodeId node, const Due& due, CommandId command, Time now);
+  /// What came of it. The node comes back if that was all it waited for, and waits for a person if
+  /// it was not good. Nothing, if it is not that node's latest.
+  Changes repair_ended(const RepairEnded& event, Time now);
+  /// Whether its machine is being started anew, so that it will not be heard of.
+  bool reboots(NodeId node) const;
 
   /// The node is there again: closes what its loss opened.
   void node_back(NodeId node, Time now);
@@ -79,7 +100,7 @@ class Healer {
 
  private:
   NodeHealth& health_of(NodeId node) { return state_.nodes[node.value]; }
-  Remedy remedy_for(const NodeHealth& health, const Sign& sign, Time now) const;
+  HealingRule answer_to(const NodeHealth& health, const Sign& sign, Time now) const;
   Incident& open(const Sign& sign, Time now);
   Incident* open_of(NodeId node, Symptom symptom);
   Incident* open_of(JobId job);
@@ -89,6 +110,10 @@ class Healer {
   void note_taken(Time now);
   void forget_taken(Time now);
   Change quarantine(Incident& incident, Time now);
+  bool waits_for_repairs(NodeId node) const;
+  Change release(NodeId node, Time now);
+  Change give_up(NodeId node, Time now);
+  Incident* find(std::uint64_t incident);
   void close_all(NodeId node, Incident::Outcome outcome, Time now);
   void apply_held(Time now, Changes& changes);
   bool matters(const Sign& sign) const;
@@ -96,7 +121,9 @@ class Healer {
   void plan_wakeup();
 
   HealingState state_;
-  std::optional<Time> next_;  // when something is due; follows from the state
+  // Follow from the state.
+  std::optional<Time> next_;  // when something is due
+  std::vector<NodeId> to_repair_;
 };
 
 }  // namespace gyre::reason

@@ -279,5 +279,128 @@ TEST_F(HealerTest, WhatIsHeldIsDoneOnceItMayBe) {
   EXPECT_EQ(last().outcome, Outcome::Open);
 }
 
+class RepairTest : public HealerTest {
+ protected:
+  RepairTest() {
+    spec_.rules = {{Symptom::DeviceFault, 1, kHour, Remedy::Evacuate, 0, Repair::Reset, true},
+                   {Symptom::DeviceFault, 3, kHour, Remedy::Evacuate, 0, Repair::Reboot, true},
+                   {Symptom::TaskStalled, 1, kHour, Remedy::Drain, 0, Repair::Reboot}};
+    healer_.configure(spec_);
+  }
+  Healer::Changes error(std::int32_t device) {
+    return healer_.sees({3}, {Symptom::DeviceFault, "seen", 48, {}, device}, now_);
+  }
+  /// What is due is begun, and ends like that a minute later.
+  Healer::Changes repair(Repair expected, bool good = true) {
+    const auto due = healer_.next_repair({3});
+    EXPECT_TRUE(due && due->repair == expected);
+    if (!due) return {};
+    healer_.repair_begins({3}, *due, CommandId{++command_}, now_);
+    EXPECT_FALSE(healer_.next_repair({3})) << "one at a time";
+    now_ = now_ + seconds(60);
+    return healer_.repair_ended({{3}, CommandId{command_}, good, "said"}, now_);
+  }
+  std::uint64_t command_ = 0;
+};
+
+TEST_F(RepairTest, EachGpuIsResetOnceThenItIsTestedAndComesBack) {
+  error(1);
+  error(0);
+  error(1);
+  ASSERT_THAT(healer_.to_repair(), ::testing::ElementsAre(NodeId{3}));
+  const auto due = healer_.next_repair({3});
+  ASSERT_TRUE(due);
+  EXPECT_EQ(due->repair, Repair::Reboot) << "three times: that contains a reset";
+  repair(Repair::Reboot);
+  EXPECT_FALSE(healer_.next_repair({3})) << "the test comes when its time is over";
+  const Time until = *healer_.health({3}).quarantined_until;
+  EXPECT_EQ(healer_.next_wakeup(), until);
+  EXPECT_THAT(healer_.wake(until), IsEmpty()) << "time alone does not bring it back";
+  now_ = until;
+  EXPECT_FALSE(healer_.next_wakeup() == until) << "nothing is due any more at that time";
+  const auto back = repair(Repair::BurnIn);
+  ASSERT_THAT(back, SizeIs(1));
+  EXPECT_FALSE(back[0].quarantined);
+  EXPECT_EQ(last().outcome, Outcome::Recovered);
+  ASSERT_THAT(last().steps, SizeIs(2));
+  EXPECT_EQ(last().steps[1].repair, Repair::BurnIn);
+  EXPECT_TRUE(last().steps[1].good);
+  EXPECT_THAT(healer_.to_repair(), IsEmpty());
+}
+
+TEST_F(RepairTest, EveryGpuThatShowedItIsReset) {
+  error(2);
+  repair(Repair::Reset);
+  EXPECT_EQ(last().steps.back().device, 2);
+  error(0);
+  repair(Repair::Reset);
+  EXPECT_EQ(last().steps.back().device, 0);
+  EXPECT_FALSE(healer_.next_repair({3})) << "no GPU is reset twice for one incident";
+}
+
+TEST_F(RepairTest, WhatFailsLeavesTheNodeToAPerson) {
+  error(1);
+  const auto out = repair(Repair::Reset, false);
+  ASSERT_THAT(out, SizeIs(1));
+  EXPECT_TRUE(out[0].quarantined);
+  EXPECT_EQ(out[0].until, Time::max());
+  EXPECT_EQ(last().outcome, Outcome::Failed);
+  EXPECT_EQ(last().steps.back().detail, "said");
+  error(1);
+  EXPECT_FALSE(healer_.next_repair({3})) << "no more before a person has looked";
+  EXPECT_THAT(healer_.wake(now_ + kHour * 20), IsEmpty());
+  EXPECT_THAT(healer_.put_back({3}, now_), SizeIs(1));
+  EXPECT_FALSE(healer_.health({3}).given_up);
+}
+
+TEST_F(RepairTest, NoAnswerIsNotGood) {
+  error(1);
+  healer_.repair_begins({3}, *healer_.next_repair({3}), CommandId{7}, now_);
+  const Time late = now_ + spec_.repair_max + seconds(60);
+  ASSERT_TRUE(healer_.next_wakeup());
+  EXPECT_LE(*healer_.next_wakeup(), late);
+  healer_.wake(late);
+  EXPECT_EQ(last().outcome, Outcome::Failed);
+  EXPECT_TRUE(healer_.health({3}).given_up);
+  EXPECT_THAT(healer_.repair_ended({{3}, CommandId{7}, true, ""}, late), IsEmpty())
+      << "what comes later counts no more";
+}
+
+TEST_F(RepairTest, ASymptomDuringTheTestMakesItTestedAgain) {
+  error(1);
+  repair(Repair::Reset);
+  now_ = *healer_.health({3}).quarantined_until;
+  healer_.wake(now_);
+  healer_.repair_begins({3}, *healer_.next_repair({3}), CommandId{9}, now_);
+  error(1);
+  EXPECT_THAT(healer_.repair_ended({{3}, CommandId{9}, true, ""}, now_), IsEmpty());
+  EXPECT_TRUE(healer_.health({3}).quarantined_until);
+  now_ = *healer_.health({3}).quarantined_until;
+  healer_.wake(now_);
+  EXPECT_THAT(repair(Repair::BurnIn), SizeIs(1));
+}
+
+TEST_F(RepairTest, ADrainedNodeIsStartedAnewAndStaysOut) {
+  healer_.sees({3}, {Symptom::TaskStalled, "seen"}, now_);
+  const auto due = healer_.next_repair({3});
+  ASSERT_TRUE(due);
+  healer_.repair_begins({3}, *due, CommandId{1}, now_);
+  EXPECT_TRUE(healer_.reboots({3}));
+  EXPECT_THAT(healer_.repair_ended({{3}, CommandId{1}, true, ""}, now_), IsEmpty());
+  EXPECT_EQ(healer_.health({3}).quarantined_until, Time::max());
+}
+
+TEST_F(RepairTest, WhatIsRestoredGoesOnAlike) {
+  error(1);
+  Healer twin;
+  for (int i = 0; i < 10; ++i) twin.node_joined();
+  ASSERT_TRUE(twin.restore(healer_.state(), 10));
+  EXPECT_EQ(twin.to_repair(), healer_.to_repair());
+  repair(Repair::Reset);
+  ASSERT_TRUE(twin.restore(healer_.state(), 10));
+  EXPECT_EQ(twin.to_repair(), healer_.to_repair());
+  EXPECT_EQ(twin.next_wakeup(), healer_.next_wakeup());
+}
+
 }  // namespace
 }  // namespace gyre::reason

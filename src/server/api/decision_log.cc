@@ -62,6 +62,7 @@ class DecisionLog::Story {
 
   void tell(const QuarantineNode&) {}  // of no job; see /v1/incidents
   void tell(const ReleaseNode&) {}
+  void tell(const RepairNode&) {}
   void tell(const StopGang& stop) {
     const Job* job = core_.jobs().find(stop.job);
     if (job == nullptr || stop.cause == Termination::UserRequest) return;

@@ -11,7 +11,9 @@ void write_rule(JsonText& out, const HealingRule& rule) {
   out.member("times", rule.times)
       .member("within_ms", rule.within.ns / 1'000'000)
       .member("do", to_string(rule.then))
-      .close('}');
+      .key("repair");
+  rule.repair != Repair::None ? out.value(to_string(rule.repair)) : out.null();
+  out.member("burn_in", rule.burn_in).close('}');
 }
 
 http::Response healing_response(const HealingSpec& spec) {
@@ -29,6 +31,7 @@ http::Response healing_response(const HealingSpec& spec) {
       .key("nodes_per_hour_max");
   spec.quarantines_per_hour_max != 0 ? out.value(spec.quarantines_per_hour_max) : out.null();
   out.member("remember_ms", spec.remember.ns / 1'000'000)
+      .member("repair_max_ms", spec.repair_max.ns / 1'000'000)
       .member("retry_jitter_percent", spec.backoff_jitter_percent)
       .close('}');
   return json_response(std::move(out));

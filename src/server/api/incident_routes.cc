@@ -29,6 +29,16 @@ std::vector<IncidentView> view_incidents(const control::Controller& core, std::u
   return views;
 }
 
+void write_step(JsonText& out, const RepairStep& step) {
+  out.open('{').member("step", to_string(step.repair)).key("gpu");
+  step.device >= 0 ? out.value(step.device) : out.null();
+  out.member("began_at", format_utc(step.at));
+  write_time(out, "ended_at", step.ended_at);
+  out.key("good");
+  step.ended_at ? out.value(step.good) : out.null();
+  out.member("detail", step.detail).close('}');
+}
+
 void write_incident(JsonText& out, const IncidentView& view) {
   const Incident& incident = view.incident;
   out.open('{')
@@ -50,8 +60,11 @@ void write_incident(JsonText& out, const IncidentView& view) {
   out.key("recovery_ms");
   const bool recovered = incident.outcome == Incident::Outcome::Recovered && incident.closed_at;
   recovered ? out.value((*incident.closed_at - incident.at).ns / 1'000'000) : out.null();
-  out.key("undo");
-  const bool undoable = is_open(incident) && incident.remedy != Remedy::Note;
+  out.key("steps").open('[');
+  for (const RepairStep& step : incident.steps) write_step(out, step);
+  out.close(']').key("undo");
+  const bool out_of_service = is_open(incident) || incident.outcome == Incident::Outcome::Failed;
+  const bool undoable = out_of_service && incident.remedy != Remedy::Note;
   undoable ? out.value("gyre node uncordon " + view.node_name) : out.null();
   out.close('}');
 }

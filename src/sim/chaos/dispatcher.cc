@@ -32,15 +32,24 @@ Dispatcher::Task& Dispatcher::add(const Job& job, const TaskPlacement& placed) {
   const TaskKey key{job.id, job.attempt, placed.rank};
   Task& task = tasks_[key];
   task.node = placed.node.value;
-  task.order = {Order::Kind::Start, key, placed.allocation.devices,
-                placed.allocation.gpu_milli.value};
+  task.order = {
+      Order::Kind::Start, key, placed.allocation.devices, placed.allocation.gpu_milli.value, {},
+      Repair::None};
   if (plant_ == ChaosPlant::DeviceZero && task.order.devices != 0) task.order.devices = 1;
   return task;
 }
 
 void Dispatcher::submit(const Command& command) {
   if (const auto* to_start = std::get_if<StartGang>(&command.body)) return start(*to_start);
-  if (const auto* to_stop = std::get_if<StopGang>(&command.body)) stop(*to_stop);
+  if (const auto* to_stop = std::get_if<StopGang>(&command.body)) return stop(*to_stop);
+  if (const auto* to_repair = std::get_if<RepairNode>(&command.body)) repair(to_repair->node);
+}
+
+void Dispatcher::repair(NodeId node) {
+  const auto& underway = core_.healer().health(node).underway;
+  if (!underway) return;  // overtaken within its own batch
+  const Order order{Order::Kind::Repair, {}, 0, 0, underway->command, underway->repair};
+  orders_.push_back({node.value, order});
 }
 
 void Dispatcher::start(const StartGang& command) {
@@ -82,6 +91,7 @@ void Dispatcher::hello(std::uint32_t node, const std::vector<Report>& tasks) {
     if (task.node == node && !task.ended && there.count(key) == 0) miss(key, task);
   }
   NodeView& view = nodes_[node];
+  repair(NodeId{node});
   if (!view.up) events_.emplace_back(NodeReturned{NodeId{node}});
   if (view.silent) events_.emplace_back(NodeContact{NodeId{node}, false});
   view = {};
@@ -99,6 +109,10 @@ void Dispatcher::miss(const TaskKey& key, Task& task) {
 }
 
 void Dispatcher::report(std::uint32_t node, const Report& report) {
+  if (report.repaired) {
+    events_.emplace_back(RepairEnded{NodeId{node}, *report.repaired, report.good, ""});
+    return;
+  }
   const auto known = tasks_.find(report.key);
   if (known == tasks_.end()) return order(node, Order::Kind::Discard, report.key);
   tell(report.key, known->second, report);
@@ -141,7 +155,7 @@ void Dispatcher::committed(const TaskKey& key) {
 }
 
 void Dispatcher::order(std::uint32_t node, Order::Kind kind, const TaskKey& key) {
-  orders_.push_back({node, Order{kind, key, 0, 0}});
+  orders_.push_back({node, Order{kind, key, 0, 0, {}, Repair::None}});
 }
 
 }  // namespace gyre::sim

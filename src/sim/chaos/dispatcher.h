@@ -59,6 +59,7 @@ class Dispatcher {
   void remember(const Job& job);
   Task& add(const Job& job, const TaskPlacement& placed);
   void stop(const StopGang& command);
+  void repair(NodeId node);
   void tell(const TaskKey& key, Task& task, const Report& report);
   void miss(const TaskKey& key, Task& task);
   void order(std::uint32_t node, Order::Kind kind, const TaskKey& key);

@@ -10,6 +10,8 @@ constexpr SpanRange kStartTakes{milliseconds(20), seconds(20)};
 constexpr SpanRange kStopTakes{milliseconds(1), seconds(20)};
 constexpr Duration kDiesOnBrokenGpu = seconds(1);
 constexpr Duration kStallWindow = seconds(600);
+constexpr SpanRange kRepairTakes{seconds(1), seconds(300)};
+constexpr std::int32_t kResetHelpsPercent = 80;
 
 TaskExit killed_by(int signal) { return {TaskExit::Kind::Signaled, signal, false, ""}; }
 
@@ -30,6 +32,8 @@ void Machine::obey(const Order& order, Time now) {
     case Order::Kind::Release:
       if (found != tasks_.end() && found->second.phase == Phase::Ended) tasks_.erase(found);
       return;
+    case Order::Kind::Repair:
+      return repair(order, now);
     case Order::Kind::Discard:
       if (found == tasks_.end() || plant_ == ChaosPlant::OrphanKept) return;
       if (found->second.phase != Phase::Ended) {
@@ -38,6 +42,26 @@ void Machine::obey(const Order& order, Time now) {
       }
       tasks_.erase(found);
   }
+}
+
+/// One that is known is not begun anew, and none is while a task runs.
+void Machine::repair(const Order& order, Time now) {
+  const bool known = repair_ && repair_->id == order.repair_id;
+  if (known && !repair_->good) return;
+  if (!known) {
+    repair_ = RepairRecord{order.repair_id, order.repair, now + draw(kRepairTakes, rng_), {}};
+    if (timers_.empty()) return;
+    repair_->good = false;
+  }
+  end_repair(*repair_->good);
+}
+
+void Machine::end_repair(bool good) {
+  repair_->good = good;
+  Report report;
+  report.repaired = repair_->id;
+  report.good = good;
+  news_.push_back(report);
 }
 
 void Machine::start(const Order& order, Time now) {
@@ -72,11 +96,23 @@ void Machine::wake(Time now) {
     const TaskKey key = timers_.begin()->second;
     advance(key, now);
   }
+  if (!repair_ || repair_->good || repair_->due > now) return;
+  if (repair_->repair == Repair::Reboot) {
+    power_off(now);
+    broken_until_ = now;
+    reboots_ = true;
+    return;
+  }
+  const bool helped = repair_->repair == Repair::Reset && chance(kResetHelpsPercent, rng_);
+  if (helped) broken_until_ = now;
+  end_repair(repair_->repair == Repair::BurnIn ? now >= broken_until_ : helped);
 }
 
 std::optional<Time> Machine::next() const {
-  if (timers_.empty()) return std::nullopt;
-  return std::min(timers_.begin()->first, lease_until_);
+  std::optional<Time> first;
+  if (!timers_.empty()) first = std::min(timers_.begin()->first, lease_until_);
+  if (repair_ && !repair_->good) first = std::min(first.value_or(Time::max()), repair_->due);
+  return first;
 }
 
 void Machine::advance(const TaskKey& key, Time now) {
@@ -145,6 +181,8 @@ void Machine::power_off(Time now) {
   }
   tasks_.clear();
   news_.clear();
+  // What was underway is not known, but that it has come up again.
+  if (repair_ && !repair_->good) repair_->good = repair_->repair == Repair::Reboot;
 }
 
 void Machine::kill_some_task(std::uint64_t which, Time now) {

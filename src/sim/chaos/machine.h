@@ -21,7 +21,9 @@ struct Report {
   TaskKey key;
   bool started = false;
   std::optional<TaskExit> exit;
-  Duration idle{0};  // has done nothing for so long
+  Duration idle{0};                     // has done nothing for so long
+  std::optional<CommandId> repaired{};  // then nothing but what came of that
+  bool good = false;
 };
 
 /// One node as it really is: an agent, its tasks with a supervisor each, and devices that break. It
@@ -58,6 +60,9 @@ class Machine {
   void hang_some_task(std::uint64_t which, Time now);
   void break_gpu(std::uint64_t which, std::int64_t gpus, Time until, Time now);
 
+  /// Whether it has gone down, since the last call, to come up again.
+  bool take_reboot() { return std::exchange(reboots_, false); }
+
   std::size_t running() const { return timers_.size(); }
   std::size_t known() const { return tasks_.size(); }
 
@@ -74,6 +79,16 @@ class Machine {
     TaskExit exit;  // how it will end, or has
   };
 
+  /// The latest repair, as its disk has it.
+  struct RepairRecord {
+    CommandId id;
+    Repair repair = Repair::None;
+    Time due;
+    std::optional<bool> good;
+  };
+
+  void repair(const Order& order, Time now);
+  void end_repair(bool good);
   void start(const Order& order, Time now);
   void stop(const TaskKey& key, Task& task, Time now);
   void advance(const TaskKey& key, Time now);
@@ -92,6 +107,8 @@ class Machine {
   std::vector<Report> news_;
   std::uint16_t broken_ = 0;  // devices
   Time broken_until_;
+  std::optional<RepairRecord> repair_;
+  bool reboots_ = false;
 };
 
 }  // namespace gyre::sim

@@ -54,6 +54,7 @@ class Witness final : public control::Observer {
     digest_.add(command.body.index());
     if (const auto* stop = std::get_if<StopGang>(&command.body))
       return digest_.add(stop->job.value);
+    if (std::holds_alternative<RepairNode>(command.body)) ++report_.repairs;
     const auto* start = std::get_if<StartGang>(&command.body);
     if (start == nullptr) return;
     digest_.add(start->job.value);
@@ -80,6 +81,16 @@ class Witness final : public control::Observer {
   Digest digest_;
 };
 
+/// Half of the playbooks have steps for the hardware.
+void draw_repairs(HealingSpec& healing, Rng rng) {
+  if (rng.below(2) == 0) return;
+  for (HealingRule& rule : healing.rules) {
+    if (rule.on != Symptom::DeviceFault) continue;
+    rule.repair = static_cast<Repair>(rng.below(3));
+    rule.burn_in = rng.below(2) == 0;
+  }
+}
+
 ChaosSetting draw_setting(const ChaosSpec& spec, Rng rng) {
   ChaosSetting setting;
   setting.nodes = static_cast<std::uint32_t>(draw(spec.fleet.nodes, rng));
@@ -94,6 +105,7 @@ ChaosSetting draw_setting(const ChaosSpec& spec, Rng rng) {
   setting.healing.rules.push_back({Symptom::TaskStalled, 2, seconds(3600), Remedy::Quarantine});
   setting.healing.quarantined_percent_max = static_cast<std::int32_t>(rng.below(51));
   setting.healing.remember = seconds(86'400);
+  draw_repairs(setting.healing, rng.stream("repairs"));
   return setting;
 }
 
@@ -119,6 +131,18 @@ control::Controller recover(const MemoryJournal& journal, const control::Config&
 }
 
 }  // namespace
+
+ChaosPlan plan_chaos(const ChaosSpec& spec, std::uint64_t seed) {
+  const Rng rng(seed);
+  const ChaosSetting setting = draw_setting(spec, rng.stream("setting"));
+  return {
+      setting.nodes,
+      setting.gpus,
+      setting.lease,
+      make_jobs(spec.jobs, spec.lasts, {1, setting.nodes}, setting.gpus, rng.stream("jobs")),
+      make_services(spec.services, spec.lasts, setting.nodes, setting.gpus, rng.stream("services")),
+      plan_faults(spec, setting.nodes, rng.stream("faults"))};
+}
 
 ChaosReport run_chaos(const ChaosSpec& spec, std::uint64_t seed) {
   const Rng rng(seed);

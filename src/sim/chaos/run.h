@@ -5,6 +5,9 @@
 #include <vector>
 
 #include "domain/chaos.h"
+#include "sim/chaos/fault_plan.h"
+#include "sim/chaos/services.h"
+#include "sim/chaos/truth.h"
 #include "sim/check/invariant.h"
 
 namespace gyre::sim {
@@ -22,10 +25,24 @@ struct ChaosReport {
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
   std::vector<std::uint64_t> faults;  // by ChaosFault::Kind
+  std::uint64_t repairs = 0;          // of the hardware that healing ordered
   Time ended_at;                      // true time since the beginning
   std::uint64_t digest = 0;           // of every event and command; equal runs have equal ones
   std::vector<Violation> violations;  // the first few; empty: all held
 };
+
+/// What a scenario comes to for one seed, before anything happens: for whoever breaks something
+/// else than a simulated fleet by it.
+struct ChaosPlan {
+  std::uint32_t nodes = 1;
+  std::int32_t gpus = 8;  // of each
+  Duration lease{0};
+  std::vector<ChaosJob> jobs;
+  std::vector<ChaosService> services;
+  std::vector<PlannedFault> faults;
+};
+/// The one that run_chaos() lives through.
+ChaosPlan plan_chaos(const ChaosSpec& spec, std::uint64_t seed);
 
 /// Lives a scenario through with one seed. Safety is checked after every event, by books of its own
 /// and by what really runs; after the faults all must come to rest. Equal inputs give equal

@@ -67,10 +67,12 @@ TEST(ChaosTest, NothingIsLostOrDoubledWhateverBreaks) {
     ASSERT_THAT(report.violations, IsEmpty()) << told(report);
     EXPECT_EQ(report.jobs, report.succeeded + report.failed + report.cancelled);
     all.recoveries += report.recoveries;
+    all.repairs += report.repairs;
     all.succeeded += report.succeeded;
     for (std::size_t i = 0; i < all.faults.size(); ++i) all.faults[i] += report.faults[i];
   }
   EXPECT_GT(all.recoveries, 300U);
+  EXPECT_GT(all.repairs, 20U);
   EXPECT_GT(all.succeeded, 2000U);
   for (std::size_t i = 0; i < all.faults.size(); ++i) {
     EXPECT_GT(all.faults[i], 40U) << chaos_fault_names()[i];

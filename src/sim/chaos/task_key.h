@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/ids.h"
+#include "domain/healing.h"
 
 namespace gyre::sim {
 
@@ -18,11 +19,13 @@ struct TaskKey {
 
 /// What the server tells a machine.
 struct Order {
-  enum class Kind : std::uint8_t { Start, Stop, Release, Discard };
+  enum class Kind : std::uint8_t { Start, Stop, Release, Discard, Repair };
   Kind kind = Kind::Start;
   TaskKey key;
   std::uint16_t devices = 0;
   std::int32_t gpu_milli = 0;
+  CommandId repair_id{};
+  Repair repair = Repair::None;
 };
 
 }  // namespace gyre::sim

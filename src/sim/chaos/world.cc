@@ -10,10 +10,11 @@ namespace gyre::sim {
 namespace {
 
 constexpr Duration kSilentAfter = seconds(5);
-constexpr Duration kLeaseMargin = seconds(2);
+constexpr Duration kLeaseMargin = milliseconds(1500);
 constexpr std::int64_t kLeaseMarginPercent = 2;
 constexpr SpanRange kDialTakes{milliseconds(200), seconds(10)};
 constexpr SpanRange kBeatAge{Duration{0}, seconds(1)};
+constexpr SpanRange kBootTakes{seconds(60), seconds(600)};
 constexpr CpuMilli kNodeCpu{128'000};
 constexpr MemoryMib kNodeMemory{1024 * 1024};
 constexpr std::string_view kQueue = "default";
@@ -229,6 +230,12 @@ void ChaosWorld::settle(std::uint32_t node) {
     const bool again = static_cast<std::int32_t>(network_.below(100)) < spec_.network.twice_percent;
     agenda_.add(now_ + delay(), ReportArrives{node, link.number, report});
     if (again) agenda_.add(now_ + delay(), ReportArrives{node, link.number, report});
+  }
+  if (machine.take_reboot()) {
+    ++links_.at(node).cuts;
+    ++dark_[node];
+    refresh(node);
+    agenda_.add(now_ + draw(kBootTakes, network_), Booted{node});
   }
   const auto wakes_at = machine.next();
   if (!wakes_at || *wakes_at >= wakes_[node]) return;

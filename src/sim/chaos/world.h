@@ -114,9 +114,16 @@ class ChaosWorld final : public control::World {
     std::int32_t attempt;
   };
   struct ServicesEnd {};
+  struct Booted {
+    std::uint32_t node;
+  };
+  /// Somebody looks after a node that waits for a person.
+  struct OperatorLooks {
+    std::uint32_t node;
+  };
   using Item = std::variant<WakeMachine, OrderArrives, ReportArrives, HelloArrives, Missed, Arrives,
                             StopAsked, FaultBegins, FaultEnds, OwnerActs, LoadChanges,
-                            ReplicaLooked, ServicesEnd>;
+                            ReplicaLooked, ServicesEnd, Booted, OperatorLooks>;
   /// An event of the server's inbox; not yet stamped.
   struct Pending {
     Event::Body body;
@@ -153,6 +160,8 @@ class ChaosWorld final : public control::World {
   void on(const LoadChanges& item);
   void on(const ReplicaLooked& item);
   void on(const ServicesEnd& item);
+  void on(const Booted& item);
+  void on(const OperatorLooks& item);
 
   bool dies_now() const;
   void open_batch();

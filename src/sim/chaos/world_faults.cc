@@ -12,6 +12,7 @@ namespace {
 using Kind = ChaosFault::Kind;
 
 constexpr Duration kClockOffsetMax = seconds(86'400);
+constexpr Duration kOperatorPause = seconds(3600);
 // How long beats may still be heard of an agent that hears no answers.
 constexpr std::uint64_t kHeardLongerMsMax = 20'000;
 // Double bit error, off the bus, one that no table has, and one that a program can cause.
@@ -91,6 +92,20 @@ void ChaosWorld::on(const FaultEnds& item) {
   for (std::uint32_t node = 0; node < links_.count(); ++node) expect_word_of(node);
 }
 
+void ChaosWorld::on(const Booted& item) {
+  --links_.at(item.node).cuts;
+  --dark_[item.node];
+  refresh(item.node);
+}
+
+void ChaosWorld::on(const OperatorLooks& item) {
+  const auto& until = core_.healer().health({item.node}).quarantined_until;
+  if (until != Time::max()) return;
+  const bool wants = duty_wanted(item.node) == NodeDuty::Open;
+  if (server_up_ && wants) post(NodeDutySet{NodeId{item.node}, NodeDuty::Open});
+  agenda_.add(now_ + kOperatorPause, item);
+}
+
 /// What its driver says, if there is anybody to hear it.
 void ChaosWorld::report_xid(const PlannedFault& fault) {
   if (setting_.gpus == 0 || !links_.at(fault.node).session) return;
@@ -143,6 +158,8 @@ void ChaosWorld::return_to_life() {
   ask_again();
   for (const Node& node : core_.cluster().nodes()) {
     const auto index = static_cast<std::uint32_t>(&node - core_.cluster().nodes().data());
+    const auto& until = core_.healer().health({index}).quarantined_until;
+    if (until == Time::max()) agenda_.add(now_ + kOperatorPause, OperatorLooks{index});
     if (node.duty != duty_wanted(index)) post(NodeDutySet{NodeId{index}, duty_wanted(index)});
   }
   server_up_ = true;

@@ -8,6 +8,7 @@
 namespace gyre::sim {
 namespace {
 
+constexpr Duration kOperatorComes = seconds(2 * 3600);  // to a node that waits for a person
 constexpr SpanRange kLookPause{seconds(5), seconds(20)};
 constexpr SpanRange kLoadPause{seconds(60), seconds(3600)};
 constexpr Duration kRestPause = seconds(600);
@@ -60,6 +61,12 @@ void ChaosWorld::answered(const control::Decisions& decisions) {
   for (const Transition& transition : decisions.transitions) {
     const Job* job = core_.jobs().find(transition.job);
     if (job != nullptr && !job->service.empty()) look_after(*job);
+  }
+  for (const Command& command : decisions.commands) {
+    const auto* out = std::get_if<QuarantineNode>(&command.body);
+    if (out != nullptr && out->until == Time::max()) {
+      agenda_.add(now_ + kOperatorComes, OperatorLooks{out->node.value});
+    }
   }
   if (!services_.empty()) guard_.check(core_, truth_, now_);
 }

@@ -72,6 +72,7 @@ void Books::apply(const Event& event, const control::Decisions& decisions) {
     if (const auto* out = std::get_if<QuarantineNode>(&command.body))
       set_quarantined(out->node, true);
     if (const auto* in = std::get_if<ReleaseNode>(&command.body)) set_quarantined(in->node, false);
+    if (const auto* repair = std::get_if<RepairNode>(&command.body)) check_repair(repair->node);
   }
   for (const Transition& transition : decisions.transitions) {
     if (transition.to != JobState::Starting) continue;
@@ -297,6 +298,19 @@ void Books::take(const StopGang& stop) {
 
 void Books::set_quarantined(NodeId node, bool quarantined) {
   if (node.value < nodes_.size()) nodes_[node.value].quarantined = quarantined;
+}
+
+/// The hardware is touched where nothing runs and nothing will start.
+void Books::check_repair(NodeId id) {
+  if (id.value >= nodes_.size()) return;
+  const NodeBook& node = nodes_[id.value];
+  bool free = node.cpu_free == node.spec.cpu && node.memory_free == node.spec.memory;
+  for (std::int32_t i = 0; i < node.spec.gpus; ++i) {
+    free = free && node.gpu_free[static_cast<std::size_t>(i)] == kWholeGpu.value;
+  }
+  if (free && node.up && !node.silent && node.quarantined) return;
+  report(Invariant::NodeUp,
+         fmt::format("node {} is repaired while it is in service, away or in use", id.value));
 }
 
 void Books::check_gang(const StartGang& start, const JobBook& job) {

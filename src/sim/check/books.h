@@ -88,6 +88,7 @@ class Books {
   void on(const GpuErrorSeen&) {}
   void on(const TaskStalled&) {}
   void on(const StoreHealed&) {}
+  void on(const RepairEnded&) {}
   void on(const PriceSet&) {}
   void on(const IdleSet&) {}
   void on(const GpuUseSeen&) {}
@@ -102,6 +103,7 @@ class Books {
   void take(const StartGang& start, const control::Decisions& decisions);
   void take(const StopGang& stop);
   void set_quarantined(NodeId node, bool quarantined);
+  void check_repair(NodeId id);
   void check_gang(const StartGang& start, const JobBook& job);
   void check_task(const TaskPlacement& task, const Request& request, const JobBook& job);
   void allocate(const TaskPlacement& task);

@@ -3,7 +3,7 @@ import type {ReactNode} from 'react';
 import type {Incident} from '../api/api';
 import {useNow, worldTime} from '../lib/clock';
 import {ago, count, duration, sentence} from '../lib/format';
-import {isAct, isOpen, REMEDIES} from '../lib/healing';
+import {isAct, isOpen, REMEDIES, stepName, stepOutcome} from '../lib/healing';
 import {JobLink, Name, NodeLink, StateMark} from './Bits';
 import {Release} from './Release';
 
@@ -26,6 +26,7 @@ export function IncidentLine({incident}: {incident: Incident}) {
           <Fact term="Seen"><Name>{incident.evidence || 'nothing more is known'}</Name></Fact>
           <Fact term="Taken for">{incident.diagnosis}</Fact>
           <Fact term="Done">{REMEDIES[incident.remedy]}</Fact>
+          {incident.steps.map((step, i) => <Fact key={i} term={stepName(step)}><Name>{stepOutcome(step)}</Name></Fact>)}
           <Fact term="Outcome">{outcome(incident, now)}</Fact>
           {incident.undo !== null && node !== null && (
             <Fact term="To undo"><Release name={node} label="Undo" /> or <code>{incident.undo}</code></Fact>
@@ -51,5 +52,6 @@ function outcome(incident: Incident, nowMs: number): string {
     case 'recovered': return incident.job === null ? `back in service after ${lasted}` : `runs again after ${lasted}`;
     case 'undone': return `a person put the node back after ${lasted}`;
     case 'ended': return `the job was over after ${lasted}, before it ran again`;
+    case 'failed': return `given up after ${lasted}: the node waits for a person`;
   }
 }

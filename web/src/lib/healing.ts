@@ -1,4 +1,5 @@
 import type {Incident} from '../api/api';
+import {sentence} from './format';
 
 /** What is not over: being healed, or waiting for its remedy. */
 export function isOpen(incident: Pick<Incident, 'outcome'>): boolean {
@@ -38,6 +39,18 @@ export const REMEDIES: Record<Incident['remedy'], string> = {
   drain: 'out of service until a person puts it back, and what may be preempted leaves the node',
   retry: 'the job is tried again',
 };
+
+type Step = Incident['steps'][number];
+
+/** A step for the node's hardware: "Reset of GPU 3". */
+export function stepName({step, gpu}: Pick<Step, 'step' | 'gpu'>): string {
+  return gpu === null ? sentence(step) : `${sentence(step)} of GPU ${gpu}`;
+}
+
+export function stepOutcome({good, detail}: Pick<Step, 'good' | 'detail'>): string {
+  const outcome = good === null ? 'underway' : good ? 'done' : 'failed';
+  return detail === '' ? outcome : `${outcome}: ${detail}`;
+}
 
 /** The node or job that an incident is about holds this text in its name. */
 export function isAbout(incident: Pick<Incident, 'node' | 'job'>, wanted: string): boolean {

@@ -5,7 +5,7 @@ import {EventParser} from '../api/stream';
 import type {GpuHistory, JobEvent, LabReport, LabResult, Queue, Service, ServiceEvent} from '../api/api';
 import {serverNow, setServerTime} from './clock';
 import {ago, bytes, count, duration, gpuHours, hostPort, memory, money, moneyRange, percent, sentence, sinceBeginning, words} from './format';
-import {isAbout, repairTimes} from './healing';
+import {isAbout, repairTimes, stepName, stepOutcome} from './healing';
 import {endOfKnown, trimmed, partOf} from './history';
 import {spans, timing} from './jobs';
 import {calibration, difference, figuresOf, FIGURES, ownPolicy, sinceOf} from './lab';
@@ -212,6 +212,13 @@ describe('healing', () => {
     expect(of(null, 7000)).toEqual({repairs: 1, meanMs: 7000, medianMs: 7000, longestMs: 7000});
     expect(of(9000, 1000, null, 2000)).toEqual({repairs: 3, meanMs: 4000, medianMs: 2000, longestMs: 9000});
     expect(of(4000, 1000, 2000, 9000).medianMs).toBe(3000);
+  });
+  it('names the steps for the hardware and what came of them', () => {
+    expect(stepName({step: 'reset', gpu: 3})).toBe('Reset of GPU 3');
+    expect(stepName({step: 'burn-in', gpu: null})).toBe('Burn in');
+    expect(stepOutcome({good: null, detail: ''})).toBe('underway');
+    expect(stepOutcome({good: false, detail: 'exit code 3'})).toBe('failed: exit code 3');
+    expect(stepOutcome({good: true, detail: 'passed'})).toBe('done: passed');
   });
   it('finds an incident by its node or its job', () => {
     expect(isAbout({node: 'GPU-7', job: null}, ' gpu ')).toBe(true);

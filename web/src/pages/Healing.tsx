@@ -18,7 +18,7 @@ const PAGE = 50;
 const SPAN_MIN_MS = 600_000; // of the time line, so that the first seconds are no bare edge
 const WINDOWS = {'1h': 3_600_000, '24h': 86_400_000, '7d': 7 * 86_400_000, all: Infinity};
 type Span = keyof typeof WINDOWS;
-const OUTCOMES = ['open', 'held', 'recovered', 'undone', 'ended', 'noted'] as const;
+const OUTCOMES = ['open', 'held', 'failed', 'recovered', 'undone', 'ended', 'noted'] as const;
 
 /** The filters live in the address, so that a view can be linked to. */
 function useFilters() {
@@ -106,7 +106,7 @@ function Tiles({incidents, window}: {incidents: readonly Incident[]; window: Spa
           : 'nothing was repaired'}</small>
       </Tile>
       <Tile value={number(repair.repairs)} unit={`of ${number(over)}`} label={`over and recovered, ${span}`}>
-        <small>{percent(repair.repairs, over)}, the rest noted, undone or ended</small>
+        <small>{percent(repair.repairs, over)}, the rest noted, undone, ended or given up</small>
       </Tile>
       <Tile value={quarantined === undefined ? '–' : number(quarantined)} unit={`of ${count(nodes, 'node')}`}
         label="in quarantine">
@@ -126,7 +126,7 @@ function Quarantined({incidents}: {incidents: readonly Incident[]}) {
         {(list) => list.length === 0 ? <Empty>No node is in quarantine.</Empty> : (
           <ul className="quarantined">
             {list.map((node) => {
-              const why = incidents.find((one) => one.node === node.name && one.outcome === 'open');
+              const why = incidents.find((one) => one.node === node.name && (one.outcome === 'open' || one.outcome === 'failed'));
               return (
                 <li key={node.id} data-node={node.name}>
                   <NodeLink name={node.name} />

@@ -1,0 +1,107 @@
+"""From a GPU's error to its reset, the test and the return, on agents whose driver is made up."""
+import re
+import signal
+
+import pytest
+
+from cloud import until
+from test_gpus_of_agents import Gpus
+
+PLAYBOOK = """
+version: 1
+name: hardware
+playbooks:
+  fell-off: {on: device_fault, do: [quarantine, move, reset, burn-in]}
+quarantine: {first: 1s, longest: 1m}
+limits: {nodes: 50%, repair: 1m}
+"""
+
+
+@pytest.fixture
+def pair(fleet):
+    """Two nodes; what a reset does is said by each one's own folder."""
+    fleet.cli("heal", "apply", "-", stdin=PLAYBOOK)
+    gpus = []
+    for name, letter in (("a", "aa"), ("b", "bb")):
+        one = Gpus(fleet.new_agent(name), letter)
+        healthy = one.agent.folder / "healthy"
+        healthy.write_text(one.script.read_text())
+        reset = (f"echo $GYRE_GPU >> {one.agent.folder}/reset; test ! -e {one.agent.folder}/broken "
+                 f"&& cp {healthy} {one.script}")
+        fleet.agent(name, "--repair", "reset=" + reset,
+                    "--repair", 'burn-in=exec "$GYRE_PROGRAM" burn-in --for 1s')
+        gpus.append(one)
+    for one in gpus:
+        one.until(lambda gpus: all(gpu["health"] == "ok" for gpu in gpus))
+    return gpus
+
+
+def incident_of(fleet, node, *outcomes):
+    def found():
+        return next((one for one in fleet.json("incidents")["incidents"]
+                     if (one["node"], one["symptom"]) == (node, "device_fault") and
+                     one["outcome"] in outcomes), None)
+    return until(found, lambda: fleet.json("incidents"))
+
+
+def test_a_gpu_that_fell_off_is_reset_tested_and_comes_back(fleet, pair):
+    job = fleet.submit("sleep 100", resources={"gpu": "H100:2"}, preemptible=True)
+    fleet.wait(job, "running")
+    where = fleet.job(job)["placement"][0]["node"]
+    broken = next(one for one in pair if one.agent.name == where)
+    broken.become("xid 1 1 79\nfails 1 15\n")
+    incident = incident_of(fleet, where, "recovered")
+    reset, test = incident["steps"]
+    assert (reset["step"], reset["gpu"], reset["good"]) == ("reset", 1, True)
+    assert (broken.agent.folder / "reset").read_text() == f"GPU-0000-{broken.letter}2\n"
+    assert (test["step"], test["good"]) == ("burn-in", True)
+    assert re.search("passed: 2 GPUs had no error for 1s; not tested: computing", test["detail"])
+    assert incident["recovery_ms"] >= 1000 and test["ended_at"] >= reset["ended_at"]
+    fleet.until(lambda: fleet.node(where)["state"] == "up", "it is in service again")
+    fleet.until(lambda: (now := fleet.job(job))["state"] == "running" and
+                now["placement"][0]["node"] != where, "the job has moved")
+    fleet.cli("stop", job)
+    fleet.wait(job)
+
+
+def test_a_reset_that_fails_leaves_the_node_to_a_person(fleet, pair):
+    a, _ = pair
+    (a.agent.folder / "broken").touch()
+    a.become("xid 1 0 79\n")
+    incident = incident_of(fleet, "a", "failed")
+    [reset] = incident["steps"]
+    assert (reset["good"], reset["detail"]) == (False, "exit code 1")
+    assert fleet.node("a")["state"] == "quarantined"
+    assert incident["undo"] == "gyre node uncordon a"
+    assert "reset failed" in fleet.cli("incidents").stdout
+    fleet.cli("node", "uncordon", "a")
+    fleet.until(lambda: fleet.node("a")["state"] == "up", "a person put it back")
+
+
+def test_a_device_that_is_still_broken_does_not_pass(fleet, pair):
+    a, _ = pair
+    (a.agent.folder / "healthy").write_text(a.script.read_text() + "fails 1 15\n")
+    a.become("xid 1 1 79\nfails 1 15\n")
+    incident = incident_of(fleet, "a", "failed")
+    assert [step["good"] for step in incident["steps"]] == [True, False]
+    assert "GPU 1 is lost" in incident["steps"][1]["detail"]
+
+
+def test_the_servers_next_life_goes_on_with_it(fleet, pair):
+    a, _ = pair
+    (a.agent.folder / "broken").touch()
+    a.agent.end()  # so that the order finds nobody
+    fleet.until(lambda: fleet.node("a")["state"] != "up", "it is missed")
+    (a.agent.folder / "broken").unlink()
+    a.become("")
+    a.agent.start(None, "--repair", f"reset=echo here >> {a.agent.folder}/reset",
+                  "--repair", "burn-in=echo fine")
+    fleet.until(lambda: fleet.node("a")["state"] == "up", "it is back")
+    a.until(lambda gpus: all(gpu["health"] == "ok" for gpu in gpus))
+    a.become("xid 1 0 79\n")
+    until(lambda: fleet.json("incidents")["incidents"], "it is noticed")
+    fleet.end(signal.SIGKILL)
+    fleet.serve()
+    incident = incident_of(fleet, "a", "recovered")
+    assert [step["step"] for step in incident["steps"]] == ["reset", "burn-in"]
+    assert (a.agent.folder / "reset").read_text() == "here\n", "once"
