@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 #include "adapter/sqlite/backup.h"
@@ -19,6 +21,10 @@
 #include "live/opening.h"
 #include "server/api/server_facts.h"
 
+#ifdef GYRE_HAVE_ADAPTER_POSTGRES
+#include "adapter/postgres/restoration.h"
+#endif
+
 namespace gyre::apps {
 namespace {
 
@@ -26,6 +32,7 @@ namespace fs = std::filesystem;
 namespace store = adapter::sqlite;
 
 constexpr const char* kJournal = "journal.sqlite";
+constexpr const char* kLongestLease = "lease_s";
 // Jobs that a backup does not know may have had these ids, and their tasks may still run.
 constexpr std::uint64_t kJobsSkipped = 1'000'000;
 
@@ -33,7 +40,7 @@ Time now() { return live::system_clock_source()().real; }
 
 /// The fleet's authority, without which every agent would have to join anew, and the longest lease.
 Result<std::vector<store::SideFile>> read_side_files(const fs::path& folder) {
-  std::vector<fs::path> paths{folder / "lease_s"};
+  std::vector<fs::path> paths{folder / kLongestLease};
   std::error_code error;
   for (fs::directory_iterator entry(folder / "fleet", error), end; !error && entry != end;
        entry.increment(error)) {
@@ -57,15 +64,12 @@ Result<std::vector<store::SideFile>> read_side_files(const fs::path& folder) {
 
 /// A name comes from a file: it may lead nowhere else.
 bool is_side_file(const fs::path& name) {
-  return name == "lease_s" || (name.parent_path() == "fleet" && name.has_filename() &&
-                               name.filename() != "." && name.filename() != "..");
+  return name == kLongestLease || (name.parent_path() == "fleet" && name.has_filename() &&
+                                   name.filename() != "." && name.filename() != "..");
 }
 
 Result<void> write_side_files(const fs::path& folder, const std::vector<store::SideFile>& files) {
   for (const store::SideFile& file : files) {
-    if (!is_side_file(file.name)) {
-      return fail(ErrorKind::Invalid, "the backup has a file '{}', which no backup has", file.name);
-    }
     const fs::path path = folder / file.name;
     if (path.parent_path() != folder) {
       auto made = live::make_private_folder(path.parent_path());
@@ -109,8 +113,14 @@ fs::path folder_of(const fs::path& file) {
   return file.has_parent_path() ? file.parent_path() : fs::path(".");
 }
 
-Result<control::RestoreReport> restore_into(const fs::path& folder, const std::string& file,
-                                            const cli::BackupCut& cut) {
+/// What is restored: a backup, or the journal of a state folder.
+struct Original {
+  std::string file;
+  std::unique_ptr<store::SqliteJournalReader> reader;
+  std::vector<store::SideFile> files;
+};
+
+Result<Original> open_original(const std::string& file) {
   auto reader = store::SqliteJournalReader::open(file);
   if (!reader) return tl::unexpected(reader.error());
   auto content = store::read_backup(file);
@@ -120,28 +130,95 @@ Result<control::RestoreReport> restore_into(const fs::path& folder, const std::s
     if (!files) return tl::unexpected(files.error());
     content->files = std::move(*files);
   }
-  if (auto done = write_side_files(folder, content->files); !done)
-    return tl::unexpected(done.error());
-  const std::string path = folder / kJournal;
-  control::Controller core{control::Config{}};
+  for (const store::SideFile& side : content->files) {
+    if (is_side_file(side.name)) continue;
+    return fail(ErrorKind::Invalid, "the backup has a file '{}', which no backup has", side.name);
+  }
+  return Original{file, std::move(*reader), std::move(content->files)};
+}
+
+/// The least number that a job may have which the journal did not know.
+JobId first_job_after(const control::Controller& core) {
+  return {core.jobs().last().value + 1 + kJobsSkipped};
+}
+
+Result<control::RestoreReport> write_anew(control::Journal& journal, const Original& original,
+                                          const cli::BackupCut& cut, control::Controller& core) {
   control::RestoreOptions options;
   if (cut.upto) options.upto = EventSeq{*cut.upto};
   options.at = cut.at;
   options.closing_at = now();
   options.closing = [&](const control::Controller& then) {
-    return closing_events(then, file, options.closing_at);
+    return closing_events(then, original.file, options.closing_at);
   };
+  return control::restore(*original.reader, journal, core, options);
+}
+
+Result<control::RestoreReport> restore_into_folder(const fs::path& folder, const std::string& file,
+                                                   const cli::BackupCut& cut) {
+  const auto original = open_original(file);
+  if (!original) return tl::unexpected(original.error());
+  if (auto done = write_side_files(folder, original->files); !done)
+    return tl::unexpected(done.error());
+  const std::string path = folder / kJournal;
+  control::Controller core{control::Config{}};
   auto report = [&]() -> Result<control::RestoreReport> {
     auto journal = store::SqliteJournal::open({path, store::Sync::Normal});
     if (!journal) return tl::unexpected(journal.error());
-    return control::restore(**reader, **journal, core, options);
+    return write_anew(**journal, *original, cut, core);
   }();
   if (!report) return report;
-  const JobId first_job{core.jobs().last().value + 1 + kJobsSkipped};
-  if (auto done = store::succeed(path, file, now(), first_job); !done)
+  if (auto done = store::succeed(path, file, now(), first_job_after(core)); !done)
     return tl::unexpected(done.error());
   return report;
 }
+
+#ifdef GYRE_HAVE_ADAPTER_POSTGRES
+namespace pg = adapter::postgres;
+
+std::int64_t longest_lease_s(const std::vector<store::SideFile>& files) {
+  std::int64_t longest = 0;
+  for (const store::SideFile& file : files) {
+    if (file.name == kLongestLease) {
+      std::from_chars(file.body.data(), file.body.data() + file.body.size(), longest);
+    }
+  }
+  return std::max<std::int64_t>(longest, 0);
+}
+
+Result<cli::BackupFacts> restore_into_database(const std::string& file, const std::string& address,
+                                               const cli::BackupCut& cut) {
+  const auto target = pg::parse_target(address);
+  if (!target) return tl::unexpected(target.error());
+  const auto original = open_original(file);
+  if (!original) return tl::unexpected(original.error());
+  auto begun = pg::Restoration::begin(*target, longest_lease_s(original->files));
+  if (!begun) return tl::unexpected(begun.error());
+  pg::Restoration& restoration = **begun;
+  for (const store::SideFile& side : original->files) {
+    if (side.name == kLongestLease) continue;
+    const std::string name = fs::path(side.name).filename();
+    if (auto kept = restoration.files().put(name, side.body); !kept) {
+      return tl::unexpected(kept.error());
+    }
+  }
+  control::Controller core{control::Config{}};
+  const auto report = write_anew(restoration.journal(), *original, cut, core);
+  if (!report) return tl::unexpected(report.error());
+  if (auto done = restoration.finish(original->reader->cluster_id(), first_job_after(core));
+      !done) {
+    return tl::unexpected(done.error());
+  }
+  auto facts = facts_of(file, {report->events, report->commands, report->last, report->last_at});
+  if (facts) facts->path = target->shown;
+  return facts;
+}
+#else
+Result<cli::BackupFacts> restore_into_database(const std::string&, const std::string&,
+                                               const cli::BackupCut&) {
+  return fail(ErrorKind::Unsupported, "{}", kNoPostgres);
+}
+#endif
 
 /// For whoever asks the server when the last one was made. The backup is whole without it.
 void leave_note(const std::string& state_folder, const cli::BackupFacts& backup) {
@@ -187,6 +264,7 @@ Result<cli::BackupFacts> verify_backup(const std::string& file) {
 
 Result<cli::BackupFacts> restore_backup(const std::string& file, const std::string& folder,
                                         const cli::BackupCut& cut) {
+  if (Leadership::is_address(folder)) return restore_into_database(file, folder, cut);
   std::error_code error;
   fs::path target = fs::absolute(folder, error).lexically_normal();
   if (error) return fail(ErrorKind::Internal, "cannot find '{}': {}", folder, error.message());
@@ -202,7 +280,7 @@ Result<cli::BackupFacts> restore_backup(const std::string& file, const std::stri
   if (auto made = live::make_private_folder(draft); !made) {
     return tl::unexpected(made.error());
   }
-  const auto report = restore_into(draft, file, cut);
+  const auto report = restore_into_folder(draft, file, cut);
   std::error_code moved;
   if (report) {
     fs::remove(target, error);

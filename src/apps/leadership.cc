@@ -314,14 +314,10 @@ bool Leadership::is_address(const std::string& text) { return pg::is_target(text
 
 #else
 
-namespace {
-constexpr const char* kNone = "this build has no PostgreSQL: install libpq-dev, and build again";
-}  // namespace
-
 struct Leadership::Impl {};
 Leadership::~Leadership() = default;
 cli::Outcome<std::unique_ptr<Leadership>> Leadership::prepare(const cli::StateFolder&, Options) {
-  return give_up(cli::kError, "--journal: {}", kNone);
+  return give_up(cli::kError, "--journal: {}", kNoPostgres);
 }
 cli::Outcome<std::unique_ptr<live::Store>> Leadership::await(const Ending&,
                                                              server::http::Address&) {
@@ -336,7 +332,7 @@ bool Leadership::is_fenced() const { std::abort(); }
 void Leadership::release() { std::abort(); }
 std::optional<server::StandbyApi::View> Leadership::standing() const { std::abort(); }
 Result<std::unique_ptr<control::JournalReader>> Leadership::open_reader(const std::string&) {
-  return fail(ErrorKind::Unsupported, "{}", kNone);
+  return fail(ErrorKind::Unsupported, "{}", kNoPostgres);
 }
 bool Leadership::is_address(const std::string& text) {
   return text.starts_with("postgresql://") || text.starts_with("postgres://");

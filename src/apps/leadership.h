@@ -17,6 +17,10 @@
 
 namespace gyre::apps {
 
+/// Why a build without libpq cannot do it.
+inline constexpr const char* kNoPostgres =
+    "this build has no PostgreSQL: install libpq-dev, and build again";
+
 /// The place of one server among those that share a journal in PostgreSQL: it leads, or it is a
 /// standby that answers so and waits until it does. A build without libpq has none.
 class Leadership {

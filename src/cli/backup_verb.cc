@@ -67,8 +67,9 @@ void add_verify(CLI::App& backup, Session& session) {
 
 void add_restore(CLI::App& backup, Session& session) {
   auto* verb =
-      add_verb(backup, "restore", "Make a state folder of a backup, as it was at some moment",
+      add_verb(backup, "restore", "Make a store of a backup, as it was at some moment",
                "  gyre backup restore monday.gyre --to /var/lib/gyre\n"
+               "  gyre backup restore monday.gyre --to postgresql://gyre@db/gyre\n"
                "  gyre backup restore monday.gyre --to /tmp/then --at 2026-03-01T10:02:11Z\n\n"
                "FILE may be the journal of a state folder, also a damaged one up to where it "
                "is whole.\nEnd the old server first: agents that have seen the restored one "
@@ -78,9 +79,11 @@ void add_restore(CLI::App& backup, Session& session) {
   auto at = std::make_shared<std::string>();
   auto upto = std::make_shared<std::uint64_t>(0);
   verb->add_option("FILE", *file, "a backup, or a journal")->required();
-  verb->add_option("--to", *folder, "the state folder to make; must not exist, or be empty")
+  verb->add_option("--to", *folder,
+                   "the state folder to make, which must not exist or be empty; or a PostgreSQL "
+                   "database without a journal")
       ->required()
-      ->type_name("FOLDER");
+      ->type_name("FOLDER|postgresql://...");
   auto* by_event = verb->add_option("--upto", *upto, "take the events up to this one")
                        ->check(CLI::PositiveNumber)
                        ->type_name("SEQ");

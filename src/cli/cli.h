@@ -96,7 +96,8 @@ struct Backups {
       create;
   /// Reads and replays all of it. Errors: NotFound, Invalid.
   std::function<Result<BackupFacts>(const std::string& file)> verify;
-  /// Makes a state folder. Errors: as above; Conflict, the folder is not empty.
+  /// Makes a state folder, or fills a database of that address. Errors: as above; Conflict, it is
+  /// not empty; Unavailable, the database.
   std::function<Result<BackupFacts>(const std::string& file, const std::string& folder,
                                     const BackupCut& cut)>
       restore;

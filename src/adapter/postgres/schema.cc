@@ -62,6 +62,12 @@ Result<std::int64_t> schema_version(Connection& connection, std::size_t newest) 
   const auto version =
       connection.ask("SELECT value::bigint FROM gyre.meta WHERE key = 'schema_version'");
   if (!version) return tl::unexpected(version.error());
+  if (version->size() == 1 && version->integer(0, 0) == 0) {
+    return fail(ErrorKind::Invalid,
+                "journal '{}': a restoration into it has not ended; if none runs, drop the schema "
+                "'gyre' and restore again",
+                connection.shown());
+  }
   if (version->size() != 1 || version->integer(0, 0) < 1) return other();
   if (version->integer(0, 0) > static_cast<std::int64_t>(newest)) {
     return fail(ErrorKind::Unsupported,

@@ -14,8 +14,9 @@ namespace gyre::adapter::postgres {
 /// of several versions look at them.
 std::span<const char* const> schema_scripts();
 
-/// The version that is there; 0: none yet. Errors: Invalid, the schema "gyre" is something else's;
-/// Unsupported, it is newer than `newest`, with both in the message, or PostgreSQL is too old.
+/// The version that is there; 0: none yet. Errors: Invalid, the schema "gyre" is something else's,
+/// or a Restoration has not ended; Unsupported, it is newer than `newest`, with both in the
+/// message, or PostgreSQL is too old.
 Result<std::int64_t> schema_version(Connection& connection, std::size_t newest);
 
 /// Whose journal it is. Requires: the schema is there.
