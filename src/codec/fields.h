@@ -93,8 +93,21 @@ struct Fields<PolicySpec> {
 };
 template <>
 struct EnumNames<TopologyLevel> {
-  static constexpr std::array<std::string_view, kTopologyLevels> list{"region", "zone", "rack",
-                                                                      "nvlink"};
+  static constexpr std::array<std::string_view, kTopologyLevels + 1> list{"region", "zone", "rack",
+                                                                          "nvlink", "node"};
+};
+template <>
+struct EnumNames<Balance> {
+  static constexpr std::array<std::string_view, 3> list{"none", "spread", "pack"};
+};
+template <>
+struct Fields<PlacementRules> {
+  static constexpr std::tuple list{Field{"group", &PlacementRules::group},
+                                   Field{"max_per_node", &PlacementRules::max_per_node},
+                                   Field{"balance", &PlacementRules::balance},
+                                   Field{"level", &PlacementRules::level},
+                                   Field{"near", &PlacementRules::near},
+                                   Field{"apart", &PlacementRules::apart}};
 };
 template <>
 struct Fields<Topology> {
@@ -204,6 +217,7 @@ struct Fields<JobSpec> {
                                    Field{"preemptible", &JobSpec::preemptible},
                                    Field{"tasks", &JobSpec::tasks},
                                    Field{"topology", &JobSpec::topology},
+                                   Field{"placement", &JobSpec::placement},
                                    Field{"expected_duration", &JobSpec::expected_duration},
                                    Field{"deadline", &JobSpec::deadline},
                                    Field{"checkpoint", &JobSpec::checkpoint},
@@ -214,8 +228,8 @@ template <>
 struct Fields<Allocation> {
   static constexpr std::tuple list{
       Field{"devices", &Allocation::devices}, Field{"gpu_milli", &Allocation::gpu_milli},
-      Field{"cpu", &Allocation::cpu}, Field{"memory", &Allocation::memory},
-      Field{"sharing", &Allocation::sharing}};
+      Field{"cpu", &Allocation::cpu},         Field{"memory", &Allocation::memory},
+      Field{"sharing", &Allocation::sharing}, Field{"group", &Allocation::group}};
 };
 template <>
 struct Fields<TaskPlacement> {

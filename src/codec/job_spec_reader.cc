@@ -137,6 +137,32 @@ class SpecReader {
       spec_.topology = Topology{static_cast<TopologyLevel>(*level), required};
     }
   }
+  void placement(const SpecNode& node) {
+    spec_.placement.emplace();
+    if (!object(node, kPlacement)) return;
+    if (has(node, "spread") && has(node, "pack")) {
+      problem(node, "say one of spread and pack: tasks cannot be both");
+    }
+  }
+  void placement_group(const SpecNode& node) { name_into(node, spec_.placement->group); }
+  void placement_near(const SpecNode& node) { name_into(node, spec_.placement->near); }
+  void placement_apart(const SpecNode& node) { name_into(node, spec_.placement->apart); }
+  void placement_max_per_node(const SpecNode& node) {
+    integer(node, 1, kTasksPerJobMax, spec_.placement->max_per_node);
+  }
+  void placement_spread(const SpecNode& node) { balance(node, Balance::Spread); }
+  void placement_pack(const SpecNode& node) { balance(node, Balance::Pack); }
+  void balance(const SpecNode& node, Balance balance) {
+    std::array<std::string_view, kTopologyLevels + 2> levels;
+    for (std::size_t i = 0; i <= kTopologyLevels; ++i) {
+      levels[i] = to_string(static_cast<TopologyLevel>(i));
+    }
+    levels.back() = "none";
+    const auto level = one_of(node, levels);
+    if (!level || levels[*level] == "none") return;
+    spec_.placement->balance = balance;
+    spec_.placement->level = static_cast<TopologyLevel>(*level);
+  }
   void resources(const SpecNode& node) {
     if (!object(node, kResources)) return;
     const Request& request = spec_.tasks[0].request;
@@ -491,12 +517,13 @@ class SpecReader {
     }
   }
 
-  static constexpr std::array<KnownField, 25> kFields{{
+  static constexpr std::array<KnownField, 26> kFields{{
       {"name", &SpecReader::name},
       {"image", &SpecReader::image},
       {"command", &SpecReader::command},
       {"nodes", &SpecReader::nodes},
       {"topology", &SpecReader::topology},
+      {"placement", &SpecReader::placement},
       {"resources", &SpecReader::resources},
       {"priority", &SpecReader::priority},
       {"preemptible", &SpecReader::preemptible},
@@ -521,6 +548,14 @@ class SpecReader {
   static constexpr std::array<KnownField, 2> kTopology{{
       {"required", &SpecReader::topology_required},
       {"preferred", &SpecReader::topology_preferred},
+  }};
+  static constexpr std::array<KnownField, 6> kPlacement{{
+      {"max_per_node", &SpecReader::placement_max_per_node},
+      {"spread", &SpecReader::placement_spread},
+      {"pack", &SpecReader::placement_pack},
+      {"near", &SpecReader::placement_near},
+      {"apart", &SpecReader::placement_apart},
+      {"group", &SpecReader::placement_group},
   }};
   static constexpr std::array<KnownField, 4> kResources{{
       {"gpu", &SpecReader::gpu},
@@ -549,38 +584,9 @@ class SpecReader {
 
 }  // namespace
 
-tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(std::string_view text,
-                                                               SpecFormat format,
-                                                               std::string_view image_base) {
-  const auto root = parse_spec_tree(text, format);
-  if (!root) return tl::unexpected(std::vector{root.error()});
-  return parse_job_spec(*root, image_base);
-}
-
 tl::expected<JobSpec, std::vector<SpecProblem>> parse_job_spec(const SpecNode& root,
                                                                std::string_view image_base) {
   return SpecReader(image_base).read(root);
-}
-
-Result<JobSpec> read_job_spec(std::string_view text, SpecFormat format) {
-  auto spec = parse_job_spec(text, format);
-  if (spec) return std::move(*spec);
-  std::string message;
-  bool unsupported = true;
-  for (const SpecProblem& problem : spec.error()) {
-    message += (message.empty() ? "" : "; ") + describe(problem);
-    unsupported = unsupported && problem.kind == ErrorKind::Unsupported;
-  }
-  return fail(unsupported ? ErrorKind::Unsupported : ErrorKind::Invalid, "{}", message);
-}
-
-std::string describe(const SpecProblem& problem) {
-  std::string out;
-  if (problem.line > 0) out = fmt::format("line {}, column {}: ", problem.line, problem.column);
-  if (!problem.path.empty()) out += problem.path + ": ";
-  out += problem.message;
-  if (!problem.suggestion.empty()) out += fmt::format(" (did you mean '{}'?)", problem.suggestion);
-  return out;
 }
 
 }  // namespace gyre::codec

@@ -30,6 +30,7 @@ resources: {gpu: "H100:80GB:8", cpu: 16, memory: 200GB, sharing: auto}
 priority: 7
 preemptible: true
 topology: {required: rack}
+placement: {max_per_node: 2, spread: zone, near: data, apart: chat, group: tuning}
 checkpoint: {path: /ckpt, interval: 10m, signal: SIGUSR1, grace: 60s}
 retry: {on: [error, no-capacity], max: 5, backoff: 10s..5m}
 deadline: 12h
@@ -47,6 +48,8 @@ working_directory: /data/run
   expected.priority = 7;
   expected.preemptible = true;
   expected.topology = Topology{TopologyLevel::Rack, true};
+  expected.placement =
+      PlacementRules{"tuning", 2, Balance::Spread, TopologyLevel::Zone, "data", "chat"};
   expected.checkpoint = {"/ckpt", seconds(600), SIGUSR1, seconds(60)};
   expected.retry = {true, false, true, 5, seconds(10), seconds(300)};
   expected.deadline = seconds(12 * 3600);
@@ -260,6 +263,20 @@ const BadSpec kMistakes[] = {
     {"command: ls\ntopology: {required: rack, preferred: zone}",
      "topology: say one of required and preferred"},
     {"command: ls\ntopology: {required: racks}", "(did you mean 'rack'?)"},
+    {"command: ls\nplacement: spread", "placement: expected fields"},
+    {"command: ls\nname: a\nplacement: {max_per_node: 0}",
+     "placement.max_per_node: expected a whole number from 1 to 10000, found the number 0"},
+    {"command: ls\nplacement: {max_per_node: 1}", "give the job a name, or a 'group'"},
+    {"command: ls\nplacement: {spread: rak}", "(did you mean 'rack'?)"},
+    {"command: ls\nplacement: {spread: rack, pack: node}",
+     "placement: say one of spread and pack: tasks cannot be both"},
+    {"command: ls\nname: a\nplacement: {apart: a}",
+     "it cannot be apart from its own group 'a': write max_per_node: 1"},
+    {"command: ls\nname: a\nplacement: {near: a}", "write pack: node"},
+    {"command: ls\nname: a\nplacement: {near: b, apart: b}",
+     "it cannot be both near to and apart from 'b'"},
+    {"command: ls\nplacement: {apart: [a]}", "placement.apart: expected a name"},
+    {"command: ls\nplacement: {away: a}", "placement.away: there is no such field"},
     {"command: ls\ncheckpoint: {path: ckpt}", "checkpoint.path: expected an absolute path"},
     {"command: ls\ncheckpoint: {signal: SIGUSR}", "(did you mean 'SIGUSR1'?)"},
     {"command: ls\ncheckpoint: {signal: SIGKILL}",
@@ -409,6 +426,17 @@ JobSpec any_spec() {
   if (*rc::gen::arbitrary<bool>()) {
     spec.topology =
         Topology{static_cast<TopologyLevel>(*rc::gen::inRange(0, 4)), *rc::gen::arbitrary<bool>()};
+  }
+  if (*rc::gen::arbitrary<bool>()) {
+    PlacementRules& rules = spec.placement.emplace();
+    rules.group = *rc::gen::element<std::string>("g", "G.2");
+    rules.max_per_node = *rc::gen::inRange(0, 4);
+    rules.balance = *rc::gen::element(Balance::None, Balance::Spread, Balance::Pack);
+    if (rules.balance != Balance::None) {
+      rules.level = static_cast<TopologyLevel>(*rc::gen::inRange(0, 5));
+    }
+    rules.near = *rc::gen::element<std::string>("", "n");
+    rules.apart = *rc::gen::element<std::string>("", "a-1");
   }
   spec.checkpoint.path = *rc::gen::element<std::string>("", "/ckpt", "/a b/ü");
   if (*rc::gen::arbitrary<bool>()) spec.checkpoint.interval = span();

@@ -92,6 +92,18 @@ void add_container(Json& out, const ContainerSpec& container) {
   texts("devices", container.devices, same);
 }
 
+Json placement_of(const PlacementRules& rules) {
+  Json out = Json::object();
+  if (!rules.group.empty()) out["group"] = rules.group;
+  if (rules.max_per_node != 0) out["max_per_node"] = rules.max_per_node;
+  if (rules.balance != Balance::None) {
+    out[rules.balance == Balance::Spread ? "spread" : "pack"] = to_string(rules.level);
+  }
+  if (!rules.near.empty()) out["near"] = rules.near;
+  if (!rules.apart.empty()) out["apart"] = rules.apart;
+  return out;
+}
+
 Result<Json> as_json(const JobSpec& spec) {
   if (spec.tasks.size() != 1) {
     return fail(ErrorKind::Unsupported,
@@ -111,6 +123,7 @@ Result<Json> as_json(const JobSpec& spec) {
     out["topology"][spec.topology->required ? "required" : "preferred"] =
         to_string(spec.topology->level);
   }
+  if (spec.placement) out["placement"] = placement_of(*spec.placement);
   add("resources", resources_of(spec.tasks[0].request));
   if (spec.priority != standard.priority) out["priority"] = spec.priority;
   if (spec.preemptible) out["preemptible"] = true;
@@ -238,6 +251,10 @@ Result<std::string> to_yaml(const ServiceSpec& spec) {
   if (!json) return tl::unexpected(json.error());
   Json out = {{"kind", "service"}};
   out.update(*json);
+  // What a service without it would be given.
+  if (!replica.placement || replica.placement->balance == Balance::None) {
+    out["placement"]["spread"] = "none";
+  }
   const auto add = [](Json& to, const char* name, Json part) {
     if (!part.empty()) to[name] = std::move(part);
   };

@@ -43,6 +43,10 @@ class ServiceReader {
                         {"probes", [](auto& r, auto& n, auto& s) { r.probes(n, s); }},
                         {"rollout", [](auto& r, auto& n, auto& s) { r.rollout(n, s.rollout); }}});
     if (replica) spec_.replica = std::move(*replica);
+    if (!says_balance(job)) {
+      if (!spec_.replica.placement) spec_.replica.placement.emplace();
+      spec_.replica.placement->balance = Balance::Spread;
+    }
     spec_.replica.retry = {true, true, true, kRetriesMax, seconds(1), seconds(30)};
     if (problems_.empty()) {
       if (const auto valid = validate(spec_); !valid) problem(root, valid.error().message);
@@ -52,6 +56,18 @@ class ServiceReader {
   }
 
  private:
+  /// Whether the spec says how replicas are spread; else they are over nodes.
+  static bool says_balance(const SpecNode& job) {
+    for (std::size_t i = 0; i < job.keys.size(); ++i) {
+      if (job.keys[i].name != "placement") continue;
+      const auto& rules = job.items[i].keys;
+      return std::any_of(rules.begin(), rules.end(), [](const SpecNode::Key& key) {
+        return key.name == "spread" || key.name == "pack";
+      });
+    }
+    return false;
+  }
+
   /// What is said of the service, and the rest, which is said of its replicas.
   std::pair<SpecNode, SpecNode> split(const SpecNode& root) {
     SpecNode own;

@@ -42,7 +42,31 @@ TEST(ServiceSpecText, ANumberOfReplicasIsThatManyAlways) {
   EXPECT_EQ(spec->replicas.max, 3);
 }
 
+TEST(ServiceSpecText, ReplicasAreSpreadOverNodesUnlessItSaysOtherwise) {
+  const auto rules = [](std::string_view placement) {
+    const auto spec = parse_service_spec(
+        fmt::format("{{name: a, command: b, replicas: 3{}}}", placement), SpecFormat::Yaml);
+    EXPECT_TRUE(spec) << placement;
+    const auto again = parse_service_spec(to_yaml(*spec).value(), SpecFormat::Yaml);
+    EXPECT_EQ(*again, *spec) << *to_yaml(*spec);
+    return to_string(*spec->replica.placement);
+  };
+  EXPECT_EQ(rules(""), "spread: node");
+  EXPECT_EQ(rules(", placement: {max_per_node: 2}"), "max_per_node: 2, spread: node");
+  EXPECT_EQ(rules(", placement: {spread: rack}"), "spread: rack");
+  EXPECT_EQ(rules(", placement: {pack: node}"), "pack: node");
+  EXPECT_EQ(rules(", placement: {spread: none}"), "");
+  ServiceSpec old;
+  old.replica.name = "old";
+  old.replica.launch.command = {"b"};
+  old.replica.tasks.resize(1);
+  EXPECT_NE(to_yaml(old).value().find("spread: none"), std::string::npos);
+}
+
 TEST(ServiceSpecText, EachMistakeIsNamedWhereItIs) {
+  EXPECT_NE(shown("{name: a, command: b, replicas: 2, placement: {max_per_node: 3}}")
+                .find("at most 2 replicas: it limits nothing"),
+            std::string::npos);
   EXPECT_EQ(shown("{name: a, command: b, retry: {max: 1}}"),
             "line 1, column 23: retry: a service has none: its replicas run until it needs them no "
             "more, and are tried again however they end\n");

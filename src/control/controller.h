@@ -132,6 +132,8 @@ class Controller {
  private:
   class Act;
 
+  Result<void> check_groups(const JobSpec& spec) const;
+
   void on(const Tick&) {}
   void on(const PolicySet& event);
   void on(const QueueSet& event);

@@ -53,8 +53,33 @@ const Node* best_node(const Cluster& cluster, PartitionId partition, const Reque
 
 }  // namespace
 
+/// Whom its placement rules name, there must be.
+Result<void> Controller::check_groups(const JobSpec& spec) const {
+  if (!spec.placement) return {};
+  for (const bool near : {true, false}) {
+    const std::string& name = near ? spec.placement->near : spec.placement->apart;
+    if (name.empty()) continue;
+    const auto is_meant = [&](const JobSpec& other) {
+      return other.tenant == spec.tenant && group_of(other) == name;
+    };
+    bool known = false;
+    jobs_.for_each(
+        [&](const Job& job) { known = known || (!is_final(job.state) && is_meant(job.spec)); });
+    for (const auto& [id, service] : services_.all()) {
+      known = known || (!service.deleted && is_meant(service.spec.replica));
+    }
+    if (known) continue;
+    return fail(ErrorKind::Invalid,
+                "placement: {} names the group '{}', and no job that waits or runs and no service "
+                "is in it: submit those first; a job is in a group if it says 'placement' itself",
+                near ? "near" : "apart", name);
+  }
+  return {};
+}
+
 Result<void> Controller::check(const JobSpec& spec) const {
   if (auto valid = validate(spec); !valid) return valid;
+  if (auto known = check_groups(spec); !known) return known;
   const auto partition = partition_of(spec);
   if (!partition) {
     std::vector<std::string> names;

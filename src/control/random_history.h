@@ -152,6 +152,7 @@ class RandomHistory {
     if (rng_.below(3) == 0) {
       spec.topology = Topology{static_cast<TopologyLevel>(rng_.below(3)), rng_.below(2) == 0};
     }
+    if (rng_.below(3) == 0) spec.placement = rules();
     if (rng_.below(2) == 0)
       spec.expected_duration = seconds(static_cast<std::int64_t>(rng_.below(600)));
     if (rng_.below(8) == 0) spec.deadline = seconds(static_cast<std::int64_t>(rng_.below(900)));
@@ -159,6 +160,21 @@ class RandomHistory {
     spec.launch.command = {"python3", "train.py", "--epochs=\"3\""};
     spec.launch.env = {{"EPOCHS", "3"}, {"WORDS", "grün"}};
     return spec;
+  }
+
+  PlacementRules rules() {
+    constexpr std::array<const char*, 4> kGroups{"", "a", "b", "c"};
+    PlacementRules rules;
+    const std::uint64_t own = 1 + rng_.below(3);
+    rules.group = kGroups[own];
+    rules.max_per_node = static_cast<std::int32_t>(rng_.below(3));
+    rules.balance = static_cast<Balance>(rng_.below(3));
+    rules.level = static_cast<TopologyLevel>(rng_.below(5));
+    const std::uint64_t near = rng_.below(4);
+    const std::uint64_t apart = rng_.below(4);
+    if (near != own) rules.near = kGroups[near];
+    if (apart != own && apart != near) rules.apart = kGroups[apart];
+    return rules;
   }
 
   Request request() {

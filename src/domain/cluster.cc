@@ -140,6 +140,7 @@ void Cluster::allocate(NodeId id, const Allocation& part) {
     left = static_cast<std::int16_t>(left - part.gpu_milli.value);
   }
   count_resident(node, part, 1);
+  if (part.group.value != 0) count_group(id, part.group, 1);
   node.free.cpu -= part.cpu;
   node.free.memory -= part.memory;
   GYRE_ASSERT(node.free.cpu.value >= 0 && node.free.memory.value >= 0);
@@ -156,6 +157,7 @@ void Cluster::release(NodeId id, const Allocation& part) {
     GYRE_ASSERT(left <= kWholeGpu.value);
   }
   count_resident(node, part, -1);
+  if (part.group.value != 0) count_group(id, part.group, -1);
   node.free.cpu += part.cpu;
   node.free.memory += part.memory;
   GYRE_ASSERT(node.free.cpu <= node.spec.cpu && node.free.memory <= node.spec.memory);
@@ -186,6 +188,32 @@ void Cluster::count_resident(Node& node, const Allocation& part, int by) {
   if (!kind) return;
   std::uint16_t& count = node.residents[static_cast<std::size_t>(*kind)];
   count = static_cast<std::uint16_t>(count + by);
+}
+
+void Cluster::count_group(NodeId node, GroupId group, int by) {
+  std::vector<GroupTasks>& places = groups_[group];
+  auto at = std::lower_bound(places.begin(), places.end(), node,
+                             [](const GroupTasks& place, NodeId id) { return place.node < id; });
+  if (at == places.end() || at->node != node) at = places.insert(at, {node, 0});
+  at->tasks += by;
+  GYRE_ASSERT(at->tasks >= 0);
+  if (at->tasks > 0) return;
+  places.erase(at);
+  if (places.empty()) groups_.erase(group);
+}
+
+std::span<const GroupTasks> Cluster::group(GroupId id) const {
+  const auto found = id.value == 0 ? groups_.end() : groups_.find(id);
+  if (found == groups_.end()) return {};
+  return found->second;
+}
+
+std::int32_t Cluster::tasks_of(GroupId id, NodeId node) const {
+  const std::span<const GroupTasks> places = group(id);
+  const auto at =
+      std::lower_bound(places.begin(), places.end(), node,
+                       [](const GroupTasks& place, NodeId wanted) { return place.node < wanted; });
+  return at == places.end() || at->node != node ? 0 : at->tasks;
 }
 
 std::uint8_t Cluster::resident_mask(const Node& node) const {

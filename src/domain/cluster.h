@@ -50,6 +50,12 @@ inline constexpr std::size_t kResidentKinds = 5;
 /// None for a task without devices.
 std::optional<ResidentKind> resident_kind(std::int32_t devices, GpuMilli gpu_milli);
 
+/// Tasks of one group on one node.
+struct GroupTasks {
+  NodeId node;
+  std::int32_t tasks = 0;
+};
+
 struct Node {
   NodeSpec spec;
   ShapeId shape;
@@ -111,8 +117,19 @@ class Cluster {
 
   /// The node's domain: the same for nodes that are in one.
   std::uint32_t domain(TopologyLevel level, NodeId node) const {
+    if (level == TopologyLevel::Node) return node.value;
     return levels_[static_cast<std::size_t>(level)].domain_of[node.value];
   }
+
+  /// All domains of the level are below.
+  std::uint32_t domain_count(TopologyLevel level) const {
+    if (level == TopologyLevel::Node) return static_cast<std::uint32_t>(nodes_.size());
+    return levels_[static_cast<std::size_t>(level)].count;
+  }
+
+  /// Where tasks of a group are allocated, by node, ascending. None for group 0.
+  std::span<const GroupTasks> group(GroupId id) const;
+  std::int32_t tasks_of(GroupId id, NodeId node) const;  // O(log nodes that run it)
 
   /// Grows whenever resources of the partition become free: what did not fit before still does not
   /// while this stands still.
@@ -156,6 +173,7 @@ class Cluster {
   void locate(const Location& location);
   std::uint8_t resident_mask(const Node& node) const;
   static void count_resident(Node& node, const Allocation& part, int by);
+  void count_group(NodeId node, GroupId group, int by);
   Partition& partition_of(const Node& node) {
     return partitions_[shapes_[node.shape.value].partition.value];
   }
@@ -175,6 +193,7 @@ class Cluster {
   std::uint64_t last_serial_ = 0;
   bool residents_apart_ = false;
   NodeLog log_;
+  std::unordered_map<GroupId, std::vector<GroupTasks>> groups_;  // looked up, never walked
   std::unordered_map<ClassKey, std::uint32_t, ClassKeyHash>
       class_index_;  // looked up, never walked
 };

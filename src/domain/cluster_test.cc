@@ -138,6 +138,32 @@ TEST(Cluster, TheLogNamesWhatChangedFromItsStartOn) {
   EXPECT_TRUE(std::equal(changed->begin(), changed->end(), wanted.begin(), wanted.end()));
 }
 
+TEST(Cluster, KnowsWhereTheTasksOfAGroupAre) {
+  Cluster cluster;
+  for (std::uint32_t i = 0; i < 3; ++i) ASSERT_TRUE(cluster.add({i}, node(2)));
+  const GroupId web = group_id("", "web");
+  Allocation part{1, kWholeGpu, {}, {}};
+  part.group = web;
+  Allocation second = part;
+  second.devices = 2;
+  cluster.allocate({2}, part);
+  cluster.allocate({0}, part);
+  cluster.allocate({2}, second);
+  cluster.allocate({1}, {1, kWholeGpu, {}, {}});
+  ASSERT_EQ(cluster.group(web).size(), 2U);
+  EXPECT_EQ(cluster.group(web)[0].node, NodeId{0});
+  EXPECT_EQ(cluster.tasks_of(web, {2}), 2);
+  EXPECT_EQ(cluster.tasks_of(web, {1}), 0);
+  EXPECT_TRUE(cluster.group({}).empty()) << "what says nothing is in no group";
+  EXPECT_TRUE(cluster.group(group_id("other", "web")).empty()) << "of another tenant";
+  cluster.release({2}, part);
+  cluster.set_up({2}, false);
+  EXPECT_EQ(cluster.tasks_of(web, {2}), 1) << "until it is released";
+  cluster.release({2}, second);
+  cluster.release({0}, part);
+  EXPECT_TRUE(cluster.group(web).empty());
+}
+
 TEST(Cluster, AnImpossibleNodeIsRefused) {
   Cluster cluster;
   EXPECT_EQ(cluster.add({0}, node(17)).error().kind, ErrorKind::Invalid);

@@ -69,7 +69,52 @@ Result<void> check_artifacts(const Launch& launch) {
   return {};
 }
 
+Result<void> check_placement(const JobSpec& spec) {
+  if (!spec.placement) return {};
+  const PlacementRules& rules = *spec.placement;
+  if (rules.max_per_node < 0 || rules.max_per_node > kTasksPerJobMax) {
+    return fail(ErrorKind::Invalid, "placement: max_per_node is 1 to {}, not {}", kTasksPerJobMax,
+                rules.max_per_node);
+  }
+  const std::string_view own = group_of(spec);
+  if (own.empty() && rules.max_per_node > 0) {
+    return fail(ErrorKind::Invalid,
+                "placement: max_per_node counts the tasks of a group: give the job a name, or a "
+                "'group'");
+  }
+  if (!own.empty() && rules.apart == own) {
+    return fail(ErrorKind::Invalid,
+                "placement: it cannot be apart from its own group '{}': write max_per_node: 1",
+                own);
+  }
+  if (!own.empty() && rules.near == own) {
+    return fail(ErrorKind::Invalid,
+                "placement: '{}' is its own group: to be near to that, write pack: node", own);
+  }
+  if (!rules.near.empty() && rules.near == rules.apart) {
+    return fail(ErrorKind::Invalid, "placement: it cannot be both near to and apart from '{}'",
+                rules.near);
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string_view group_of(const JobSpec& spec) {
+  if (!spec.placement) return {};
+  return spec.placement->group.empty() ? spec.name : spec.placement->group;
+}
+
+std::optional<Affinity> affinity_of(const JobSpec& spec) {
+  if (!spec.placement) return std::nullopt;
+  const PlacementRules& rules = *spec.placement;
+  return Affinity{group_id(spec.tenant, group_of(spec)),
+                  group_id(spec.tenant, rules.near),
+                  group_id(spec.tenant, rules.apart),
+                  rules.max_per_node,
+                  rules.balance,
+                  rules.level};
+}
 
 Result<void> check_port_name(std::string_view name) {
   const bool good = !name.empty() && name.size() <= kPortNameMax && is_small_letter(name[0]) &&
@@ -133,6 +178,7 @@ Result<void> validate(const JobSpec& spec) {
   if (auto valid = validate(spec.launch.container); !valid) return valid;
   if (auto valid = check_ports(spec.launch); !valid) return valid;
   if (auto valid = check_artifacts(spec.launch); !valid) return valid;
+  if (auto valid = check_placement(spec); !valid) return valid;
   const Duration zero{};
   const bool negative = spec.expected_duration.value_or(zero) < zero ||
                         spec.deadline.value_or(zero) < zero || spec.checkpoint.grace < zero ||

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "domain/container.h"
+#include "domain/placement_rules.h"
 #include "domain/request.h"
 #include "domain/topology.h"
 
@@ -62,8 +63,9 @@ struct JobSpec {
   std::string queue = "default";
   std::int32_t priority = kPriorityDefault;  // kPriorityMin..kPriorityMax, higher first
   bool preemptible = false;
-  std::vector<TaskGroup> tasks;               // at least one task
-  std::optional<Topology> topology{};         // nothing to one task
+  std::vector<TaskGroup> tasks;        // at least one task
+  std::optional<Topology> topology{};  // nothing to one task
+  std::optional<PlacementRules> placement{};
   std::optional<Duration> expected_duration;  // an estimate for planning, never enforced
   std::optional<Duration> deadline;           // since submission; the job is stopped when it passes
   Checkpoint checkpoint;
@@ -83,6 +85,11 @@ inline constexpr std::size_t kPortNameMax = 15;
 
 /// Errors: a field out of its range; says which, and what it may be.
 Result<void> validate(const JobSpec& spec);
+
+/// The name of the group that the job is in; empty without placement rules, or without a name.
+std::string_view group_of(const JobSpec& spec);
+/// nullopt without placement rules.
+std::optional<Affinity> affinity_of(const JobSpec& spec);
 
 /// Letters, digits, '-' and '_' after a letter; small ones. Errors: Invalid.
 Result<void> check_port_name(std::string_view name);

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/quantity.h"
 #include "base/result.h"
+#include "domain/placement_rules.h"
 #include "domain/request.h"
 #include "domain/topology.h"
 
@@ -60,6 +61,7 @@ struct Allocation {
   CpuMilli cpu{0};
   MemoryMib memory{0};
   Sharing sharing = Sharing::Exclusive;  // how those devices are held to that share; never Auto
+  GroupId group{};  // that the task counts in; 0 unless its job has placement rules
 
   bool operator==(const Allocation&) const = default;
 };

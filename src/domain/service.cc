@@ -82,6 +82,13 @@ Result<void> validate(const ServiceSpec& spec) {
         "network: none would be reached by nobody; leave it out: replicas use their node's");
   }
   if (auto valid = validate(spec.replicas); !valid) return valid;
+  const auto& rules = spec.replica.placement;
+  if (rules && rules->group.empty() && rules->max_per_node > spec.replicas.max) {
+    return fail(ErrorKind::Invalid,
+                "placement: max_per_node is {}, and the service has at most {} replicas: it limits "
+                "nothing; leave it out",
+                rules->max_per_node, spec.replicas.max);
+  }
   if (auto valid = validate("readiness", spec.readiness); !valid) return valid;
   if (spec.startup && spec.startup->kind == Probe::Kind::Heartbeat) {
     return fail(ErrorKind::Invalid,

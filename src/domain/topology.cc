@@ -7,7 +7,8 @@
 namespace gyre {
 namespace {
 
-constexpr std::array<std::string_view, kTopologyLevels> kNames{"region", "zone", "rack", "nvlink"};
+constexpr std::array<std::string_view, kTopologyLevels + 1> kNames{"region", "zone", "rack",
+                                                                   "nvlink", "node"};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const std::string& Location::at(TopologyLevel level) const {
     case TopologyLevel::Rack:
       return rack;
     case TopologyLevel::Nvlink:
+    case TopologyLevel::Node:
       break;
   }
   return nvlink;
@@ -46,7 +48,7 @@ Result<Topology> parse_topology(std::string_view text) {
   }
   return fail(ErrorKind::Invalid,
               "is no topology: write required or preferred, ':' and one of {}, as in required:rack",
-              fmt::join(kNames, ", "));
+              fmt::join(kNames.begin(), kNames.begin() + kTopologyLevels, ", "));
 }
 
 }  // namespace gyre

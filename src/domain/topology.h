@@ -12,9 +12,9 @@
 namespace gyre {
 
 /// How near machines are to each other, the widest first. A domain of one level lies in one of each
-/// wider level.
-enum class TopologyLevel : std::uint8_t { Region, Zone, Rack, Nvlink };
-inline constexpr std::size_t kTopologyLevels = 4;
+/// wider level. Node: a domain of one machine, nothing that a gang could be in.
+enum class TopologyLevel : std::uint8_t { Region, Zone, Rack, Nvlink, Node };
+inline constexpr std::size_t kTopologyLevels = 4;  // that have names: all but Node
 
 std::string_view to_string(TopologyLevel level);  // "region", ...
 

@@ -6,12 +6,13 @@
 namespace gyre {
 
 std::string_view to_string(WaitReason reason) {
-  static constexpr std::array<std::string_view, 12> kNames{"Misconfigured",
+  static constexpr std::array<std::string_view, 13> kNames{"Misconfigured",
                                                            "NeverFits",
                                                            "OnHold",
                                                            "ExceedsMaxQuota",
                                                            "WaitingForQuota",
                                                            "TopologyBlocked",
+                                                           "AffinityBlocked",
                                                            "FragmentationBlocked",
                                                            "WaitingForPreemption",
                                                            "WaitingForProvisioning",

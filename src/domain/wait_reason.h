@@ -17,6 +17,7 @@ enum class WaitReason : std::uint8_t {
   ExceedsMaxQuota,         // asks for more than its queue may ever use
   WaitingForQuota,         // its queue, or one above it, has used what it may
   TopologyBlocked,         // enough nodes have it free, but not in one domain
+  AffinityBlocked,         // the same, but they run what it is to be apart from
   FragmentationBlocked,    // enough is free in sum, but not on the right nodes
   WaitingForPreemption,    // jobs are being stopped to make room for it
   WaitingForProvisioning,  // it would fit, were all nodes up

@@ -13,6 +13,20 @@
 namespace gyre::reason {
 namespace {
 
+/// Whether the first in line could not have its room with tasks of that group there.
+bool is_in_the_way(const Demand& demand, const std::vector<TaskPlacement>& placement,
+                   const Reservation& kept, const JobTable& jobs) {
+  const auto first = affinity_of(jobs.find(kept.job)->spec);
+  if (!first || !first->restricts() || !demand.affinity) return false;
+  const GroupId group = demand.affinity->group;
+  const bool counts = group.value != 0 &&
+                      (group == first->apart || (group == first->group && first->max_per_node > 0));
+  return counts && std::any_of(placement.begin(), placement.end(), [&](const TaskPlacement& task) {
+           return std::any_of(kept.placement.begin(), kept.placement.end(),
+                              [&](const TaskPlacement& room) { return room.node == task.node; });
+         });
+}
+
 /// Jobs that a plan looks ahead; those behind them wait until it comes to them.
 constexpr int kPlannedMax = 16;
 
@@ -114,6 +128,10 @@ bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
     placement = placer.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
   }
   if (!placement) return false;
+  if (is_in_the_way(demands_.at(entry.demand), *placement, *turn.line.reservation,
+                    turn.scene.jobs)) {
+    return false;
+  }
   run_past(*turn.line.reservation, *placement);
   start(entry, std::move(*placement), StartRule::Backfill, turn);
   return true;
@@ -127,9 +145,13 @@ void Scheduler::start_claimed(Turn& turn) {
   while (!line.claims_ready.empty()) {
     const JobId job = *line.claims_ready.begin();
     std::vector<TaskPlacement> placement = line.claims.at(job).room.placement;
+    const Demand& demand = demands_.at(line.claims.at(job).entry.demand);
+    const bool free =
+        std::all_of(placement.begin(), placement.end(), [&](const TaskPlacement& task) {
+          return is_free(cluster, task) && may_take(cluster, demand, task.node);
+        });
     drop_claim(job, line);
-    if (!std::all_of(placement.begin(), placement.end(),
-                     [&](const TaskPlacement& task) { return is_free(cluster, task); })) {
+    if (!free) {
       continue;
     }
     for (const TaskPlacement& task : placement) cluster.allocate(task.node, task.allocation);

@@ -110,6 +110,54 @@ std::string free_text(const Free& free) {
       format_memory({free.memory}), static_cast<double>(free.node_gpu_milli_max) / 1000);
 }
 
+/// Why nodes with room are none that the job may take.
+std::string barred_text(const Cluster& cluster, const JobSpec& spec) {
+  const PlacementRules& rules = *spec.placement;
+  const Affinity affinity = *affinity_of(spec);
+  std::vector<std::string> parts;
+  if (rules.max_per_node > 0) {
+    const auto places = cluster.group(affinity.group);
+    const auto full = std::count_if(places.begin(), places.end(), [&](const GroupTasks& place) {
+      return place.tasks >= rules.max_per_node;
+    });
+    parts.push_back(fmt::format("{} run {} or more tasks of its group '{}'", full,
+                                rules.max_per_node, group_of(spec)));
+  }
+  if (!rules.apart.empty()) {
+    parts.push_back(fmt::format("{} run '{}', which it is to be apart from",
+                                cluster.group(affinity.apart).size(), rules.apart));
+  }
+  return fmt::format("of the nodes {}", fmt::join(parts, ", and "));
+}
+
+/// Of a job that does not fit: what it asks for beside resources, if that is why. Takes it off the
+/// demand.
+bool blocked_by_wishes(const Cluster& cluster, const JobSpec& spec, Demand& demand,
+                       Explanation& answer) {
+  const std::string need = describe(spec);
+  std::int64_t work = 0;
+  if (demand.restricted()) {
+    demand.affinity.reset();
+    if (fits(cluster, demand, work)) {
+      answer.reason = WaitReason::AffinityBlocked;
+      answer.detail = fmt::format(
+          "needs {}; enough nodes have this free, but may not be taken: {}; {} jobs ahead", need,
+          barred_text(cluster, spec), answer.jobs_ahead);
+      return true;
+    }
+  }
+  const auto level = demand.within();
+  if (!level) return false;
+  demand.topology.reset();
+  if (!fits(cluster, demand, work)) return false;
+  answer.reason = WaitReason::TopologyBlocked;
+  answer.detail = fmt::format(
+      "needs {}; enough nodes have this free, but in no {} enough of "
+      "them; {} jobs ahead",
+      need, domain_name(*level), answer.jobs_ahead);
+  return true;
+}
+
 }  // namespace
 
 Explanation Scheduler::explain(const Job& job, PartitionId partition, const Cluster& cluster,
@@ -162,17 +210,7 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition, const Clus
                               need, answer.blocked_by->value);
     return answer;
   }
-  if (const auto level = demand.within()) {
-    demand.topology.reset();
-    if (fits(cluster, demand, work)) {
-      answer.reason = WaitReason::TopologyBlocked;
-      answer.detail = fmt::format(
-          "needs {}; enough nodes have this free, but in no {} enough of "
-          "them; {} jobs ahead",
-          need, domain_name(*level), answer.jobs_ahead);
-      return answer;
-    }
-  }
+  if (blocked_by_wishes(cluster, job.spec, demand, answer)) return answer;
   const Free free = free_for(demand, cluster);
   answer.reason =
       enough_in_sum(demand, free) ? WaitReason::FragmentationBlocked : WaitReason::WaitingForTurn;

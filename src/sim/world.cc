@@ -88,6 +88,7 @@ JobSpec World::spec_of(std::size_t index) const {
   spec.preemptible = job.preemptible || inputs_.execution.all_preemptible;
   spec.tasks = inputs_.workload.gangs[inputs_.workload.gang_of[index]];
   spec.topology = inputs_.trace.demands[job.demand].topology;
+  spec.placement = inputs_.trace.demands[job.demand].placement;
   if (job.duration < kEndless) spec.expected_duration = job.duration;
   const Duration interval = checkpoint_interval(job);
   if (interval.ns > 0) {

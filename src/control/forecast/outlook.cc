@@ -87,6 +87,22 @@ void vary_topology(const JobSpec& spec, std::vector<Variation>& all) {
                  std::move(anywhere)});
 }
 
+void vary_placement(const JobSpec& spec, std::vector<Variation>& all) {
+  if (!spec.placement) return;
+  const PlacementRules& rules = *spec.placement;
+  if (rules.max_per_node > 0 && rules.max_per_node < kTasksPerJobMax) {
+    JobSpec more = spec;
+    ++more.placement->max_per_node;
+    all.push_back(
+        {fmt::format("max_per_node: {} instead of {}", rules.max_per_node + 1, rules.max_per_node),
+         std::move(more)});
+  }
+  if (rules.apart.empty()) return;
+  JobSpec beside = spec;
+  beside.placement->apart.clear();
+  all.push_back({fmt::format("on nodes that run '{}' too", rules.apart), std::move(beside)});
+}
+
 /// `waiting`: the job whose place it takes.
 std::optional<Alternative> try_out(const Controller& core, const Variation& variation, Time now,
                                    std::optional<JobId> waiting) {
@@ -144,6 +160,7 @@ std::vector<Variation> variations_of(const JobSpec& spec, const Cluster& cluster
     other.expected_duration = seconds(3600);
     all.push_back({"expected to end within an hour (expected_duration: 1h)", std::move(other)});
   }
+  vary_placement(spec, all);
   if (!asks_for_gpus(spec)) return all;
   vary_models(spec, cluster, all);
   vary_topology(spec, all);

@@ -49,6 +49,8 @@ void hold(Changed& changed, const Cluster& cluster, const Reservation& reservati
     const CpuMilli cpu = now.cpu - left.cpu;
     const MemoryMib memory = now.memory - left.memory;
     if (cpu.value != 0 || memory.value != 0) changed.allocate(task.node, {0, {}, cpu, memory});
+    const GroupId group = task.allocation.group;
+    if (group.value != 0) changed.allocate(task.node, {0, {}, {}, {}, Sharing::Exclusive, group});
   }
 }
 

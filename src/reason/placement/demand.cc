@@ -6,7 +6,8 @@ namespace gyre::reason {
 
 std::uint32_t DemandTable::intern(PartitionId partition, const GangRequest& request,
                                   const Cluster& cluster) {
-  const auto found = index_.find(Less::View{partition, request.topology, request.tasks});
+  const auto found =
+      index_.find(Less::View{partition, request.topology, request.tasks, request.affinity});
   if (found != index_.end()) {
     refresh(demands_[found->second], cluster);
     return found->second;
@@ -22,7 +23,7 @@ std::uint32_t DemandTable::intern(PartitionId partition, const GangRequest& requ
   }
   demands_[index] = make(partition, request, cluster);
   for (Demand::Group& group : demands_[index].groups) group.id = ++last_group_;
-  index_.emplace(Key{partition, request.topology, request.tasks}, index);
+  index_.emplace(Key{partition, request.topology, request.tasks, request.affinity}, index);
   return index;
 }
 
@@ -31,6 +32,7 @@ Demand DemandTable::make(PartitionId partition, const GangRequest& request,
   Demand demand;
   demand.partition = partition;
   demand.topology = request.topology;
+  demand.affinity = request.affinity;
   demand.gpu_milli = gpu_total(request.tasks).value;
   for (const TaskGroup& group : request.tasks)
     demand.groups.push_back({group.count, group.request, {}, 0});

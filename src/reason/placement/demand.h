@@ -19,10 +19,13 @@ namespace gyre::reason {
 struct GangRequest {
   GangRequest(const std::vector<TaskGroup>& all) : tasks(all) {}
   GangRequest(const JobSpec& spec)
-      : tasks(spec.tasks), topology(task_count(tasks) > 1 ? spec.topology : std::nullopt) {}
+      : tasks(spec.tasks),
+        topology(task_count(tasks) > 1 ? spec.topology : std::nullopt),
+        affinity(affinity_of(spec)) {}
 
   const std::vector<TaskGroup>& tasks;
   std::optional<Topology> topology{};  // nullopt for one task, whatever its spec says
+  std::optional<Affinity> affinity{};
 };
 
 /// What equal jobs ask for, in one partition. Jobs with the same demand are interchangeable to a
@@ -38,6 +41,7 @@ struct Demand {
   PartitionId partition;
   std::vector<Group> groups;
   std::optional<Topology> topology;
+  std::optional<Affinity> affinity;
   std::int64_t gpu_milli = 0;  // of all tasks
   WaitingList waiting;         // jobs in line with this demand
   std::int32_t apart = 0;      // jobs with this demand that wait in no list
@@ -45,6 +49,9 @@ struct Demand {
   std::optional<TopologyLevel> within() const {
     return topology && topology->required ? std::optional(topology->level) : std::nullopt;
   }
+
+  /// Whether there are nodes that it may not take, whatever is free on them.
+  bool restricted() const { return affinity && affinity->restricts(); }
 
   bool feasible = true;           // fits the nodes that are up, were they empty
   bool fits_ever = true;          // fits all nodes, were they up and empty
@@ -80,11 +87,12 @@ class DemandTable {
 
  private:
   static constexpr std::size_t kIdleMax = 4096;
-  using Key = std::tuple<PartitionId, std::optional<Topology>, std::vector<TaskGroup>>;
+  using Key = std::tuple<PartitionId, std::optional<Topology>, std::vector<TaskGroup>,
+                         std::optional<Affinity>>;
   struct Less {
     using is_transparent = void;
-    using View =
-        std::tuple<PartitionId, const std::optional<Topology>&, const std::vector<TaskGroup>&>;
+    using View = std::tuple<PartitionId, const std::optional<Topology>&,
+                            const std::vector<TaskGroup>&, const std::optional<Affinity>&>;
     bool operator()(const View& a, const View& b) const { return a < b; }
   };
 

@@ -16,10 +16,12 @@ namespace gyre::reason {
 struct Score {
   std::array<std::int64_t, 3> cost{};
   std::int16_t device_free = 0;  // for a fraction: what the chosen device has free
-  bool suspect = false;          // set by the search: any sound node goes before a suspect one
+  /// Set by the search, and compared first: any sound node goes before a suspect one, and one that
+  /// the demand's affinity wishes for before another.
+  std::int64_t before = 0;
 
   auto operator<=>(const Score& o) const {
-    return suspect != o.suspect ? suspect <=> o.suspect : cost <=> o.cost;
+    return before != o.before ? before <=> o.before : cost <=> o.cost;
   }
 };
 

@@ -112,6 +112,11 @@ Cluster random_cluster(Rng& rng) {
       if (rng.below(2) == 0)
         cluster.allocate({i}, {static_cast<std::uint16_t>(1U << d), used, {}, {}});
     }
+    for (const char* name : {"a", "b"}) {
+      if (rng.below(3) == 0) {
+        cluster.allocate({i}, {0, {}, {}, {}, Sharing::Exclusive, group_id("", name)});
+      }
+    }
     const CpuMilli cpu_used{static_cast<std::int64_t>(1000 * rng.below(4))};
     cluster.allocate({i}, {0, {}, cpu_used, {}});
     if (rng.below(8) == 0) cluster.set_up({i}, false);
@@ -149,6 +154,148 @@ RC_GTEST_PROP(FindPlacement, FindsAPlacementExactlyWhenThereIsOne, (std::uint64_
     RC_ASSERT(nodes.insert(task.node).second);
     RC_ASSERT(could_run(cluster.shape(cluster.node(task.node).shape), tasks[i]));
     cluster.allocate(task.node, task.allocation);  // ends the process if it is not free
+  }
+}
+
+/// Of a job in group a, whose others may be in group b.
+PlacementRules random_rules(Rng& rng) {
+  PlacementRules rules;
+  rules.group = "a";
+  rules.max_per_node = static_cast<std::int32_t>(rng.below(3));
+  rules.balance = static_cast<Balance>(rng.below(3));
+  rules.level = static_cast<TopologyLevel>(rng.below(kTopologyLevels + 1));
+  (rng.below(2) == 0 ? rules.near : rules.apart) = "b";
+  return rules;
+}
+
+bool forbidden(const Cluster& cluster, const PlacementRules& rules, NodeId node) {
+  return (rules.max_per_node > 0 &&
+          cluster.tasks_of(group_id("", "a"), node) >= rules.max_per_node) ||
+         (!rules.apart.empty() && cluster.tasks_of(group_id("", "b"), node) > 0);
+}
+
+RC_GTEST_PROP(FindPlacement, KeepsToItsRulesExactlyWhenItCan, (std::uint64_t seed)) {
+  Rng rng(seed);
+  Cluster cluster = random_cluster(rng);
+  JobSpec spec;
+  std::vector<Request> tasks;
+  for (std::uint64_t g = 1 + rng.below(2); g > 0; --g) {
+    const auto count = static_cast<std::int32_t>(1 + rng.below(2));
+    spec.tasks.push_back({count, random_request(rng)});
+    tasks.insert(tasks.end(), static_cast<std::size_t>(count), spec.tasks.back().request);
+  }
+  spec.placement = random_rules(rng);
+  Placer placer;
+  const auto& policies = placement_names();
+  placer.use(policies[rng.below(policies.size())].placement);
+  std::int64_t work = 0;
+  const Demand demand = DemandTable::make({0}, spec, cluster);
+  const auto placement = placer.find(cluster, demand, 1 + rng.below(9), work);
+  std::vector<bool> used(cluster.nodes().size());
+  for (std::uint32_t n = 0; n < used.size(); ++n) {
+    used[n] = forbidden(cluster, *spec.placement, {n});
+    RC_ASSERT(may_take(cluster, demand, {n}) == !used[n]);
+  }
+  RC_ASSERT(placement.has_value() == possible(cluster, tasks, used, 0));
+  RC_ASSERT(placement.has_value() == fits(cluster, demand, work));
+  if (!placement) return;
+  RC_ASSERT(placement->size() == tasks.size());
+  std::set<NodeId> nodes;
+  for (const TaskPlacement& task : *placement) {
+    RC_ASSERT(nodes.insert(task.node).second);
+    RC_ASSERT(!used[task.node.value]);
+    RC_ASSERT(task.allocation.group == group_id("", "a"));
+    cluster.allocate(task.node, task.allocation);  // ends the process if it is not free
+  }
+}
+
+/// Six nodes of four GPUs in racks a, a, b, b, c, c, of which each starts what is asked of it.
+class RulesTest : public ::testing::Test {
+ protected:
+  RulesTest() {
+    for (std::uint32_t i = 0; i < 6; ++i) {
+      NodeSpec node{"n", "", "A100", 4, {}, {}, {}, false};
+      node.location.rack = std::string(1, static_cast<char>('a' + i / 2));
+      EXPECT_TRUE(cluster_.add({i}, node));
+    }
+  }
+
+  /// The nodes that so many tasks of one GPU start on.
+  std::vector<std::uint32_t> start(std::string_view rules, std::int32_t tasks = 1) {
+    JobSpec spec;
+    spec.name = "a";
+    spec.tasks = {{tasks, {.gpus = 1, .gpu_models = {}}}};
+    if (!rules.empty()) spec.placement = parse_placement_rules(rules).value();
+    std::int64_t work = 0;
+    const Demand demand = DemandTable::make({0}, spec, cluster_);
+    std::vector<std::uint32_t> nodes;
+    const auto placement = Placer().find(cluster_, demand, 1, work);
+    if (!placement) return nodes;
+    for (const TaskPlacement& task : *placement) {
+      cluster_.allocate(task.node, task.allocation);
+      nodes.push_back(task.node.value);
+    }
+    return nodes;
+  }
+
+  using Nodes = std::vector<std::uint32_t>;
+  Cluster cluster_;
+};
+
+TEST_F(RulesTest, SpreadTakesTheNodesWithFewestOfTheGroup) {
+  EXPECT_EQ(start(""), Nodes{0});  // in no group
+  EXPECT_EQ(start("spread: node"), Nodes{0});
+  EXPECT_EQ(start("spread: node"), Nodes{1});
+  EXPECT_EQ(start("spread: rack"), Nodes{2});
+  EXPECT_EQ(start("spread: rack"), Nodes{4});
+  EXPECT_EQ(start("spread: rack", 3), (Nodes{2, 4, 0}));
+  EXPECT_EQ(start(""), Nodes{0}) << "best fit, for which 2 GPUs are left there";
+}
+
+TEST_F(RulesTest, PackTakesThoseWithMost) {
+  EXPECT_EQ(start("spread: node; group: x"), Nodes{0});
+  cluster_.set_up({0}, false);
+  cluster_.set_up({1}, false);
+  EXPECT_EQ(start("spread: node"), Nodes{2});
+  cluster_.set_up({0}, true);
+  EXPECT_EQ(start("pack: rack", 2), (Nodes{2, 3}));
+  EXPECT_EQ(start("pack: node"), Nodes{2});
+  EXPECT_EQ(start("pack: node; group: x"), Nodes{0});
+}
+
+TEST_F(RulesTest, NearTakesTheNearestWithRoomAndNeverWaits) {
+  EXPECT_EQ(start("near: data"), Nodes{0}) << "nothing of it runs";
+  JobSpec data;
+  data.name = "data";
+  data.tasks = {{1, {.gpus = 3, .gpu_models = {}}}};
+  data.placement = PlacementRules{};
+  cluster_.allocate({3}, {0b111, kWholeGpu, {}, {}, Sharing::Exclusive, group_id("", "data")});
+  EXPECT_EQ(start("near: data"), Nodes{3});
+  EXPECT_EQ(start("near: data"), Nodes{2}) << "full: its rack";
+  EXPECT_EQ(start("near: data", 2), (Nodes{2, 0}));
+}
+
+TEST_F(RulesTest, MaxPerNodeAndApartForbidNodes) {
+  EXPECT_EQ(start("max_per_node: 1", 3), (Nodes{0, 1, 2}));
+  EXPECT_EQ(start("max_per_node: 1", 4), Nodes{});
+  EXPECT_EQ(start("max_per_node: 2"), Nodes{0});
+  EXPECT_EQ(start("max_per_node: 2", 6), Nodes{});
+  EXPECT_EQ(start("apart: a; group: b", 3), (Nodes{3, 4, 5}));
+  EXPECT_EQ(start("apart: a; group: b", 4), Nodes{});
+  EXPECT_EQ(start("max_per_node: 1", 3), (Nodes{3, 4, 5})) << "apart holds for who says it";
+}
+
+RC_GTEST_PROP(PlacementRules, ReadBackFromWhatIsShown, (std::uint64_t seed)) {
+  Rng rng(seed);
+  PlacementRules rules = random_rules(rng);
+  if (rules.balance == Balance::None) rules.level = TopologyLevel::Node;
+  RC_ASSERT(parse_placement_rules(to_string(rules)).value() == rules);
+}
+
+TEST(PlacementRules, WhatIsNoRuleIsNamed) {
+  for (const char* wrong : {"spread", "spread: rak", "spread: rack, pack: node", "max_per_node: 0",
+                            "max_per_node: x", "near:", ": a", "spread: none, x"}) {
+    EXPECT_FALSE(parse_placement_rules(wrong)) << wrong;
   }
 }
 
@@ -235,6 +382,7 @@ RC_GTEST_PROP(Thought, SaysWhatAClusterWouldSayThatWasSoChanged, (std::uint64_t 
   if (rng.below(2) == 0) {
     spec.topology = Topology{static_cast<TopologyLevel>(rng.below(kTopologyLevels)), true};
   }
+  if (rng.below(2) == 0) spec.placement = random_rules(rng);
   const Demand demand = DemandTable::make({0}, spec, cluster);
   Cluster changed = cluster;
   std::int64_t work = 0;
@@ -244,7 +392,10 @@ RC_GTEST_PROP(Thought, SaysWhatAClusterWouldSayThatWasSoChanged, (std::uint64_t 
   Placer placer;
   std::vector<TaskPlacement> taken;
   for (std::uint64_t step = rng.below(12); step > 0; --step) {
-    const Demand one = DemandTable::make({0}, one_task(random_request(rng)), cluster);
+    JobSpec other;
+    other.tasks = one_task(random_request(rng));
+    if (rng.below(2) == 0) other.placement.emplace().group = rng.below(2) == 0 ? "a" : "b";
+    const Demand one = DemandTable::make({0}, other, cluster);
     if (!taken.empty() && rng.below(2) == 0) {
       thought.release(taken.back().node, taken.back().allocation);
       changed.release(taken.back().node, taken.back().allocation);
@@ -259,7 +410,8 @@ RC_GTEST_PROP(Thought, SaysWhatAClusterWouldSayThatWasSoChanged, (std::uint64_t 
       const Node& node = changed.node({i});
       Capacity free = node.free;
       std::sort(free.gpu.begin(), free.gpu.begin() + node.spec.gpus);
-      const bool usable = node.open() && usable_by(changed, demand, node.shape, free) != 0;
+      const bool usable = node.open() && may_take(changed, demand, {i}) &&
+                          usable_by(changed, demand, node.shape, free) != 0;
       RC_ASSERT(thought.usable({i}) == usable);
     }
   }

@@ -1,10 +1,12 @@
 #include "reason/placement/search.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <span>
 
 #include "base/assert.h"
+#include "reason/placement/wishes.h"
 
 namespace gyre::reason {
 namespace {
@@ -17,6 +19,9 @@ bool usable(const Cluster& cluster, ShapeId shape, const Capacity& free,
 NodeView view_of(const Cluster& cluster, const NodeClass& state, NodeId first) {
   return {state.shape, cluster.shape(state.shape), state.free, state.resident, first, state.serial};
 }
+
+/// A suspect node comes after all wishes.
+constexpr std::int64_t kSuspect = std::int64_t{1} << 62;
 
 /// True if `score` on a state whose lowest node is `first` beats the best so far.
 bool beats(const Score& score, NodeId first, const Score& best, NodeId best_first) {
@@ -35,7 +40,7 @@ std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
     const std::size_t asked = search.per_node ? state.nodes.size() : 1;
     for (const NodeId node : std::span(state.nodes).first(asked)) {
       Score score = score_of(view_of(cluster, state, node), index, group);
-      score.suspect = state.suspect;
+      score.before = state.suspect ? kSuspect : 0;
       if (best && !beats(score, node, best_score, *best)) continue;
       best = node;
       best_score = score;
@@ -63,7 +68,8 @@ bool match(std::span<const std::int64_t> nodes, std::span<const std::int64_t> ta
   return true;
 }
 
-/// Matches the tasks of a gang to nodes. Never takes a node that another group cannot spare.
+/// Matches the tasks of a gang to nodes, or one task of a demand with an affinity. Never takes a
+/// node that another group cannot spare.
 class GangSearch {
  public:
   explicit GangSearch(const Search& search)
@@ -74,6 +80,10 @@ class GangSearch {
     const std::optional<TopologyLevel> within = search.within;
     const std::optional<std::uint32_t> domain = within ? domain_for(*within) : std::nullopt;
     if (within && !domain) return;
+    if (demand_.affinity) {
+      arrange(search, domain);
+      return;
+    }
     for (const std::uint32_t index : cluster_.classes(demand_.partition)) {
       const NodeClass& state = cluster_.node_class(index);
       const std::size_t groups = usable_by(cluster_, demand_, state.shape, state.free);
@@ -85,7 +95,7 @@ class GangSearch {
         end = within || search.per_node ? from + 1 : state.nodes.size();
         if (!inside(from)) continue;
         while (!search.per_node && end < state.nodes.size() && inside(end)) ++end;
-        states_.push_back({&state, index, groups, from, end});
+        states_.push_back({&state, index, groups, &state.nodes[from], state.nodes.data() + end});
         nodes_[groups] += static_cast<std::int64_t>(end - from);
       }
     }
@@ -107,12 +117,45 @@ class GangSearch {
     const NodeClass* node_class;
     std::uint32_t index;
     std::size_t groups;  // bit g: group g can use it
-    std::size_t taken;   // its nodes below this index are used
-    std::size_t end;
+    const NodeId* next;  // its nodes before this one are used
+    const NodeId* end;
+    Wishes::Place place{};  // of all its nodes
 
-    NodeId first() const { return node_class->nodes[taken]; }
-    bool used_up() const { return taken == end; }
+    NodeId first() const { return *next; }
+    bool used_up() const { return next == end; }
   };
+
+  /// States of nodes that the affinity lets it take, told apart by what it wishes of them.
+  void arrange(const Search& search, std::optional<std::uint32_t> domain) {
+    wishes_.emplace(cluster_, *demand_.affinity);
+    const std::vector<NodeId> barred = barred_nodes(cluster_, demand_);
+    const auto open = [&](NodeId node) {
+      return (!domain || cluster_.domain(*search.within, node) == *domain) &&
+             !std::binary_search(barred.begin(), barred.end(), node);
+    };
+    for (const std::uint32_t index : cluster_.classes(demand_.partition)) {
+      const NodeClass& state = cluster_.node_class(index);
+      const std::size_t groups = usable_by(cluster_, demand_, state.shape, state.free);
+      if (groups == 0) continue;
+      std::map<Wishes::Place, std::vector<NodeId>> places;
+      auto last = places.end();
+      for (const NodeId node : state.nodes) {
+        if (!open(node)) continue;
+        const Wishes::Place place = wishes_->place(node);
+        if (last == places.end() || last->first != place) last = places.try_emplace(place).first;
+        last->second.push_back(node);
+      }
+      for (auto& [place, nodes] : places) {
+        looked_at_ += static_cast<std::int64_t>(nodes.size());
+        nodes_[groups] += static_cast<std::int64_t>(nodes.size());
+        const std::vector<NodeId>& kept = arranged_.emplace_back(std::move(nodes));
+        const std::size_t each = search.per_node ? 1 : kept.size();
+        for (const NodeId* from = kept.data(); from != kept.data() + kept.size(); from += each) {
+          states_.push_back({&state, index, groups, from, from + each, place});
+        }
+      }
+    }
+  }
 
   std::optional<std::uint32_t> domain_for(TopologyLevel level) const {
     return supply_of(cluster_, demand_, level).tightest();
@@ -137,7 +180,8 @@ class GangSearch {
       if ((state.groups >> g & 1U) == 0 || state.used_up()) continue;
       const NodeView view = view_of(cluster_, *state.node_class, state.first());
       Score score = score_of(view, state.index, group);
-      score.suspect = state.node_class->suspect;
+      score.before = state.node_class->suspect ? kSuspect : 0;
+      if (wishes_) score.before += wishes_->rank(state.place);
       if (best != nullptr && !beats(score, state.first(), best_score, best->first())) continue;
       if (!take_would_do(state, g)) continue;
       best = &state;
@@ -148,9 +192,12 @@ class GangSearch {
       const NodeId node = best->first();
       placement_.push_back({static_cast<std::int32_t>(placement_.size()), node,
                             cluster_.pick(node, group.request, best_score.device_free)});
-      ++best->taken;
+      ++best->next;
       --nodes_[best->groups];
       --missing_[g];
+      if (!wishes_) continue;
+      placement_.back().allocation.group = demand_.affinity->group;
+      if (wishes_->took(best->place)) break;  // another may be wished for now
     }
   }
 
@@ -161,13 +208,23 @@ class GangSearch {
   std::vector<std::int64_t> missing_;  // tasks that have no node yet, by group
   std::vector<TaskPlacement> placement_;
   std::int64_t looked_at_ = 0;
+  std::optional<Wishes> wishes_;               // of an affinity
+  std::vector<std::vector<NodeId>> arranged_;  // what its states' nodes are in
 };
 
-bool is_single(const Demand& demand) {
-  return demand.groups.size() == 1 && demand.groups.front().count == 1;
+/// Neither a gang nor one with an affinity.
+bool is_plain(const Demand& demand) {
+  return !demand.affinity && demand.groups.size() == 1 && demand.groups.front().count == 1;
 }
 
 }  // namespace
+
+bool may_take(const Cluster& cluster, const Demand& demand, NodeId node) {
+  if (!demand.restricted()) return true;
+  const Affinity& affinity = *demand.affinity;
+  return affinity.allows(cluster.tasks_of(affinity.group, node),
+                         cluster.tasks_of(affinity.apart, node));
+}
 
 std::int64_t look_cost(const Cluster& cluster, PartitionId partition,
                        std::optional<TopologyLevel> within) {
@@ -235,6 +292,12 @@ Supply supply_of(const Cluster& cluster, const Demand& demand,
     const NodeClass& state = cluster.node_class(index);
     supply.add(cluster, state, usable_by(cluster, demand, state.shape, state.free));
   }
+  for (const NodeId node : barred_nodes(cluster, demand)) {
+    const Node& barred = cluster.node(node);
+    if (!barred.open() || cluster.shape(barred.shape).partition != demand.partition) continue;
+    const NodeClass& state = cluster.node_class(barred.class_index);
+    supply.move(cluster, node, usable_by(cluster, demand, state.shape, state.free), 0);
+  }
   return supply;
 }
 
@@ -242,7 +305,11 @@ std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,
                                                          std::int64_t& work) {
   work += look_cost(search.cluster, search.demand.partition, search.within);
-  if (is_single(search.demand)) return place_one(search, score);
+  if (is_plain(search.demand)) return place_one(search, score);
+  // Nodes are arranged only for what fits.
+  if (search.demand.affinity && !supply_of(search.cluster, search.demand, search.within).enough()) {
+    return std::nullopt;
+  }
   GangSearch gang(search);
   if (!gang.possible()) return std::nullopt;
   auto placement = gang.place(score);
@@ -253,7 +320,7 @@ std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
 bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work) {
   const auto classes = cluster.classes(demand.partition);
   work += look_cost(cluster, demand.partition, demand.within());
-  if (!is_single(demand)) return supply_of(cluster, demand, demand.within()).enough();
+  if (!is_plain(demand)) return supply_of(cluster, demand, demand.within()).enough();
   return std::any_of(classes.begin(), classes.end(), [&](std::uint32_t index) {
     const NodeClass& state = cluster.node_class(index);
     return usable(cluster, state.shape, state.free, demand.groups.front());

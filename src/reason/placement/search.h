@@ -20,7 +20,8 @@ using StateScore = std::function<Score(const NodeView& node, std::uint32_t class
 /// nodes of the best state by ascending id, then of the next best. Equal scores go to the state
 /// whose first node is lowest. Adds the states looked at to `work`. O(distinct node states * (1 +
 /// distinct states used)), times 4^groups for a gang of several groups; with `per_node`, every node
-/// is a state.
+/// is a state. Of a demand with an affinity nodes count apart by what it wishes: O(nodes) more,
+/// and states times what they are told apart by.
 struct Search {
   const Cluster& cluster;
   const Demand& demand;
@@ -32,6 +33,9 @@ struct Search {
 std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,
                                                          std::int64_t& work);
+
+/// Whether the demand's affinity lets a task of it go to the node.
+bool may_take(const Cluster& cluster, const Demand& demand, NodeId node);
 
 /// What one look at all that a demand could use costs, in units of work.
 std::int64_t look_cost(const Cluster& cluster, PartitionId partition,
@@ -72,11 +76,13 @@ class Supply {
   std::int64_t enough_count_ = 0;
 };
 
-/// All nodes of the demand's partition, by what is free on them.
+/// All nodes of the demand's partition that it may take, by what is free on them. O(distinct node
+/// states), and nodes that it may not take; O(nodes) within domains.
 Supply supply_of(const Cluster& cluster, const Demand& demand, std::optional<TopologyLevel> within);
 
 /// Whether find_placement() would find one within what the demand requires. O(distinct node
-/// states), times 4^groups; O(nodes) more where it requires a domain.
+/// states), times 4^groups; O(nodes) more where it requires a domain, O(nodes that it may not take)
+/// where its affinity restricts it.
 bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work);
 
 }  // namespace gyre::reason

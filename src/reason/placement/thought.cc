@@ -1,7 +1,5 @@
 #include "reason/placement/thought.h"
 
-#include "reason/placement/free_capacity.h"
-
 namespace gyre::reason {
 
 Thought::Thought(const Cluster& cluster, const Demand& demand, std::int64_t& work)
@@ -23,8 +21,9 @@ bool Thought::usable(NodeId id) const {
   const Node& node = cluster_.node(id);
   if (!node.open()) return false;
   const std::size_t at = find(id);
-  return (at == changed_.size() ? usable_by(cluster_, demand_, node, node.free)
-                                : changed_[at].groups) != 0;
+  return (at == changed_.size()
+              ? usable_by(cluster_, demand_, node, NodeRoom(cluster_, demand_, id))
+              : changed_[at].groups) != 0;
 }
 
 void Thought::change(NodeId id, const Allocation& part, int sign) {
@@ -32,15 +31,16 @@ void Thought::change(NodeId id, const Allocation& part, int sign) {
   if (!node.open()) return;
   const std::size_t at = find(id);
   if (at == changed_.size()) {
-    changed_.push_back({id, node.free, usable_by(cluster_, demand_, node, node.free)});
+    const NodeRoom room(cluster_, demand_, id);
+    changed_.push_back({id, room, usable_by(cluster_, demand_, node, room)});
     if (changed_.size() == kWalkedMax + 1) {
       for (std::size_t i = 0; i < at; ++i) index_.emplace(changed_[i].node, i);
     }
     if (changed_.size() > kWalkedMax) index_.emplace(id, at);
   }
   Changed& changed = changed_[at];
-  add(part, sign, changed.free);
-  const std::size_t groups = usable_by(cluster_, demand_, node, changed.free);
+  add(demand_, part, sign, changed.room);
+  const std::size_t groups = usable_by(cluster_, demand_, node, changed.room);
   supply_.move(cluster_, id, changed.groups, groups);
   changed.groups = groups;
 }

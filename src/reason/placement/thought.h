@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "domain/cluster.h"
+#include "reason/placement/free_capacity.h"
 #include "reason/placement/search.h"
 
 namespace gyre::reason {
@@ -26,7 +27,7 @@ class Thought {
  private:
   struct Changed {
     NodeId node;
-    Capacity free;  // by device index
+    NodeRoom room;
     std::size_t groups = 0;
   };
   void change(NodeId node, const Allocation& part, int sign);

@@ -162,7 +162,7 @@ Reach::Watch& Reach::add_watch(const Demand& demand, std::size_t index) {
 }
 
 void Reach::watch_later(const Demand& demand) {
-  if (!watches(demand)) add_watch(demand, slot_for_bar(demand));
+  if (!demand.restricted() && !watches(demand)) add_watch(demand, slot_for_bar(demand));
 }
 
 void Reach::watch(const Setting& setting, const Demand& demand, Rank bar) {

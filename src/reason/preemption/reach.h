@@ -70,9 +70,11 @@ class Reach {
     const Evictable& evictable;
     const Evictable& taken;  // of those, what is gone from the cluster already
   };
-  /// Looks at the demand from when it is asked about next.
+  /// Looks at the demand from when it is asked about next. Never at one whose affinity restricts
+  /// it: who is on a node is not counted here.
   void watch_later(const Demand& demand);
-  /// Looks at it from now on. Requires: it is of a DemandTable. O(nodes + evictable jobs).
+  /// Looks at it from now on. Requires: it is of a DemandTable, and not restricted. O(nodes +
+  /// evictable jobs).
   void watch(const Setting& setting, const Demand& demand, Rank bar);
   bool watches(const Demand& demand) const { return find(demand) < watches_.size(); }
   /// How many jobs beyond the bar there are, if the demand did not fit were all of them gone;

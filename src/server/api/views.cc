@@ -109,6 +109,12 @@ void write_full(JsonText& out, const JobView& job) {
   } else {
     out.null();
   }
+  out.key("placement_rules");
+  if (spec.placement) {
+    out.value(to_string(*spec.placement));
+  } else {
+    out.null();
+  }
   out.key("placement");
   write_placement(out, job.full->placement, job.nodes);
   write_start(out, job);

@@ -165,6 +165,9 @@ void Books::on(const JobSubmitted& event) {
   job.queue = event.spec.queue;
   job.preemptible = event.spec.preemptible;
   job.topology = event.spec.topology;
+  job.tenant = event.spec.tenant;
+  job.group = group_of(event.spec);
+  job.rules = event.spec.placement;
   job.tasks = event.spec.tasks;
   jobs_.try_emplace(event.job, std::move(job));
 }
@@ -337,6 +340,11 @@ void Books::check_gang(const StartGang& start, const JobBook& job) {
     }
     const Request* request = request_of(job, task.rank);
     if (request != nullptr) check_task(task, *request, job);
+    if (!may_take(job, task.node)) {
+      report(Invariant::PlacementKept,
+             fmt::format("job {} starts on node {}, which its placement rules forbid",
+                         start.job.value, task.node.value));
+    }
     const std::size_t first = start.placement.front().node.value;
     if (job.topology && job.topology->required && first < nodes_.size() &&
         !together(job.topology->level, first, task.node.value)) {
@@ -345,6 +353,34 @@ void Books::check_gang(const StartGang& start, const JobBook& job) {
                          start.job.value, first, task.node.value, to_string(job.topology->level)));
     }
   }
+}
+
+std::map<GroupId, std::map<NodeId, std::int32_t>> Books::groups() const {
+  std::map<GroupId, std::map<NodeId, std::int32_t>> groups;
+  for (const JobId id : placed_) {
+    const JobBook& job = jobs_.at(id);
+    for (std::size_t i = 0; !job.group.empty() && i < job.placement.size(); ++i) {
+      if (job.ranks[i] == TaskState::Ended) continue;
+      ++groups[group_id(job.tenant, job.group)][job.placement[i].node];
+    }
+  }
+  return groups;
+}
+
+bool Books::may_take(const JobBook& job, NodeId node) const {
+  if (!job.rules || (job.rules->max_per_node == 0 && job.rules->apart.empty())) return true;
+  std::int32_t own = 0;
+  std::int32_t others = 0;
+  for (const auto& id : placed_) {
+    const JobBook& other = jobs_.at(id);
+    if (other.group.empty() || other.tenant != job.tenant) continue;
+    for (std::size_t i = 0; i < other.placement.size(); ++i) {
+      if (other.placement[i].node != node || other.ranks[i] == TaskState::Ended) continue;
+      own += other.group == job.group ? 1 : 0;
+      others += other.group == job.rules->apart ? 1 : 0;
+    }
+  }
+  return others == 0 && (job.rules->max_per_node == 0 || own < job.rules->max_per_node);
 }
 
 bool Books::together(TopologyLevel level, std::size_t a, std::size_t b) const {

@@ -37,6 +37,9 @@ class Books {
     std::string queue;
     bool preemptible = false;
     std::optional<Topology> topology;
+    std::string tenant;
+    std::optional<PlacementRules> rules;
+    std::string group;             // by its rules
     std::vector<TaskGroup> tasks;  // empty once the job has ended
     JobState state = JobState::Queued;
     bool announced = false;  // its arrival in the queue was told
@@ -57,6 +60,11 @@ class Books {
 
   /// Whether the nodes are known to be in one domain of the level; a node is with itself.
   bool together(TopologyLevel level, std::size_t a, std::size_t b) const;
+
+  /// Whether the job's placement rules allow a task of it on the node.
+  bool may_take(const JobBook& job, NodeId node) const;
+  /// How many tasks of each group are where.
+  std::map<GroupId, std::map<NodeId, std::int32_t>> groups() const;
 
   const std::vector<NodeBook>& nodes() const { return nodes_; }
   const JobBook* find(JobId id) const;

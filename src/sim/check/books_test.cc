@@ -202,6 +202,33 @@ TEST_F(BooksTest, AGangInTwoRacks) {
   expect_only(Invariant::GangTogether);
 }
 
+TEST_F(BooksTest, MoreOfAGroupOnANodeThanAJobAllows) {
+  JobSpec one = spec();
+  one.name = "web";
+  one.placement = PlacementRules{};
+  one.placement->max_per_node = 1;
+  run(1, one, {task(0, 0, 1)});
+  JobSpec other = one;
+  other.tenant = "other";
+  run(2, other, {task(0, 0, 2)});  // another's group of the same name
+  EXPECT_THAT(books_.violations(), IsEmpty());
+  one.tasks[0].request.gpus = 0;
+  run(3, one, {task(0, 0, 0)});
+  expect_only(Invariant::PlacementKept);
+}
+
+TEST_F(BooksTest, BesideWhatItIsToBeApartFrom) {
+  JobSpec chat = spec();
+  chat.name = "chat";
+  chat.placement = PlacementRules{};
+  run(1, chat, {task(0, 1, 1)});
+  JobSpec batch = spec();
+  batch.placement = PlacementRules{};
+  batch.placement->apart = "chat";
+  run(2, batch, {task(0, 1, 2)});
+  expect_only(Invariant::PlacementKept);
+}
+
 // --- reasons for waiting
 
 class ReasonTest : public BooksTest {
@@ -274,6 +301,20 @@ TEST_F(ReasonTest, TopologyNeverFitsWhereNoDomainIsLargeEnough) {
   near.topology = Topology{TopologyLevel::Rack, true};
   EXPECT_EQ(wrong(WaitReason::TopologyBlocked, near), "it could never fit");
   EXPECT_EQ(wrong(WaitReason::NeverFits, near), "");
+}
+TEST_F(ReasonTest, AffinityBlocksWhatWouldFitBeside) {
+  JobSpec one = spec(2);
+  one.name = "web";
+  one.placement = PlacementRules{};
+  one.placement->max_per_node = 1;
+  EXPECT_EQ(wrong(WaitReason::AffinityBlocked, one),
+            "it fits now, or would not even beside what it is apart from");
+  JobSpec single = one;
+  single.tasks[0].count = 1;
+  run(1, single, {task(0, 0, 1)});
+  EXPECT_EQ(wrong(WaitReason::AffinityBlocked, one), "");
+  EXPECT_EQ(wrong(WaitReason::WaitingForTurn, one), "it would fit beside what it is apart from");
+  EXPECT_EQ(wrong(WaitReason::PendingEvaluation, one), "it would fit beside what it is apart from");
 }
 TEST_F(ReasonTest, WaitingForPreemptionNeedsAVictim) {
   run(1, spec(2, 2), {task(0, 0, 3), task(1, 1, 3)});

@@ -56,6 +56,19 @@ void Checker::compare(const control::Controller& core) {
                   fmt::format("the core's picture of {} is not what events and commands say",
                               book.spec.name));
   }
+  for (const auto& group : books_.groups()) {
+    const std::map<NodeId, std::int32_t>& nodes = group.second;
+    const auto places = core.cluster().group(group.first);
+    const bool same = std::equal(places.begin(), places.end(), nodes.begin(), nodes.end(),
+                                 [](const GroupTasks& place, const auto& known) {
+                                   return place.node == known.first && place.tasks == known.second;
+                                 });
+    if (same) continue;
+    books_.report(Invariant::BooksAgree,
+                  fmt::format("the core sees one group on {} nodes, by events and commands it is "
+                              "on {}, or has other numbers of tasks there",
+                              places.size(), nodes.size()));
+  }
 }
 
 void Checker::compare_job(const Job& job) {

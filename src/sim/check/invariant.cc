@@ -9,13 +9,29 @@
 namespace gyre::sim {
 namespace {
 
-constexpr std::array<std::string_view, 22> kNames{
-    "gpu-overcommit",      "cpu-overcommit", "memory-overcommit", "gang-whole",
-    "gang-distinct-nodes", "gang-together",  "request-honoured",  "legal-transition",
-    "runs-once",           "node-up",        "all-released",      "jobs-conserved",
-    "quota-kept",          "true-reason",    "books-agree",       "task-once",
-    "device-shared",       "true-outcome",   "recovers-alike",    "no-leak",
-    "service-kept",        "converges"};
+constexpr std::array<std::string_view, 23> kNames{"gpu-overcommit",
+                                                  "cpu-overcommit",
+                                                  "memory-overcommit",
+                                                  "gang-whole",
+                                                  "gang-distinct-nodes",
+                                                  "gang-together",
+                                                  "placement-kept",
+                                                  "request-honoured",
+                                                  "legal-transition",
+                                                  "runs-once",
+                                                  "node-up",
+                                                  "all-released",
+                                                  "jobs-conserved",
+                                                  "quota-kept",
+                                                  "true-reason",
+                                                  "books-agree",
+                                                  "task-once",
+                                                  "device-shared",
+                                                  "true-outcome",
+                                                  "recovers-alike",
+                                                  "no-leak",
+                                                  "service-kept",
+                                                  "converges"};
 
 }  // namespace
 

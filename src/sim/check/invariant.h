@@ -17,6 +17,7 @@ enum class Invariant : std::uint8_t {
   GangWhole,          // all tasks of a gang start together, or none
   GangDistinctNodes,  // each on a node of its own
   GangTogether,       // all in one domain, where the job requires it
+  PlacementKept,      // none where its placement rules forbid it, when it starts
   RequestHonoured,    // each gets what it asked for, on a node it may use
   LegalTransition,    // states follow the table of legal transitions, without a gap
   RunsOnce,           // a job has one attempt at a time, numbered without a gap

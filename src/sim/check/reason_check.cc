@@ -42,14 +42,18 @@ struct Near {
   std::size_t node;
 };
 
-/// Whether every task can have a node of its own. By Hall's theorem it can, just if each set of
-/// groups has at least as many nodes that suit one of them as it has tasks.
+/// Whether every task can have a node of its own, of those that the rules of the job `ruled` allow.
+/// By Hall's theorem it can, just if each set of groups has at least as many nodes that suit one of
+/// them as it has tasks.
 bool fits(const Books& books, const std::string& partition, const std::vector<TaskGroup>& tasks,
-          Extent extent, Which which, const std::optional<Near>& near = std::nullopt) {
+          Extent extent, Which which, const std::optional<Near>& near = std::nullopt,
+          const Books::JobBook* ruled = nullptr) {
   std::array<std::int64_t, 1U << kGroupsMax> nodes_by_suited{};
   for (std::size_t n = 0; n < books.nodes().size(); ++n) {
     const Books::NodeBook& node = books.nodes()[n];
     if (near && !books.together(near->level, near->node, n)) continue;
+    if (ruled != nullptr && !books.may_take(*ruled, NodeId{static_cast<std::uint32_t>(n)}))
+      continue;
     if (node.spec.partition != partition || (which == Which::Up && !node.open())) continue;
     std::size_t suited = 0;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -71,14 +75,18 @@ bool fits(const Books& books, const std::string& partition, const std::vector<Ta
   return true;
 }
 
+/// Whether who is on the nodes counts.
+enum class Rules { Ignored, Kept };
+
 bool fits(const Books& books, const std::string& partition, const Books::JobBook& job,
-          Extent extent, Which which) {
+          Extent extent, Which which, Rules rules = Rules::Ignored) {
+  const Books::JobBook* ruled = rules == Rules::Kept ? &job : nullptr;
   if (!job.topology || !job.topology->required || task_count(job.tasks) == 1) {
-    return fits(books, partition, job.tasks, extent, which);
+    return fits(books, partition, job.tasks, extent, which, std::nullopt, ruled);
   }
   for (std::size_t node = 0; node < books.nodes().size(); ++node) {
     const Near near{job.topology->level, node};
-    if (fits(books, partition, job.tasks, extent, which, near)) return true;
+    if (fits(books, partition, job.tasks, extent, which, near, ruled)) return true;
   }
   return false;
 }
@@ -132,8 +140,15 @@ std::string judge(WaitReason reason, const Books& books, const std::string& part
     return feasible ? "it would fit the nodes that are up, were they empty" : "";
   }
   if (!feasible) return "the nodes that it needs are down";
-  const bool now = fits(books, partition, job, Extent::Free, Which::Up);
-  const bool apart = !now && fits(books, partition, tasks, Extent::Free, Which::Up);
+  const bool now = fits(books, partition, job, Extent::Free, Which::Up, Rules::Kept);
+  const bool beside = !now && fits(books, partition, job, Extent::Free, Which::Up);
+  const bool apart = !now && !beside && fits(books, partition, tasks, Extent::Free, Which::Up);
+  if (reason == WaitReason::AffinityBlocked) {
+    return beside ? "" : "it fits now, or would not even beside what it is apart from";
+  }
+  if (beside && reason != WaitReason::WaitingForPreemption) {
+    return "it would fit beside what it is apart from";
+  }
   switch (reason) {
     case WaitReason::TopologyBlocked:
       return apart ? "" : "it fits now, or would not even apart";

@@ -25,6 +25,7 @@ enum Column : std::size_t {
   Preemptible,
   CheckpointInterval,
   Near,
+  Placement,
 };
 
 class GenericFormat final : public TraceFormat {
@@ -47,7 +48,8 @@ class GenericFormat final : public TraceFormat {
             {{"priority"}},
             {{"preemptible"}},
             {{"checkpoint_interval"}},
-            {{"topology"}}};
+            {{"topology"}},
+            {{"placement"}}};
   }
 
   Result<JobRow> read(const Table& table) override {
@@ -120,6 +122,11 @@ class GenericFormat final : public TraceFormat {
       const auto topology = parse_topology(table.text(Near));
       if (!topology) return table.fail_at(Near, "{}", topology.error().message);
       demand.topology = *topology;
+    }
+    if (!table.empty(Placement)) {
+      auto rules = parse_placement_rules(table.text(Placement));
+      if (!rules) return table.fail_at(Placement, "{}", rules.error().message);
+      demand.placement = std::move(*rules);
     }
     return {};
   }

@@ -10,6 +10,7 @@
 #include "base/quantity.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "domain/placement_rules.h"
 #include "domain/topology.h"
 #include "sim/traces/byte_source.h"
 
@@ -24,6 +25,7 @@ struct Demand {
   MemoryMib memory{0};                  // of the whole job
   std::int32_t nodes = 0;               // equal parts to split it into; 0: as few as can be
   std::optional<Topology> topology{};
+  std::optional<PlacementRules> placement{};
 
   auto operator<=>(const Demand&) const = default;
 };
