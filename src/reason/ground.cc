@@ -7,22 +7,20 @@
 #include "reason/scheduler.h"
 
 namespace gyre::reason {
-namespace {
 
-/// A copy that is kept does not tell residents apart.
-bool keeps_prospects(const PolicySpec& policy) {
-  return policy.placement != PolicySpec::Placement::GpuClustering;
+/// A copy that is kept does not tell residents or groups apart.
+bool Scheduler::keeps_prospects() const {
+  return policy_.placement != PolicySpec::Placement::GpuClustering && !demands_.any_affinity();
 }
-
-}  // namespace
 
 /// What is left for who is in line. Lasts as long as `trial`, and no longer than claims stay.
 Scheduler::Turn Scheduler::without_claims(const Turn& turn, std::optional<Trial>& trial) const {
   if (turn.line.claims.empty()) return turn;
-  if (keeps_prospects(policy_)) {
+  if (keeps_prospects()) {
     follow_unclaimed(turn);
     return turn.on(turn.line.unclaimed);
   }
+  turn.line.unclaimed.forget();
   trial.emplace(turn.scene.cluster, turn.partition);
   for (const auto& [job, claim] : turn.line.claims) hold(*trial, turn.scene.cluster, claim.room);
   return turn;
@@ -44,7 +42,7 @@ void Scheduler::follow_unclaimed(const Turn& turn) const {
 Scheduler::Turn Scheduler::after_leave(const Turn& turn, std::optional<Trial>& trial) const {
   Line& line = turn.line;
   Cluster& cluster = turn.scene.cluster;
-  if (keeps_prospects(policy_)) {
+  if (keeps_prospects()) {
     const NodeParts& leaving = line.running.leaving_parts();
     const auto change = [&](NodeId id, const Node& node, Capacity& free) {
       for (const NodeParts::Part& part : leaving.on(id)) add(part.allocation, 1, free);
@@ -57,6 +55,10 @@ Scheduler::Turn Scheduler::after_leave(const Turn& turn, std::optional<Trial>& t
         {cluster, turn.partition, placer_, {&line.claimed.log(), &leaving.log()}, change});
     if (line.after_leave.made() != made) line.running.reach() = Reach();
     return turn.on(line.after_leave);
+  }
+  if (line.after_leave.is_known()) {
+    line.after_leave.forget();
+    line.running.reach() = Reach();
   }
   trial.emplace(cluster, turn.partition);
   for (const auto& [end, id] : line.running.leaving()) {

@@ -48,7 +48,8 @@ void Scheduler::join_lot(const Job& job, PartitionId partition, Scene scene, std
                          std::vector<Lot>& lots) {
   const auto asks_alike = [&](const Lot& lot) {
     const JobSpec& one = scene.jobs.find(lot.jobs.front())->spec;
-    return one.tasks == job.spec.tasks && one.topology == job.spec.topology;
+    return one.tasks == job.spec.tasks && one.topology == job.spec.topology &&
+           affinity_of(one) == affinity_of(job.spec);
   };
   const auto begin = lots.begin() + static_cast<std::ptrdiff_t>(first);
   const auto found = std::find_if(begin, lots.end(), asks_alike);

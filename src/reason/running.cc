@@ -200,7 +200,7 @@ std::optional<Rank> Running::rank_of(JobId id) const {
 std::vector<JobId> Running::ids() const {
   std::vector<JobId> ids;
   ids.reserve(jobs_.size());
-  for (const ByTime* order : {&estimated_, &late_, &open_, &leaving_}) {
+  for (const ByTime* order : {&estimated_, &late_, &open_, &leaving_, &endless_}) {
     for (const auto& [at, id] : *order) ids.push_back(id);
   }
   std::sort(ids.begin(), ids.end());

@@ -205,6 +205,7 @@ class Scheduler {
   Turn without_claims(const Turn& turn, std::optional<Trial>& trial) const;
   Turn after_leave(const Turn& turn, std::optional<Trial>& trial) const;
   void follow_unclaimed(const Turn& turn) const;
+  bool keeps_prospects() const;
   void backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after);
   void backfill_one(const Waiting& entry, Turn& turn);
   void backfill_all(Turn& turn, const std::optional<OrderKey>& after);

@@ -48,4 +48,4 @@ def test_a_mix_of_rules_keeps_all_invariants_under_every_policy(offline):
 def test_rules_that_do_not_read_are_told_with_their_place(offline):
     for wrong in ("max_per_node: 0", "spread: racks", "spread: rack; pack: rack", "near"):
         said = played(offline, f"a,0,1,1,{wrong}\n", code=1).stderr
-        assert "line 2" in said and "placement rule" in said
+        assert "trace.csv:2: column 5 ('placement'): " in said and "placement rule" in said

@@ -48,3 +48,5 @@ def test_a_damaged_backup_leaves_nothing_in_the_database(gyre, tmp_path, pair):
     restored(fleet, pair, backup, code=1)
     assert pair.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'gyre'") == "0"
     assert "password" in restored(fleet, pair, backup, code=1, url="postgresql://a:b@localhost/x")
+    pair.a.serve()
+    until(pair.a.leads, pair.a.heard)

@@ -22,6 +22,7 @@ std::uint32_t DemandTable::intern(PartitionId partition, const GangRequest& requ
     unused_.pop_back();
   }
   demands_[index] = make(partition, request, cluster);
+  any_affinity_ = any_affinity_ || request.affinity;
   for (Demand::Group& group : demands_[index].groups) group.id = ++last_group_;
   index_.emplace(Key{partition, request.topology, request.tasks, request.affinity}, index);
   return index;

@@ -80,6 +80,9 @@ class DemandTable {
   /// Brings `could_run` up to the cluster's shapes.
   static void refresh(Demand& demand, const Cluster& cluster);
 
+  /// Whether there has ever been one that counts who runs where.
+  bool any_affinity() const { return any_affinity_; }
+
   template <class Visitor>
   void for_each(Visitor&& visit) {
     for (auto& [key, index] : index_) visit(index, demands_[index]);
@@ -102,6 +105,7 @@ class DemandTable {
   std::vector<Demand> demands_;
   std::vector<std::uint32_t> unused_;
   std::uint64_t last_group_ = 0;
+  bool any_affinity_ = false;
 };
 
 }  // namespace gyre::reason

@@ -15,7 +15,7 @@ namespace gyre::reason {
 /// changed since the last one and not all that is to come.
 ///
 /// A memory, never an input: it says what a Trial would. A copy starts without it. Does not tell
-/// residents apart. Not thread-safe.
+/// residents or groups apart. Not thread-safe.
 class Prospect {
  public:
   Prospect() = default;
@@ -38,6 +38,8 @@ class Prospect {
   /// Brings it up to date. O(nodes that changed), the first time and where a log forgot O(nodes).
   /// Always of one source.
   void follow(const Source& source);
+  bool is_known() const { return cluster_ != nullptr; }
+  void forget() { cluster_.reset(); }
 
   /// Requires: follow() was called. Changes are to be undone before the next call.
   Cluster& cluster() { return *cluster_; }
