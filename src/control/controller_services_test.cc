@@ -294,6 +294,26 @@ TEST_F(ServicesTest, AReplicaThatCanNeverRunIsNotMadeOverAndOver) {
   EXPECT_EQ(job(core_.jobs().last()).service, "");
 }
 
+TEST_F(ServicesTest, NoRoomIsKeptForWhoWithdrawsBehindOneThatReplicasKeepOut) {
+  tell(PolicySet{*policy_by_name("easy")});
+  tell(ServiceApplied{spec_of(1, 1)});
+  make_ready({1});
+  JobSpec spec;
+  spec.tasks = {{1, {}}};
+  spec.tasks[0].request.gpus = 4;
+  tell(JobSubmitted{{2}, spec, {}});
+  start({2});
+  JobSpec gang = spec;
+  gang.tasks[0].count = 2;
+  tell(JobSubmitted{{3}, gang, {}});
+  tell(JobSubmitted{{4}, spec, {}});
+  ASSERT_EQ(core_.state().reservations.size(), 1U);
+  EXPECT_EQ(core_.state().reservations[0].job, JobId{4});
+  tell(JobStopRequested{{4}});
+  EXPECT_THAT(core_.state().reservations, IsEmpty());
+  EXPECT_TRUE(Controller::restore(Config{}, core_.state()));
+}
+
 /// Draws what could happen to services, and tells it to a core and to its twin.
 class RandomServices {
  public:

@@ -279,6 +279,18 @@ TEST_F(ControllerTest, PreemptionMakesRoomWhereTheRulesAllowIt) {
   ASSERT_EQ(state(wide), JobState::Starting);
 }
 
+TEST_F(ControllerTest, WhatWasHeldForAWithdrawnJobIsFreeForWhoComesNext) {
+  add_node(2);
+  const JobId low = submit_running(with_priority(job_of(1), 1, true));
+  const JobId urgent = submit(with_priority(ruled(job_of(2), "urgent", "spread: node"), 9));
+  ASSERT_EQ(state(low), JobState::Preempting);
+  const JobId waits = submit(job_of(1));
+  ASSERT_EQ(state(waits), JobState::Queued);
+  tell(JobStopRequested{waits});
+  tell(JobStopRequested{urgent});
+  EXPECT_EQ(state(submit(job_of(1))), JobState::Starting);
+}
+
 TEST_F(ControllerTest, NobodyOvertakesWhoWouldKeepTheFirstFromItsNode) {
   use("easy");
   add_node(4);
@@ -294,6 +306,18 @@ TEST_F(ControllerTest, NobodyOvertakesWhoWouldKeepTheFirstFromItsNode) {
   end_all(web);
   ASSERT_EQ(state(batch), JobState::Starting);
   EXPECT_EQ(job(batch).placement[0].node, NodeId{0});
+}
+
+TEST_F(ControllerTest, NobodyStartsWhereItWouldKeepWhoOthersMadeRoomFor) {
+  add_node(4);
+  const JobId low = submit_running(with_priority(job_of(2), 1, true));
+  const JobId urgent = submit(with_priority(ruled(job_of(3), "urgent", "apart: web"), 9));
+  ASSERT_EQ(state(low), JobState::Preempting);
+  const JobId web = submit(ruled(job_of(1), "web", "spread: node"));
+  EXPECT_EQ(reason(web), WaitReason::ReservedForOther);
+  end_all(low);
+  EXPECT_EQ(state(urgent), JobState::Starting);
+  EXPECT_EQ(state(web), JobState::Starting) << "what starts later beside it is not held back";
 }
 
 TEST_F(ControllerTest, GroupsThatNobodyIsInAreRefused) {

@@ -29,16 +29,21 @@ bool read_balance(std::string_view word, Balance balance, PlacementRules& rules)
 
 bool read_rule(std::string_view key, std::string_view value, PlacementRules& rules) {
   if (value.empty()) return false;
-  if (key == "group") rules.group = value;
-  if (key == "near") rules.near = value;
-  if (key == "apart") rules.apart = value;
-  if (key == "group" || key == "near" || key == "apart") return true;
   if (key == "spread") return read_balance(value, Balance::Spread, rules);
   if (key == "pack") return read_balance(value, Balance::Pack, rules);
-  const char* end = value.data() + value.size();
-  const auto read = std::from_chars(value.data(), end, rules.max_per_node);
-  return key == "max_per_node" && read.ec == std::errc{} && read.ptr == end &&
-         rules.max_per_node > 0;
+  if (key == "max_per_node") {
+    const char* end = value.data() + value.size();
+    const bool first = rules.max_per_node == 0;
+    const auto read = std::from_chars(value.data(), end, rules.max_per_node);
+    return first && read.ec == std::errc{} && read.ptr == end && rules.max_per_node > 0;
+  }
+  std::string* name = key == "group"   ? &rules.group
+                      : key == "near"  ? &rules.near
+                      : key == "apart" ? &rules.apart
+                                       : nullptr;
+  if (name == nullptr || !name->empty()) return false;
+  *name = value;
+  return true;
 }
 
 }  // namespace

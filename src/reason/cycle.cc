@@ -1,5 +1,7 @@
 // One cycle over the lines: what starts, and what may overtake.
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -13,17 +15,28 @@
 namespace gyre::reason {
 namespace {
 
-/// Whether the first in line could not have its room with tasks of that group there.
+/// Whether who room is kept for could not have it with tasks of that group there.
 bool is_in_the_way(const Demand& demand, const std::vector<TaskPlacement>& placement,
                    const Reservation& kept, const JobTable& jobs) {
-  const auto first = affinity_of(jobs.find(kept.job)->spec);
-  if (!first || !first->restricts() || !demand.affinity) return false;
+  if (!demand.affinity) return false;
+  const auto other = affinity_of(jobs.find(kept.job)->spec);
+  if (!other || !other->restricts()) return false;
   const GroupId group = demand.affinity->group;
   const bool counts = group.value != 0 &&
-                      (group == first->apart || (group == first->group && first->max_per_node > 0));
+                      (group == other->apart || (group == other->group && other->max_per_node > 0));
   return counts && std::any_of(placement.begin(), placement.end(), [&](const TaskPlacement& task) {
            return std::any_of(kept.placement.begin(), kept.placement.end(),
                               [&](const TaskPlacement& room) { return room.node == task.node; });
+         });
+}
+
+/// The same of who others are stopped for; their tasks count as there for who asks for the same.
+bool is_in_the_way(const Demand& demand, std::uint32_t index,
+                   const std::vector<TaskPlacement>& placement,
+                   const std::map<JobId, Claim>& claims, const JobTable& jobs) {
+  return demand.affinity && std::any_of(claims.begin(), claims.end(), [&](const auto& claim) {
+           const auto& [entry, room] = claim.second;
+           return entry.demand != index && is_in_the_way(demand, placement, room, jobs);
          });
 }
 
@@ -109,8 +122,12 @@ void Scheduler::start(const Waiting& entry, std::vector<TaskPlacement> placement
 bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
   const Waiting entry = waiting;  // the original goes away
   const auto& [cluster, placer, id] = turn.ground;
-  auto placement = placer.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
-  if (!placement) return false;
+  const Demand& demand = demands_.at(entry.demand);
+  auto placement = placer.find(cluster, demand, entry.key.job.value, turn.work);
+  if (!placement ||
+      is_in_the_way(demand, entry.demand, *placement, turn.line.claims, turn.scene.jobs)) {
+    return false;
+  }
   start(entry, std::move(*placement), rule, turn);
   return true;
 }
@@ -128,8 +145,9 @@ bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
     placement = placer.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
   }
   if (!placement) return false;
-  if (is_in_the_way(demands_.at(entry.demand), *placement, *turn.line.reservation,
-                    turn.scene.jobs)) {
+  const Demand& demand = demands_.at(entry.demand);
+  if (is_in_the_way(demand, *placement, *turn.line.reservation, turn.scene.jobs) ||
+      is_in_the_way(demand, entry.demand, *placement, turn.line.claims, turn.scene.jobs)) {
     return false;
   }
   run_past(*turn.line.reservation, *placement);

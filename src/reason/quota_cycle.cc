@@ -86,8 +86,6 @@ bool Scheduler::restock(PartitionId partition, Scene scene) {
     const std::uint32_t demand = fair_.entry_of(*id).demand;
     fair_.admit(*id, ++last_admission_);
     --demands_.at(demand).apart;
-    // What was kept for others when it failed may be free now.
-    if (!target.demands.contains(demand)) demands_.at(demand).failed_at.reset();
     enter(entry_of(*scene.jobs.find(*id), demand, target), target);
     any = true;
   }

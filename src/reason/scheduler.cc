@@ -37,6 +37,7 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
     line.starving.clear();
     line.patience.clear();
     line.unfinished.reset();
+    line.crowded = false;
     line.demands.clear();
     line.reservation.reset();
     line.stale = Stale::Everything;
@@ -215,7 +216,8 @@ void Scheduler::enter(const Waiting& entry, Line& line) {
   demand.waiting.insert(entry);
   if (!demand.feasible) return line.parked.insert(entry);
   line.waiting.insert(entry);
-  line.demands.insert(entry.demand);
+  // What was kept for others when it failed may be free now.
+  if (line.demands.insert(entry.demand).second) demand.failed_at.reset();
   if (line.stale == Stale::Nothing) {
     line.stale = Stale::OneArrival;
     line.arrival = entry;
@@ -256,11 +258,13 @@ void Scheduler::withdraw(const Job& job, PartitionId partition, Scene scene) {
     return no_longer_waits(job, target);
   }
   const OrderKey key = key_of(job, target);
-  const bool was_first = !target.waiting.empty() && target.waiting.first().key == key;
+  // Others wait for its start, or for the room that is kept for it.
+  const bool was_ahead = (!target.waiting.empty() && target.waiting.first().key == key) ||
+                         (target.reservation && target.reservation->job == job.id);
   leave(key, demands_.intern(partition, job.spec, scene.cluster), target);
   no_longer_waits(job, target);
   fair_.forget(job.id);
-  if (was_first || target.stale != Stale::Nothing) target.stale = Stale::Everything;
+  if (was_ahead || target.stale != Stale::Nothing) target.stale = Stale::Everything;
 }
 
 void Scheduler::no_longer_waits(const Job& job, Line& line) const {

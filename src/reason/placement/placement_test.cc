@@ -294,7 +294,8 @@ RC_GTEST_PROP(PlacementRules, ReadBackFromWhatIsShown, (std::uint64_t seed)) {
 
 TEST(PlacementRules, WhatIsNoRuleIsNamed) {
   for (const char* wrong : {"spread", "spread: rak", "spread: rack, pack: node", "max_per_node: 0",
-                            "max_per_node: x", "near:", ": a", "spread: none, x"}) {
+                            "max_per_node: x", "near:", ": a", "spread: none, x",
+                            "near: a, near: b", "max_per_node: 1; max_per_node: 2"}) {
     EXPECT_FALSE(parse_placement_rules(wrong)) << wrong;
   }
 }
