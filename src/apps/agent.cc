@@ -83,7 +83,7 @@ cli::Outcome<std::unique_ptr<process::NodeRepairs>> open_repairs(const std::stri
                                                                  const cli::AgentOptions& options,
                                                                  GpuWatch& watch) {
   auto repairs = process::NodeRepairs::open(
-      {folder, options.repairs, [&watch](bool wanted) { watch.look(wanted); }});
+      {folder, options.repairs, [&watch](bool wanted) { watch.look(wanted); }, watch.size()});
   if (!repairs) return tl::unexpected(failure(repairs.error()));
   return std::move(*repairs);
 }

@@ -1,7 +1,6 @@
 #include "apps/agent_metrics.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "live/clock.h"
 #include "server/api/core_counts.h"
@@ -26,12 +25,6 @@ std::string_view outcome_of(const TaskExit& exit) {
       return "lost";
   }
   return "lost";
-}
-
-Time boot_clock() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
 }
 
 void write(MetricsText& out, std::string_view name, std::string_view type, std::string_view help,
@@ -133,7 +126,8 @@ std::string AgentMetrics::text(const agent::Agent& worker) const {
   if (lease_until_ != 0) {
     write(out, "gyre_agent_lease_seconds", "gauge",
           "How long tasks go on without a word from the server; 0: they are being ended.",
-          std::max(0.0, (Time{lease_until_} - boot_clock()).seconds()));
+          std::max(0.0,
+                   (Duration{lease_until_} - live::system_clock_source()().monotonic).seconds()));
   }
   out.family("gyre_agent_task_ends_total", "counter", "Tasks that have ended, by outcome.");
   for (const auto& [outcome, count] : ends_) {

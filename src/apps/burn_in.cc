@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -76,10 +77,16 @@ cli::Outcome<int> burn_in(const cli::BurnInOptions& options) {
   if (!gpus && gpus.error().kind != ErrorKind::Unsupported) {
     return give_up(cli::kError, "{}", gpus.error().message);
   }
-  if (!gpus || gpus->empty()) {
+  const std::size_t found = gpus ? gpus->size() : 0;
+  if (found < options.gpus) {
+    return give_up(cli::kError, "only {} of {} GPUs are found{}", found, options.gpus,
+                   gpus ? "" : ": " + gpus.error().message);
+  }
+  if (found == 0) {
     fmt::print("passed; nothing was tested: this machine has no GPUs\n");
     return cli::kOk;
   }
+  ::setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 1);  // "GPU 1" is the same one to NVML
   Watcher watcher;
   auto probe =
       nvml::Probe::start({}, gpus->size(), [&watcher](const auto& seen) { watcher.seen(seen); });

@@ -50,6 +50,8 @@ class GpuWatch {
     probe_.reset();
     if (wanted && report_) probe_ = start_probe(gpus_, report_, say_);
   }
+  /// How many real ones there were when it was made.
+  std::size_t size() const { return gpus_.is_virtual ? 0 : gpus_.devices.size(); }
   void end() {
     const std::lock_guard guard(mutex_);
     report_ = nullptr;

@@ -382,7 +382,8 @@ cli::Outcome<void> Life::start_local_node() {
   auto watch_of_gpus = std::make_unique<GpuWatch>(settings.gpus, say);
   auto repairs = process::NodeRepairs::open(
       {folder.path(), settings.repairs,
-       [pausing = watch_of_gpus.get()](bool wanted) { pausing->look(wanted); }});
+       [pausing = watch_of_gpus.get()](bool wanted) { pausing->look(wanted); },
+       watch_of_gpus->size()});
   if (!repairs) return tl::unexpected(store_failure(repairs.error()));
   agent =
       std::make_unique<LocalAgent>(std::move(*tasks), std::move(*repairs), std::move(watch_of_gpus),

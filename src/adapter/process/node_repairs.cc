@@ -14,6 +14,7 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,20 @@ bool parse(std::string_view text, Number& out) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
+/// This process's environment with `more` in the place of what has their names. A join token is
+/// for nobody else.
+std::vector<std::string> environment_with(std::vector<std::string> more) {
+  const auto name_of = [](std::string_view one) {
+    return std::string(one.substr(0, one.find('=')));
+  };
+  std::set<std::string> left_out{"GYRE_JOIN_TOKEN"};
+  for (const std::string& one : more) left_out.insert(name_of(one));
+  for (char** one = environ; *one != nullptr; ++one) {
+    if (!left_out.contains(name_of(*one))) more.emplace_back(*one);
+  }
+  return more;
+}
+
 /// A command of the shell's in a process group of its own, and the end of what it says.
 class ShellCommand {
  public:
@@ -105,14 +120,14 @@ Result<ShellCommand> ShellCommand::start(const std::string& command,
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  std::vector<std::string> environment = more_environment;
-  for (char** one = environ; *one != nullptr; ++one) environment.emplace_back(*one);
+  std::vector<std::string> environment = environment_with(more_environment);
   std::vector<char*> pointers;
   for (std::string& one : environment) pointers.push_back(one.data());
   pointers.push_back(nullptr);
   std::string shell = "sh";
   std::string flag = "-c";
-  std::string text = command;
+  // Nobody may hear it any more when it says something: it goes on then.
+  std::string text = "trap '' PIPE\n" + command;
   std::array<char*, 4> words{shell.data(), flag.data(), text.data(), nullptr};
   const int error =
       ::posix_spawn(&started.pid_, "/bin/sh", &files, &attributes, words.data(), pointers.data());
@@ -296,8 +311,8 @@ void NodeRepairs::run(const act::RepairOrder& order, const std::string& command)
   std::error_code error;
   const std::string program = std::filesystem::read_symlink("/proc/self/exe", error).string();
   auto child = ShellCommand::start(
-      command, {"GYRE_GPU=" + order.device, fmt::format("GYRE_REPAIR={}", to_string(order.repair)),
-                "GYRE_PROGRAM=" + program});
+      command, {"GYRE_GPU=" + order.device, fmt::format("GYRE_GPUS={}", options_.gpus),
+                fmt::format("GYRE_REPAIR={}", to_string(order.repair)), "GYRE_PROGRAM=" + program});
   std::optional<act::RepairOver> over;
   if (!child) over = act::RepairOver{order.id, false, child.error().message};
   const auto began = std::chrono::steady_clock::now();

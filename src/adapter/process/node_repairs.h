@@ -19,12 +19,14 @@ struct RepairOptions {
   std::string folder;                         // where the latest one's record is kept
   std::map<Repair, std::string> commands;     // of the shell's, by the node's own configuration
   std::function<void(bool)> watch_gpus = {};  // false: nothing of ours may hold a GPU open
+  std::size_t gpus = 0;                       // that the machine has, all being well
 };
 
 /// Repairs this machine by commands of its operator, as this process's user: a server says that a
 /// GPU is to be reset, never how. Without one of its own a reset is nvidia-smi's, and the burn-in
-/// is `gyre burn-in`. A command has GYRE_GPU (CUDA's name of the GPU), GYRE_REPAIR and GYRE_PROGRAM
-/// (this one) in its environment; its exit code 0 is good, its last line is kept.
+/// is `gyre burn-in`. A command has GYRE_GPU (CUDA's name of the GPU), GYRE_GPUS (how many there
+/// should be), GYRE_REPAIR and GYRE_PROGRAM (this one) in its environment; its exit code 0 is good,
+/// its last line is kept.
 ///
 /// What was begun is on the disk before it begins, so that it is not begun twice. A reboot was good
 /// if the machine was started after it was asked for; what else ran when this process ended was

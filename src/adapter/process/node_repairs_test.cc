@@ -1,9 +1,13 @@
 #include "adapter/process/node_repairs.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/stat.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -35,7 +39,7 @@ struct NodeRepairsTest : ::testing::Test {
     repairs.reset();
     heard.clear();
     auto opened = NodeRepairs::open(
-        {path, std::move(commands), [this](bool on) { looks += on ? '+' : '-'; }});
+        {path, std::move(commands), [this](bool on) { looks += on ? '+' : '-'; }, 2});
     ASSERT_TRUE(opened) << opened.error().message;
     repairs = std::move(*opened);
     repairs->listen([this](act::RepairOver over) {
@@ -67,12 +71,12 @@ struct NodeRepairsTest : ::testing::Test {
 };
 
 TEST_F(NodeRepairsTest, TheNodesOwnCommandIsRunOnceAndItsLastLineKept) {
-  open(
-      {{Repair::Reset, "echo more >> " + path + "/ran; echo one; echo $GYRE_REPAIR of $GYRE_GPU"}});
+  open({{Repair::Reset,
+         "echo more >> " + path + "/ran; echo one; echo $GYRE_REPAIR of $GYRE_GPU of $GYRE_GPUS"}});
   repairs->carry_out(order(Repair::Reset), "");
   const auto over = wait();
   EXPECT_TRUE(over.good);
-  EXPECT_EQ(over.detail, "reset of GPU-a");
+  EXPECT_EQ(over.detail, "reset of GPU-a of 2");
   EXPECT_EQ(looks, "-+") << "nobody looks at the GPUs meanwhile";
   repairs->carry_out(order(Repair::Reset), "");
   EXPECT_EQ(wait(2), over) << "asked again it says the same";
@@ -80,6 +84,31 @@ TEST_F(NodeRepairsTest, TheNodesOwnCommandIsRunOnceAndItsLastLineKept) {
   repairs->carry_out(order(Repair::Reset), "task 1.1.0 still runs");
   EXPECT_EQ(wait(), over) << "also in its next life";
   EXPECT_EQ(lines("ran"), 1U);
+}
+
+TEST_F(NodeRepairsTest, TheAgentsEnvironmentChangesNothingAndItsJoinTokenStaysHere) {
+  ::setenv("GYRE_GPU", "GPU-b", 1);
+  ::setenv("GYRE_JOIN_TOKEN", "secret", 1);
+  open({{Repair::Reset, "echo $GYRE_GPU ${GYRE_JOIN_TOKEN:-none}"}});
+  repairs->carry_out(order(Repair::Reset), "");
+  EXPECT_EQ(wait().detail, "GPU-a none");
+  ::unsetenv("GYRE_GPU");
+  ::unsetenv("GYRE_JOIN_TOKEN");
+}
+
+TEST_F(NodeRepairsTest, WhatNobodyHearsAnyMoreGoesOn) {
+  const std::string gate = path + "/gate";
+  const std::string end = path + "/end";
+  ASSERT_EQ(::mkfifo(gate.c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo(end.c_str(), 0600), 0);
+  const Fd told(::open(end.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  open({{Repair::Reset, "read go < " + gate + "; echo said; echo more > " + end}});
+  repairs->carry_out(order(Repair::Reset), "");
+  repairs.reset();
+  std::ofstream(gate) << "go\n";
+  pollfd wait{told.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&wait, 1, 60'000), 1);
+  EXPECT_NE(wait.revents & POLLIN, 0);
 }
 
 TEST_F(NodeRepairsTest, AFailureIsToldWithItsCode) {

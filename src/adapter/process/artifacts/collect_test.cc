@@ -159,5 +159,16 @@ RC_GTEST_FIXTURE_PROP(ArtifactsTest, WhatIsKeptIsWhatThereWas, ()) {
   RC_ASSERT(collect({"out"}).files == wanted);
 }
 
+TEST_F(ArtifactsTest, TwoFilesOfOneNameAreNotMixedUp) {
+  const std::string name = fs::path(folder_ / "clash").relative_path();
+  std::ofstream(folder_ / "clash") << "one";
+  put(name, "other");
+  const auto list = collect({"/" + name, name, "/" + name});
+  ASSERT_EQ(list.files.size(), 1U);
+  EXPECT_EQ(list.files[0], (act::Artifact{name, 3}));
+  ASSERT_EQ(list.left_out.size(), 1U);
+  EXPECT_EQ(why_left(list, name), "another file is kept under that name");
+}
+
 }  // namespace
 }  // namespace gyre::process

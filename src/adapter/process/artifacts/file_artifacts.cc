@@ -33,14 +33,22 @@ tl::unexpected<Error> no_file(const act::ArtifactQuery& query) {
 }  // namespace
 
 Result<act::TaskKey> FileArtifacts::find(const act::ArtifactQuery& query) const {
+  const auto is_whole = [this](const act::TaskKey& key) {
+    std::error_code error;
+    return fs::exists(fmt::format("{}/{}/{}", folder_, act::to_string(key), kArtifactsList), error);
+  };
+  if (query.attempt) {
+    const act::TaskKey key{query.job, *query.attempt, query.rank};
+    if (!is_whole(key)) return nothing_kept(query);
+    return key;
+  }
   std::optional<act::TaskKey> latest;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
     const auto key = act::parse_task_key(entry.path().filename().string());
     if (!key || key->job != query.job || key->rank != query.rank) continue;
-    if (query.attempt && key->attempt != *query.attempt) continue;
     if (latest && *key < *latest) continue;
-    if (fs::exists(entry.path() / kArtifactsList, error)) latest = *key;
+    if (is_whole(*key)) latest = *key;
   }
   if (!latest) return nothing_kept(query);
   return *latest;

@@ -14,7 +14,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <set>
+#include <map>
+#include <utility>
 
 #include "domain/job_spec.h"
 
@@ -105,7 +106,11 @@ class Walk {
     struct stat status {};
     if (!file || ::fstat(file.get(), &status) != 0) return leave_out(path, error_text(errno));
     if (!S_ISREG(status.st_mode)) return leave_out(path, "it is no file");
-    if (!seen_.insert(path).second) return;
+    const auto [seen, is_new] = seen_.try_emplace(path, status.st_dev, status.st_ino);
+    if (!is_new) {
+      if (seen->second == std::pair(status.st_dev, status.st_ino)) return;
+      return leave_out(path, "another file is kept under that name");
+    }
     if (files_ >= limits_.files_max) {
       ++files_;
       return leave_out(
@@ -155,7 +160,7 @@ class Walk {
   const Fd& line_;
   std::size_t files_ = 0;
   std::uint64_t bytes_ = 0;
-  std::set<std::string> seen_;
+  std::map<std::string, std::pair<dev_t, ino_t>> seen_;  // by what they are kept as
 };
 
 }  // namespace
