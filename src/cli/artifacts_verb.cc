@@ -38,28 +38,34 @@ std::string query_of(const Choice& choice) {
   return query;
 }
 
-Outcome<Json> list_of(HttpClient& client, const std::string& job, const Choice& choice) {
-  return get_json(client, fmt::format("{}/artifacts?{}", job, query_of(choice)));
-}
+/// What a task has left, and the server that says so.
+struct Kept {
+  HttpClient client;
+  std::string job;  // its path
+  Json list;
+};
 
-Outcome<int> list(const Session& session, const Choice& choice) {
-  const auto job = job_path(choice.job);
+Outcome<Kept> ask_for_list(const Session& session, const Choice& choice) {
+  auto job = job_path(choice.job);
   if (!job) return tl::unexpected(job.error());
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
-  const auto all = list_of(*client, *job, choice);
-  if (!all) return tl::unexpected(all.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*all, format);
-    return kOk;
-  }
+  auto list = get_json(*client, fmt::format("{}/artifacts?{}", *job, query_of(choice)));
+  if (!list) return tl::unexpected(list.error());
+  return Kept{std::move(*client), std::move(*job), std::move(*list)};
+}
+
+Outcome<int> list(const Session& session, const Choice& choice) {
+  const auto kept = ask_for_list(session, choice);
+  if (!kept) return tl::unexpected(kept.error());
+  const Json& all = kept->list;
+  if (print_as_document(all, session.format())) return kOk;
   Table table({"BYTES", "PATH"});
-  for (const Json& file : all->at("files")) {
+  for (const Json& file : all.at("files")) {
     table.add({file.at("size").dump(), file.value("path", "")});
   }
   table.print();
-  for (const Json& one : all->at("left_out")) {
+  for (const Json& one : all.at("left_out")) {
     complain(fmt::format("not kept: {}: {}", terminal_safe(one.value("path", "")),
                          terminal_safe(one.value("why", ""))));
   }
@@ -68,6 +74,18 @@ Outcome<int> list(const Session& session, const Choice& choice) {
 
 Failure disk_failure(const std::string& path) {
   return {kError, fmt::format("cannot write '{}': {}", path, std::strerror(errno))};
+}
+
+/// Returns whether all of `bytes` is in the file; where not, errno says why.
+bool write_at(int file, std::string_view bytes, std::uint64_t at) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+    at += static_cast<std::uint64_t>(written);
+  }
+  return true;
 }
 
 /// One file of the list, whole or not at all under its own name. What an earlier call has fetched
@@ -112,10 +130,7 @@ class Download {
       if (answer->body.empty() || answer->body.size() > end - at) {
         return give_up(kError, "the server sends another part of '{}' than was asked for", path);
       }
-      if (::pwrite(file, answer->body.data(), answer->body.size(), static_cast<off_t>(at)) !=
-          static_cast<ssize_t>(answer->body.size())) {
-        return tl::unexpected(disk_failure(part));
-      }
+      if (!write_at(file, answer->body, at)) return tl::unexpected(disk_failure(part));
       at += answer->body.size();
     }
     return {};
@@ -134,15 +149,11 @@ bool is_wanted(const std::string& path, std::string wanted) {
 }
 
 Outcome<int> get(const Session& session, const Choice& choice) {
-  const auto job = job_path(choice.job);
-  if (!job) return tl::unexpected(job.error());
-  auto client = session.connect();
-  if (!client) return tl::unexpected(client.error());
-  const auto all = list_of(*client, *job, choice);
-  if (!all) return tl::unexpected(all.error());
-  const Download download(*client, *job, choice, all->value("attempt", 0));
+  auto kept = ask_for_list(session, choice);
+  if (!kept) return tl::unexpected(kept.error());
+  const Download download(kept->client, kept->job, choice, kept->list.value("attempt", 0));
   std::size_t files = 0;
-  for (const Json& file : all->at("files")) {
+  for (const Json& file : kept->list.at("files")) {
     const std::string path = file.value("path", "");
     if (!is_wanted(path, choice.path)) continue;
     // A server need not be believed about where files of this machine go.

@@ -12,7 +12,7 @@ namespace {
 
 void print_facts(const Session& session, const BackupFacts& facts, const std::string& said) {
   const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     nlohmann::ordered_json document{{"path", facts.path},
                                     {"cluster_id", facts.cluster_id},
                                     {"written_by", facts.written_by},

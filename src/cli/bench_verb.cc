@@ -140,12 +140,8 @@ Outcome<int> cold_start(const Session& session, ColdStartOptions options) {
   }
   if (wants_colour(STDERR_FILENO)) fmt::print(stderr, "\r\033[K");
   const Json document = document_of(measured, options.image);
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(document, format);
-  } else {
-    print(document);
-  }
+  if (print_as_document(document, session.format())) return kOk;
+  print(document);
   return kOk;
 }
 

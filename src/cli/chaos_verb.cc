@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -134,7 +133,7 @@ void print_violations(const sim::ChaosReport& report, const ChaosFlags& flags) {
 
 int print_one(const Session& session, const sim::ChaosReport& report, const ChaosFlags& flags) {
   const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     print_document(to_json(report, flags), format);
   } else {
     Table table({"FAULT", "TIMES"});
@@ -158,7 +157,7 @@ int print_one(const Session& session, const sim::ChaosReport& report, const Chao
 int print_swarm(const Session& session, const Swarm& swarm, const ChaosFlags& flags) {
   const Format format = session.format();
   const double rate = static_cast<double>(swarm.done) / std::max(swarm.wall_s, 1e-9);
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     Json failures = Json::array();
     for (const sim::ChaosReport& report : swarm.failures) {
       failures.push_back(to_json(report, flags));
@@ -210,13 +209,12 @@ Json to_json(const sim::ChaosService& service) {
 }
 
 Json to_json(const sim::PlannedFault& fault) {
-  static constexpr std::array<std::string_view, 3> kWays{"both", "to-server", "to-node"};
   return {{"at_s", in_seconds(fault.at)},
           {"do", chaos_fault_names()[static_cast<std::size_t>(fault.kind)]},
           {"node", fault.node},
           {"for_s", in_seconds(fault.lasts)},
           {"by_s", in_seconds(fault.by)},
-          {"way", kWays[static_cast<std::size_t>(fault.way)]},
+          {"way", codec::kChaosWays[static_cast<std::size_t>(fault.way)]},
           {"which", fault.which}};
 }
 

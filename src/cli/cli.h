@@ -64,6 +64,7 @@ struct AgentOptions {
 /// The inputs of `gyre burn-in`.
 struct BurnInOptions {
   Duration lasts = seconds(30);
+  std::size_t gpus = 0;  // with fewer it has failed
 };
 
 struct ServeOptions;

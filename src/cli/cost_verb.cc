@@ -86,11 +86,7 @@ Outcome<int> cost(const Session& session, const CostOptions& options) {
   if (!client) return tl::unexpected(client.error());
   const auto costs = get_json(*client, target);
   if (!costs) return tl::unexpected(costs.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*costs, format);
-    return kOk;
-  }
+  if (print_as_document(*costs, session.format())) return kOk;
   const bool nothing = costs->at("prices").is_null() && costs->at("lines").empty();
   if (nothing) {
     fmt::print(stderr, "no price is given, so nothing is charged: 'gyre up --prices FILE'\n");

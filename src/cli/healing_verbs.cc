@@ -41,11 +41,7 @@ Outcome<int> incidents(const Session& session, bool only_open, std::uint64_t lim
   const auto document = get_json(
       *client, fmt::format("/v1/incidents?limit={}{}", limit, only_open ? "&open=true" : ""));
   if (!document) return tl::unexpected(document.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*document, format);
-    return kOk;
-  }
+  if (print_as_document(*document, session.format())) return kOk;
   Table table({"ID", "DETECTED", "NODE", "JOB", "SYMPTOM", "EVIDENCE", "REMEDY", "OUTCOME",
                "RECOVERY", "UNDO"});
   for (const Json& one : document->at("incidents")) {
@@ -134,12 +130,17 @@ void add_burn_in_verb(CLI::App& app, Session& session) {
   verb->add_option("--for", *lasts, "how long they are watched and loaded")
       ->capture_default_str()
       ->type_name("TIME");
-  on_verb(verb, session, [&session, lasts]() -> Outcome<int> {
+  auto gpus = std::make_shared<std::size_t>(0);
+  verb->add_option("--gpus", *gpus, "so many there must be at least")
+      ->envname("GYRE_GPUS")
+      ->capture_default_str()
+      ->type_name("N");
+  on_verb(verb, session, [&session, lasts, gpus]() -> Outcome<int> {
     const auto span = parse_duration(*lasts);
     if (!span || span->ns <= 0) {
       return give_up(kUsage, "--for: '{}' is no time; write 30s, 10m", *lasts);
     }
-    return session.ports.burn_in({*span});
+    return session.ports.burn_in({*span, *gpus});
   });
 }
 

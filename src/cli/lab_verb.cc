@@ -34,12 +34,8 @@ Outcome<int> run(const Session& session, const std::string& names, const std::st
   const auto answer = client->call(call);
   if (!answer) return tl::unexpected(answer.error());
   const Json document = Json::parse(*answer);
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(document, format);
-  } else {
-    fmt::print("{}\n", document.at("id").get<std::uint64_t>());
-  }
+  if (print_as_document(document, session.format())) return kOk;
+  fmt::print("{}\n", document.at("id").get<std::uint64_t>());
   return kOk;
 }
 
@@ -56,11 +52,7 @@ Outcome<int> list(const Session& session) {
   if (!client) return tl::unexpected(client.error());
   const auto document = get_json(*client, "/v1/lab/runs");
   if (!document) return tl::unexpected(document.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*document, format);
-    return kOk;
-  }
+  if (print_as_document(*document, session.format())) return kOk;
   Table table({"ID", "STATE", "POLICIES", "SINCE", "ASKED"});
   for (const Json& one : document->at("runs")) {
     const Json& since = one.at("since");
@@ -97,11 +89,7 @@ Outcome<int> show(const Session& session, std::uint64_t id) {
   if (!client) return tl::unexpected(client.error());
   const auto run = get_json(*client, fmt::format("/v1/lab/runs/{}", id));
   if (!run) return tl::unexpected(run.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*run, format);
-    return kOk;
-  }
+  if (print_as_document(*run, session.format())) return kOk;
   if (const Json& error = run->at("error"); !error.is_null()) {
     return give_up(kError, "run {} failed: {}", id, error.get<std::string>());
   }

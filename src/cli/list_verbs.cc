@@ -103,7 +103,7 @@ Outcome<int> ps(const Session& session, bool ended_too) {
   auto jobs = all_jobs(*client, ended_too);
   if (!jobs) return tl::unexpected(jobs.error());
   const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     print_document(Json{{"jobs", std::move(*jobs)}}, format);
   } else if (jobs->empty()) {
     fmt::print(stderr, "no jobs{}\n", ended_too ? "" : " now; 'gyre ps -a' shows ended ones too");
@@ -142,11 +142,7 @@ Outcome<int> nodes(const Session& session) {
   if (!client) return tl::unexpected(client.error());
   const auto document = get_json(*client, "/v1/nodes");
   if (!document) return tl::unexpected(document.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*document, format);
-    return kOk;
-  }
+  if (print_as_document(*document, session.format())) return kOk;
   const Json& all = document->at("nodes");
   const bool located = std::any_of(all.begin(), all.end(),
                                    [](const Json& node) { return !location_text(node).empty(); });
@@ -218,7 +214,7 @@ Outcome<int> gpus(const Session& session, const std::string& only) {
     list.push_back(std::move(*document));
   }
   const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     print_document(Json{{"nodes", std::move(list)}}, format);
   } else if (list.empty()) {
     fmt::print(stderr, "no GPU is probed{}\n", only.empty() ? "" : " on node " + only);
@@ -253,11 +249,7 @@ Outcome<int> list_queues(const Session& session) {
   if (!client) return tl::unexpected(client.error());
   const auto document = get_json(*client, "/v1/queues");
   if (!document) return tl::unexpected(document.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*document, format);
-    return kOk;
-  }
+  if (print_as_document(*document, session.format())) return kOk;
   Table table({"QUEUE", "WAITING", "PLACED", "GPUS", "GUARANTEED", "WEIGHT", "SHARE", "GPU HOURS"});
   add_queue_rows(table, document->at("queues"), "", 0);
   table.print();
@@ -303,17 +295,13 @@ Outcome<int> explain(const Session& session, const std::string& id) {
   if (!client) return tl::unexpected(client.error());
   const auto document = get_json(*client, *path + "/explanation?outlook=true");
   if (!document) return tl::unexpected(document.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*document, format);
-  } else {
-    print_explanation(*document);
-  }
+  if (print_as_document(*document, session.format())) return kOk;
+  print_explanation(*document);
   return kOk;
 }
 
 void print_event(const Json& event, Format format) {
-  if (format == Format::Json || format == Format::Yaml) return print_document(event, Format::Json);
+  if (is_document(format)) return print_document(event, Format::Json);
   if (const std::string detail = event.value("detail", ""); !detail.empty()) {
     fmt::print("{}  job {:<6} {}  {}\n", event.value("at", ""), event.at("job").dump(), detail,
                terminal_safe(event.value("name", "")));
@@ -350,7 +338,7 @@ Outcome<int> events(const Session& session, const std::string& job, bool follow)
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
   const Format format = session.format();
-  const bool one_document = !follow && (format == Format::Json || format == Format::Yaml);
+  const bool one_document = !follow && is_document(format);
   Json all = Json::array();
   std::string cursor;
   for (bool more = true; more;) {

@@ -46,12 +46,8 @@ Outcome<int> make_token(const Session& session, const std::string& node,
   const auto made = client->call(call);
   if (!made) return tl::unexpected(made.error());
   const auto answer = nlohmann::ordered_json::parse(*made, nullptr, false);
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(answer, format);
-  } else {
-    fmt::print("{}\n", answer.value("token", ""));
-  }
+  if (print_as_document(answer, session.format())) return kOk;
+  fmt::print("{}\n", answer.value("token", ""));
   return kOk;
 }
 

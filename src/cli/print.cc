@@ -140,6 +140,12 @@ void print_document(const Json& document, Format format) {
   write_all(STDOUT_FILENO, document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+bool print_as_document(const Json& document, Format format) {
+  if (!is_document(format)) return false;
+  print_document(document, format);
+  return true;
+}
+
 void complain(std::string_view message) { fmt::print(stderr, "gyre: {}\n", message); }
 
 void write_all(int descriptor, std::string_view bytes) {

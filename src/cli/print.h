@@ -11,6 +11,11 @@ namespace gyre::cli {
 
 enum class Format : unsigned char { Table, Wide, Json, Yaml };
 
+/// Whether it is one that programs read.
+constexpr bool is_document(Format format) {
+  return format == Format::Json || format == Format::Yaml;
+}
+
 /// Text for a terminal: control characters shown as '?'.
 std::string terminal_safe(std::string_view text);
 
@@ -34,6 +39,9 @@ class Table {
 
 /// JSON on stdout as it is, or the same as YAML.
 void print_document(const nlohmann::ordered_json& document, Format format);
+
+/// The same where the format is one of these. Returns whether it is.
+bool print_as_document(const nlohmann::ordered_json& document, Format format);
 
 /// "gyre: MESSAGE" on stderr.
 void complain(std::string_view message);

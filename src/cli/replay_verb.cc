@@ -51,7 +51,7 @@ Outcome<int> replay(const Session& session, const std::string& path) {
   const auto report = control::replay(**journal, core);
   if (!report) return give_up(kError, "{}", report.error().message);
   const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     Json mismatches = Json::array();
     for (const auto& mismatch : report->first_mismatches) {
       mismatches.push_back(mismatch_json(mismatch));

@@ -90,7 +90,7 @@ Outcome<int> doctor(const Session& session) {
                     {"remedy", finding.remedy}});
   }
   const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     print_document({{"findings", std::move(list)}}, format);
   } else {
     for (const Json& finding : list) {

@@ -137,7 +137,7 @@ Outcome<int> list(const Session& session) {
   const auto document = get_json(*client, "/v1/services");
   if (!document) return tl::unexpected(document.error());
   const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     print_document(*document, format);
   } else {
     print_services(document->at("services"), format == Format::Wide);
@@ -152,11 +152,7 @@ Outcome<int> show(const Session& session, const std::string& name) {
   if (!client) return tl::unexpected(client.error());
   const auto service = get_json(*client, *path);
   if (!service) return tl::unexpected(service.error());
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*service, format);
-    return kOk;
-  }
+  if (print_as_document(*service, session.format())) return kOk;
   print_services(Json::array({*service}), true);
   Table table({"REPLICA", "REVISION", "STATE", "PHASE", "READY", "NODE", "FAULT"});
   for (const Json& one : service->at("replicas")) {
@@ -195,7 +191,7 @@ Outcome<int> list_events(const Session& session, const std::string& name) {
     more = page->value("more", false);
   }
   const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
+  if (is_document(format)) {
     print_document(Json{{"events", std::move(all)}}, format);
     return kOk;
   }

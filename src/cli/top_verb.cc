@@ -83,12 +83,8 @@ Outcome<int> top(const Session& session, const std::string& settle) {
   std::stable_sort(jobs.begin(), jobs.end(), [](const Json& a, const Json& b) {
     return a.value("gpu_seconds_wasted", 0.0) > b.value("gpu_seconds_wasted", 0.0);
   });
-  const Format format = session.format();
-  if (format == Format::Json || format == Format::Yaml) {
-    print_document(*report, format);
-  } else {
-    print_usage(*report);
-  }
+  if (print_as_document(*report, session.format())) return kOk;
+  print_usage(*report);
   return kOk;
 }
 

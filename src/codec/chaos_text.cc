@@ -126,7 +126,7 @@ class ChaosReader {
          {"node", [](auto& r, auto& n, auto& f) { r.node(n, f.node); }},
          {"way",
           [](auto& r, auto& n, auto& f) {
-            r.word(n, {"both", "to-server", "to-node"}, f.way);
+            r.word(n, {kChaosWays.begin(), kChaosWays.end()}, f.way);
           }},
          {"by", [](auto& r, auto& n, auto& f) { r.span(n, f.by); }}});
   }

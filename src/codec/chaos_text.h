@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include "base/result.h"
@@ -11,5 +12,8 @@ namespace gyre::codec {
 /// ChaosSpec's defaults. What it returns is valid. Errors: Invalid; all problems of the text in one
 /// message, each with its place, joined by "; ". Pure, thread-safe, O(text).
 Result<ChaosSpec> read_chaos(std::string_view text);
+
+/// What a cut keeps from passing, as it is written; by value of ChaosFault::Way.
+inline constexpr std::array<std::string_view, 3> kChaosWays{"both", "to-server", "to-node"};
 
 }  // namespace gyre::codec

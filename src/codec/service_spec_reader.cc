@@ -60,10 +60,7 @@ class ServiceReader {
   static bool says_balance(const SpecNode& job) {
     for (std::size_t i = 0; i < job.keys.size(); ++i) {
       if (job.keys[i].name != "placement") continue;
-      const auto& rules = job.items[i].keys;
-      return std::any_of(rules.begin(), rules.end(), [](const SpecNode::Key& key) {
-        return key.name == "spread" || key.name == "pack";
-      });
+      return has(job.items[i], "spread") || has(job.items[i], "pack");
     }
     return false;
   }

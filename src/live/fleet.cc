@@ -307,7 +307,7 @@ std::optional<NodeId> Fleet::log_place(const act::LogQuery& query) const {
   return same ? std::optional(at->second) : std::nullopt;
 }
 
-/// Requires: the lock. The session of the node that keeps the log. Errors: NotFound; Unavailable,
+/// Requires: the lock. The session of the node that keeps its files. Errors: NotFound; Unavailable,
 /// that node is not connected, or one that is not may keep it.
 Result<Fleet::Session*> Fleet::log_keeper(const act::LogQuery& query) const {
   const auto node = log_place(query);
@@ -315,17 +315,18 @@ Result<Fleet::Session*> Fleet::log_keeper(const act::LogQuery& query) const {
     const auto peer = peers_.find(*node);
     if (peer != peers_.end() && peer->second.session != nullptr) return peer->second.session;
     return fail(ErrorKind::Unavailable,
-                "node {} keeps the log and is not connected; ask again later",
+                "node {}, which keeps the task's files, is not connected; ask again later",
                 peer == peers_.end() ? std::to_string(node->value) : peer->second.name);
   }
   for (const auto& [id, peer] : peers_) {
     if (peer.session != nullptr) continue;
-    return fail(ErrorKind::Unavailable,
-                "node {}, which may keep the log of job {}, has not connected yet; ask again later",
-                peer.name, query.job.value);
+    return fail(
+        ErrorKind::Unavailable,
+        "node {}, which may keep the files of job {}, has not connected yet; ask again later",
+        peer.name, query.job.value);
   }
   return fail(ErrorKind::NotFound,
-              "job {} has no log of task {}: it has not started, or its log is no longer kept",
+              "job {} has nothing of task {}: it has not started, or its files are no longer kept",
               query.job.value, query.rank);
 }
 

@@ -1,12 +1,12 @@
 #include "server/api/api.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/units.h"
 #include "live/clock.h"
 #include "server/api/dashboard.h"
+#include "server/api/parse_whole.h"
 #include "server/embedded.h"
 
 namespace gyre::server {
@@ -106,10 +106,7 @@ std::optional<http::Problem> read_number(const http::Request& request, std::stri
                                          std::uint64_t max, std::uint64_t& number) {
   const auto text = request.query_value(name);
   if (!text) return std::nullopt;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error == std::errc{} && end == text->data() + text->size() && number <= max) {
-    return std::nullopt;
-  }
+  if (parse_whole(*text, number) && number <= max) return std::nullopt;
   return bad_parameter(name, fmt::format("'{}' is no whole number from 0 to {}", *text, max));
 }
 
@@ -121,6 +118,23 @@ std::optional<http::Problem> read_flag(const http::Request& request, std::string
     return bad_parameter(name, fmt::format("'{}' is neither 'true' nor 'false'", *text));
   }
   flag = *text == "true";
+  return std::nullopt;
+}
+
+std::optional<http::Problem> read_rank(const http::Request& request, std::int32_t& rank) {
+  constexpr std::uint64_t kRankMax = 1'000'000;
+  std::uint64_t number = 0;
+  if (auto wrong = read_number(request, "rank", kRankMax, number)) return wrong;
+  rank = static_cast<std::int32_t>(number);
+  return std::nullopt;
+}
+
+std::optional<http::Problem> read_attempt(const http::Request& request,
+                                          std::optional<std::int32_t>& attempt) {
+  constexpr std::uint64_t kAttemptMax = 1'000'000'000;
+  std::uint64_t number = 0;
+  if (auto wrong = read_number(request, "attempt", kAttemptMax, number)) return wrong;
+  if (number > 0) attempt = static_cast<std::int32_t>(number);
   return std::nullopt;
 }
 
@@ -146,8 +160,7 @@ std::optional<http::Problem> read_names(const http::Request& request, std::strin
 
 Result<JobId> read_job_id(const std::string& text) {
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) {
+  if (!parse_whole(text, number)) {
     return fail(ErrorKind::NotFound, "'{}' is no job id; ids are whole numbers", text);
   }
   return JobId{number};

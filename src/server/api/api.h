@@ -161,6 +161,10 @@ std::optional<http::Problem> read_number(const http::Request& request, std::stri
                                          std::uint64_t max, std::uint64_t& number);
 std::optional<http::Problem> read_flag(const http::Request& request, std::string_view name,
                                        bool& flag);
+/// Which task of a gang; and which attempt, none where it is absent or 0.
+std::optional<http::Problem> read_rank(const http::Request& request, std::int32_t& rank);
+std::optional<http::Problem> read_attempt(const http::Request& request,
+                                          std::optional<std::int32_t>& attempt);
 /// Names separated by commas as a set of bits, by their place in `names`.
 std::optional<http::Problem> read_names(const http::Request& request, std::string_view name,
                                         const std::vector<std::string>& names, unsigned& bits);

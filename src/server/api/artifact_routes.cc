@@ -10,20 +10,12 @@
 namespace gyre::server {
 namespace {
 
-constexpr std::uint64_t kAttemptMax = 1'000'000'000;
-constexpr std::uint64_t kRankMax = 1'000'000;
-
 std::optional<http::Problem> read_query(const Call& call, act::ArtifactQuery& query) {
   const auto id = read_job_id(call.id);
   if (!id) return http::problem_of(id.error());
   query.job = *id;
-  std::uint64_t attempt = 0;
-  std::uint64_t rank = 0;
-  if (auto wrong = read_number(call.request, "attempt", kAttemptMax, attempt)) return wrong;
-  if (auto wrong = read_number(call.request, "rank", kRankMax, rank)) return wrong;
-  if (attempt > 0) query.attempt = static_cast<std::int32_t>(attempt);
-  query.rank = static_cast<std::int32_t>(rank);
-  return std::nullopt;
+  if (auto wrong = read_attempt(call.request, query.attempt)) return wrong;
+  return read_rank(call.request, query.rank);
 }
 
 http::Response list_response(const act::ArtifactQuery& query, const act::ArtifactList& list) {

@@ -1,17 +1,16 @@
 #include "server/api/artifact_stream.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
+
+#include "server/api/parse_whole.h"
 
 namespace gyre::server {
 namespace {
 
 std::optional<std::uint64_t> number_in(std::string_view text) {
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return parse_whole(text, number) ? std::optional(number) : std::nullopt;
 }
 
 }  // namespace

@@ -3,23 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <utility>
 
 #include "base/units.h"
+#include "server/api/parse_whole.h"
 
 namespace gyre::server {
-namespace {
-
-template <class T>
-bool parse_whole(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
-}  // namespace
-
 std::string to_string(FeedPosition position) {
   return fmt::format("{}.{}", position.seq.value, position.index);
 }

@@ -14,7 +14,6 @@
 namespace gyre::server {
 namespace {
 
-constexpr std::uint64_t kRankMax = 1'000'000;
 constexpr std::uint64_t kSizeMax = std::numeric_limits<std::uint16_t>::max();
 
 std::optional<http::Problem> check_upgrade(const http::Request& request) {
@@ -52,14 +51,12 @@ std::optional<http::Problem> read_exec_query(const http::Request& request, act::
   if (start.command.empty() || start.command.front().empty()) {
     return bad_parameter("command", "it is missing; give it once for each word of the command");
   }
-  std::uint64_t rank = 0;
   std::uint64_t columns = start.size.columns;
   std::uint64_t rows = start.size.rows;
-  if (auto wrong = read_number(request, "rank", kRankMax, rank)) return wrong;
+  if (auto wrong = read_rank(request, start.key.rank)) return wrong;
   if (auto wrong = read_flag(request, "tty", start.terminal)) return wrong;
   if (auto wrong = read_number(request, "columns", kSizeMax, columns)) return wrong;
   if (auto wrong = read_number(request, "rows", kSizeMax, rows)) return wrong;
-  start.key.rank = static_cast<std::int32_t>(rank);
   start.size = {static_cast<std::uint16_t>(columns), static_cast<std::uint16_t>(rows)};
   start.term = request.query_value("term").value_or("xterm");
   if (!is_terminal_name(start.term)) {

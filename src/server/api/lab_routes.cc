@@ -1,5 +1,4 @@
 // GET /v1/policies, and /v1/lab/runs
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
@@ -8,6 +7,7 @@
 #include "codec/policy_text.h"
 #include "codec/utc.h"
 #include "server/api/api.h"
+#include "server/api/parse_whole.h"
 #include "server/api/spec_body.h"
 #include "server/lab/lab.h"
 
@@ -160,8 +160,7 @@ http::Response deleted(std::uint64_t id) {
 
 Result<std::uint64_t> read_run_id(const std::string& text) {
   std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error == std::errc{} && end == text.data() + text.size()) return id;
+  if (parse_whole(text, id)) return id;
   return fail(ErrorKind::NotFound, "'{}' is no run's id; ids are whole numbers", text);
 }
 

@@ -8,8 +8,6 @@
 namespace gyre::server {
 namespace {
 
-constexpr std::uint64_t kAttemptMax = 1'000'000'000;
-constexpr std::uint64_t kRankMax = 1'000'000;
 constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 62U;
 
 std::optional<http::Problem> read_query(const http::Request& request, act::LogQuery& query,
@@ -19,14 +17,10 @@ std::optional<http::Problem> read_query(const http::Request& request, act::LogQu
     return bad_parameter("stream", fmt::format("'{}' is neither 'stdout' nor 'stderr'", stream));
   }
   query.stream = stream == "stdout" ? act::LogStream::Stdout : act::LogStream::Stderr;
-  std::uint64_t attempt = 0;
-  std::uint64_t rank = 0;
   if (auto wrong = read_number(request, "offset", kOffsetMax, query.offset)) return wrong;
-  if (auto wrong = read_number(request, "attempt", kAttemptMax, attempt)) return wrong;
-  if (auto wrong = read_number(request, "rank", kRankMax, rank)) return wrong;
+  if (auto wrong = read_attempt(request, query.attempt)) return wrong;
+  if (auto wrong = read_rank(request, query.rank)) return wrong;
   if (auto wrong = read_flag(request, "follow", follow)) return wrong;
-  if (attempt > 0) query.attempt = static_cast<std::int32_t>(attempt);
-  query.rank = static_cast<std::int32_t>(rank);
   const std::string_view resume = request.header("last-event-id");
   if (!resume.empty()) {
     const auto position = parse_log_position(resume);

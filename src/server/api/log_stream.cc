@@ -3,22 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <utility>
 
 #include "base/base64.h"
 #include "base/utf8.h"
 #include "server/api/json_text.h"
+#include "server/api/parse_whole.h"
 
 namespace gyre::server {
 namespace {
-
-template <class T>
-bool parse_whole(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 /// Bytes at the end of `data` that begin a UTF-8 character whose rest is still to come.
 std::size_t begun_character(std::string_view data) {

@@ -63,9 +63,7 @@ CoreNumbers look(const control::Controller& core) {
 }
 
 void write_state(MetricsText& out, const CoreNumbers& numbers, const CoreCounts::Read& counts) {
-  out.family("gyre_build_info", "gauge", "1, with the version of the server.");
-  out.sample({{"version", GYRE_VERSION}}, 1);
-  write_leader(out, true);
+  write_server(out, true);
   out.family("gyre_take_overs", "gauge",
              "Times that a server took over from one that was not heard of, of the incidents that "
              "are kept.");

@@ -91,7 +91,9 @@ void MetricsText::histogram(Labels labels, std::span<const double> bounds,
   sample(labels, static_cast<double>(so_far), "_count");
 }
 
-void write_leader(MetricsText& out, bool leads) {
+void write_server(MetricsText& out, bool leads) {
+  out.family("gyre_build_info", "gauge", "1, with the version of the server.");
+  out.sample({{"version", GYRE_VERSION}}, 1);
   out.family("gyre_leader", "gauge", "Whether this server leads, 1, or is a standby, 0.");
   out.sample({}, leads ? 1 : 0);
 }

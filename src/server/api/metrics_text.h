@@ -38,7 +38,7 @@ class MetricsText {
   std::string name_;
 };
 
-/// Whether this server leads; one that shares its journal with none does.
-void write_leader(MetricsText& out, bool leads);
+/// Its version, and whether it leads; one that shares its journal with none does.
+void write_server(MetricsText& out, bool leads);
 
 }  // namespace gyre::server

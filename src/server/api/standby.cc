@@ -36,9 +36,7 @@ StandbyApi::View StandbyApi::view() const {
 
 http::Response standby_metrics() {
   MetricsText out;
-  out.family("gyre_build_info", "gauge", "1, with the version of the server.");
-  out.sample({{"version", GYRE_VERSION}}, 1);
-  write_leader(out, false);
+  write_server(out, false);
   http::Response response;
   response.content_type = MetricsText::kContentType;
   response.body = out.take();
