@@ -14,12 +14,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 from cloud import Cloud, PATIENCE_S  # noqa: E402
+from runs import Runs  # noqa: E402
 
 PROGRAM = os.environ.get("GYRE", str(ROOT / "build" / "gyre"))
 
@@ -98,36 +98,6 @@ def bench_start():
         f"median {ms(statistics.median(times))}; gyre --version {ms(nothing)}")
 
 
-class RunningTimes(threading.Thread):
-    """Listens to the event stream; when each job was seen to run."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.seen = {}
-        self.changed = threading.Condition()
-        self.connection = socket.create_connection(("127.0.0.1", port))
-        self.connection.sendall(b"GET /v1/events?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        self.stream = self.connection.makefile("rb")
-        self.start()
-
-    def run(self):
-        for line in self.stream:
-            if not line.startswith(b"data: "):
-                continue
-            now = time.perf_counter()
-            event = json.loads(line[6:])
-            if event["to"] != "running":
-                continue
-            with self.changed:
-                self.seen[event["job"]] = now
-                self.changed.notify_all()
-
-    def wait(self, job):
-        with self.changed:
-            assert self.changed.wait_for(lambda: job in self.seen, PATIENCE_S), f"{job} never ran"
-            return self.seen[job]
-
-
 def spawn_times(count):
     """Of a shell, from its spawn to its first byte: what no executor can be faster than."""
     times = []
@@ -142,7 +112,7 @@ def spawn_times(count):
 def bench_run(count=200):
     with Folder() as cloud:
         cloud.up()
-        running = RunningTimes(cloud.port)
+        running = Runs(cloud.port)
         times = []
         for _ in range(count):
             began = time.perf_counter()

@@ -9,24 +9,22 @@ same job again and again. The exit code is 1 if the 95th percentile of one misse
 """
 import argparse
 import contextlib
-import json
 import os
 import pathlib
 import random
 import shutil
 import signal
-import socket
 import statistics
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "fleet")]
-from cloud import Cloud, PATIENCE_S, until  # noqa: E402
+from cloud import Cloud, until  # noqa: E402
 from fleets import Fleet  # noqa: E402
-from test_gpus_of_agents import Gpus  # noqa: E402
+from gpus_of_agents import Gpus, TWO  # noqa: E402
+from runs import Runs  # noqa: E402
 
 PROGRAM = os.environ.get("GYRE", str(ROOT / "build" / "gyre"))
 LEASE_S = 3
@@ -39,35 +37,6 @@ playbooks: {fell-off: {on: device_fault, do: [quarantine, move, reset]}}
 quarantine: {first: 1s, longest: 1s}
 limits: {nodes: 50%}
 """
-
-
-class Runs(threading.Thread):
-    """Listens to the event stream: when each attempt of a job was seen to run."""
-
-    def __init__(self, port):
-        super().__init__(daemon=True)
-        self.seen = {}
-        self.changed = threading.Condition()
-        self.connection = socket.create_connection(("127.0.0.1", port))
-        self.connection.sendall(b"GET /v1/events?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        self.start()
-
-    def run(self):
-        for line in self.connection.makefile("rb"):
-            if not line.startswith(b"data: "):
-                continue
-            now = time.perf_counter()
-            event = json.loads(line[6:])
-            if event["to"] == "running":
-                with self.changed:
-                    self.seen[event["job"], event["attempt"]] = now
-                    self.changed.notify_all()
-
-    def wait(self, job, attempt):
-        with self.changed:
-            assert self.changed.wait_for(lambda: (job, attempt) in self.seen, PATIENCE_S), (
-                f"attempt {attempt} of job {job} never ran")
-            return self.seen[job, attempt]
 
 
 def recoveries(cloud, job, faults, break_it, mend):
@@ -164,17 +133,17 @@ def break_gpu(folder, faults):
     def come_back():
         """Its reset has mended it."""
         cloud.until(lambda: cloud.node(hit[0])["state"] == "up", "it is back")
-        gpus[hit[0]].until(lambda all_of: all(gpu["health"] == "ok" for gpu in all_of))
+        gpus[hit[0]].until_sound()
 
     with ended(Fleet(PROGRAM, folder)) as cloud:
         cloud.serve()
         cloud.cli("heal", "apply", "-", stdin=PLAYBOOK)
-        for name, letter in (("a", "aa"), ("b", "bb")):
+        for name, letter in TWO:
             one = gpus[name] = Gpus(cloud.new_agent(name), letter)
             sound = one.agent.folder / "sound"
             sound.write_text(one.script.read_text())
             cloud.agent(name, "--repair", f"reset=cp {sound} {one.script}")
-            one.until(lambda all_of: all(gpu["health"] == "ok" for gpu in all_of))
+            one.until_sound()
         job = submit(cloud, command=["sleep", "100000"], preemptible=True)
         return recoveries(cloud, job, faults, fall_off, come_back)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A journal in PostgreSQL beside SQLite's, and how long a standby takes to lead.
+"""A journal in PostgreSQL beside SQLite's, and how long a standby takes to lead. Default: all.
 
     bench/standby.py append            records a second into both, on this disk, in one run
     bench/standby.py submit            durable submissions a second over REST into both, by turns
@@ -82,7 +82,7 @@ def cut(pair):
     pair.wire.cut()
 
 
-def take_over(runs):
+def take_over(runs=20):
     postgres = Postgres("fsync=on")
     try:
         for how in (kill, stop, cut):
@@ -103,12 +103,18 @@ def take_over(runs):
         postgres.close()
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["append"]:
-        append()
-    elif sys.argv[1:2] == ["submit"]:
-        submit()
-    elif sys.argv[1:2] == ["take-over"]:
-        take_over(int(sys.argv[2]) if len(sys.argv) > 2 else 20)
-    else:
+PARTS = {"append": append, "submit": submit, "take-over": take_over}
+
+
+def main():
+    if not sys.argv[1:]:
+        for part in PARTS.values():
+            part()
+    elif sys.argv[1] not in PARTS:
         sys.exit(__doc__)
+    else:
+        PARTS[sys.argv[1]](*map(int, sys.argv[2:]))
+
+
+if __name__ == "__main__":
+    main()

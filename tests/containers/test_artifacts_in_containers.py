@@ -1,6 +1,7 @@
 """Artifacts and ports of jobs in containers: no more is read than the task could read itself."""
 import pathlib
 
+from cloud import until
 from container_jobs import log, submit
 
 
@@ -25,8 +26,7 @@ def test_a_stopped_and_a_killed_task_leave_theirs(cloud, image):
     job = submit(cloud, image, "echo 1 > /tmp/a; echo ready; trap '' TERM; sleep 1000",
                  artifacts=["/tmp/a"], checkpoint={"path": "/tmp", "grace": "1s"})
     cloud.wait(job, "running")
-    while "ready" not in log(cloud, job):
-        pass
+    until(lambda: "ready" in log(cloud, job), "it is ready")
     cloud.cli("stop", job)
     cloud.wait(job)
     assert content(cloud, job, "tmp/a") == b"1\n"
@@ -68,10 +68,7 @@ def test_a_container_is_told_its_ports(cloud, image):
     job = submit(cloud, image, "echo $GYRE_PORT_HTTP; sleep 1000", ports=["http"])
     cloud.wait(job, "running")
     [port] = cloud.job(job)["ports"]
-    while not log(cloud, job):
-        pass
-    assert log(cloud, job) == f"{port['port']}\n"
+    assert until(lambda: log(cloud, job), "it is told") == f"{port['port']}\n"
     status, _, problem = cloud.http("POST", "/v1/jobs", {
         "image": image, "command": "true", "ports": ["http"], "network": "none"})
-    assert status == 422 or status == 400
-    assert "without a network" in str(problem)
+    assert status in (400, 422) and "without a network" in str(problem)

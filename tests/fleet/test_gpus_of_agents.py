@@ -1,48 +1,22 @@
 """What the GPUs of other machines do is seen as on the server's own: two agents, each on GPUs that
 the stand-in driver makes up (tests/live/nvml_stand_in.cc)."""
-import pathlib
 import re
 import signal
 
 import pytest
 
 from cloud import until
-
-
-class Gpus:
-    """The driver of one agent: two devices that no other agent has."""
-
-    def __init__(self, agent, letter):
-        self.agent, self.letter = agent, letter
-        self.script = agent.folder / "gpus.txt"
-        self.become("")
-        driver = pathlib.Path(agent.fleet.program).parent / "nvml"
-        assert (driver / "libnvidia-ml.so.1").exists(), "build the tests: it stands in for a driver"
-        agent.gpus = []
-        agent.environment = {"LD_LIBRARY_PATH": str(driver), "NVML_STAND_IN": str(self.script)}
-
-    def become(self, lines):
-        fresh = self.script.with_suffix(".new")
-        fresh.write_text("".join(
-            f"device GPU-0000-{self.letter}{i} 81920 9.0 00000000:1{i}:00.0 NVIDIA H100\n"
-            for i in (1, 2)) + "set 0 gpm 1\nset 1 gpm 1\n" + lines)
-        fresh.rename(self.script)
-
-    def seen(self):
-        return self.agent.fleet.http("GET", f"/v1/nodes/{self.agent.name}/gpus")[2]["gpus"]
-
-    def until(self, wish):
-        return until(lambda: (gpus := self.seen()) and wish(gpus) and gpus, self.seen)
+from gpus_of_agents import TWO, Gpus, job_on, moves_away
 
 
 @pytest.fixture
 def two(fleet):
     gpus = []
-    for name, letter in (("a", "aa"), ("b", "bb")):
+    for name, letter in TWO:
         gpus.append(Gpus(fleet.new_agent(name), letter))
         fleet.agent(name)
     for one in gpus:
-        one.until(lambda gpus: all(gpu["health"] == "ok" for gpu in gpus))
+        one.until_sound()
     return gpus
 
 
@@ -76,19 +50,14 @@ def test_a_critical_error_is_healed_as_on_the_servers_own_machine(fleet, two):
     for name in "cde":  # one of five nodes may be taken out
         fleet.new_agent(name).gpus = ["--virtual-gpus", "2xT4:16GB"]
         fleet.agent(name)
-    job = fleet.submit("sleep 100", resources={"gpu": "H100:2"}, preemptible=True)
-    fleet.wait(job, "running")
-    where = fleet.job(job)["placement"][0]["node"]
-    broken = next(one for one in two if one.agent.name == where)
+    job, broken = job_on(fleet, two)
+    where = broken.agent.name
     broken.become("xid 1 1 79\n")
     [incident] = until(lambda: fleet.json("incidents")["incidents"], "an incident")
     assert (incident["symptom"], incident["xid"], incident["node"]) == ("device_fault", 79, where)
     assert incident["evidence"] == "Xid 79 of GPU 1: GPU has fallen off the bus"
     fleet.until(lambda: fleet.node(where)["state"] == "quarantined", "it takes no more jobs")
-    fleet.until(lambda: (now := fleet.job(job))["state"] == "running" and
-                now["placement"][0]["node"] != where, "it runs on the other node")
-    fleet.cli("stop", job)
-    fleet.wait(job)
+    moves_away(fleet, job, where)
 
 
 def test_lost_and_hung_devices_and_nodes_are_said(fleet, two):
@@ -101,13 +70,13 @@ def test_lost_and_hung_devices_and_nodes_are_said(fleet, two):
     assert re.search(r'gyre_gpu_health\{gpu="1",UUID="GPU-0000-aa2".*state="lost"\} 1', text)
     assert 'UUID="GPU-0000-aa2"' not in "".join(re.findall(r"DCGM_FI_DEV_GPU_UTIL\{.*", text))
     b.become("")
-    b.until(lambda gpus: all(gpu["health"] == "ok" for gpu in gpus))
+    b.until_sound()
     b.agent.end(signal.SIGKILL)
     b.until(lambda gpus: all(gpu["health"] == "unknown" for gpu in gpus))
     assert 'UUID="GPU-0000-bb1"' not in "".join(
         re.findall(r"DCGM_FI_DEV_GPU_UTIL\{.*", metrics(fleet)))
     b.agent.start()
-    b.until(lambda gpus: all(gpu["health"] == "ok" for gpu in gpus))
+    b.until_sound()
     assert a.seen()[1]["health"] == "lost"
 
 
@@ -115,7 +84,7 @@ def test_errors_are_seen_after_the_server_was_away(fleet, two):
     a, _ = two
     fleet.end()
     fleet.serve()
-    a.until(lambda gpus: all(gpu["health"] == "ok" for gpu in gpus))
+    a.until_sound()
     a.become("xid 1 0 48\n")
     [incident] = until(lambda: fleet.json("incidents")["incidents"], "an incident")
     assert incident["xid"] == 48 and incident["node"] == "a"

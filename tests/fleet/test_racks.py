@@ -6,7 +6,7 @@ def near(fleet, how, nodes=2, gpus=2, command="exec sleep 1000"):
 
 
 def reason(fleet, job):
-    return fleet.http("GET", f"/v1/jobs/{job}")[2]["reason"]
+    return fleet.job(job)["reason"]
 
 
 def test_a_gang_waits_for_room_in_one_rack_or_takes_the_nearest_there_is(fleet):
@@ -17,12 +17,11 @@ def test_a_gang_waits_for_room_in_one_rack_or_takes_the_nearest_there_is(fleet):
 
     together = near(fleet, {"required": "rack"}, command="true")
     assert fleet.wait(together)["state"] == "succeeded"
-    full = fleet.http("GET", f"/v1/jobs/{together}")[2]
-    assert full["topology"] == "required:rack"
+    assert fleet.job(together)["topology"] == "required:rack"
 
     first, second = (near(fleet, {"required": "rack"}, nodes=1) for _ in range(2))  # means nothing
     for job, node in [(first, "a"), (second, "b")]:
-        fleet.until(lambda: fleet.http("GET", f"/v1/jobs/{job}")[2]["nodes"] == [node], "it runs")
+        fleet.until(lambda: fleet.job(job)["nodes"] == [node], "it runs")
     fleet.cli("stop", first)
     fleet.wait(first)  # one node is free in each rack
     blocked = near(fleet, {"required": "rack"})
@@ -32,7 +31,7 @@ def test_a_gang_waits_for_room_in_one_rack_or_takes_the_nearest_there_is(fleet):
     assert "start now if it were: topology: {preferred: rack} instead of {required: rack}" in said
     fleet.cli("stop", blocked)
     nearest = near(fleet, {"preferred": "rack"})
-    fleet.until(lambda: set(fleet.http("GET", f"/v1/jobs/{nearest}")[2]["nodes"]) == {"a", "c"},
+    fleet.until(lambda: set(fleet.job(nearest)["nodes"]) == {"a", "c"},
                 "it starts")
     for job in (nearest, second):
         fleet.cli("stop", job)

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from cloud import until
-from test_gpus_of_agents import Gpus
+from gpus_of_agents import TWO, Gpus, job_on, moves_away
 
 PLAYBOOK = """
 version: 1
@@ -22,7 +22,7 @@ def pair(fleet):
     """Two nodes; what a reset does is said by each one's own folder."""
     fleet.cli("heal", "apply", "-", stdin=PLAYBOOK)
     gpus = []
-    for name, letter in (("a", "aa"), ("b", "bb")):
+    for name, letter in TWO:
         one = Gpus(fleet.new_agent(name), letter)
         healthy = one.agent.folder / "healthy"
         healthy.write_text(one.script.read_text())
@@ -32,7 +32,7 @@ def pair(fleet):
                     "--repair", 'burn-in=exec "$GYRE_PROGRAM" burn-in --for 1s')
         gpus.append(one)
     for one in gpus:
-        one.until(lambda gpus: all(gpu["health"] == "ok" for gpu in gpus))
+        one.until_sound()
     return gpus
 
 
@@ -45,10 +45,8 @@ def incident_of(fleet, node, *outcomes):
 
 
 def test_a_gpu_that_fell_off_is_reset_tested_and_comes_back(fleet, pair):
-    job = fleet.submit("sleep 100", resources={"gpu": "H100:2"}, preemptible=True)
-    fleet.wait(job, "running")
-    where = fleet.job(job)["placement"][0]["node"]
-    broken = next(one for one in pair if one.agent.name == where)
+    job, broken = job_on(fleet, pair)
+    where = broken.agent.name
     broken.become("xid 1 1 79\nfails 1 15\n")
     incident = incident_of(fleet, where, "recovered")
     reset, test = incident["steps"]
@@ -59,10 +57,7 @@ def test_a_gpu_that_fell_off_is_reset_tested_and_comes_back(fleet, pair):
                      test["detail"])
     assert incident["recovery_ms"] >= 1000 and test["ended_at"] >= reset["ended_at"]
     fleet.until(lambda: fleet.node(where)["state"] == "up", "it is in service again")
-    fleet.until(lambda: (now := fleet.job(job))["state"] == "running" and
-                now["placement"][0]["node"] != where, "the job has moved")
-    fleet.cli("stop", job)
-    fleet.wait(job)
+    moves_away(fleet, job, where)
 
 
 def test_a_reset_that_fails_leaves_the_node_to_a_person(fleet, pair):
@@ -89,6 +84,16 @@ def test_a_device_that_is_still_broken_does_not_pass(fleet, pair):
     assert "is lost" in incident["steps"][1]["detail"]
 
 
+def test_a_device_that_is_gone_does_not_pass(fleet, pair):
+    a, _ = pair
+    first = next(line for line in a.script.read_text().splitlines() if line.startswith("device"))
+    (a.agent.folder / "healthy").write_text(first + "\n")
+    a.become("xid 1 1 79\n")
+    incident = incident_of(fleet, "a", "failed")
+    assert [step["good"] for step in incident["steps"]] == [True, False]
+    assert "only 1 of 2 GPUs are found" in incident["steps"][1]["detail"]
+
+
 def test_the_servers_next_life_goes_on_with_it(fleet, pair):
     a, _ = pair
     (a.agent.folder / "broken").touch()
@@ -99,7 +104,7 @@ def test_the_servers_next_life_goes_on_with_it(fleet, pair):
     a.agent.start(None, "--repair", f"reset=echo here >> {a.agent.folder}/reset",
                   "--repair", "burn-in=echo fine")
     fleet.until(lambda: fleet.node("a")["state"] == "up", "it is back")
-    a.until(lambda gpus: all(gpu["health"] == "ok" for gpu in gpus))
+    a.until_sound()
     a.become("xid 1 0 79\n")
     until(lambda: any(one["symptom"] == "device_fault"
                       for one in fleet.json("incidents")["incidents"]), "it is noticed")

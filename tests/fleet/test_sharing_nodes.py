@@ -1,17 +1,13 @@
 """Jobs and replicas that say with whom they share nodes."""
 
 
-def job(fleet, number):
-    return fleet.http("GET", f"/v1/jobs/{number}")[2]
-
-
 def ruled(fleet, placement, **spec):
     return fleet.submit(["sleep", "1000"], placement=placement, **spec)
 
 
 def runs_on(fleet, number):
-    fleet.until(lambda: job(fleet, number)["nodes"], "it runs")
-    return job(fleet, number)["nodes"]
+    fleet.until(lambda: fleet.job(number)["nodes"], "it runs")
+    return fleet.job(number)["nodes"]
 
 
 def test_replicas_are_on_different_nodes_and_others_keep_away_or_come_near(fleet):
@@ -21,12 +17,12 @@ def test_replicas_are_on_different_nodes_and_others_keep_away_or_come_near(fleet
     service.write_text("kind: service\nname: web\ncommand: sleep 1000\nreplicas: 2\n"
                        "resources: {gpu: 1}\n", encoding="utf-8")
     fleet.cli("service", "apply", service)
-    fleet.until(lambda: job(fleet, 2).get("nodes"), "both replicas run")
+    fleet.until(lambda: fleet.job(2).get("nodes"), "both replicas run")
     assert runs_on(fleet, 1) + runs_on(fleet, 2) == ["a", "b"]
-    assert job(fleet, 1)["placement_rules"] == "spread: node"
+    assert fleet.job(1)["placement_rules"] == "spread: node"
 
     away = ruled(fleet, {"apart": "web"}, name="batch")
-    assert job(fleet, away)["reason"] == "AffinityBlocked"
+    assert fleet.job(away)["reason"] == "AffinityBlocked"
     said = fleet.cli("explain", away).stdout
     assert "of the nodes 2 run 'web', which it is to be apart from" in said
     assert "start now if it were: on nodes that run 'web' too" in said
@@ -39,7 +35,7 @@ def test_no_more_start_on_a_node_than_is_allowed(fleet):
     fleet.agent("a")
     one, two = (ruled(fleet, {"max_per_node": 1}, resources={"cpu": 0.1}) for _ in range(2))
     assert runs_on(fleet, one) == ["a"]
-    assert job(fleet, two)["reason"] == "AffinityBlocked"
+    assert fleet.job(two)["reason"] == "AffinityBlocked"
     assert "max_per_node: 2 instead of 1" in fleet.cli("explain", two).stdout
     fleet.cli("stop", one)
     assert runs_on(fleet, two) == ["a"]

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 
-from cloud import PATIENCE_S, until
+from cloud import until
 from fleets import Fleet
 from postgres import Wire
 
