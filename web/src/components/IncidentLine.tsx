@@ -1,10 +1,8 @@
-import type {ReactNode} from 'react';
-
 import type {Incident} from '../api/api';
 import {useNow, worldTime} from '../lib/clock';
 import {ago, count, duration, sentence} from '../lib/format';
 import {isAct, isOpen, REMEDIES, stepName, stepOutcome} from '../lib/healing';
-import {JobLink, Name, NodeLink, StateMark} from './Bits';
+import {Fact, JobLink, Name, NodeLink, StateMark} from './Bits';
 import {Release} from './Release';
 
 /** One incident: what was seen, what it is taken for, what was done, what came of it, how to undo it. */
@@ -23,23 +21,19 @@ export function IncidentLine({incident}: {incident: Incident}) {
           {incident.repeats > 0 && `, seen ${count(incident.repeats, 'time')} more`}
         </p>
         <dl>
-          <Fact term="Seen"><Name>{incident.evidence || 'nothing more is known'}</Name></Fact>
-          <Fact term="Taken for">{incident.diagnosis}</Fact>
-          <Fact term="Done">{REMEDIES[incident.remedy]}</Fact>
-          {incident.steps.map((step, i) => <Fact key={i} term={stepName(step)}><Name>{stepOutcome(step)}</Name></Fact>)}
-          <Fact term="Outcome">{outcome(incident, now)}</Fact>
+          <Fact name="Seen"><Name>{incident.evidence || 'nothing more is known'}</Name></Fact>
+          <Fact name="Taken for">{incident.diagnosis}</Fact>
+          <Fact name="Done">{REMEDIES[incident.remedy]}</Fact>
+          {incident.steps.map((step, i) => <Fact key={i} name={stepName(step)}><Name>{stepOutcome(step)}</Name></Fact>)}
+          <Fact name="Outcome">{outcome(incident, now)}</Fact>
           {incident.undo !== null && node !== null && (
-            <Fact term="To undo"><Release name={node} label="Undo" /> or <code>{incident.undo}</code></Fact>
+            <Fact name="To undo"><Release name={node} label="Undo" /> or <code>{incident.undo}</code></Fact>
           )}
-          {incident.undo === null && isAct(incident) && <Fact term="To undo">nothing: it is over</Fact>}
+          {incident.undo === null && isAct(incident) && <Fact name="To undo">nothing: it is over</Fact>}
         </dl>
       </div>
     </li>
   );
-}
-
-function Fact({term, children}: {term: string; children: ReactNode}) {
-  return <div><dt>{term}</dt><dd>{children}</dd></div>;
 }
 
 function outcome(incident: Incident, nowMs: number): string {
