@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -60,7 +61,7 @@ struct LoginFile : ::testing::Test {
     const auto login = find_login(file, "docker.io");
     return login ? "found" : login.error().message;
   }
-  std::string file = testing::TempDir() + "registry-logins.json";
+  std::string file = testing::TempDir() + "registry-logins-" + std::to_string(::getpid()) + ".json";
 };
 
 TEST_F(LoginFile, NeedNotBeThere) {
