@@ -175,6 +175,7 @@ void Controller::submit(Job fresh) {
   fresh.submitted_at = now_;
   fresh.state_since = now_;
   Job& job = jobs_.add(std::move(fresh));
+  join_group(job.spec);
   decisions_.transitions.push_back({now_, job.id, 0, Queued, Queued, Termination::None});
   const auto partition = partition_of(job.spec);
   if (!partition || !validate(job.spec) || !scheduler_.fair_share().is_leaf(job.spec.queue)) {
@@ -419,6 +420,7 @@ void Controller::end(Job& job, JobState final_state, Termination cause,
     timers_.erase({saturating_add(job.submitted_at, *job.spec.deadline), job.id});
   }
   set_state(job, final_state, cause);
+  leave_group(job.spec);
   if (const auto partition = partition_of(job.spec)) {
     scheduler_.job_over(job, *partition, total, scene());
   }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -133,6 +134,9 @@ class Controller {
   class Act;
 
   Result<void> check_groups(const JobSpec& spec) const;
+  /// The job is one of its group's that wait or run; it is one no more.
+  void join_group(const JobSpec& spec);
+  void leave_group(const JobSpec& spec);
 
   void on(const Tick&) {}
   void on(const PolicySet& event);
@@ -213,9 +217,10 @@ class Controller {
   std::vector<QueueSpec> queues_;
   std::map<std::string, PartitionId> queue_partitions_;
   reason::Scheduler scheduler_;
-  std::set<std::pair<Time, JobId>> timers_;       // holds and deadlines
-  std::map<JobId, std::set<JobId>> making_room_;  // beneficiary -> jobs being preempted for it
-  DemandMix demand_mix_;                          // learned while placement wants it
+  std::set<std::pair<Time, JobId>> timers_;           // holds and deadlines
+  std::map<JobId, std::set<JobId>> making_room_;      // beneficiary -> jobs being preempted for it
+  std::unordered_map<GroupId, std::int64_t> groups_;  // jobs that wait or run; looked up only
+  DemandMix demand_mix_;                              // learned while placement wants it
   reason::Healer healer_;
   reason::Services services_;
   observe::Ledger ledger_;

@@ -59,14 +59,10 @@ Result<void> Controller::check_groups(const JobSpec& spec) const {
   for (const bool near : {true, false}) {
     const std::string& name = near ? spec.placement->near : spec.placement->apart;
     if (name.empty()) continue;
-    const auto is_meant = [&](const JobSpec& other) {
-      return other.tenant == spec.tenant && group_of(other) == name;
-    };
-    bool known = false;
-    jobs_.for_each(
-        [&](const Job& job) { known = known || (!is_final(job.state) && is_meant(job.spec)); });
+    bool known = groups_.contains(group_id(spec.tenant, name));
     for (const auto& [id, service] : services_.all()) {
-      known = known || (!service.deleted && is_meant(service.spec.replica));
+      const JobSpec& other = service.spec.replica;
+      known = known || (!service.deleted && other.tenant == spec.tenant && group_of(other) == name);
     }
     if (known) continue;
     return fail(ErrorKind::Invalid,
@@ -75,6 +71,17 @@ Result<void> Controller::check_groups(const JobSpec& spec) const {
                 near ? "near" : "apart", name);
   }
   return {};
+}
+
+void Controller::join_group(const JobSpec& spec) {
+  if (const auto affinity = affinity_of(spec)) ++groups_[affinity->group];
+}
+
+void Controller::leave_group(const JobSpec& spec) {
+  const auto affinity = affinity_of(spec);
+  if (!affinity) return;
+  const auto group = groups_.find(affinity->group);
+  if (--group->second == 0) groups_.erase(group);
 }
 
 Result<void> Controller::check(const JobSpec& spec) const {

@@ -314,6 +314,35 @@ TEST_F(ServicesTest, NoRoomIsKeptForWhoWithdrawsBehindOneThatReplicasKeepOut) {
   EXPECT_TRUE(Controller::restore(Config{}, core_.state()));
 }
 
+TEST_F(ServicesTest, HoweverManyReplicasKeepOutOthersPassThem) {
+  tell(PolicySet{*policy_by_name("fifo")});
+  tell(ServiceApplied{spec_of(1, 1)});
+  make_ready({1});
+  JobSpec gang;
+  gang.tasks = {{2, {}}};
+  gang.tasks[0].request.gpus = 4;
+  for (std::uint64_t id = 2; id < 42; ++id) tell(JobSubmitted{{id}, gang, {}});
+  JobSpec small = gang;
+  small.tasks[0] = {1, gang.tasks[0].request};
+  tell(JobSubmitted{{42}, small, {}});
+  EXPECT_EQ(job({42}).state, JobState::Starting);
+}
+
+TEST_F(ServicesTest, WhoMustBeApartFromReplicasIsToldThatTheyStay) {
+  ServiceSpec spec = spec_of(2, 2);
+  spec.replica.placement = parse_placement_rules("max_per_node: 1").value();
+  tell(ServiceApplied{spec});
+  JobSpec apart;
+  apart.name = "batch";
+  apart.tasks = {{1, {}}};
+  apart.tasks[0].request.gpus = 1;
+  apart.placement = parse_placement_rules("apart: chat").value();
+  tell(JobSubmitted{{3}, apart, {}});
+  const Explanation why = core_.explain(job({3}));
+  EXPECT_EQ(why.reason, WaitReason::AffinityBlocked);
+  EXPECT_THAT(why.detail, HasSubstr("held by replicas of services"));
+}
+
 /// Draws what could happen to services, and tells it to a core and to its twin.
 class RandomServices {
  public:

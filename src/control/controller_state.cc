@@ -152,6 +152,7 @@ Result<void> Controller::adopt(const Job& saved) {
     finished_.push_back(job.id);
     return {};
   }
+  join_group(job.spec);
   if (!partition) {
     return fail(ErrorKind::Invalid, "job {} waits in queue '{}', which is unknown", job.id.value,
                 job.spec.queue);

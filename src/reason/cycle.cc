@@ -7,6 +7,7 @@
 
 #include "reason/backfill/conservative.h"
 #include "reason/backfill/easy.h"
+#include "reason/backfill/in_the_way.h"
 #include "reason/placement/thought.h"
 #include "reason/preemption/claimed.h"
 #include "reason/queueing/merge.h"
@@ -14,31 +15,6 @@
 
 namespace gyre::reason {
 namespace {
-
-/// Whether who room is kept for could not have it with tasks of that group there.
-bool is_in_the_way(const Demand& demand, const std::vector<TaskPlacement>& placement,
-                   const Reservation& kept, const JobTable& jobs) {
-  if (!demand.affinity) return false;
-  const auto other = affinity_of(jobs.find(kept.job)->spec);
-  if (!other || !other->restricts()) return false;
-  const GroupId group = demand.affinity->group;
-  const bool counts = group.value != 0 &&
-                      (group == other->apart || (group == other->group && other->max_per_node > 0));
-  return counts && std::any_of(placement.begin(), placement.end(), [&](const TaskPlacement& task) {
-           return std::any_of(kept.placement.begin(), kept.placement.end(),
-                              [&](const TaskPlacement& room) { return room.node == task.node; });
-         });
-}
-
-/// The same of who others are stopped for; their tasks count as there for who asks for the same.
-bool is_in_the_way(const Demand& demand, std::uint32_t index,
-                   const std::vector<TaskPlacement>& placement,
-                   const std::map<JobId, Claim>& claims, const JobTable& jobs) {
-  return demand.affinity && std::any_of(claims.begin(), claims.end(), [&](const auto& claim) {
-           const auto& [entry, room] = claim.second;
-           return entry.demand != index && is_in_the_way(demand, placement, room, jobs);
-         });
-}
 
 /// Jobs that a plan looks ahead; those behind them wait until it comes to them.
 constexpr int kPlannedMax = 16;
@@ -119,15 +95,30 @@ void Scheduler::start(const Waiting& entry, std::vector<TaskPlacement> placement
   turn.actions.start(entry.key.job, std::move(placement), rule);
 }
 
+/// The job's demand where it may not go everywhere: on some nodes it would keep others from the
+/// room that is kept for them. nullopt: it may. `beside`: nullptr, or a room besides those claimed.
+std::optional<Demand> Scheduler::narrowed(const Waiting& entry, const Reservation* beside,
+                                          const Turn& turn) const {
+  const Demand& demand = demands_.at(entry.demand);
+  if (!demand.affinity) return std::nullopt;
+  std::vector<NodeId> nodes;
+  turn.work += std::ssize(turn.line.claims);
+  if (beside != nullptr) add_in_the_way(demand, *beside, turn.scene.jobs, nodes);
+  for (const auto& [job, claim] : turn.line.claims) {
+    // Tasks of a claim count as there for who asks for the same.
+    if (claim.entry.demand == entry.demand) continue;
+    add_in_the_way(demand, claim.room, turn.scene.jobs, nodes);
+  }
+  return nodes.empty() ? std::nullopt : std::optional(demand.kept_from(std::move(nodes)));
+}
+
 bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
   const Waiting entry = waiting;  // the original goes away
   const auto& [cluster, placer, id] = turn.ground;
-  const Demand& demand = demands_.at(entry.demand);
+  const std::optional<Demand> part = narrowed(entry, nullptr, turn);
+  const Demand& demand = part ? *part : demands_.at(entry.demand);
   auto placement = placer.find(cluster, demand, entry.key.job.value, turn.work);
-  if (!placement ||
-      is_in_the_way(demand, entry.demand, *placement, turn.line.claims, turn.scene.jobs)) {
-    return false;
-  }
+  if (!placement) return false;
   start(entry, std::move(*placement), rule, turn);
   return true;
 }
@@ -135,22 +126,20 @@ bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
 bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
   const Waiting entry = waiting;
   const auto& [cluster, placer, id] = turn.ground;
-  Thought thought(cluster, demands_.at(entry.demand), turn.work);
-  hold(thought, cluster, *turn.line.reservation);
+  Reservation& reservation = *turn.line.reservation;
+  const std::optional<Demand> part = narrowed(entry, &reservation, turn);
+  const Demand& demand = part ? *part : demands_.at(entry.demand);
+  Thought thought(cluster, demand, turn.work);
+  hold(thought, cluster, reservation);
   if (!thought.fits()) return false;
   std::optional<std::vector<TaskPlacement>> placement;
   {
     Trial trial(cluster, turn.partition);
-    hold(trial, cluster, *turn.line.reservation);
-    placement = placer.find(cluster, demands_.at(entry.demand), entry.key.job.value, turn.work);
+    hold(trial, cluster, reservation);
+    placement = placer.find(cluster, demand, entry.key.job.value, turn.work);
   }
   if (!placement) return false;
-  const Demand& demand = demands_.at(entry.demand);
-  if (is_in_the_way(demand, *placement, *turn.line.reservation, turn.scene.jobs) ||
-      is_in_the_way(demand, entry.demand, *placement, turn.line.claims, turn.scene.jobs)) {
-    return false;
-  }
-  run_past(*turn.line.reservation, *placement);
+  run_past(reservation, *placement);
   start(entry, std::move(*placement), StartRule::Backfill, turn);
   return true;
 }
@@ -218,7 +207,8 @@ void Scheduler::work_off(Turn& turn) {
   std::optional<Trial> held;
   Turn left = without_claims(turn, held);
   if (policy_.backfill == PolicySpec::Backfill::None) {
-    if (is_kept_out(line.waiting.first(), left)) pass_those_kept_out(left);
+    const auto after = from.way_made ? from.after : std::nullopt;
+    if (is_kept_out(line.waiting.first(), left)) pass_those_kept_out(left, after);
     return;
   }
   const std::size_t waiting = line.waiting.size();
@@ -246,7 +236,7 @@ void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<Order
     line.reservation = reserve_for(head, turn);
     line.reservation_stale = false;
     const bool kept_out = !line.reservation && line.running.has_endless() && !turn.spent();
-    if (kept_out) line.reservation = pass_those_kept_out(turn);
+    if (kept_out) line.reservation = pass_those_kept_out(turn, after);
     if (!line.reservation && !kept_out) return;
   }
   if (keep && one_arrival) {
@@ -268,15 +258,26 @@ bool Scheduler::is_kept_out(const Waiting& entry, Turn& turn) {
 }
 
 /// Gives the turn of a first that is kept out to those behind it, as they stand in line: what is
-/// reserved for the first of them that must wait for its room.
-std::optional<Reservation> Scheduler::pass_those_kept_out(Turn& turn) {
-  Merge merge(demands_, turn.line.demands, std::nullopt, [](const Demand&) { return true; });
-  const JobId first = turn.line.waiting.first().key.job;
-  for (int i = 0; i < kPlannedMax && !merge.done() && !turn.spent(); ++i, merge.advance()) {
+/// reserved for the first of them that must wait for its room. Who asks for what one before asked
+/// for is kept out as that one is.
+std::optional<Reservation> Scheduler::pass_those_kept_out(Turn& turn,
+                                                          const std::optional<OrderKey>& after) {
+  const std::uint32_t first = turn.line.waiting.first().demand;
+  Merge merge(demands_, turn.line.demands, after,
+              [&](const Demand& demand) { return &demand != &demands_.at(first); });
+  std::optional<OrderKey> last;
+  while (!merge.done() && (!last || !turn.spent())) {
     const Waiting entry = merge.top();
-    if (entry.key.job == first || try_start(entry, StartRule::HeadOfLine, turn)) continue;
-    if (auto room = reserve_for(entry, turn)) return room;
+    last = entry.key;
+    if (try_start(entry, StartRule::HeadOfLine, turn)) {
+      merge.advance();
+    } else if (auto room = reserve_for(entry, turn)) {
+      return room;
+    } else {
+      merge.drop();
+    }
   }
+  if (!merge.done()) turn.line.unfinished = Unfinished{true, last};
   return std::nullopt;
 }
 
@@ -325,7 +326,9 @@ void Scheduler::backfill_by_plan(Turn& turn) {
   Merge merge(demands_, line.demands, std::nullopt, [](const Demand&) { return true; });
   for (int i = 0; i < kPlannedMax && !merge.done() && !turn.spent(); ++i, merge.advance()) {
     const Waiting entry = merge.top();
-    auto room = schedule.plan(entry.key.job, demands_.at(entry.demand), entry.expected);
+    const std::optional<Demand> part = narrowed(entry, nullptr, turn);
+    auto room =
+        schedule.plan(entry.key.job, part ? *part : demands_.at(entry.demand), entry.expected);
     if (!room) continue;
     if (room->at > turn.scene.now) {
       if (!line.reservation) line.reservation = std::move(*room);

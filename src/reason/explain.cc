@@ -133,7 +133,7 @@ std::string barred_text(const Cluster& cluster, const JobSpec& spec) {
 /// Of a job that does not fit: what it asks for beside resources, if that is why. Takes it off the
 /// demand.
 bool blocked_by_wishes(const Cluster& cluster, const JobSpec& spec, Demand& demand,
-                       Explanation& answer) {
+                       std::string_view held, Explanation& answer) {
   const std::string need = describe(spec);
   std::int64_t work = 0;
   if (demand.restricted()) {
@@ -141,8 +141,8 @@ bool blocked_by_wishes(const Cluster& cluster, const JobSpec& spec, Demand& dema
     if (fits(cluster, demand, work)) {
       answer.reason = WaitReason::AffinityBlocked;
       answer.detail = fmt::format(
-          "needs {}; enough nodes have this free, but may not be taken: {}; {} jobs ahead", need,
-          barred_text(cluster, spec), answer.jobs_ahead);
+          "needs {}; enough nodes have this free, but may not be taken: {}; {} jobs ahead{}", need,
+          barred_text(cluster, spec), answer.jobs_ahead, held);
       return true;
     }
   }
@@ -153,8 +153,8 @@ bool blocked_by_wishes(const Cluster& cluster, const JobSpec& spec, Demand& dema
   answer.reason = WaitReason::TopologyBlocked;
   answer.detail = fmt::format(
       "needs {}; enough nodes have this free, but in no {} enough of "
-      "them; {} jobs ahead",
-      need, domain_name(*level), answer.jobs_ahead);
+      "them; {} jobs ahead{}",
+      need, domain_name(*level), answer.jobs_ahead, held);
   return true;
 }
 
@@ -210,12 +210,13 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition, const Clus
                               need, answer.blocked_by->value);
     return answer;
   }
-  if (blocked_by_wishes(cluster, job.spec, demand, answer)) return answer;
+  const std::string_view held = held_text(line.running, demand, cluster, jobs);
+  if (blocked_by_wishes(cluster, job.spec, demand, held, answer)) return answer;
   const Free free = free_for(demand, cluster);
   answer.reason =
       enough_in_sum(demand, free) ? WaitReason::FragmentationBlocked : WaitReason::WaitingForTurn;
-  answer.detail = fmt::format("needs {}; {}; {} jobs ahead{}", need, free_text(free),
-                              answer.jobs_ahead, held_text(line.running, demand, cluster, jobs));
+  answer.detail =
+      fmt::format("needs {}; {}; {} jobs ahead{}", need, free_text(free), answer.jobs_ahead, held);
   return answer;
 }
 

@@ -188,6 +188,8 @@ class Scheduler {
 
   void start(const Waiting& entry, std::vector<TaskPlacement> placement, StartRule rule,
              Turn& turn);
+  std::optional<Demand> narrowed(const Waiting& entry, const Reservation* beside,
+                                 const Turn& turn) const;
   bool try_start(const Waiting& entry, StartRule rule, Turn& turn);
   bool try_start_beside(const Waiting& entry, Turn& turn);
   void start_claimed(Turn& turn);
@@ -212,7 +214,7 @@ class Scheduler {
   void backfill_by_plan(Turn& turn);
   std::optional<Reservation> reserve_for(const Waiting& entry, Turn& turn);
   bool is_kept_out(const Waiting& entry, Turn& turn);
-  std::optional<Reservation> pass_those_kept_out(Turn& turn);
+  std::optional<Reservation> pass_those_kept_out(Turn& turn, const std::optional<OrderKey>& after);
 
   PolicySpec policy_ = named_policies().back();
   RunTimes run_times_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "reason/backfill/easy.h"
+#include "reason/backfill/in_the_way.h"
 
 namespace gyre::reason {
 
@@ -74,13 +75,19 @@ std::optional<Reservation> Schedule::room_at(Time at, JobId job, const Demand& d
   Cluster& cluster = question_.cluster;
   Trial trial(cluster, partition_);
   const Time until = saturating_add(at, expected);
+  std::vector<NodeId> in_the_way;  // of who starts while it runs
   for (const Planned& planned : planned_) {
     ++question_.work;
-    if (!planned.started && planned.end > at && planned.room.at < until) {
-      hold(trial, cluster, planned.room);
-    }
+    if (planned.started || planned.end <= at || planned.room.at >= until) continue;
+    hold(trial, cluster, planned.room);
+    if (planned.room.at >= at) add_in_the_way(demand, planned.room, question_.jobs, in_the_way);
   }
-  auto placement = question_.placer.find(cluster, demand, job.value, question_.work);
+  std::optional<Demand> part;
+  if (!in_the_way.empty()) {
+    in_the_way.insert(in_the_way.end(), demand.avoid.begin(), demand.avoid.end());
+    part = demand.kept_from(std::move(in_the_way));
+  }
+  auto placement = question_.placer.find(cluster, part ? *part : demand, job.value, question_.work);
   if (!placement) return std::nullopt;
   Reservation room{job, at, std::move(*placement), {}};
   for (const TaskPlacement& task : room.placement) {

@@ -1,5 +1,8 @@
 #include "reason/placement/demand.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "reason/placement/placement.h"
 
 namespace gyre::reason {
@@ -39,6 +42,19 @@ Demand DemandTable::make(PartitionId partition, const GangRequest& request,
     demand.groups.push_back({group.count, group.request, {}, 0});
   refresh(demand, cluster);
   return demand;
+}
+
+Demand Demand::kept_from(std::vector<NodeId> nodes) const {
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  Demand other;
+  other.partition = partition;
+  other.groups = groups;
+  other.topology = topology;
+  other.affinity = affinity;
+  other.avoid = std::move(nodes);
+  other.gpu_milli = gpu_milli;
+  return other;
 }
 
 void DemandTable::refresh(Demand& demand, const Cluster& cluster) {

@@ -42,6 +42,7 @@ struct Demand {
   std::vector<Group> groups;
   std::optional<Topology> topology;
   std::optional<Affinity> affinity;
+  std::vector<NodeId> avoid;   // nodes that it is kept from besides, ascending
   std::int64_t gpu_milli = 0;  // of all tasks
   WaitingList waiting;         // jobs in line with this demand
   std::int32_t apart = 0;      // jobs with this demand that wait in no list
@@ -51,7 +52,10 @@ struct Demand {
   }
 
   /// Whether there are nodes that it may not take, whatever is free on them.
-  bool restricted() const { return affinity && affinity->restricts(); }
+  bool restricted() const { return affinity && (affinity->restricts() || !avoid.empty()); }
+
+  /// The same of nobody, kept from those nodes too. Requires: an affinity.
+  Demand kept_from(std::vector<NodeId> nodes) const;
 
   bool feasible = true;           // fits the nodes that are up, were they empty
   bool fits_ever = true;          // fits all nodes, were they up and empty

@@ -25,12 +25,14 @@ struct NodeRoom {
   Capacity free;            // by device index
   std::int32_t own = 0;     // tasks of the demand's group; 0 of a demand without restrictions
   std::int32_t others = 0;  // and of that which it is apart from
+  bool avoided = false;     // whoever is there
 
   NodeRoom(const Cluster& cluster, const Demand& demand, NodeId node)
       : free(cluster.node(node).free) {
     if (!demand.restricted()) return;
     own = cluster.tasks_of(demand.affinity->group, node);
     others = cluster.tasks_of(demand.affinity->apart, node);
+    avoided = std::binary_search(demand.avoid.begin(), demand.avoid.end(), node);
   }
 };
 
@@ -51,6 +53,7 @@ inline std::size_t usable_by(const Cluster& cluster, const Demand& demand, const
 /// The same with who is there: 0 of a node that the demand may not take.
 inline std::size_t usable_by(const Cluster& cluster, const Demand& demand, const Node& node,
                              const NodeRoom& room) {
+  if (room.avoided) return 0;
   if (demand.restricted() && !demand.affinity->allows(room.own, room.others)) return 0;
   return usable_by(cluster, demand, node, room.free);
 }

@@ -222,7 +222,8 @@ bool is_plain(const Demand& demand) {
 bool may_take(const Cluster& cluster, const Demand& demand, NodeId node) {
   if (!demand.restricted()) return true;
   const Affinity& affinity = *demand.affinity;
-  return affinity.allows(cluster.tasks_of(affinity.group, node),
+  return !std::binary_search(demand.avoid.begin(), demand.avoid.end(), node) &&
+         affinity.allows(cluster.tasks_of(affinity.group, node),
                          cluster.tasks_of(affinity.apart, node));
 }
 

@@ -5,8 +5,8 @@
 namespace gyre::reason {
 
 std::vector<NodeId> barred_nodes(const Cluster& cluster, const Demand& demand) {
-  std::vector<NodeId> barred;
-  if (!demand.restricted()) return barred;
+  if (!demand.restricted()) return {};
+  std::vector<NodeId> barred = demand.avoid;
   const Affinity& affinity = *demand.affinity;
   if (affinity.max_per_node > 0) {
     for (const GroupTasks& place : cluster.group(affinity.group)) {
