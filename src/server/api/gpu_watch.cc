@@ -1,9 +1,12 @@
 #include "server/api/gpu_watch.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "server/api/api.h"
+#include "server/api/metrics_text.h"
 
 namespace gyre::server {
 
@@ -18,6 +21,19 @@ constexpr Duration kAgeMax = seconds(3600);
 /// By GpuWatch::kWindows.
 constexpr std::array<Duration, GpuWatch::kWindows.size()> kSteps{seconds(10), seconds(240)};
 constexpr std::size_t kStepsMax = 360;
+
+/// As NVIDIA's DCGM exporter has them.
+std::string labels_of(const std::string& node, const GpuFacts& facts) {
+  std::string written = MetricsText::written({{"gpu", std::to_string(facts.index)},
+                                              {"UUID", facts.uuid},
+                                              {"pci_bus_id", facts.bus_id},
+                                              {"device", fmt::format("nvidia{}", facts.index)},
+                                              {"modelName", facts.product},
+                                              {"Hostname", node},
+                                              {"DCGM_FI_DRIVER_VERSION", facts.driver}});
+  written.pop_back();
+  return written;
+}
 
 }  // namespace
 
@@ -57,7 +73,10 @@ void GpuWatch::report(const std::string& node, const std::vector<GpuReading>& re
   if (devices.size() != readings.size()) devices.resize(readings.size());
   for (std::size_t i = 0; i < readings.size(); ++i) {
     const GpuReading& reading = readings[i];
-    devices[i].facts = reading.facts;
+    if (devices[i].labels.empty() || devices[i].facts != reading.facts) {
+      devices[i].facts = reading.facts;
+      devices[i].labels = labels_of(node, reading.facts);
+    }
     if (!reading.fresh) continue;
     if (reading.sample.health == GpuHealth::Ok) {
       devices[i].history.add(reading.sample);
@@ -130,8 +149,9 @@ std::vector<GpuWatch::Latest> GpuWatch::read_all() const {
   std::vector<Latest> all;
   for (const auto& [node, devices] : nodes_) {
     for (std::size_t i = 0; i < devices.size(); ++i) {
-      all.push_back({node, static_cast<int>(i), devices[i].facts, devices[i].history.latest(),
-                     devices[i].usage});
+      const GpuSample& latest = devices[i].history.latest();
+      all.push_back({node, static_cast<int>(i), devices[i].labels, latest.health, latest.values,
+                     latest.xids, devices[i].usage});
     }
   }
   return all;

@@ -64,9 +64,11 @@ class GpuWatch final : public live::GpuListener {
 
   struct Latest {
     std::string node;
-    int device = 0;  // as allocations count them
-    GpuFacts facts;
-    GpuSample sample;
+    int device = 0;      // as allocations count them
+    std::string labels;  // of its samples in /metrics, not closed: {gpu="0",UUID="GPU-5c..."
+    GpuHealth health = GpuHealth::Ok;
+    std::array<std::optional<std::int64_t>, kGpuMetricCount> values{};
+    std::int64_t xids = 0;
     Usage usage;
   };
   std::vector<Latest> read_all() const;  // by node, then device
@@ -74,6 +76,7 @@ class GpuWatch final : public live::GpuListener {
  private:
   struct Device {
     GpuFacts facts;
+    std::string labels;  // by `facts`
     observe::GpuHistory history{kSamplesMax};
     Usage usage;
     std::array<std::vector<observe::SampleMeans>, kWindows.size()> means =

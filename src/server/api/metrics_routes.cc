@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "reason/placement/fragmentation.h"
 #include "server/api/api.h"
+#include "server/api/gpu_text.h"
 #include "server/api/metrics_text.h"
 #include "server/api/process_metrics.h"
 #include "server/api/service_view.h"
@@ -20,6 +23,12 @@ namespace {
 constexpr std::size_t kExplainedMax = 256;
 constexpr std::string_view kUnexamined = "Unexamined";
 
+/// Which jobs hold a node's devices: "12,13". Without a name: none.
+struct NodeJobs {
+  std::string name;
+  std::array<std::string, kGpusPerNodeMax> by_device;
+};
+
 /// What one scrape takes from the core, on the driver's thread.
 struct CoreNumbers {
   std::array<std::int64_t, kJobStateCount> jobs{};
@@ -30,8 +39,22 @@ struct CoreNumbers {
   std::int64_t take_overs = 0;
   reason::Fragmentation::Sum fragmentation;
   std::optional<Money> hour;  // what is held costs; none: there are no prices
-  std::map<std::pair<std::string, int>, std::string> jobs_on;  // by node and device: "12,13"
+  std::vector<NodeJobs> jobs_on;
 };
+
+void note_jobs(const control::Controller& core, const Job& job, std::vector<NodeJobs>& by_node) {
+  for (const TaskPlacement& task : job.placement) {
+    if (by_node.size() <= task.node.value) by_node.resize(task.node.value + 1);
+    NodeJobs& on = by_node[task.node.value];
+    if (on.name.empty()) on.name = core.cluster().node(task.node).spec.name;
+    for (std::size_t device = 0; device < on.by_device.size(); ++device) {
+      if ((task.allocation.devices >> device & 1) == 0) continue;
+      std::string& ids = on.by_device[device];
+      if (!ids.empty()) ids += ',';
+      ids += fmt::format_int(job.id.value).c_str();
+    }
+  }
+}
 
 CoreNumbers look(const control::Controller& core) {
   CoreNumbers out;
@@ -42,13 +65,7 @@ CoreNumbers look(const control::Controller& core) {
       const bool explain = explained++ < kExplainedMax;
       ++out.pending[explain ? to_string(core.explain(job).reason) : kUnexamined];
     }
-    for (const TaskPlacement& task : job.placement) {
-      for (int device = 0; device < kGpusPerNodeMax; ++device) {
-        if ((task.allocation.devices >> device & 1) == 0) continue;
-        std::string& ids = out.jobs_on[{core.cluster().node(task.node).spec.name, device}];
-        ids += fmt::format("{}{}", ids.empty() ? "" : ",", job.id.value);
-      }
-    }
+    note_jobs(core, job, out.jobs_on);
   });
   for (const Node& node : core.cluster().nodes()) {
     ++(node.up ? out.nodes_up : out.nodes_down);
@@ -178,47 +195,19 @@ void write_spans(MetricsText& out, const observe::SpanSink::Counts& spans) {
   out.sample({}, static_cast<double>(spans.waiting));
 }
 
-/// Under the names and labels of NVIDIA's DCGM exporter, so that boards made for it work.
-void write_gpus(MetricsText& out, const std::vector<GpuWatch::Latest>& gpus,
-                const CoreNumbers& numbers) {
-  const auto labels = [&](const GpuWatch::Latest& gpu) {
-    MetricsText::Labels all = {{"gpu", std::to_string(gpu.facts.index)},
-                               {"UUID", gpu.facts.uuid},
-                               {"pci_bus_id", gpu.facts.bus_id},
-                               {"device", fmt::format("nvidia{}", gpu.facts.index)},
-                               {"modelName", gpu.facts.product},
-                               {"Hostname", gpu.node},
-                               {"DCGM_FI_DRIVER_VERSION", gpu.facts.driver}};
-    const auto jobs = numbers.jobs_on.find({gpu.node, gpu.device});
-    if (jobs != numbers.jobs_on.end()) all.emplace_back("hpc_job", jobs->second);
-    return all;
-  };
-  std::vector<std::string> written;
-  written.reserve(gpus.size());
-  for (const GpuWatch::Latest& gpu : gpus) written.push_back(MetricsText::written(labels(gpu)));
-  for (std::size_t i = 0; i < kGpuMetricCount; ++i) {
-    const auto& facts = gpu_metric_facts(static_cast<GpuMetric>(i));
-    bool first = true;
-    for (std::size_t g = 0; g < gpus.size(); ++g) {
-      const auto& value = gpus[g].sample.values[i];
-      if (!value || gpus[g].sample.health != GpuHealth::Ok) continue;
-      if (first) out.family(facts.dcgm_name, facts.counter ? "counter" : "gauge", facts.help);
-      first = false;
-      out.sample_of(written[g],
-                    static_cast<double>(*value) / static_cast<double>(facts.dcgm_divisor));
-    }
+GpuText gpu_text(std::vector<GpuWatch::Latest> gpus, const CoreNumbers& numbers) {
+  std::map<std::string_view, const NodeJobs*> by_name;
+  for (const NodeJobs& node : numbers.jobs_on) by_name.emplace(node.name, &node);
+  std::vector<GpuText::Gpu> all;
+  all.reserve(gpus.size());
+  for (GpuWatch::Latest& gpu : gpus) {
+    const auto node = by_name.find(gpu.node);
+    const auto device = static_cast<std::size_t>(gpu.device);
+    const bool held = node != by_name.end() && device < node->second->by_device.size();
+    std::string jobs = held ? node->second->by_device[device] : "";
+    all.push_back({std::move(gpu), std::move(jobs)});
   }
-  if (gpus.empty()) return;
-  out.family("gyre_gpu_health", "gauge", "1 for the state that a GPU is in: ok, unknown or lost.");
-  for (std::size_t g = 0; g < gpus.size(); ++g) {
-    std::string all = written[g];
-    all.insert(all.size() - 1, fmt::format(",state=\"{}\"", to_string(gpus[g].sample.health)));
-    out.sample_of(all, 1);
-  }
-  out.family("gyre_gpu_xid_errors_total", "counter", "Xid events since the probe began.");
-  for (std::size_t g = 0; g < gpus.size(); ++g) {
-    out.sample_of(written[g], static_cast<double>(gpus[g].sample.xids));
-  }
+  return GpuText(std::move(all));
 }
 
 Time wall_clock() {
@@ -237,7 +226,7 @@ void Api::show_metrics(const Call& call) const {
                          const Seen& seen, const std::vector<proxy::ServiceStats>& stats) {
     MetricsText out;
     const CoreCounts::Read counts = telemetry->core.read(wall_clock());
-    const std::vector<GpuWatch::Latest> gpus = telemetry->gpus.read_all();
+    std::vector<GpuWatch::Latest> gpus = telemetry->gpus.read_all();
     write_state(out, seen.numbers, counts);
     write_gpu_time(out, counts.gpu_seconds, gpus);
     write_work(out, counts);
@@ -246,10 +235,12 @@ void Api::show_metrics(const Call& call) const {
     if (spans != nullptr) write_spans(out, spans->counts());
     write_process(out);
     write_services(out, seen.services, stats);
-    write_gpus(out, gpus, seen.numbers);
+    auto text =
+        std::make_unique<MetricsStream>(out.take(), gpu_text(std::move(gpus), seen.numbers));
     http::Response response;
     response.content_type = MetricsText::kContentType;
-    response.body = out.take();
+    response.stream_bytes = text->bytes();
+    response.stream = std::move(text);
     return response;
   };
   const auto asked = inbox_.ask(

@@ -36,16 +36,23 @@ void add_labels(std::string& out, const MetricsText::Labels& labels) {
   if (!labels.empty()) out += '}';
 }
 
-/// Whole numbers, which most are, are written much faster as such.
-void add_value(std::string& out, double value) {
+/// Calls `put` with the text of `value`. Whole numbers, which most are, are written much faster as
+/// such.
+template <class Put>
+auto with_text(double value, Put put) {
   constexpr double kExactMax = 1e15;
-  out += ' ';
   if (value == std::trunc(value) && std::abs(value) < kExactMax) {
     const fmt::format_int digits(static_cast<std::int64_t>(value));
-    out.append(digits.data(), digits.size());
-  } else {
-    fmt::format_to(std::back_inserter(out), "{}", value);
+    return put(std::string_view(digits.data(), digits.size()));
   }
+  fmt::basic_memory_buffer<char, 32> digits;
+  fmt::format_to(std::back_inserter(digits), "{}", value);
+  return put(std::string_view(digits.data(), digits.size()));
+}
+
+void add_value(std::string& out, double value) {
+  out += ' ';
+  with_text(value, [&out](std::string_view digits) { out += digits; });
   out += '\n';
 }
 
@@ -75,6 +82,10 @@ void MetricsText::sample_of(std::string_view written, double value) {
   text_ += name_;
   text_ += written;
   add_value(text_, value);
+}
+
+std::size_t MetricsText::value_bytes(double value) {
+  return with_text(value, [](std::string_view digits) { return digits.size() + 2; });
 }
 
 void MetricsText::histogram(Labels labels, std::span<const double> bounds,

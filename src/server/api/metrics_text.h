@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -25,13 +26,17 @@ class MetricsText {
   static std::string written(const Labels& labels);
   /// A sample with such labels.
   void sample_of(std::string_view written, double value);
+  /// How long a sample is, without its name and labels.
+  static std::size_t value_bytes(double value);
 
   /// One histogram of the family, which is of type "histogram". `buckets` are not cumulative, and
   /// one more than `bounds`. Requires: no label "le".
   void histogram(Labels labels, std::span<const double> bounds,
                  std::span<const std::uint64_t> buckets, double sum);
 
-  std::string take() { return std::move(text_); }
+  std::size_t size() const { return text_.size(); }
+  /// What is written so far. The family goes on.
+  std::string take() { return std::exchange(text_, {}); }
 
  private:
   std::string text_;
