@@ -192,13 +192,15 @@ void Agent::started(const act::TaskKey& key, const StartStages& stages) {
   say(act::TaskBegun{key, stages});
 }
 
+/// The first end counts: a task that was refused here ends once more where it is stopped.
 void Agent::ended(const act::TaskKey& key, const TaskExit& exit) {
-  if (onlooker_ != nullptr) onlooker_->ended(key, exit);
   {
     const std::lock_guard guard(mutex_);
     const auto known = known_.find(key);
+    if (known != known_.end() && known->second.exit) return;
     if (known != known_.end()) known->second.exit = exit;
   }
+  if (onlooker_ != nullptr) onlooker_->ended(key, exit);
   say(act::TaskOver{key, exit});
 }
 

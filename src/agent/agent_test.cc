@@ -5,7 +5,7 @@
 namespace gyre::agent {
 namespace {
 
-class Idle final : public act::Executor {
+class Idle : public act::Executor {
  public:
   void listen(act::TaskListener&) override {}
   void start(const act::TaskStart&) override {}
@@ -147,6 +147,40 @@ TEST(AgentRepairs, NothingStartsOnAMachineThatIsBeingRepaired) {
   EXPECT_EQ(server.tasks[0].exit.kind, TaskExit::Kind::StartFailed);
   agent.obey(task);
   EXPECT_EQ(server.tasks.size(), 2U) << "the same is said again";
+}
+
+/// Says of a task that it stops that it was lost, as one that never ran is.
+struct Stopping final : Idle {
+  void listen(act::TaskListener& told) override { listener = &told; }
+  void stop(const act::TaskKey& key, const act::StopOptions&) override {
+    listener->ended(key, {TaskExit::Kind::Lost, 0, true, "never ran"});
+  }
+  act::TaskListener* listener = nullptr;
+};
+
+struct Ends final : act::TaskListener {
+  void started(const act::TaskKey&, const StartStages&) override {}
+  void ended(const act::TaskKey&, const TaskExit& exit) override { kinds.push_back(exit.kind); }
+  std::vector<TaskExit::Kind> kinds;
+};
+
+TEST(AgentRepairs, ATaskThatIsRefusedEndsOnce) {
+  Stopping executor;
+  NoLogs no_logs;
+  Repairs repairs;
+  Ends ends;
+  Agent agent(executor, no_logs, nullptr, nullptr, &ends, &repairs);
+  Outcomes server;
+  agent.report_to(&server);
+  repairs.is_busy = true;
+  act::TaskStart task;
+  task.key = {JobId{4}, 1, 0};
+  agent.obey(task);
+  agent.obey(act::StopTask{task.key, {}});
+  EXPECT_EQ(ends.kinds, std::vector{TaskExit::Kind::StartFailed});
+  for (const act::TaskOver& over : server.tasks) {
+    EXPECT_EQ(over.exit.kind, TaskExit::Kind::StartFailed) << "the first end is the true one";
+  }
 }
 
 TEST(AgentRepairs, OneThatRepairsNothingSaysSo) {

@@ -57,6 +57,20 @@ NodeSpec node_spec(const std::string& name, const act::GpuSet& gpus,
   return node;
 }
 
+std::string images_path(const cli::StateFolder& folder) { return folder.path() + "/images"; }
+std::string lease_path_of(const cli::StateFolder& folder) { return folder.path() + "/lease"; }
+
+NodeOptions node_options(const cli::StateFolder& folder, MemoryMib log_max) {
+  NodeOptions options;
+  options.tasks = folder.tasks_path();
+  options.images = images_path(folder);
+  options.secrets = folder.path() + "/secrets";
+  options.logins = folder.path() + "/registry-logins.json";
+  options.lease = lease_path_of(folder);
+  options.log_max = log_max;
+  return options;
+}
+
 agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello hello,
                                     std::string lease_path, process::Term term) {
   std::random_device chance;
@@ -109,17 +123,11 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   if (!member) return tl::unexpected(member.error());
   auto term = process::Term::open(folder->path());
   if (!term) return tl::unexpected(failure(term.error()));
-  const std::string lease_path = folder->path() + "/lease";
-  auto opened = Tasks::open({.tasks = folder->tasks_path(),
-                             .images = folder->path() + "/images",
-                             .secrets = folder->path() + "/secrets",
-                             .logins = folder->path() + "/registry-logins.json",
-                             .volumes = {},
-                             .devices = {},
-                             .warm = 0,
-                             .lease = lease_path,
-                             .log_max = options.task_log},
-                            *gpus, folder->path());
+  const std::string lease_path = lease_path_of(*folder);
+  AgentMetrics metrics((*member)->dialer(), {(*member)->node(), images_path(*folder)});
+  NodeOptions tasks_options = node_options(*folder, options.task_log);
+  tasks_options.image_came = [&metrics](bool ready) { metrics.image_came(ready); };
+  auto opened = Tasks::open(tasks_options, *gpus, folder->path());
   if (!opened) return tl::unexpected(failure(opened.error()));
   const process::FileLogs logs(folder->tasks_path());
   const process::FileArtifacts artifacts(folder->tasks_path());
@@ -127,7 +135,6 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   act::Hello hello = hello_of(node, *gpus, "");
   hello.facts.labels = options.labels;
 
-  AgentMetrics metrics((*member)->dialer(), (*member)->node());
   GpuWatch watch(*gpus, say);
   auto repairs = open_repairs(folder->path(), options, watch);
   if (!repairs) return tl::unexpected(repairs.error());

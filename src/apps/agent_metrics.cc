@@ -1,16 +1,22 @@
 #include "apps/agent_metrics.h"
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
+#include <system_error>
+#include <variant>
 
 #include "live/clock.h"
 #include "server/api/core_counts.h"
-#include "server/api/metrics_text.h"
 #include "server/api/process_metrics.h"
 
 namespace gyre::apps {
 namespace {
 
 using server::MetricsText;
+
+constexpr std::array<std::string_view, 6> kOutcomes{"failed",       "lost",    "signaled",
+                                                    "start_failed", "stopped", "succeeded"};
 
 std::string_view outcome_of(const TaskExit& exit) {
   if (exit.stopped) return "stopped";
@@ -26,6 +32,8 @@ std::string_view outcome_of(const TaskExit& exit) {
   }
   return "lost";
 }
+
+Duration boot_time() { return live::system_clock_source()().monotonic; }
 
 void write(MetricsText& out, std::string_view name, std::string_view type, std::string_view help,
            double value) {
@@ -54,13 +62,14 @@ class AgentMetrics::Line final : public agent::Link, public agent::LinkListener 
   }
 
   void say(act::Report report) override {
-    ++metrics_.reports_;
+    metrics_.said(report);
     link_->say(std::move(report));
   }
   std::size_t waiting() const override { return link_->waiting(); }
 
   void received(act::Order order) override {
     ++metrics_.orders_;
+    metrics_.heard_at_ = boot_time().ns;
     if (!heard_.exchange(true)) ++metrics_.connections_;
     listener_.received(std::move(order));
   }
@@ -79,8 +88,11 @@ class AgentMetrics::Line final : public agent::Link, public agent::LinkListener 
   std::unique_ptr<agent::Link> link_;
 };
 
-AgentMetrics::AgentMetrics(agent::Dialer& dialer, std::string node)
-    : dialer_(dialer), node_(std::move(node)), began_at_(live::system_clock_source()().real) {}
+AgentMetrics::AgentMetrics(agent::Dialer& dialer, Node node)
+    : dialer_(dialer), node_(std::move(node)), began_at_(live::system_clock_source()().real) {
+  // A counter that appears with its first failure has not grown, to who asks by how much it did.
+  for (const std::string_view outcome : kOutcomes) ends_[outcome] = 0;
+}
 
 std::unique_ptr<agent::Link> AgentMetrics::dial(const act::Hello& hello,
                                                 agent::LinkListener& listener) {
@@ -100,17 +112,27 @@ void AgentMetrics::ended(const act::TaskKey&, const TaskExit& exit) {
   ++ends_[outcome_of(exit)];
 }
 
-std::string AgentMetrics::text(const agent::Agent& worker) const {
-  MetricsText out;
-  out.family("gyre_agent_build_info", "gauge", "1, with the version and the node of the agent.");
-  out.sample({{"version", GYRE_VERSION}, {"node", node_}}, 1);
-  const auto tasks = worker.tasks();
-  const auto over =
-      std::count_if(tasks.begin(), tasks.end(), [](const auto& task) { return task.ended; });
-  out.family("gyre_agent_tasks", "gauge", "Tasks that the agent looks after, by state.");
-  out.sample({{"state", "live"}}, static_cast<double>(std::ssize(tasks) - over));
-  out.sample({{"state", "ended"}}, static_cast<double>(over));
+void AgentMetrics::said(const act::Report& report) {
+  ++reports_;
+  const auto* over = std::get_if<act::RepairOver>(&report);
+  if (over == nullptr) return;
   const std::lock_guard guard(mutex_);
+  if (repair_counted_ == over->id) return;
+  repair_counted_ = over->id;
+  ++(over->good ? repairs_good_ : repairs_failed_);
+}
+
+void AgentMetrics::write_disk(MetricsText& out) const {
+  std::error_code error;
+  const auto space = std::filesystem::space(node_.images, error);
+  if (error) return;
+  write(out, "gyre_agent_disk_bytes", "gauge", "Size of the disk that holds images' layers.",
+        static_cast<double>(space.capacity));
+  write(out, "gyre_agent_disk_free_bytes", "gauge", "What is free on it for the agent.",
+        static_cast<double>(space.available));
+}
+
+void AgentMetrics::write_line(MetricsText& out) const {
   write(out, "gyre_agent_connected", "gauge", "1 while the server answers.",
         line_ != nullptr && line_->connected() ? 1 : 0);
   write(out, "gyre_agent_dials_total", "counter", "Times that a server was dialed.",
@@ -123,16 +145,45 @@ std::string AgentMetrics::text(const agent::Agent& worker) const {
         line_ != nullptr ? static_cast<double>(line_->waiting()) : 0);
   write(out, "gyre_agent_orders_total", "counter", "Orders of the server.",
         static_cast<double>(orders_));
+  if (heard_at_ != 0) {
+    write(out, "gyre_agent_silence_seconds", "gauge", "Time since the server's last word.",
+          std::max(0.0, (boot_time() - Duration{heard_at_}).seconds()));
+  }
   if (lease_until_ != 0) {
     write(out, "gyre_agent_lease_seconds", "gauge",
           "How long tasks go on without a word from the server; 0: they are being ended.",
-          std::max(0.0,
-                   (Duration{lease_until_} - live::system_clock_source()().monotonic).seconds()));
+          std::max(0.0, (Duration{lease_until_} - boot_time()).seconds()));
   }
+}
+
+void AgentMetrics::write_outcomes(MetricsText& out) const {
   out.family("gyre_agent_task_ends_total", "counter", "Tasks that have ended, by outcome.");
   for (const auto& [outcome, count] : ends_) {
     out.sample({{"outcome", std::string(outcome)}}, static_cast<double>(count));
   }
+  out.family("gyre_agent_images_total", "counter",
+             "Images that tasks needed, by whether they came to be on the node.");
+  out.sample({{"outcome", "ready"}}, static_cast<double>(images_ready_));
+  out.sample({{"outcome", "failed"}}, static_cast<double>(images_failed_));
+  out.family("gyre_agent_repairs_total", "counter", "Repairs of the node's hardware, by outcome.");
+  out.sample({{"outcome", "good"}}, static_cast<double>(repairs_good_));
+  out.sample({{"outcome", "failed"}}, static_cast<double>(repairs_failed_));
+}
+
+std::string AgentMetrics::text(const agent::Agent& worker) const {
+  MetricsText out;
+  out.family("gyre_agent_build_info", "gauge", "1, with the version and the node of the agent.");
+  out.sample({{"version", GYRE_VERSION}, {"node", node_.name}}, 1);
+  const auto tasks = worker.tasks();
+  const auto over =
+      std::count_if(tasks.begin(), tasks.end(), [](const auto& task) { return task.ended; });
+  out.family("gyre_agent_tasks", "gauge", "Tasks that the agent looks after, by state.");
+  out.sample({{"state", "live"}}, static_cast<double>(std::ssize(tasks) - over));
+  out.sample({{"state", "ended"}}, static_cast<double>(over));
+  write_disk(out);
+  const std::lock_guard guard(mutex_);
+  write_line(out);
+  write_outcomes(out);
   out.family("gyre_agent_task_start_seconds", "histogram",
              "Where tasks' starts spent their time; the stages follow each other.");
   for (const auto& [of, times] : stages_) {
@@ -149,7 +200,7 @@ Result<std::unique_ptr<MetricsDoor>> MetricsDoor::open(const server::http::Addre
   std::unique_ptr<MetricsDoor> door(new MetricsDoor);
   door->router_.add("GET", "/metrics", {}, [&metrics, &worker](const server::Call& call) {
     server::http::Response response;
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.content_type = MetricsText::kContentType;
     response.body = metrics.text(worker);
     call.answer(std::move(response));
   });

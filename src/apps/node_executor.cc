@@ -1,9 +1,32 @@
 #include "apps/node_executor.h"
 
+#include <utility>
+
 #include "adapter/oci/image_store.h"
 #include "adapter/registry/registry_client.h"
 
 namespace gyre::apps {
+namespace {
+
+class WatchedImages final : public act::ImageStore {
+ public:
+  WatchedImages(act::ImageStore& images, std::function<void(bool)> came)
+      : images_(images), came_(std::move(came)) {}
+
+  Result<act::PreparedImage> prepare(const ImageRef& image,
+                                     const std::function<bool()>& cancelled) override {
+    auto prepared = images_.prepare(image, cancelled);
+    const bool given_up = !prepared && cancelled && cancelled();
+    if (came_ && !given_up) came_(prepared.has_value());
+    return prepared;
+  }
+
+ private:
+  act::ImageStore& images_;
+  const std::function<void(bool)> came_;
+};
+
+}  // namespace
 
 Result<std::unique_ptr<NodeExecutor>> NodeExecutor::open(const NodeOptions& options) {
   auto node = std::make_unique<NodeExecutor>();
@@ -13,6 +36,7 @@ Result<std::unique_ptr<NodeExecutor>> NodeExecutor::open(const NodeOptions& opti
   oci::StoreOptions store{.folder = options.images, .limits = {}};
   store.bytes_max = static_cast<std::uint64_t>(options.image_cache.value) << 20U;
   node->images_ = std::make_unique<oci::OciImageStore>(std::move(store), node->registry_.get());
+  node->watched_images_ = std::make_unique<WatchedImages>(*node->images_, options.image_came);
   process::ContainerOptions containers;
   containers.volumes = options.volumes;
   containers.devices = options.devices;
@@ -23,7 +47,7 @@ Result<std::unique_ptr<NodeExecutor>> NodeExecutor::open(const NodeOptions& opti
                                                .supervisor = {},
                                                .retention = {},
                                                .containers = std::move(containers),
-                                               .images = node->images_.get(),
+                                               .images = node->watched_images_.get(),
                                                .lease = options.lease,
                                                .log_max = options.log_max});
   if (!tasks) return tl::unexpected(tasks.error());

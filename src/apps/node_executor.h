@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ struct NodeOptions {
   std::string lease = {};  // see process::ExecutorOptions
   MemoryMib image_cache{100 * 1024};
   MemoryMib log_max{64};  // see process::ExecutorOptions
+  // Is told of each image that a task needed whether it came to be there; on threads of the tasks'.
+  std::function<void(bool)> image_came = {};
 };
 
 /// What runs tasks on this machine, with the images that it runs them in.
@@ -39,6 +42,7 @@ class NodeExecutor {
  private:
   std::unique_ptr<act::Registry> registry_;
   std::unique_ptr<act::ImageStore> images_;
+  std::unique_ptr<act::ImageStore> watched_images_;
   std::unique_ptr<process::ProcessExecutor> tasks_;
 };
 

@@ -1,5 +1,4 @@
 """The files of deploy/ in the programs that they are for: Prometheus and Alertmanager."""
-import json
 import pathlib
 import re
 import shutil
@@ -9,7 +8,7 @@ import pytest
 import yaml
 
 from cloud import PATIENCE_S
-from watched_cloud import until
+from watched_cloud import METRIC, expressions_of, exported_names, until
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 BOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
@@ -17,7 +16,6 @@ BOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
 # cores.
 NVIDIA_BOARD = ("DCGM_FI_DEV_GPU_TEMP", "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_SM_CLOCK",
                 "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_FB_USED")
-METRIC = re.compile(r"\b(?:gyre[_:]|DCGM_)[\w:]+")
 
 
 def check(tool, *arguments):
@@ -28,29 +26,9 @@ def check(tool, *arguments):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def board_expressions(board):
-    """Each expression of a board, as Grafana would ask it."""
-    content = json.loads(board.read_text())
-    found = [target["expr"] for panel in content["panels"] for target in panel["targets"]]
-    for variable in content["templating"]["list"]:
-        if variable["type"] == "query":
-            found.append(re.fullmatch(r"label_values\((.*), \w+\)", variable["query"])[1])
-    names = [variable["name"] for variable in content["templating"]["list"]]
-    for expression in found:
-        expression = expression.replace("$__rate_interval", "1m")
-        for name in names:
-            expression = expression.replace(f"${name}", ".*")
-        assert "$" not in expression, expression
-        yield expression
-
-
 def exported(watched):
     """Names that /metrics exports, and what the rules record."""
-    text = watched.cloud.http("GET", "/metrics")[2].decode()
-    families = dict(re.findall(r"^# TYPE (\S+) (\S+)", text, re.MULTILINE))
-    names = {name for name, kind in families.items() if kind != "histogram"}
-    names |= {name + part for name, kind in families.items() if kind == "histogram"
-              for part in ("_bucket", "_sum", "_count")}
+    names = exported_names(watched.cloud.http("GET", "/metrics")[2].decode())
     rules = yaml.safe_load((DEPLOY / "prometheus/gyre.rules.yml").read_text())
     return names | {rule["record"] for group in rules["groups"] for rule in group["rules"]}
 
@@ -84,7 +62,7 @@ def test_the_server_is_scraped_and_rules_are_evaluated(watched):
     until(lambda: watched.query('gyre_jobs{state="succeeded"} == 1'))
     until(lambda: watched.query("gyre:gpu_allocation:ratio == 0"))
     rules = until(lambda: rules_of(watched), lambda all_: all(r["health"] == "ok" for r in all_))
-    assert len(rules) == 21
+    assert len(rules) == 29
     assert float(watched.query('gyre_task_start_seconds_count{stage="ready"}')[0]["value"][1]) == 1
     assert float(watched.query('gyre_job_wait_seconds_count{gpus="1"}')[0]["value"][1]) == 1
     for histogram in ("gyre_decision_duration_seconds", "gyre_journal_lag_seconds"):
@@ -108,16 +86,12 @@ def test_a_lost_gpu_reaches_people_and_its_return_too(watched):
     "prometheus/gyre.rules.yml", "prometheus/gyre.alerts.yml"))], ids=lambda path: path.name)
 def test_what_is_asked_for_is_exported(watched, path):
     until(lambda: watched.query("DCGM_FI_PROF_SM_ACTIVE"))
-    if path.suffix == ".json":
-        expressions = list(board_expressions(path))
-    else:
-        groups = yaml.safe_load(path.read_text())["groups"]
-        expressions = [rule["expr"] for group in groups for rule in group["rules"]]
+    expressions = list(expressions_of(path))
     assert expressions
     there = exported(watched)
     for expression in expressions:
         watched.query(expression)  # fails unless it parses
-        names = set(METRIC.findall(expression))
+        names = {name for name in METRIC.findall(expression) if not name.startswith("gyre_agent_")}
         assert names <= there, f"{names - there} in {expression}"
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from cloud import PATIENCE_S, Cloud
 
+METRIC = re.compile(r"\b(?:gyre[_:]|DCGM_)[\w:]+")
 DEVICES = """device GPU-0000-aa01 81920 9.0 00000000:1B:00.0 NVIDIA H100 80GB HBM3
 device GPU-0000-aa02 81920 9.0 00000000:1C:00.0 NVIDIA H100 80GB HBM3
 set 0 gpm 1
@@ -29,6 +30,39 @@ def until(look, wish=bool):
         assert time.monotonic() < deadline, seen
         time.sleep(0.05)
     return seen
+
+
+def exported_names(text):
+    """Names of the samples that a page of /metrics has."""
+    families = dict(re.findall(r"^# TYPE (\S+) (\S+)", text, re.MULTILINE))
+    names = {name for name, kind in families.items() if kind != "histogram"}
+    return names | {name + part for name, kind in families.items() if kind == "histogram"
+                    for part in ("_bucket", "_sum", "_count")}
+
+
+def board_expressions(board):
+    content = json.loads(board.read_text())
+    found = [target["expr"] for panel in content["panels"] for target in panel["targets"]]
+    for variable in content["templating"]["list"]:
+        if variable["type"] == "query":
+            found.append(re.fullmatch(r"label_values\((.*), \w+\)", variable["query"])[1])
+    names = [variable["name"] for variable in content["templating"]["list"]]
+    for expression in found:
+        expression = expression.replace("$__rate_interval", "1m")
+        for name in names:
+            expression = expression.replace(f"${name}", ".*")
+        assert "$" not in expression, expression
+        yield expression
+
+
+def expressions_of(path):
+    """Each expression of a board, as Grafana would ask it, or of a file of rules."""
+    if path.suffix == ".json":
+        yield from board_expressions(path)
+        return
+    for group in yaml.safe_load(path.read_text())["groups"]:
+        for rule in group["rules"]:
+            yield rule["expr"]
 
 
 class Daemon:
@@ -93,28 +127,18 @@ class Webhook:
         self.server.server_close()
 
 
-class Watched:
-    """A server on two GPUs, with everything of deploy/ that watches it."""
+class Monitors:
+    """Everything of deploy/ that watches the server on `port`, and agents that serve metrics."""
 
-    def __init__(self, gyre, deploy, folder):
-        self.script = folder / "gpus.txt"
-        self.become("")
-        driver = gyre.parent / "nvml"
-        assert (driver / "libnvidia-ml.so.1").exists(), "build the tests: it stands in for a driver"
+    def __init__(self, port, deploy, folder, agents=()):
         self.ending = []
-        self.cloud = Cloud(gyre, folder)
-        self.cloud.environment.update(LD_LIBRARY_PATH=str(driver), NVML_STAND_IN=str(self.script))
-        prices = folder / "prices.yaml"
-        prices.write_text("version: 1\ngpu_hour: {default: 2, H100: 3.5}\n")
-        self.cloud.up("--fsync", "off", "--prices", str(prices))
-        self.ending.append(self.cloud.end)
         try:
-            self.watch(deploy, folder)
+            self.watch(port, deploy, folder, agents)
         except BaseException:
             self.end()
             raise
 
-    def watch(self, deploy, folder):
+    def watch(self, port, deploy, folder, agents):
         self.webhook = Webhook()
         self.ending.append(self.webhook.end)
         settings = yaml.safe_load((deploy / "alertmanager/alertmanager.yml").read_text())
@@ -130,20 +154,18 @@ class Watched:
         settings = yaml.safe_load((folder / "rules/prometheus.yml").read_text())
         settings["global"] = {"scrape_interval": "200ms", "evaluation_interval": "200ms"}
         target = settings["scrape_configs"][0]["static_configs"][0]
-        target["targets"] = [f"127.0.0.1:{self.cloud.port}"]
+        target["targets"] = [f"127.0.0.1:{port}"]
         receiver = settings["alerting"]["alertmanagers"][0]["static_configs"][0]
         receiver["targets"] = [self.alertmanager.authority]
         (folder / "rules/prometheus.yml").write_text(yaml.safe_dump(settings))
+        (folder / "rules/gyre-agents").mkdir()
+        targets = [{"targets": [f"127.0.0.1:{agent}" for agent in agents]}]
+        (folder / "rules/gyre-agents/agents.yml").write_text(yaml.safe_dump(targets))
         self.prometheus = Daemon(
             "prometheus", folder / "prometheus.log",
             f"--config.file={folder / 'rules/prometheus.yml'}",
             "--web.listen-address=127.0.0.1:0", f"--storage.tsdb.path={folder / 'tsdb'}")
         self.ending.append(self.prometheus.end)
-
-    def become(self, lines):
-        fresh = self.script.with_suffix(".new")
-        fresh.write_text(DEVICES + lines)
-        fresh.rename(self.script)
 
     def query(self, expression):
         return self.prometheus.get("/api/v1/query", query=expression)["result"]
@@ -151,3 +173,34 @@ class Watched:
     def end(self):
         for end in reversed(self.ending):
             end()
+
+
+class Watched:
+    """A server on two GPUs, with everything of deploy/ that watches it."""
+
+    def __init__(self, gyre, deploy, folder):
+        self.script = folder / "gpus.txt"
+        self.become("")
+        driver = gyre.parent / "nvml"
+        assert (driver / "libnvidia-ml.so.1").exists(), "build the tests: it stands in for a driver"
+        self.cloud = Cloud(gyre, folder)
+        self.cloud.environment.update(LD_LIBRARY_PATH=str(driver), NVML_STAND_IN=str(self.script))
+        prices = folder / "prices.yaml"
+        prices.write_text("version: 1\ngpu_hour: {default: 2, H100: 3.5}\n")
+        self.cloud.up("--fsync", "off", "--prices", str(prices))
+        try:
+            self.monitors = Monitors(self.cloud.port, deploy, folder)
+        except BaseException:
+            self.cloud.end()
+            raise
+        self.prometheus, self.webhook = self.monitors.prometheus, self.monitors.webhook
+        self.query = self.monitors.query
+
+    def become(self, lines):
+        fresh = self.script.with_suffix(".new")
+        fresh.write_text(DEVICES + lines)
+        fresh.rename(self.script)
+
+    def end(self):
+        self.monitors.end()
+        self.cloud.end()

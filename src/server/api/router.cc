@@ -53,6 +53,10 @@ std::optional<http::Problem> check_query(const http::Request& request,
   return problem;
 }
 
+std::string join(const std::vector<std::string>& segments) {
+  return fmt::format("/{}", fmt::join(segments, "/"));
+}
+
 }  // namespace
 
 void Call::answer(http::Response response) const {
@@ -67,6 +71,17 @@ void Call::fail(http::Problem problem) const {
 void Router::add(std::string method, std::string pattern, std::vector<std::string> parameters,
                  Handler handler) {
   routes_.push_back({std::move(method), split(pattern), std::move(parameters), std::move(handler)});
+}
+
+std::string Router::where_to_look() const {
+  constexpr std::string_view kList = "/openapi.json";
+  std::vector<std::string> paths;
+  for (const Route& route : routes_) {
+    std::string path = join(route.segments);
+    if (path == kList) return fmt::format("{} lists them all", kList);
+    if (paths.empty() || paths.back() != path) paths.push_back(std::move(path));
+  }
+  return fmt::format("there is {}", fmt::join(paths, ", "));
 }
 
 void Router::handle(http::Request request, http::Reply reply) const {
@@ -85,13 +100,13 @@ void Router::handle(http::Request request, http::Reply reply) const {
   }
   const Call call{std::move(request), {}, std::move(reply)};
   if (allowed.empty()) {
-    return call.fail({404,
-                      "no-such-path",
-                      "There is nothing at this path",
-                      fmt::format("'{}' is no path of this server; /openapi.json lists them all",
-                                  call.request.path),
-                      {},
-                      {}});
+    return call.fail(
+        {404,
+         "no-such-path",
+         "There is nothing at this path",
+         fmt::format("'{}' is no path of this server; {}", call.request.path, where_to_look()),
+         {},
+         {}});
   }
   if (allowed.front() == "GET") allowed.emplace_back("HEAD");
   call.fail(

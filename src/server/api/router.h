@@ -32,6 +32,7 @@ class Router {
   void handle(http::Request request, http::Reply reply) const;
 
  private:
+  std::string where_to_look() const;
   struct Route {
     std::string method;
     std::vector<std::string> segments;
