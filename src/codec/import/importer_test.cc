@@ -251,6 +251,56 @@ TEST(ImportKubernetes, AnIndexedJob) {
   EXPECT_THAT(out.notes, Contains(HasSubstr("ephemeral-storage")));
 }
 
+TEST(ImportKubernetes, WhomItIsToBeWithAndWithout) {
+  const Import out = import_file("kubernetes-affinity.yaml", Format::Kubernetes);
+  ASSERT_EQ(out.jobs.size(), 2U);
+  EXPECT_EQ(to_string(out.jobs[0].placement.value()),
+            "group: web, max_per_node: 1, spread: zone, near: cache, apart: batch");
+  EXPECT_EQ(to_string(out.jobs[1].placement.value()), "pack: rack");
+  for (const char* note :
+       {"dropped affinity.nodeAffinity: ", "near: wished for, not required", "the group 'batch'",
+        "podAntiAffinity.preferred[0]: to be apart", "topologySpreadConstraints[0]: wished for",
+        "topologySpreadConstraints[1]: its topologyKey",
+        "podAntiAffinity.required[2]: Gyre keeps nodes apart"}) {
+    EXPECT_THAT(out.notes, Contains(HasSubstr(note)));
+  }
+}
+
+TEST(ImportKubernetes, APlacementThatCannotBeSaidIsDroppedAndNamed) {
+  const auto notes_of = [](const std::string& pod) {
+    const auto out = import_jobs(
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {metadata: "
+        "{labels: "
+        "{app: web, tier: x}}, spec: {containers: [{command: [x]}], " +
+            pod + "}}}\n",
+        Format::Kubernetes);
+    EXPECT_TRUE(out) << pod << (out ? "" : out.error().message);
+    if (!out) return std::string();
+    EXPECT_FALSE(out->jobs[0].placement) << to_string(*out->jobs[0].placement);
+    std::string all;
+    for (const std::string& note : out->notes) all += note + "\n";
+    return all;
+  };
+  const auto anti = [](const std::string& term) {
+    return "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [" + term +
+           "]}}";
+  };
+  const std::string host = "topologyKey: kubernetes.io/hostname";
+  EXPECT_THAT(notes_of(anti("{" + host + "}")), HasSubstr("a group is one name"));
+  EXPECT_THAT(notes_of(anti("{" + host + ", labelSelector: {matchLabels: {app: b, tier: c}}}")),
+              HasSubstr("a group is one name"));
+  EXPECT_THAT(notes_of(anti("{" + host +
+                            ", labelSelector: {matchExpressions: [{key: app, "
+                            "operator: Exists}]}}")),
+              HasSubstr("a group is one name"));
+  EXPECT_THAT(notes_of(anti("{topologyKey: power, labelSelector: {matchLabels: {app: b}}}")),
+              HasSubstr("no level that Gyre knows"));
+  EXPECT_THAT(refusal("apiVersion: batch/v1\nkind: Job\nspec: {template: {spec: {affinity: 3, "
+                      "containers: [{command: [x]}]}}}\n")
+                  .message,
+              HasSubstr("affinity: expected fields"));
+}
+
 TEST(ImportKubernetes, RefusesWhatIsNoPlainJob) {
   EXPECT_THAT(refusal("apiVersion: apps/v1\nkind: Deployment\n").message,
               HasSubstr("no batch/v1 Job"));
@@ -267,9 +317,10 @@ TEST(ImportKubernetes, RefusesWhatIsNoPlainJob) {
 }
 
 TEST(Import, EveryJobReadsBackAsItIsPrinted) {
-  for (const char* name : {"dstack-distributed.dstack.yml", "dstack-gpu-parts.dstack.yml",
-                           "skypilot-finetune.sky.yaml", "skypilot-pipeline.sky.yaml",
-                           "train.sbatch", "array.sbatch", "kubernetes-jobs.yaml"}) {
+  for (const char* name :
+       {"dstack-distributed.dstack.yml", "dstack-gpu-parts.dstack.yml",
+        "skypilot-finetune.sky.yaml", "skypilot-pipeline.sky.yaml", "train.sbatch", "array.sbatch",
+        "kubernetes-jobs.yaml", "kubernetes-affinity.yaml"}) {
     const auto out = import_jobs(sample(name), Format::Auto);
     ASSERT_TRUE(out) << name;
     for (const JobSpec& job : out->jobs) {

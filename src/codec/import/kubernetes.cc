@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "codec/import/draft.h"
+#include "codec/import/kubernetes_placement.h"
 #include "codec/printable.h"
 
 namespace gyre::codec::import {
@@ -22,6 +23,7 @@ struct Kubernetes : Draft {
   std::string gpus;
   std::string gpu_model;
   SpecNode gpu_at;
+  PodPlacement pod;
 };
 using Field = Rule<Kubernetes>;
 
@@ -186,9 +188,11 @@ constexpr std::array<Field, 19> kPod{{
     {"restartPolicy", [](Kubernetes&, const SpecNode&, const std::string&) {}},
     {"initContainers", nullptr, "a task is one command: do their work in it"},
     {"tolerations", nullptr, kPlace},
-    {"affinity", nullptr, kPlace},
+    {"affinity",
+     [](Kubernetes& job, const SpecNode& node, const std::string&) { job.pod.affinity = &node; }},
     {"nodeName", nullptr, kPlace},
-    {"topologySpreadConstraints", nullptr, kPlace},
+    {"topologySpreadConstraints",
+     [](Kubernetes& job, const SpecNode& node, const std::string&) { job.pod.spreads = &node; }},
     {"schedulerName", nullptr, kPlace},
     {"runtimeClassName", nullptr, kPlace},
     {"priorityClassName", nullptr, "use 'priority: 0..10'"},
@@ -201,11 +205,19 @@ constexpr std::array<Field, 19> kPod{{
     {"dnsPolicy", nullptr, "a job's network is the host's own"},
 }};
 
+/// They say whom placement means, and no more.
+void labels(Kubernetes& job, const SpecNode& node, const std::string& path) {
+  const SpecNode* labels = child(node, "labels");
+  for (std::size_t i = 0; labels != nullptr && i < labels->keys.size(); ++i) {
+    job.pod.labels.emplace_back(labels->keys[i].name, labels->items[i].text);
+  }
+  job.dropped(path, "Gyre keeps no labels");
+}
+
 constexpr std::array<Field, 2> kTemplate{
-    {{"metadata", nullptr, "Gyre keeps no labels"},
-     {"spec", [](Kubernetes& job, const SpecNode& node, const std::string&) {
-        read_fields<Kubernetes>(job, node, "pod", kPod);
-      }}}};
+    {{"metadata", labels}, {"spec", [](Kubernetes& job, const SpecNode& node, const std::string&) {
+                              read_fields<Kubernetes>(job, node, "pod", kPod);
+                            }}}};
 
 template <std::int64_t Kubernetes::*member>
 void count(Kubernetes& job, const SpecNode& node, const std::string& path) {
@@ -287,6 +299,8 @@ Result<Draft> job_of(const SpecNode& root) {
   if (job.error) return tl::unexpected(*job.error);
   job.nodes() = static_cast<std::int32_t>(nodes);
   if (nodes > 1) job.changed("spec.parallelism", "a gang on different nodes, started together");
+  read_placement(job, job.pod);
+  if (job.error) return tl::unexpected(*job.error);
   settle_retry(job);
   job.spec.launch.command = job.command;
   for (std::string& argument : job.arguments) job.spec.launch.command.push_back(argument);
