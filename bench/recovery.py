@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """How soon work runs again after a fault, from the fault itself to the new run: a task is killed, a
-node's network is cut, a GPU falls off the bus (of a driver that is made up). Each part breaks the
-same job again and again. The exit code is 1 if the 95th percentile of one misses its goal.
+node's network is cut, a GPU falls off the bus (of a driver that is made up), a server that knows
+10,000 jobs is killed and started again. Each part breaks the same thing again and again. The exit
+code is 1 if the 95th percentile of one misses its goal.
 
-  bench/recovery.py [task] [node] [gpu] [--faults 100]     default: all; uses build/gyre
+  bench/recovery.py [task] [node] [gpu] [server] [--faults 100]    default: all; uses build/gyre
 
 `node` needs root and iproute2, `gpu` the tests' stand-in for the driver (build/nvml).
 """
 import argparse
 import contextlib
+import http.client
+import json
 import os
 import pathlib
 import random
@@ -28,7 +31,8 @@ from runs import Runs  # noqa: E402
 
 PROGRAM = os.environ.get("GYRE", str(ROOT / "build" / "gyre"))
 LEASE_S = 3
-GOALS_S = {"task": 1, "node": LEASE_S + 2, "gpu": 5}
+GOALS_S = {"task": 1, "node": LEASE_S + 2, "gpu": 5, "server": 2}
+JOBS_KNOWN = 10_000
 RETRY = {"on": ["error", "interruption"], "max": 1000, "backoff": "0s..0s"}
 PLAYBOOK = """
 version: 1
@@ -148,9 +152,38 @@ def break_gpu(folder, faults):
         return recoveries(cloud, job, faults, fall_off, come_back)
 
 
+def break_server(folder, faults):
+    """Until a waiting job runs in the place of one that is stopped: then what runs has been taken
+    over, the line is known, and decisions are made and carried out."""
+    with ended(Cloud(PROGRAM, folder)) as cloud:
+        gpus = 4
+        cloud.up("--virtual-gpus", f"{gpus}xH100:80GB")
+        to_post = http.client.HTTPConnection("127.0.0.1", cloud.port)
+        wish = json.dumps({"name": "waits", "command": ["sleep", "100000"],
+                           "resources": {"gpu": 1}})
+        for _ in range(JOBS_KNOWN):
+            to_post.request("POST", "/v1/jobs", wish, {"Content-Type": "application/json"})
+            answer = to_post.getresponse()
+            answer.read()
+            assert answer.status == 201, answer.status
+        cloud.wait(gpus, "running")
+        times = []
+        for fault in range(faults):
+            began = time.perf_counter()
+            cloud.kill()
+            cloud.up("--virtual-gpus", f"{gpus}xH100:80GB")
+            cloud.http("POST", f"/v1/jobs/{fault + 1}/actions", {"action": "stop"})
+            cloud.wait(gpus + fault + 1, "running")
+            times.append(time.perf_counter() - began)
+        cloud.cli("stop", *range(JOBS_KNOWN, faults, -1))  # those that wait first
+        cloud.wait(faults + 1)
+        return times
+
+
 PARTS = {"task": (break_task, "a task is killed"),
          "node": (break_node, f"its node is cut off, lease {LEASE_S} s"),
-         "gpu": (break_gpu, "a GPU falls off the bus")}
+         "gpu": (break_gpu, "a GPU falls off the bus"),
+         "server": (break_server, f"the server is killed, {JOBS_KNOWN:,} jobs")}
 
 
 def main():

@@ -3,11 +3,14 @@
 
     bench/standby.py append            records a second into both, on this disk, in one run
     bench/standby.py submit            durable submissions a second over REST into both, by turns
-    bench/standby.py take-over [RUNS]  from the leader's death until another is ready; 20 runs each
-                                       of kill -9, SIGSTOP and a cut wire
+    bench/standby.py take-over [RUNS] [JOBS]
+                                       from the leader's death until another is ready; 20 runs each
+                                       of kill -9, SIGSTOP and a cut wire, with so many jobs in line
 
 It starts a PostgreSQL of its own in a temporary folder, with its settings as they come.
 """
+import http.client
+import json
 import os
 import pathlib
 import signal
@@ -82,7 +85,18 @@ def cut(pair):
     pair.wire.cut()
 
 
-def take_over(runs=20):
+def wait_in_line(server, jobs):
+    server.agent("n")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    wish = json.dumps({"command": ["sleep", "1000"], "resources": {"gpu": 2}})
+    for _ in range(jobs):
+        connection.request("POST", "/v1/jobs", wish, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 201, answer.status
+
+
+def take_over(runs=20, jobs=10_000):
     postgres = Postgres("fsync=on")
     try:
         for how in (kill, stop, cut):
@@ -90,6 +104,7 @@ def take_over(runs=20):
             for _ in range(runs):
                 with tempfile.TemporaryDirectory() as folder:
                     pair = Pair(ROOT / "build/gyre", pathlib.Path(folder), postgres).start()
+                    wait_in_line(pair.a, jobs)
                     began = time.monotonic()
                     how(pair)
                     until(pair.b.leads, pair.b.heard)

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "adapter/sqlite/backup.h"
+#include "adapter/sqlite/file_lock.h"
 #include "adapter/sqlite/journal.h"
 #include "apps/leadership.h"
 #include "apps/machine.h"
@@ -116,6 +117,7 @@ fs::path folder_of(const fs::path& file) {
 /// What is restored: a backup, or the journal of a state folder.
 struct Original {
   std::string file;
+  std::optional<store::FileLock> lock;  // of a state folder's: no server goes on with it meanwhile
   std::unique_ptr<store::SqliteJournalReader> reader;
   std::vector<store::SideFile> files;
 };
@@ -125,7 +127,19 @@ Result<Original> open_original(const std::string& file) {
   if (!reader) return tl::unexpected(reader.error());
   auto content = store::read_backup(file);
   if (!content) return tl::unexpected(content.error());
+  std::optional<store::FileLock> lock;
   if (content->made_at == Time{}) {  // the journal of a state folder
+    const std::string lock_file = file + ".lock";
+    if (std::error_code error; fs::exists(lock_file, error)) {
+      auto taken = store::FileLock::take(lock_file);
+      if (!taken) {
+        return fail(taken.error().kind,
+                    "a server runs on '{}', and two must not go on with one journal: stop it, or "
+                    "restore what 'gyre backup create FILE' makes of it ({})",
+                    file, taken.error().message);
+      }
+      lock.emplace(std::move(*taken));
+    }
     auto files = read_side_files(folder_of(file));
     if (!files) return tl::unexpected(files.error());
     content->files = std::move(*files);
@@ -134,7 +148,7 @@ Result<Original> open_original(const std::string& file) {
     if (is_side_file(side.name)) continue;
     return fail(ErrorKind::Invalid, "the backup has a file '{}', which no backup has", side.name);
   }
-  return Original{file, std::move(*reader), std::move(content->files)};
+  return Original{file, std::move(lock), std::move(*reader), std::move(content->files)};
 }
 
 /// The least number that a job may have which the journal did not know.

@@ -154,6 +154,10 @@ def test_mistakes_have_one_clear_error_each(server):
         assert words in result.stderr and result.stderr.count("\n") == 1, result.stderr
     assert not (server.folder / "x").exists()
     assert not list(server.folder.glob("*partial*"))
+    server.up()
+    result = server.cli("backup", "restore", server.state / "journal.sqlite", "--to",
+                        server.folder / "x", code=1)
+    assert "a server runs on" in result.stderr and not (server.folder / "x").exists()
 
 
 def test_a_restored_fleet_is_for_its_owner_alone_and_half_of_one_does_not_stay(server):
