@@ -92,8 +92,8 @@ def wait_in_line(server, jobs):
     for _ in range(jobs):
         connection.request("POST", "/v1/jobs", wish, {"Content-Type": "application/json"})
         answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 201, answer.status
+        said = answer.read()
+        assert answer.status == 201, said
 
 
 def take_over(runs=20, jobs=10_000):

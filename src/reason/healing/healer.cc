@@ -174,8 +174,16 @@ Healer::Changes Healer::put_back(NodeId node, Time now) {
       state_.incidents.rbegin(), state_.incidents.rend(),
       [&](const Incident& incident) { return incident.node == node && unsettled(incident); });
   const std::uint64_t id = last == state_.incidents.rend() ? 0 : last->id;
-  health = {};
   close_all(node, Outcome::Undone, now);
+  if (health.underway) {  // no task runs on a GPU that is reset: it is back when that has ended
+    health.rested = true;
+    health.given_up = false;
+    health.seen.clear();
+    apply_held(now, changes);
+    plan_wakeup();
+    return changes;
+  }
+  health = {};
   if (was_out) changes.push_back({node, false, false, id, {}});
   apply_held(now, changes);
   plan_wakeup();

@@ -353,6 +353,18 @@ TEST_F(RepairTest, WhatFailsLeavesTheNodeToAPerson) {
   EXPECT_FALSE(healer_.health({3}).given_up);
 }
 
+TEST_F(RepairTest, ANodePutBackDuringARepairIsBackWhenThatHasEnded) {
+  error(1);
+  healer_.repair_begins({3}, *healer_.next_repair({3}), CommandId{7}, now_);
+  EXPECT_THAT(healer_.put_back({3}, now_), IsEmpty()) << "its GPU is being reset";
+  EXPECT_EQ(last().outcome, Outcome::Undone);
+  EXPECT_FALSE(healer_.next_repair({3}));
+  const auto back = healer_.repair_ended({{3}, CommandId{7}, true, ""}, now_);
+  ASSERT_THAT(back, SizeIs(1));
+  EXPECT_FALSE(back[0].quarantined);
+  EXPECT_FALSE(healer_.health({3}).quarantined_until);
+}
+
 TEST_F(RepairTest, NoAnswerIsNotGood) {
   error(1);
   healer_.repair_begins({3}, *healer_.next_repair({3}), CommandId{7}, now_);
