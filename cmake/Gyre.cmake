@@ -146,20 +146,29 @@ function(gyre_app)
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
 endfunction()
 
-# gyre_helper(NAME gyre-x SOURCES files... LIBS ...): a small program beside the main one, which starts at once, and is built
-# with it. One that uses none of the tree's code is linked statically, without sanitizers, so that it runs in any container.
+# gyre_helper(NAME gyre-x SOURCES files... LIBS gyre_x ...): a small program beside the main one, built with it. It is linked
+# statically: it runs once for each task, and a dynamic linker would take most of that time; one that uses none of the tree's
+# code runs in any container, too, and has no sanitizers. LIBS: all that it needs of the tree, and nothing else that is shared
+# but fmt, of which cmake/static_fmt.cc is what Debian has no archive of.
 function(gyre_helper)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;LIBS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   add_dependencies(gyre ${ARG_NAME})
   target_include_directories(${ARG_NAME} PRIVATE "${GYRE_SOURCE_ROOT}")
-  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBS})
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
   if(NOT ARG_LIBS)
     target_compile_options(${ARG_NAME} PRIVATE -fno-sanitize=all)
     target_link_options(${ARG_NAME} PRIVATE -fno-sanitize=all -static)
-  elseif(NOT GYRE_SANITIZE)
-    target_link_options(${ARG_NAME} PRIVATE -static-libstdc++ -static-libgcc)
+  elseif(GYRE_SANITIZE)  # there is no static one of theirs
+    target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBS})
+  else()
+    target_sources(${ARG_NAME} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/static_fmt.cc")
+    target_link_options(${ARG_NAME} PRIVATE -static)
+    foreach(lib IN LISTS ARG_LIBS)
+      add_dependencies(${ARG_NAME} ${lib})
+      target_include_directories(${ARG_NAME} PRIVATE $<TARGET_PROPERTY:${lib},INTERFACE_INCLUDE_DIRECTORIES>)
+      target_link_libraries(${ARG_NAME} PRIVATE $<TARGET_FILE:${lib}>)
+    endforeach()
   endif()
 endfunction()
 

@@ -1,6 +1,4 @@
 """tools/tidy.py and tools/format catch each violation, name it, and pass a clean tree."""
-import time
-
 import pytest
 
 IN_A_FUNCTION = "namespace gyre {{\nvoid f() {{ {}; }}\n}}  // namespace gyre\n"
@@ -117,11 +115,9 @@ def test_bad_formatting_is_caught_and_named(tree):
     assert tree.run("tools/format", "--check")[0] == 0
 
 
-def test_this_tree_is_tidy_within_its_time(root, tree):
-    began = time.monotonic()
+def test_this_tree_is_tidy(root, tree):
     code, said = tree.run(str(root / "tools" / "tidy.py"))
     assert (code, said) == (0, "")
-    assert time.monotonic() - began < 5  # 1.5 s alone; room for a busy machine
 
 
 def test_this_tree_is_formatted(root, tree):

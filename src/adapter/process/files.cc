@@ -105,6 +105,15 @@ Result<void> replace_file(const Fd& folder, const char* name, std::string_view c
   return {};
 }
 
+Result<void> recycle_file(const Fd& folder, const char* old, const char* name,
+                          std::string_view content) {
+  const Fd file(::openat(folder.get(), old, O_WRONLY | O_TRUNC | O_CLOEXEC));
+  const bool written = file && write_all(file.get(), content) &&
+                       ::renameat(folder.get(), old, folder.get(), name) == 0;
+  if (!written) return os_error(fmt::format("cannot write {}", proc_name(folder, name)));
+  return {};
+}
+
 Result<void> write_control(const std::string& path, std::string_view content) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file || !write_all(file.get(), content)) {

@@ -56,6 +56,11 @@ Result<std::optional<std::string>> read_file(const Fd& folder, const char* name,
 enum class Sync { No, Yes };
 Result<void> replace_file(const Fd& folder, const char* name, std::string_view content, Sync sync);
 
+/// The same out of the file `old`, whose content goes. No file is made and none deleted: where
+/// thousands are a minute, ext4 looks through all that were deleted lately for each new one.
+Result<void> recycle_file(const Fd& folder, const char* old, const char* name,
+                          std::string_view content);
+
 /// Writes to a file the kernel owns (cgroup, proc); nothing is created.
 Result<void> write_control(const std::string& path, std::string_view content);
 

@@ -72,6 +72,14 @@ TEST_F(FilesTest, AFileIsReplacedAsAWhole) {
   EXPECT_FALSE(exists(folder_, "name.tmp"));
 }
 
+TEST_F(FilesTest, AFileBecomesAnother) {
+  EXPECT_FALSE(recycle_file(folder_, "old", "name", "content"));
+  ASSERT_TRUE(replace_file(folder_, "old", "a long secret", Sync::No));
+  EXPECT_TRUE(recycle_file(folder_, "old", "name", "content"));
+  EXPECT_EQ(*read_file(folder_, "name"), "content");
+  EXPECT_FALSE(exists(folder_, "old"));
+}
+
 TEST_F(FilesTest, ErrorsNameTheFile) {
   ASSERT_EQ(::mkdirat(folder_.get(), "name", 0700), 0);
   const auto replaced = replace_file(folder_, "name", "content", Sync::No);

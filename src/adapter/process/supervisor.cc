@@ -35,6 +35,12 @@ constexpr Duration kSweepPause = milliseconds(5);
 constexpr Duration kSweepMax = seconds(60);
 constexpr Duration kLeaseLookMax = seconds(5);  // the clocks differ where a machine sleeps
 
+/// Whoever started this process, as seen when it was first asked for.
+pid_t starter() {
+  static const pid_t parent = ::getppid();
+  return parent;
+}
+
 /// When what is sent to end the task.
 struct StopPlan {
   std::optional<Time> term_at;  // none: SIGTERM has been sent
@@ -90,15 +96,15 @@ class Supervisor {
   Time lease_;           // as last read, by the boot clock
 };
 
-/// Marks the command as run, for good: after this no other supervisor will run it.
+/// Marks the command as run, for good: after this no other supervisor will run it. The file has no
+/// content: it is there once its folder is on the disk.
 SupervisorCode latch(const Fd& folder) {
   const Fd started(
       ::openat(folder.get(), kStartedFile, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!started) {
     return errno == EEXIST ? SupervisorCode::AlreadyRan : SupervisorCode::CannotWrite;
   }
-  const bool durable = ::fsync(started.get()) == 0 && ::fsync(folder.get()) == 0;
-  return durable ? SupervisorCode::Done : SupervisorCode::CannotWrite;
+  return ::fsync(folder.get()) == 0 ? SupervisorCode::Done : SupervisorCode::CannotWrite;
 }
 
 /// Keeps room for the exit file, so that a disk that fills up later cannot swallow the exit code.
@@ -108,13 +114,15 @@ bool reserve_exit_file(const Fd& folder) {
   return file && ::posix_fallocate(file.get(), 0, kExitFileBytes) == 0;
 }
 
+/// Who started this one and waits for it makes what it reads here durable in the journal. Without
+/// one it may be long until somebody reads it.
 SupervisorCode leave(const Fd& folder, TaskExit exit) {
   exit.message.resize(std::min(exit.message.size(), kExitFileBytes / 2));
   exit.ended_at = unix_now();
   ::unlinkat(folder.get(), kSpecFile, 0);  // what could not be started has it still
-  ::unlinkat(folder.get(), kExecSocket, 0);
-  return replace_file(folder, kExitFile, encode(exit), Sync::Yes) ? SupervisorCode::Done
-                                                                  : SupervisorCode::CannotWrite;
+  const Sync sync = ::getppid() == starter() ? Sync::No : Sync::Yes;
+  return replace_file(folder, kExitFile, encode(exit), sync) ? SupervisorCode::Done
+                                                             : SupervisorCode::CannotWrite;
 }
 
 SupervisorCode Supervisor::run() {
@@ -229,8 +237,8 @@ std::optional<TaskExit> Supervisor::run_command() {
     open_door();
   }
   if (spec_.log_max.value > 0) limiter_.emplace(folder_, spec_.log_max);
-  ::unlinkat(folder_.get(), kSpecFile, 0);  // its secrets are kept no longer than needed
-  static_cast<void>(replace_file(folder_, kRunningFile, encode(spec_.stages), Sync::No));
+  // Its secrets are kept no longer than needed.
+  static_cast<void>(recycle_file(folder_, kSpecFile, kRunningFile, encode(spec_.stages)));
   return std::nullopt;
 }
 
@@ -433,6 +441,7 @@ Result<std::pair<Fd, SupervisorSpec>> take_over(const char* path) {
 }
 
 void begin_life(const char* name) {
+  starter();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::prctl(PR_SET_NAME, name);
   // Whatever else came along is the server's: its sockets must not live on in here.

@@ -356,7 +356,6 @@ void TaskLoop::record_and_end(Task& task, TaskExit exit) {
   // If this fails the task's end is the same after a restart, only found out anew.
   static_cast<void>(replace_file(task.folder, kExitFile, encode(exit), Sync::Yes));
   ::unlinkat(task.folder.get(), kSpecFile, 0);
-  ::unlinkat(task.folder.get(), kExecSocket, 0);
   end(task, exit);
 }
 
