@@ -142,11 +142,15 @@ describe('pages', () => {
     await page.locator('.reason.bad').waitFor();
     assert.ok(await page.getByRole('button', {name: 'Submit', exact: true}).isDisabled());
     await page.getByLabel('GPUs of each task').fill('H100:1');
+    await page.getByLabel('Rather spread over').selectOption('rack');
+    await page.getByLabel('On no node that runs').fill('nobody');
+    await see('names the group');
+    await page.getByLabel('On no node that runs').fill('');
     await see('Starts at once');
     await accessible();
     await page.getByRole('button', {name: 'YAML'}).click();
     const text = await page.getByLabel('Job spec as YAML').inputValue();
-    assert.match(text, /name: by-hand[^]*gpu: H100:1/);
+    assert.match(text, /name: by-hand[^]*gpu: H100:1[^]*placement:\n {2}spread: rack\n/);
     await page.getByLabel('Job spec as YAML').fill(`${text}pirority: 9\n`);
     await see('Did you mean');
     await page.getByLabel('Job spec as YAML').fill(`${text}priority: 9\n`);

@@ -169,6 +169,13 @@ describe('a spec', () => {
     expect(withField(text, 'command', '')).toBe('');
     expect(withField('', 'priority', '7')).toBe('priority: 7\n');
   });
+  it('says with whom it shares nodes', () => {
+    const text = withField('placement: {group: web}\n', 'max_per_node', '2')!;
+    expect(formOf(withField(text, 'spread', 'rack')!)).toMatchObject({max_per_node: '2', spread: 'rack', apart: ''});
+    expect(text).toContain('group: web');
+    expect(withField(withField('', 'apart', 'batch')!, 'apart', '')).toBe('');
+    expect(fieldAt('/placement/near')).toBe('near');
+  });
   it('that the form cannot show is left alone', () => {
     expect(formOf('command: [a, b]')).toBeNull();
     expect(formOf('a: [')).toBeNull();

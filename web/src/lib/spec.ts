@@ -13,19 +13,25 @@ export interface Form {
   preemptible: boolean;
   deadline: string;
   expected_duration: string;
+  max_per_node: string;
+  spread: string;
+  pack: string;
+  apart: string;
+  near: string;
 }
 
 export const EMPTY: Form = {
   name: '', command: '', nodes: '', gpu: '', cpu: '', memory: '', queue: '', priority: '', preemptible: false,
-  deadline: '', expected_duration: '',
+  deadline: '', expected_duration: '', max_per_node: '', spread: '', pack: '', apart: '', near: '',
 };
 
 const PATHS: Record<keyof Form, string[]> = {
   name: ['name'], command: ['command'], nodes: ['nodes'], gpu: ['resources', 'gpu'], cpu: ['resources', 'cpu'],
   memory: ['resources', 'memory'], queue: ['queue'], priority: ['priority'], preemptible: ['preemptible'],
-  deadline: ['deadline'], expected_duration: ['expected_duration'],
+  deadline: ['deadline'], expected_duration: ['expected_duration'], max_per_node: ['placement', 'max_per_node'],
+  spread: ['placement', 'spread'], pack: ['placement', 'pack'], apart: ['placement', 'apart'], near: ['placement', 'near'],
 };
-const NUMBERS = new Set<keyof Form>(['nodes', 'gpu', 'cpu', 'priority']);
+const NUMBERS = new Set<keyof Form>(['nodes', 'gpu', 'cpu', 'priority', 'max_per_node']);
 
 /** The field that a problem's JSON pointer speaks of, if the form has it. */
 export function fieldAt(pointer: string): keyof Form | undefined {

@@ -126,6 +126,17 @@ const FIELDS: {field: Exclude<keyof Form, 'preemptible' | 'queue' | 'command'>; 
   {field: 'expected_duration', label: 'Expected to run for', hint: '2h; helps planning'},
 ];
 
+const LEVELS = ['node', 'nvlink', 'rack', 'zone', 'region'];
+const SHARED: {field: 'max_per_node' | 'apart' | 'near'; label: string; hint: string}[] = [
+  {field: 'max_per_node', label: 'Tasks of its group on a node, at most', hint: 'any number'},
+  {field: 'apart', label: 'On no node that runs', hint: 'a group: a job’s or service’s name'},
+  {field: 'near', label: 'Rather near to', hint: 'a group'},
+];
+const BALANCES: {field: 'spread' | 'pack'; label: string}[] = [
+  {field: 'spread', label: 'Rather spread over'},
+  {field: 'pack', label: 'Rather packed into one'},
+];
+
 function FormEditor({form, problem, set}: {
   form: Form;
   problem: Problem | null;
@@ -159,6 +170,18 @@ function FormEditor({form, problem, set}: {
           </select>
         ))}
       </div>
+      <fieldset className="shared">
+        <legend>With whom it shares nodes</legend>
+        <div className="fields">
+          {SHARED.map(({field: name, label, hint}) => field(name, label, hint))}
+          {BALANCES.map(({field: name, label}) => field(name, label, '', (
+            <select value={form[name]} aria-invalid={wrong.has(name)} onChange={(event) => set(name, event.target.value)}>
+              <option value="">as it comes</option>
+              {[...new Set([...LEVELS, form[name]])].filter(Boolean).map((level) => <option key={level} value={level}>{level}</option>)}
+            </select>
+          )))}
+        </div>
+      </fieldset>
       <label className="check">
         <input type="checkbox" checked={form.preemptible}
           onChange={(event) => set('preemptible', event.target.checked)} />
