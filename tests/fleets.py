@@ -36,7 +36,7 @@ class Agent:
 
     def command(self, *options):
         return [self.fleet.program, "agent", "--server", self.fleet.doors(),
-                "--state", str(self.folder), *self.gpus, "--share", "4", *options]
+                "--state", str(self.folder), *self.gpus, "--share", "4", *map(str, options)]
 
     def start(self, token=None, *options):
         with open(self.log, "ab") as log:
@@ -80,10 +80,11 @@ class Fleet(Cloud):
         """Where its agents come in."""
         return f"127.0.0.1:{self.agents_port}"
 
-    def serve(self):
+    def serve(self, *options):
         self.process = subprocess.Popen(
             [self.program, "server", "--listen", "0", "--agents", f"127.0.0.1:{self.agents_port}",
-             "--node-lease", self.lease], env=self.environment, stderr=subprocess.PIPE, text=True)
+             "--node-lease", self.lease, *map(str, options)],
+            env=self.environment, stderr=subprocess.PIPE, text=True)
         said = ""
         while "Ctrl-C" not in said:
             line = self.process.stderr.readline()

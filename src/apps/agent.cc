@@ -20,6 +20,7 @@
 #include "adapter/process/term.h"
 #include "agent/agent.h"
 #include "agent/runner.h"
+#include "apps/agent_log.h"
 #include "apps/agent_metrics.h"
 #include "apps/ending.h"
 #include "apps/gpus.h"
@@ -57,6 +58,14 @@ NodeSpec node_spec(const std::string& name, const act::GpuSet& gpus,
   return node;
 }
 
+/// Null: none is wished for.
+cli::Outcome<std::unique_ptr<server::JsonLines>> open_log(const std::string& path) {
+  if (path.empty()) return nullptr;
+  auto lines = server::JsonLines::open(path);
+  if (!lines) return give_up(cli::kUsage, "--log: {}", lines.error().message);
+  return std::move(*lines);
+}
+
 std::string images_path(const cli::StateFolder& folder) { return folder.path() + "/images"; }
 std::string lease_path_of(const cli::StateFolder& folder) { return folder.path() + "/lease"; }
 
@@ -76,7 +85,6 @@ agent::RunnerOptions runner_options(const cli::AgentOptions& options, act::Hello
   std::random_device chance;
   agent::RunnerOptions runner;
   runner.seed = chance();
-  runner.notice = say;
   runner.hello = [hello = std::move(hello), server = options.servers.front()]() mutable {
     // It may change from one connection to the next.
     hello.facts.address = process::address_towards(server);
@@ -102,6 +110,13 @@ cli::Outcome<std::unique_ptr<process::NodeRepairs>> open_repairs(const std::stri
   return std::move(*repairs);
 }
 
+void greet(const cli::AgentOptions& options, const NodeSpec& node, const act::GpuSet& gpus,
+           const Tasks& tasks) {
+  say(fmt::format("gyre {} agent of {}", GYRE_VERSION, fmt::join(options.servers, ", ")));
+  introduce(node, gpus, tasks.enforced());
+  say("Ctrl-C ends the agent; tasks that run go on until their lease is over");
+}
+
 }  // namespace
 
 cli::Outcome<int> agent(const cli::AgentOptions& options) {
@@ -113,6 +128,8 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
     if (!address) return give_up(cli::kUsage, "--metrics: {}", address.error().message);
     metrics_at = *address;
   }
+  auto lines = open_log(options.log);
+  if (!lines) return tl::unexpected(lines.error());
   auto state = cli::state_folder_path(options.state);
   if (!state) return tl::unexpected(state.error());
   auto folder = cli::StateFolder::hold(*state + "/agent");
@@ -124,7 +141,13 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   auto term = process::Term::open(folder->path());
   if (!term) return tl::unexpected(failure(term.error()));
   const std::string lease_path = lease_path_of(*folder);
-  AgentMetrics metrics((*member)->dialer(), {(*member)->node(), images_path(*folder)});
+  const auto log =
+      *lines ? std::make_unique<AgentLog>(std::move(*lines), (*member)->node()) : nullptr;
+  const auto tell = [&log](const std::string& line) {
+    say(line);
+    if (log) log->notice(line);
+  };
+  AgentMetrics metrics((*member)->dialer(), {(*member)->node(), images_path(*folder), log.get()});
   NodeOptions tasks_options = node_options(*folder, options.task_log);
   tasks_options.image_came = [&metrics](bool ready) { metrics.image_came(ready); };
   auto opened = Tasks::open(tasks_options, *gpus, folder->path());
@@ -135,7 +158,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   act::Hello hello = hello_of(node, *gpus, "");
   hello.facts.labels = options.labels;
 
-  GpuWatch watch(*gpus, say);
+  GpuWatch watch(*gpus, tell);
   auto repairs = open_repairs(folder->path(), options, watch);
   if (!repairs) return tl::unexpected(repairs.error());
   agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs(), &artifacts, &metrics,
@@ -143,6 +166,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
   agent::RunnerOptions how =
       runner_options(options, std::move(hello), lease_path, std::move(*term));
+  how.notice = tell;
   how.lease = [&metrics, write = std::move(how.lease)](Time until) {
     metrics.granted(until);
     write(until);
@@ -155,9 +179,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
     door = std::move(*served);
     say(fmt::format("metrics at http://{}/metrics", door->authority()));
   }
-  say(fmt::format("gyre {} agent of {}", GYRE_VERSION, fmt::join(options.servers, ", ")));
-  introduce(node, *gpus, tasks->enforced());
-  say("Ctrl-C ends the agent; tasks that run go on until their lease is over");
+  greet(options, node, *gpus, *tasks);
   watch.begin([&worker](const auto& seen) { worker.gpus_seen(seen); });
   std::thread running([&] { runner.run(); });
   ending.wait();

@@ -18,21 +18,6 @@ using server::MetricsText;
 constexpr std::array<std::string_view, 6> kOutcomes{"failed",       "lost",    "signaled",
                                                     "start_failed", "stopped", "succeeded"};
 
-std::string_view outcome_of(const TaskExit& exit) {
-  if (exit.stopped) return "stopped";
-  switch (exit.kind) {
-    case TaskExit::Kind::Exited:
-      return exit.code == 0 ? "succeeded" : "failed";
-    case TaskExit::Kind::Signaled:
-      return "signaled";
-    case TaskExit::Kind::StartFailed:
-      return "start_failed";
-    case TaskExit::Kind::Lost:
-      return "lost";
-  }
-  return "lost";
-}
-
 Duration boot_time() { return live::system_clock_source()().monotonic; }
 
 void write(MetricsText& out, std::string_view name, std::string_view type, std::string_view help,
@@ -70,6 +55,7 @@ class AgentMetrics::Line final : public agent::Link, public agent::LinkListener 
   void received(act::Order order) override {
     ++metrics_.orders_;
     metrics_.heard_at_ = boot_time().ns;
+    if (metrics_.node_.log != nullptr) metrics_.node_.log->ordered(order);
     if (!heard_.exchange(true)) ++metrics_.connections_;
     listener_.received(std::move(order));
   }
@@ -99,7 +85,8 @@ std::unique_ptr<agent::Link> AgentMetrics::dial(const act::Hello& hello,
   return std::make_unique<Line>(*this, hello, listener);
 }
 
-void AgentMetrics::started(const act::TaskKey&, const StartStages& stages) {
+void AgentMetrics::started(const act::TaskKey& key, const StartStages& stages) {
+  if (node_.log != nullptr) node_.log->started(key, stages);
   if (stages.received < began_at_) return;  // of an earlier life, or not told
   const std::lock_guard guard(mutex_);
   for (const auto& [name, time] : server::stages_of(stages)) {
@@ -107,7 +94,8 @@ void AgentMetrics::started(const act::TaskKey&, const StartStages& stages) {
   }
 }
 
-void AgentMetrics::ended(const act::TaskKey&, const TaskExit& exit) {
+void AgentMetrics::ended(const act::TaskKey& key, const TaskExit& exit) {
+  if (node_.log != nullptr) node_.log->ended(key, exit);
   const std::lock_guard guard(mutex_);
   ++ends_[outcome_of(exit)];
 }
@@ -120,6 +108,7 @@ void AgentMetrics::said(const act::Report& report) {
   if (repair_counted_ == over->id) return;
   repair_counted_ = over->id;
   ++(over->good ? repairs_good_ : repairs_failed_);
+  if (node_.log != nullptr) node_.log->repaired(*over);
 }
 
 void AgentMetrics::write_disk(MetricsText& out) const {

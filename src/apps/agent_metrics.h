@@ -12,6 +12,7 @@
 #include "act/executor.h"
 #include "agent/agent.h"
 #include "agent/link.h"
+#include "apps/agent_log.h"
 #include "base/result.h"
 #include "server/api/histogram.h"
 #include "server/api/metrics_text.h"
@@ -26,7 +27,8 @@ class AgentMetrics final : public agent::Dialer, public act::TaskListener {
  public:
   struct Node {
     std::string name;
-    std::string images;  // the folder whose disk is watched
+    std::string images;       // the folder whose disk is watched
+    AgentLog* log = nullptr;  // hears the same; outlives it
   };
   /// `dialer` outlives it.
   AgentMetrics(agent::Dialer& dialer, Node node);

@@ -129,6 +129,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
   add_chaos_verb(app, session);
   add_healing_verbs(app, session);
   add_lab_verb(app, session);
+  add_policy_verb(app, session);
   add_cost_verb(app, session);
   add_backup_verb(app, session);
   add_service_verbs(app, session);

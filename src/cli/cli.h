@@ -58,6 +58,7 @@ struct AgentOptions {
   int share = 1;  // one of how many nodes on this machine
   MemoryMib task_log{64};
   std::string metrics;                    // "127.0.0.1:8644"; empty: none are served
+  std::string log;                        // file of JSON lines; "-": stdout; empty: none
   std::map<Repair, std::string> repairs;  // commands of the shell's; see docs/guide/healing.md
 };
 

@@ -105,11 +105,25 @@ Outcome<int> show(const Session& session, std::uint64_t id) {
   return kOk;
 }
 
+/// Each is asked for on its own: what is removed before one that is not there stays removed.
+Outcome<int> remove(const Session& session, const std::vector<std::uint64_t>& ids) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  for (const std::uint64_t id : ids) {
+    HttpCall call;
+    call.method = "DELETE";
+    call.target = fmt::format("/v1/lab/runs/{}", id);
+    if (const auto answer = client->call(call); !answer) return tl::unexpected(answer.error());
+  }
+  return kOk;
+}
+
 }  // namespace
 
 void add_lab_verb(CLI::App& app, Session& session) {
   auto* lab = add_verb(app, "lab", "Try policies on the server's own past, in the background",
-                       "  gyre lab run --policy easy,mine.yaml\n  gyre lab ls\n  gyre lab show 3");
+                       "  gyre lab run --policy easy,mine.yaml\n  gyre lab ls\n  gyre lab show 3\n"
+                       "  gyre lab rm 3");
   lab->require_subcommand(1);
   auto* begin = add_verb(*lab, "run", "Begin a run; prints its id",
                          "  gyre lab run --policy easy,mine.yaml --since 2026-03-01T00:00:00Z");
@@ -124,6 +138,12 @@ void add_lab_verb(CLI::App& app, Session& session) {
   auto* one = add_verb(*lab, "show", "A run's result", "  gyre lab show 3 -o json");
   auto id = std::make_shared<std::uint64_t>();
   one->add_option("ID", *id, "the run")->required();
+  auto* rm = add_verb(*lab, "rm", "Forget runs; one that has not ended is given up",
+                      "  gyre lab rm 1 2 3");
+  auto ids = std::make_shared<std::vector<std::uint64_t>>();
+  rm->add_option("ID", *ids, "the runs")->required();
+  add_server_flags(*rm, session);
+  on_verb(rm, session, [&session, ids] { return remove(session, *ids); });
   for (auto* verb : {begin, ls, one}) {
     add_server_flags(*verb, session);
     add_output_flag(*verb, session);

@@ -328,6 +328,11 @@ void add_agent(CLI::App& app, Session& session) {
   verb->add_option("--metrics", options->metrics,
                    "serve the agent's own metrics there, at /metrics, on this machine alone")
       ->type_name("[HOST:]PORT");
+  verb->add_option(
+          "--log", options->log,
+          "append a JSON line for each start and end of a task, and for what is said here; "
+          "'-': to stdout")
+      ->type_name("FILE");
   auto repairs = std::make_shared<std::vector<std::string>>();
   add_repair_flag(*verb, *repairs);
   verb->add_option("--state", session.state, "where its certificate and tasks are kept")

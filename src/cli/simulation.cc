@@ -72,7 +72,8 @@ Outcome<int> show_json_or(const Session& session, const std::string& json,
   return kOk;
 }
 
-Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
+Outcome<std::vector<PolicySpec>> read_policies(const std::string& names,
+                                               std::string_view given_by) {
   if (names.empty()) return std::vector<PolicySpec>{named_policies().back()};
   std::vector<PolicySpec> policies;
   std::size_t begin = 0;
@@ -89,7 +90,7 @@ Outcome<std::vector<PolicySpec>> read_policies(const std::string& names) {
     }
     const auto policy = is_file ? codec::read_policy(text) : policy_by_name(name);
     if (!policy) {
-      return give_up(kUsage, "{}: {}", is_file ? name : "--policy", policy.error().message);
+      return give_up(kUsage, "{}: {}", is_file ? name : given_by, policy.error().message);
     }
     policies.push_back(*policy);
     begin = end + 1;

@@ -13,8 +13,9 @@
 namespace gyre::cli {
 
 /// "easy,mine.yaml": policies by name, and files ("-": stdin). None: the default one. Errors:
-/// usage, with the file, or the nearest name.
-Outcome<std::vector<PolicySpec>> read_policies(const std::string& names);
+/// usage, with the file, or the nearest name; `given_by`: how they were given.
+Outcome<std::vector<PolicySpec>> read_policies(const std::string& names,
+                                               std::string_view given_by = "--policy");
 
 /// Lets `surroundings` measure, and show on `bar` how far a simulation is.
 void watch(sim::Surroundings& surroundings, ProgressBar& bar);

@@ -60,6 +60,7 @@ void add_backup_verb(CLI::App& app, Session& session);
 void add_service_verbs(CLI::App& app, Session& session);  // services, service
 void add_healing_verbs(CLI::App& app, Session& session);  // incidents, heal
 void add_lab_verb(CLI::App& app, Session& session);
+void add_policy_verb(CLI::App& app, Session& session);
 void add_cost_verb(CLI::App& app, Session& session);
 
 /// `action`, when the command line names this verb.

@@ -69,7 +69,8 @@ class PolicyReader {
     if (node.text != "1") problem(node, path_, "this Gyre reads version 1 of policy files");
   }
   void name(const SpecNode& node) {
-    if (node.kind != Kind::String || !is_valid_name(node.text)) {
+    const bool built_in = policy_by_name(printable(node.text)).has_value();
+    if (node.kind != Kind::String || (!is_valid_name(node.text) && !built_in)) {
       return problem(node, path_,
                      "expected letters, digits, '.', '_' and '-', a letter or digit first");
     }

@@ -20,7 +20,7 @@ tl::expected<PolicySpec, std::vector<SpecProblem>> parse_policy(std::string_view
 Result<PolicySpec> read_policy(std::string_view text);
 
 /// The policy as a file that parse_policy() reads as the same, spans to the millisecond. Requires:
-/// a valid policy whose name is a policy file's.
+/// a valid policy whose name is a policy file's, or one of policy_by_name().
 std::string to_yaml(const PolicySpec& policy);
 
 }  // namespace gyre::codec

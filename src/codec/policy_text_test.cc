@@ -93,5 +93,16 @@ RC_GTEST_PROP(PolicyText, WhatIsWrittenIsReadAsTheSame, ()) {
   RC_ASSERT(*read == policy);
 }
 
+TEST(PolicyText, ABuiltInPolicyWithAPlacementMayBeWrittenAndReadBack) {
+  for (const PolicySpec& named : named_policies()) {
+    for (const PlacementName& placement : placement_names()) {
+      const auto policy = policy_by_name(named.name + "+" + std::string(placement.name));
+      ASSERT_TRUE(policy);
+      EXPECT_EQ(read_policy(to_yaml(*policy)), *policy);
+    }
+  }
+  EXPECT_FALSE(read_policy("version: 1\nname: easy+nowhere\n"));
+}
+
 }  // namespace
 }  // namespace gyre::codec

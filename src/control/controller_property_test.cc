@@ -306,6 +306,43 @@ TEST_P(ControllerProperty, ASmallBudgetPutsDecisionsOffButLosesNone) {
   }));
 }
 
+/// From one policy to another and back, in any state.
+TEST_P(ControllerProperty, ThePolicyMayChangeAtAnyTime) {
+  EXPECT_TRUE(rc::check([&] {
+    const auto seed = *rc::gen::arbitrary<std::uint64_t>();
+    const int steps = *rc::gen::inRange(20, 200);
+    const int fork_at = *rc::gen::inRange(0, 150);
+    const std::vector<PolicySpec> others = policies();
+    Rng switches(seed);
+    RandomWorld world(seed, GetParam());
+    Controller core{Config{}};
+    std::optional<Controller> twin;
+    for (int i = 0; i < steps; ++i) {
+      Event event = world.next(core);
+      const Decisions decisions = core.step(event);
+      if (twin) RC_ASSERT(twin->step(event).commands == decisions.commands);
+      world.answer(decisions.commands);
+      if (switches.below(12) == 0) {
+        const bool back = switches.below(2) == 0;
+        event = world.tick();
+        event.body = PolicySet{back ? GetParam() : others[switches.below(others.size())]};
+        const Decisions changed = core.step(event);
+        if (twin) RC_ASSERT(twin->step(event).commands == changed.commands);
+        world.answer(changed.commands);
+      }
+      check_books(core);
+      check_reasons(core);
+      check_limits(core, decisions);
+      if (i == fork_at) {
+        auto restored = Controller::restore(Config{}, core.state());
+        RC_ASSERT(restored.has_value());
+        twin.emplace(std::move(*restored));
+      }
+    }
+    if (twin) RC_ASSERT(twin->state() == core.state());
+  }));
+}
+
 std::string name_of(const ::testing::TestParamInfo<PolicySpec>& policy) {
   std::string name = policy.param.name;
   std::replace_if(

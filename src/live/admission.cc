@@ -122,6 +122,7 @@ Result<void> check_event(const Event::Body& body, const control::Controller& cor
     return core.check(applied->spec);
   }
   if (const auto* healing = std::get_if<HealingSet>(&body)) return review(healing->healing);
+  if (const auto* set = std::get_if<PolicySet>(&body)) return validate(set->policy);
   if (const auto* deleted = std::get_if<ServiceDeleted>(&body)) {
     const Service* service = core.services().find(deleted->service);
     if (service != nullptr && !service->deleted) return {};

@@ -70,8 +70,13 @@ struct Edge {
     watch.committed(event.seq);
   }
 
-  /// What a world does with requests, at once.
+  /// What a world does with requests, at once; who is told that one is done may ask again.
   void work() {
+    turn();
+    turn();
+  }
+
+  void turn() {
     for (auto& query : inbox.take_queries()) query(core);
     while (auto request = inbox.take()) {
       if (auto* submission = std::get_if<live::Inbox::Submission>(&*request)) {

@@ -92,6 +92,10 @@ def test_nobody_changes_what_happens(play):
     assert play.http("POST", "/v1/jobs", {"command": "true"})[0] == 409
     assert play.http("POST", "/v1/jobs/1/actions", {"action": "stop"})[0] == 409
     assert play.http("GET", "/v1/jobs/1/logs")[0] == 404
+    before = play.http("GET", "/v1/policy")[1]
+    assert before["history"][0]["event"] >= 1
+    assert play.http("PUT", "/v1/policy", {"version": 1, "name": "other", "base": "sjf"})[0] == 409
+    assert play.http("GET", "/v1/policy")[1] == before
 
 
 def test_wrong_turns_are_named(play):

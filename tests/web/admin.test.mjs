@@ -149,6 +149,33 @@ describe('what a person should know and do', () => {
     assert.equal(await page.evaluate(() => window.hacked), undefined);
   });
 
+  test('another policy is made live after a question; what is wrong with one is said', async () => {
+    await visit('/admin');
+    const policy = page.getByRole('region', {name: 'Policy'});
+    const own = page.getByLabel('A policy of your own as YAML');
+    const before = (await cloud.get('/v1/policy')).name;
+    await policy.getByText('A policy of your own').click();
+    await own.fill('version: 1\nname: own\norder: fastest\n');
+    await policy.getByRole('button', {name: 'Make it live'}).click();
+    await policy.getByRole('button', {name: 'Yes, decide by own'}).click();
+    await policy.getByRole('alert').getByText('expected one of').waitFor();
+    await accessible();
+    assert.equal((await cloud.get('/v1/policy')).name, before);
+    await own.fill('version: 1\nname: own\nbase: gyre\nstarve_after: 1d\n');
+    await policy.getByRole('button', {name: 'Make it live'}).click();
+    await policy.getByRole('button', {name: 'Yes, decide by own'}).click();
+    await policy.getByRole('listitem').filter({hasText: 'of a policy file'}).getByText('live', {exact: true}).waitFor();
+    await cloud.cli('policy', 'set', 'sjf-easy');
+    await page.reload();
+    const history = page.getByRole('list', {name: 'Policies that decided'});
+    await history.getByRole('listitem').filter({hasText: 'own'}).getByText(/event \d+/).waitFor();
+    assert.equal(await history.getByRole('listitem').count(), 3);
+    await policy.getByText('As a file').click();
+    await policy.locator('pre', {hasText: 'name: sjf-easy'}).waitFor();
+    await accessible();
+    await cloud.cli('policy', 'set', before);
+  });
+
   test('admin makes a token that lets a machine in, and shows it once', async () => {
     await visit('/admin');
     await page.getByRole('region', {name: 'The server'}).getByText('are left alone').waitFor();

@@ -25,6 +25,7 @@ Api::Api(live::Inbox& inbox, live::Fleet& fleet, Watch& watch, ApiOptions option
   add_clock_routes();
   add_service_routes();
   add_healing_routes();
+  add_policy_routes();
   add_lab_routes();
   if (options_.telemetry != nullptr) add_telemetry_routes();
   add_meta_routes();

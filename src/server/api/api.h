@@ -82,6 +82,7 @@ class Api {
   void add_telemetry_routes();
   void add_service_routes();
   void add_healing_routes();
+  void add_policy_routes();
   void add_lab_routes();
   void add_meta_routes();
 
@@ -119,6 +120,8 @@ class Api {
   void show_service_spec(const Call& call) const;
   void list_service_events(const Call& call) const;
   void list_policies(const Call& call) const;
+  void show_policy(const Call& call) const;
+  void set_policy(const Call& call) const;
   static void list_lab_runs(Lab& lab, const Call& call);
   void start_lab_run(Lab& lab, const Call& call) const;
   static void show_lab_run(Lab& lab, const Call& call);

@@ -1,4 +1,4 @@
-// GET /v1/policies, and /v1/lab/runs
+// /v1/lab/runs
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
@@ -164,15 +164,9 @@ Result<std::uint64_t> read_run_id(const std::string& text) {
   return fail(ErrorKind::NotFound, "'{}' is no run's id; ids are whole numbers", text);
 }
 
-void write_policy(JsonText& out, const PolicySpec& policy) {
-  out.open('{').member("name", policy.name).member("description", describe(policy));
-  out.member("text", codec::to_yaml(policy)).close('}');
-}
-
 }  // namespace
 
 void Api::add_lab_routes() {
-  router_.add("GET", "/v1/policies", {}, [this](const Call& call) { list_policies(call); });
   const auto add = [this](const char* method, const char* path, auto handle) {
     router_.add(method, path, {}, [this, handle](const Call& call) {
       if (options_.lab != nullptr) return handle(*options_.lab, call);
@@ -185,18 +179,6 @@ void Api::add_lab_routes() {
   add("POST", "/v1/lab/runs", [this](Lab& lab, const Call& call) { start_lab_run(lab, call); });
   add("GET", "/v1/lab/runs/{id}", [](Lab& lab, const Call& call) { show_lab_run(lab, call); });
   add("DELETE", "/v1/lab/runs/{id}", [](Lab& lab, const Call& call) { delete_lab_run(lab, call); });
-}
-
-void Api::list_policies(const Call& call) const {
-  ask<PolicySpec>(
-      call, [](const auto& core) { return core.policy(); },
-      [](const PolicySpec& live) {
-        JsonText out;
-        out.open('{').member("live", live.name).key("policies").open('[');
-        for (const PolicySpec& policy : named_policies()) write_policy(out, policy);
-        out.close(']').close('}');
-        return json_response(std::move(out));
-      });
 }
 
 void Api::list_lab_runs(Lab& lab, const Call& call) {

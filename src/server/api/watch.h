@@ -7,6 +7,7 @@
 #include "server/api/event_feed.h"
 #include "server/api/fleet_watch.h"
 #include "server/api/fragmentation_watch.h"
+#include "server/api/policy_log.h"
 #include "server/api/service_log.h"
 
 namespace gyre::server {
@@ -23,7 +24,8 @@ class Watch final : public control::Observer {
         decisions(events_max),
         fleet(core, now),
         fragmentation(core, now),
-        services(events_max, core) {}
+        services(events_max, core),
+        policies(core) {}
 
   void after(const Event& event, const control::Decisions& made,
              const control::Controller& core) override {
@@ -32,6 +34,7 @@ class Watch final : public control::Observer {
     fleet.after(event, made, core);
     fragmentation.after(event, made, core);
     services.after(event, made, core);
+    policies.after(event, made, core);
   }
   void committed(EventSeq seq) override { feed.committed(seq); }
 
@@ -43,6 +46,7 @@ class Watch final : public control::Observer {
     fleet = FleetWatch(core, now);
     fragmentation = FragmentationWatch(core, now);
     services.begin_anew(core);
+    policies = PolicyLog(core);
   }
 
   EventFeed feed;                    // thread-safe
@@ -50,6 +54,7 @@ class Watch final : public control::Observer {
   FleetWatch fleet;                  // the driver's thread only
   FragmentationWatch fragmentation;  // the driver's thread only
   ServiceLog services;               // the driver's thread only
+  PolicyLog policies;                // the driver's thread only
 };
 
 }  // namespace gyre::server

@@ -1,33 +1,15 @@
 #include "server/trace/json_log.h"
 
 #include <atomic>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <memory>
-#include <system_error>
 #include <utility>
 
-#include "base/units.h"
-#include "domain/trace_context.h"
 #include "live/clock.h"
 #include "server/api/json_text.h"
 
 namespace gyre::server {
 namespace {
-
-void begin_line(JsonText& out, Time at, std::string_view level, std::string_view message) {
-  out.open('{').member("time", format_utc(at)).member("level", level).member("message", message);
-}
-
-std::string end_line(JsonText& out) { return out.close('}').take() + '\n'; }
-
-void add_trace(JsonText& out, std::string_view trace_parent) {
-  if (trace_parent.empty()) return;
-  if (const auto context = parse_trace_parent(trace_parent)) {
-    out.member("trace_id", trace_id_text(*context));
-  }
-}
 
 Time machine_now() { return live::system_clock_source()().real; }
 
@@ -45,17 +27,10 @@ std::string line_of(const Transition& change, const Job& job) {
 
 }  // namespace
 
-void JsonLog::Closer::operator()(std::FILE* file) const {
-  if (file != stdout) std::fclose(file);
-}
-
 Result<std::unique_ptr<JsonLog>> JsonLog::open(const std::string& path) {
-  std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "ae");
-  if (file == nullptr) {
-    return fail(ErrorKind::Invalid, "cannot write to {}: {}", path,
-                std::generic_category().message(errno));
-  }
-  return std::unique_ptr<JsonLog>(new JsonLog(file));
+  auto lines = JsonLines::open(path);
+  if (!lines) return tl::unexpected(lines.error());
+  return std::unique_ptr<JsonLog>(new JsonLog(std::move(*lines)));
 }
 
 void JsonLog::after(const Event&, const control::Decisions& decisions,
@@ -68,7 +43,7 @@ void JsonLog::after(const Event&, const control::Decisions& decisions,
 
 void JsonLog::committed(EventSeq) {
   if (pending_.empty()) return;
-  write(std::exchange(pending_, {}));
+  lines_->write(std::exchange(pending_, {}));
 }
 
 http::Reply JsonLog::logged(const http::Request& request, http::Reply reply) {
@@ -97,16 +72,10 @@ http::Reply JsonLog::logged(const http::Request& request, http::Reply reply) {
       out.member("duration_us",
                  std::chrono::duration_cast<std::chrono::microseconds>(took).count());
       add_trace(out, asked->trace_parent);
-      write(end_line(out));
+      lines_->write(end_line(out));
       return response;
     });
   };
-}
-
-void JsonLog::write(const std::string& lines) {
-  const std::lock_guard lock(mutex_);
-  std::fwrite(lines.data(), 1, lines.size(), file_.get());
-  std::fflush(file_.get());
 }
 
 }  // namespace gyre::server

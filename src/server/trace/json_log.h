@@ -1,13 +1,13 @@
 #pragma once
 
-#include <cstdio>
 #include <memory>
-#include <mutex>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "control/driver.h"
 #include "server/http/message.h"
+#include "server/trace/json_lines.h"
 
 namespace gyre::server {
 
@@ -28,14 +28,9 @@ class JsonLog final : public control::Observer {
   http::Reply logged(const http::Request& request, http::Reply reply);
 
  private:
-  struct Closer {
-    void operator()(std::FILE* file) const;
-  };
-  explicit JsonLog(std::FILE* file) : file_(file) {}
-  void write(const std::string& lines);
+  explicit JsonLog(std::unique_ptr<JsonLines> lines) : lines_(std::move(lines)) {}
 
-  std::unique_ptr<std::FILE, Closer> file_;
-  std::mutex mutex_;
+  std::unique_ptr<JsonLines> lines_;
   std::string pending_;  // lines that are not durable yet; the driver's thread only
 };
 

@@ -41,6 +41,7 @@ type JoinTokenOrder = NonNullable<operations['makeJoinToken']['requestBody']>['c
 type JoinToken = operations['makeJoinToken']['responses'][201]['content']['application/json'];
 type LabRunFull = operations['showLabRun']['responses'][200]['content']['application/json'];
 export type Policies = operations['listPolicies']['responses'][200]['content']['application/json'];
+export type Policy = Schemas['Policy'];
 export type Waiting = Schemas['Waiting'];
 export type Problem = Schemas['Problem'];
 export type Plan = operations['planJob']['responses'][200]['content']['application/json'];
@@ -64,7 +65,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab', 'Costs', 'Health', 'Healing'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab', 'Costs', 'Health', 'Healing', 'Policy'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -189,7 +190,12 @@ export const api = createApi({
       query: (view) => ({url: 'v1/decisions', params: given(view)}),
       providesTags: (_result, _error, {cursor}) => (cursor ? [] : ['Decisions']),
     }),
-    listPolicies: build.query<Policies, void>({query: () => 'v1/policies'}),
+    listPolicies: build.query<Policies, void>({query: () => 'v1/policies', providesTags: ['Policy']}),
+    showPolicy: build.query<Policy, void>({query: () => 'v1/policy', providesTags: ['Policy']}),
+    setPolicy: build.mutation<Policy, string>({
+      query: (body) => ({url: 'v1/policy', method: 'PUT', body, headers: yaml}),
+      invalidatesTags: ['Policy'],
+    }),
     listLabRuns: build.query<LabRun[], void>({
       query: () => 'v1/lab/runs',
       transformResponse: (answer: {runs: LabRun[]}) => answer.runs,
@@ -205,7 +211,7 @@ export const api = createApi({
       invalidatesTags: ['Lab'],
     }),
     readHealth: build.query<Health, void>({query: () => 'healthz', providesTags: ['Health']}),
-    showServer: build.query<Server, void>({query: () => 'v1/server', providesTags: ['Health', 'Nodes']}),
+    showServer: build.query<Server, void>({query: () => 'v1/server', providesTags: ['Health', 'Nodes', 'Policy']}),
     showHealing: build.query<Healing, void>({query: () => 'v1/healing', providesTags: ['Healing']}),
     resetHealing: build.mutation<Healing, void>({
       query: () => ({url: 'v1/healing', method: 'DELETE'}),
@@ -280,5 +286,5 @@ export const {
   useShowUsageQuery, useShowCostsQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
   useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useListServiceEventsQuery, useListServiceActsQuery, useEventsOfJobsQuery,
   useReadHealthQuery, useShowServerQuery, useShowHealingQuery, useResetHealingMutation, useMakeJoinTokenMutation,
-  useListPoliciesQuery, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
+  useListPoliciesQuery, useShowPolicyQuery, useSetPolicyMutation, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
 } = api;

@@ -91,3 +91,8 @@ export function sinceOf(window: Window, nowMs: number): string | null {
 export function ownPolicy(text: string): string {
   return text.replace(/^name: .*$/m, 'name: mine');
 }
+
+/** A built-in policy as a policy file. */
+export function builtIn(name: string): string {
+  return `version: 1\nname: ${name}\nbase: ${name}\n`;
+}

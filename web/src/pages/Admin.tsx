@@ -2,11 +2,12 @@ import {useState} from 'react';
 import {Link} from 'react-router';
 
 import {
-  errorText, useListPoliciesQuery, useMakeJoinTokenMutation, useResetHealingMutation, useShowCostsQuery, useShowHealingQuery, useShowServerQuery,
+  errorText, useMakeJoinTokenMutation, useResetHealingMutation, useShowCostsQuery, useShowHealingQuery, useShowServerQuery,
   type Healing, type Server,
 } from '../api/api';
 import {Choice, Fact, Name, NodeLink, Panel, SearchBar, StateMark} from '../components/Bits';
 import {Confirm} from '../components/Confirm';
+import {PolicyPanel} from '../components/PolicyPanel';
 import {Prices} from '../components/Prices';
 import {Empty, Shown} from '../components/States';
 import {useNow, worldTime} from '../lib/clock';
@@ -34,8 +35,8 @@ export default function AdminPage() {
             {data.journal && <Journal journal={data.journal} />}
             {data.agents && <LetIn />}
             {data.agents && <Certificates agents={data.agents} />}
+            <PolicyPanel fixed={!data.journal} />
             <div className="columns">
-              <Policies />
               <PricesInForce />
               {data.registry_logins && <Logins logins={data.registry_logins} />}
               <Limits limits={data.limits} />
@@ -222,32 +223,6 @@ function LetIn() {
           </p>
         </div>
       )}
-    </Panel>
-  );
-}
-
-function Policies() {
-  const policies = useListPoliciesQuery();
-  return (
-    <Panel title="Policy" aside={<Link to="/lab">try others in the lab</Link>}>
-      <Shown query={policies} what="the policies">
-        {({live, policies: list}) => (
-          <>
-            <ul className="attention">
-              {list.map(({name, description}) => (
-                <li key={name} aria-current={name === live || undefined}>
-                  <StateMark state={name === live ? 'live' : 'at hand'} like={name === live ? 'good' : 'noted'} />
-                  <strong><Name>{name}</Name></strong> <small className="grow">{description}</small>
-                </li>
-              ))}
-              {!list.some(({name}) => name === live) && (
-                <li><StateMark state="live" like="good" /> <strong><Name>{live}</Name></strong> <small className="grow">of a policy file</small></li>
-              )}
-            </ul>
-            <p className="foot">The policy is chosen when the server starts: <code>gyre up --policy NAME</code>. It cannot be changed from here.</p>
-          </>
-        )}
-      </Shown>
     </Panel>
   );
 }

@@ -8,10 +8,11 @@ import {
 import {Name, Panel, StateMark} from '../components/Bits';
 import {Confirm} from '../components/Confirm';
 import {LabResultView} from '../components/LabResult';
+import {MakeLive} from '../components/MakeLive';
 import {Empty, Shown} from '../components/States';
 import {serverNow, useNow, worldTime} from '../lib/clock';
 import {ago} from '../lib/format';
-import {ownPolicy, sinceOf, WINDOWS, type Window} from '../lib/lab';
+import {builtIn, ownPolicy, sinceOf, WINDOWS, type Window} from '../lib/lab';
 import {useTitle} from '../lib/title';
 
 const POLL_MS = 1000;
@@ -166,6 +167,7 @@ function Results({runs}: {runs: readonly LabRun[]}) {
 
 function Result({run, aside}: {run: LabRun; aside?: React.ReactNode}) {
   const now = useNow();
+  const policies = useListPoliciesQuery();
   const result = useShowLabRunQuery(run.id, {skip: run.state !== 'succeeded'});
   return (
     <Panel title={`Run ${run.id}: ${namesOf(run)}, ${windowOf(run, now)}`} aside={aside}>
@@ -178,6 +180,14 @@ function Result({run, aside}: {run: LabRun; aside?: React.ReactNode}) {
         <Shown query={result} what={`the result of run ${run.id}`}>
           {({report}) => (report ? <LabResultView report={report} /> : <Empty>It has no report.</Empty>)}
         </Shown>
+      )}
+      {run.state === 'succeeded' && (
+        <div className="bar">
+          {run.policies.map(({name, text}) => (
+            <MakeLive key={name} name={name} text={text ?? builtIn(name)} label={`Make ${name} the live policy`}
+              live={name === policies.data?.live} />
+          ))}
+        </div>
       )}
       {run.policies.filter(({text}) => text !== null).map(({name, text}) => (
         <details key={name} className="lab-notes">

@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/job_stream.h"
+#include "cli/simulation.h"
+#include "cli/verbs.h"
+#include "codec/policy_text.h"
+
+namespace gyre::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Outcome<Json> ask(const Session& session, const HttpCall& call) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto body = client->call(call);
+  if (!body) return tl::unexpected(body.error());
+  Json document = Json::parse(*body, nullptr, false);
+  if (!document.is_object()) return give_up(kError, "the server's answer is no JSON");
+  return document;
+}
+
+Outcome<int> print_policy(const Session& session, const HttpCall& call) {
+  const auto document = ask(session, call);
+  if (!document) return tl::unexpected(document.error());
+  if (session.format() == Format::Json) {
+    print_document(*document, Format::Json);
+  } else {
+    fmt::print("{}", document->value("text", ""));
+  }
+  return kOk;
+}
+
+HttpCall reading() {
+  HttpCall call;
+  call.target = "/v1/policy";
+  return call;
+}
+
+Outcome<int> set(const Session& session, const std::string& wish) {
+  const auto policies = read_policies(wish, "POLICY");
+  if (!policies) return tl::unexpected(policies.error());
+  if (policies->size() != 1) return give_up(kUsage, "one policy decides; name one");
+  HttpCall call = reading();
+  call.method = "PUT";
+  call.content_type = "application/yaml";
+  call.body = codec::to_yaml(policies->front());
+  return print_policy(session, call);
+}
+
+Outcome<int> history(const Session& session) {
+  const auto document = ask(session, reading());
+  if (!document) return tl::unexpected(document.error());
+  if (print_as_document(document->at("history"), session.format())) return kOk;
+  Table table({"SINCE", "EVENT", "POLICY", "WHAT IT IS"});
+  for (const Json& one : document->at("history")) {
+    const Json& since = one.at("since");
+    const Json& event = one.at("event");
+    table.add({since.is_null() ? "before this server began" : since.get<std::string>(),
+               event.is_null() ? "-" : event.dump(), one.value("name", ""),
+               one.value("description", "")});
+  }
+  table.print();
+  return kOk;
+}
+
+}  // namespace
+
+void add_policy_verb(CLI::App& app, Session& session) {
+  auto* policy = add_verb(app, "policy", "The policy by which the server decides",
+                          "  gyre policy show\n  gyre policy set easy+lookahead\n"
+                          "  gyre policy set mine.yaml\n  gyre policy history");
+  policy->require_subcommand(1);
+  auto* show = add_verb(*policy, "show", "Print the policy in force, as a file",
+                        "  gyre policy show > mine.yaml\n  gyre policy show -o json");
+  auto* change = add_verb(*policy, "set", "Decide by another policy from now on",
+                          "  gyre policy set sjf-easy\n  gyre policy set mine.yaml\n\nIt stays, "
+                          "also when the server starts anew without --policy. 'gyre lab run' says "
+                          "before what it would have done.");
+  auto* past =
+      add_verb(*policy, "history", "Which policies decided, newest first", "  gyre policy history");
+  auto wish = std::make_shared<std::string>();
+  change->add_option("POLICY", *wish, "a name, or a policy file (.yaml; '-': stdin)")->required();
+  for (auto* verb : {show, change, past}) {
+    add_server_flags(*verb, session);
+    add_output_flag(*verb, session);
+  }
+  on_verb(show, session, [&session] { return print_policy(session, reading()); });
+  on_verb(change, session, [&session, wish] { return set(session, *wish); });
+  on_verb(past, session, [&session] { return history(session); });
+}
+
+}  // namespace gyre::cli
