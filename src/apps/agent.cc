@@ -21,6 +21,7 @@
 #include "agent/agent.h"
 #include "agent/runner.h"
 #include "apps/agent_metrics.h"
+#include "apps/breakable_node.h"
 #include "apps/ending.h"
 #include "apps/gpus.h"
 #include "apps/machine.h"
@@ -124,7 +125,8 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   auto term = process::Term::open(folder->path());
   if (!term) return tl::unexpected(failure(term.error()));
   const std::string lease_path = lease_path_of(*folder);
-  AgentMetrics metrics((*member)->dialer(), {(*member)->node(), images_path(*folder)});
+  BreakableNode breakable(**member, folder->tasks_path());
+  AgentMetrics metrics(breakable.dialer(), {(*member)->node(), images_path(*folder)});
   NodeOptions tasks_options = node_options(*folder, options.task_log);
   tasks_options.image_came = [&metrics](bool ready) { metrics.image_came(ready); };
   auto opened = Tasks::open(tasks_options, *gpus, folder->path());
@@ -158,9 +160,11 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   say(fmt::format("gyre {} agent of {}", GYRE_VERSION, fmt::join(options.servers, ", ")));
   introduce(node, *gpus, tasks->enforced());
   say("Ctrl-C ends the agent; tasks that run go on until their lease is over");
+  breakable.begin(options.chaos);
   watch.begin([&worker](const auto& seen) { worker.gpus_seen(seen); });
   std::thread running([&] { runner.run(); });
   ending.wait();
+  breakable.end();
   runner.stop();
   running.join();
   repairs->reset();
