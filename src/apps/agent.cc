@@ -22,6 +22,7 @@
 #include "agent/runner.h"
 #include "apps/agent_log.h"
 #include "apps/agent_metrics.h"
+#include "apps/breakable_node.h"
 #include "apps/ending.h"
 #include "apps/gpus.h"
 #include "apps/machine.h"
@@ -147,7 +148,8 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
     say(line);
     if (log) log->notice(line);
   };
-  AgentMetrics metrics((*member)->dialer(), {(*member)->node(), images_path(*folder), log.get()});
+  BreakableNode breakable(**member, folder->tasks_path());
+  AgentMetrics metrics(breakable.dialer(), {(*member)->node(), images_path(*folder), log.get()});
   NodeOptions tasks_options = node_options(*folder, options.task_log);
   tasks_options.image_came = [&metrics](bool ready) { metrics.image_came(ready); };
   auto opened = Tasks::open(tasks_options, *gpus, folder->path());
@@ -180,9 +182,11 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
     say(fmt::format("metrics at http://{}/metrics", door->authority()));
   }
   greet(options, node, *gpus, *tasks);
+  breakable.begin(options.chaos);
   watch.begin([&worker](const auto& seen) { worker.gpus_seen(seen); });
   std::thread running([&] { runner.run(); });
   ending.wait();
+  breakable.end();
   runner.stop();
   running.join();
   repairs->reset();

@@ -32,14 +32,16 @@ cli::Outcome<std::unique_ptr<AgentDoor>> AgentDoor::prepare(const std::string& f
 
 live::Gatekeeper& AgentDoor::keeper() { return *impl_->authority; }
 
-cli::Outcome<int> AgentDoor::open(const std::string& address, live::Fleet& fleet) {
+cli::Outcome<int> AgentDoor::open(const std::string& address, live::Fleet& fleet,
+                                  live::FaultDesk& faults) {
   auto identity = impl_->authority->server_identity();
   if (!identity) return give_up(cli::kError, "{}", identity.error().message);
   auto server = adapter::rpc::AgentServer::start(
       {.address = address,
        .identity = {std::move(identity->certificate_pem), std::move(identity->key_pem),
                     impl_->authority->certificate_pem()},
-       .is_held = [&fleet](const std::string& name) { return fleet.holds(name); }},
+       .is_held = [&fleet](const std::string& name) { return fleet.holds(name); },
+       .faults = &faults},
       fleet, *impl_->authority);
   if (!server) return give_up(cli::kError, "--agents: {}", server.error().message);
   impl_->server = std::move(*server);
@@ -58,7 +60,9 @@ cli::Outcome<std::unique_ptr<AgentDoor>> AgentDoor::prepare(const std::string&, 
                  "protobuf-compiler-grpc, and build again");
 }
 live::Gatekeeper& AgentDoor::keeper() { std::abort(); }
-cli::Outcome<int> AgentDoor::open(const std::string&, live::Fleet&) { std::abort(); }
+cli::Outcome<int> AgentDoor::open(const std::string&, live::Fleet&, live::FaultDesk&) {
+  std::abort();
+}
 void AgentDoor::close() {}
 
 #endif

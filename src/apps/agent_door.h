@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/outcome.h"
+#include "live/fault_desk.h"
 #include "live/fleet.h"
 #include "live/gatekeeper.h"
 
@@ -23,9 +24,9 @@ class AgentDoor {
 
   live::Gatekeeper& keeper();
 
-  /// Lets agents in at `address`, "0.0.0.0:8643"; returns the port. `fleet` outlives this. Errors:
-  /// the address cannot be listened on.
-  cli::Outcome<int> open(const std::string& address, live::Fleet& fleet);
+  /// Lets agents in at `address`, "0.0.0.0:8643"; returns the port. The others outlive this.
+  /// Errors: the address cannot be listened on.
+  cli::Outcome<int> open(const std::string& address, live::Fleet& fleet, live::FaultDesk& faults);
   /// Ends all connections.
   void close();
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "adapter/grpc/client.h"
+#include "adapter/grpc/fault_line.h"
 #include "adapter/openssl/authority.h"
 #include "adapter/openssl/pki.h"
 #include "adapter/process/machine.h"
@@ -110,6 +111,7 @@ struct Membership::Impl {
   const std::vector<std::string> servers;
   std::string node;
   std::unique_ptr<adapter::rpc::GrpcDialer> dialer;
+  std::unique_ptr<adapter::rpc::FaultLine> faults;
   std::mutex mutex;
   std::condition_variable changed;
   Identity identity;
@@ -210,6 +212,13 @@ Membership::Membership(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Membership::~Membership() = default;
 const std::string& Membership::node() const { return impl_->node; }
 agent::Dialer& Membership::dialer() { return *impl_->dialer; }
+
+void Membership::take_faults(std::function<Result<void>(const act::FaultOrder&)> obey) {
+  impl_->faults = std::make_unique<adapter::rpc::FaultLine>(adapter::rpc::FaultLineOptions{
+      impl_->servers, [raw = impl_.get()] { return raw->now(); }, std::move(obey), say});
+}
+
+void Membership::stop_faults() { impl_->faults.reset(); }
 
 }  // namespace gyre::apps
 

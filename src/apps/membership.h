@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "act/node_faults.h"
 #include "agent/link.h"
 #include "cli/cli.h"
 #include "cli/outcome.h"
@@ -21,6 +23,10 @@ class Membership {
 
   const std::string& node() const;
   agent::Dialer& dialer();
+  /// From now on the server's orders to break this node go to `obey`, which returns at once and
+  /// outlives stop_faults().
+  void take_faults(std::function<Result<void>(const act::FaultOrder&)> obey);
+  void stop_faults();
 
  private:
   struct Impl;

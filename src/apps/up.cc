@@ -30,6 +30,7 @@
 #include "apps/leadership.h"
 #include "apps/local_agent.h"
 #include "apps/machine.h"
+#include "apps/node_lease.h"
 #include "apps/tasks.h"
 #include "apps/tracing.h"
 #include "apps/village.h"
@@ -38,6 +39,7 @@
 #include "cli/state_folder.h"
 #include "control/driver.h"
 #include "live/clock.h"
+#include "live/fault_desk.h"
 #include "live/fleet.h"
 #include "live/inbox.h"
 #include "live/opening.h"
@@ -46,6 +48,7 @@
 #include "live/work_budget.h"
 #include "live/world.h"
 #include "server/api/api.h"
+#include "server/chaos/chaos.h"
 #include "server/http/server.h"
 #include "server/proxy/proxy.h"
 #include "server/proxy/service_watch.h"
@@ -98,6 +101,7 @@ struct Settings {
   std::string agents;                   // where agents come in; empty: nowhere
   live::FleetOptions fleet;
   int nodes = 0;           // in network namespaces of their own
+  bool chaos = false;      // they may be broken on purpose
   bool local_node = true;  // this machine is a node itself
   std::string virtual_gpus;
   live::Sync sync = live::Sync::Full;
@@ -122,17 +126,6 @@ std::string services_beside(const server::http::Address& address) {
               : fmt::format("{}:{}", address.host, port);
 }
 
-cli::Outcome<live::FleetOptions> read_lease(const std::string& text) {
-  const auto lease = parse_duration(text);
-  if (!lease || *lease < seconds(1)) {
-    return give_up(cli::kUsage, "--node-lease: '{}' is no duration of a second or more", text);
-  }
-  live::FleetOptions fleet;
-  fleet.lease = *lease;
-  fleet.margin = milliseconds(1500) + *lease / 50;
-  return fleet;
-}
-
 cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   Settings settings;
   const auto address = server::http::parse_address(options.listen);
@@ -153,6 +146,7 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   settings.fleet = *fleet;
   settings.agents = options.agents;
   settings.nodes = options.nodes;
+  settings.chaos = options.chaos;
   settings.local_node = options.local_node && options.nodes == 0;
   settings.virtual_gpus = options.virtual_gpus;
   if (settings.local_node) {
@@ -172,18 +166,6 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   settings.prices = options.prices;
   settings.idle = options.idle;
   return settings;
-}
-
-/// The longest lease that this store's servers have ever granted, this one's included: a node that
-/// was told it before may use it up.
-live::FleetOptions remember_lease(const std::string& folder, live::FleetOptions fleet) {
-  const std::string path = folder + "/lease_s";
-  std::int64_t before = 0;
-  std::ifstream(path) >> before;
-  fleet.lease_before = seconds(before);
-  const std::int64_t now = (fleet.lease.ns + 999'999'999) / 1'000'000'000;
-  if (now > before) std::ofstream(path, std::ios::trunc) << now << "\n";
-  return fleet;
 }
 
 /// A store whose own machine still runs tasks needs that machine as a node: nobody else ends them.
@@ -261,6 +243,7 @@ struct Life {
         watchers(counted, tracing),
         onlookers(watchers, services),
         observers(budget, onlookers),
+        chaos(folder.path() + "/chaos.json", faults, inbox, {server::machine_time, say}),
         api(inbox, fleet, watch, api_options()),
         lab(folder.path(), std::move(opened.read), say) {}
 
@@ -277,6 +260,7 @@ struct Life {
     options.keeper = door ? &door->keeper() : nullptr;
     options.telemetry = &telemetry;
     options.ahead = &ahead;
+    options.chaos = &chaos;
     options.usages = &used;
     options.storage = &storage;
     tracing.fill(options);
@@ -333,6 +317,7 @@ struct Life {
   server::Telemetry telemetry;
   live::Inbox inbox;
   GpuEars ears{telemetry, inbox};
+  live::FaultDesk faults;
   std::unique_ptr<AgentDoor> door;   // null: no agents of other machines
   std::unique_ptr<Village> village;  // null: no nodes in network namespaces
   live::Fleet fleet;
@@ -348,6 +333,7 @@ struct Life {
   live::WorkBudget budget{inbox};
   Both observers;
   std::unique_ptr<server::proxy::Proxy> proxy;  // stops before what it tells goes
+  server::Chaos chaos;
   server::Api api;
   std::unique_ptr<server::http::Server> http;
   server::WorkThread ahead{
@@ -396,7 +382,7 @@ cli::Outcome<void> Life::start_local_node() {
 /// Lets agents in; with --nodes starts those of this machine and waits until they have come.
 cli::Outcome<void> Life::start_agents() {
   if (!door) return {};
-  const auto port = door->open(settings.agents, fleet);
+  const auto port = door->open(settings.agents, fleet, faults);
   if (!port) return tl::unexpected(port.error());
   agents_port = *port;
   say(fmt::format("agents come in at {}; 'gyre node join-token' makes their tokens", agents_at()));
@@ -521,7 +507,7 @@ cli::Outcome<int> live_through(const cli::StateFolder& folder, OpenJournal journ
   }
   std::unique_ptr<Village> village;
   if (settings.nodes > 0) {
-    auto prepared = Village::prepare(folder.path(), settings.nodes);
+    auto prepared = Village::prepare(folder.path(), settings.nodes, settings.chaos);
     if (!prepared) return tl::unexpected(prepared.error());
     village = std::move(*prepared);
     if (settings.agents.empty()) settings.agents = village->server_address() + ":0";

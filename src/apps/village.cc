@@ -100,7 +100,8 @@ int choose_street(const std::string& file) {
 
 }  // namespace
 
-cli::Outcome<std::unique_ptr<Village>> Village::prepare(const std::string& state, int nodes) {
+cli::Outcome<std::unique_ptr<Village>> Village::prepare(const std::string& state, int nodes,
+                                                        bool chaos) {
   if (nodes > kNodesMax) {
     return give_up(cli::kUsage, "--nodes: {} at most on one machine", kNodesMax);
   }
@@ -123,11 +124,14 @@ cli::Outcome<std::unique_ptr<Village>> Village::prepare(const std::string& state
       if (auto done = run(words); !done) return tl::unexpected(done.error());
     }
   }
-  return std::unique_ptr<Village>(new Village(state, nodes, street));
+  return std::unique_ptr<Village>(new Village(state, nodes, street, chaos));
 }
 
 Village::~Village() {
-  for (const pid_t agent : agents_) kill(agent, SIGTERM);
+  for (const pid_t agent : agents_) {
+    kill(agent, SIGTERM);
+    kill(agent, SIGCONT);  // it may be paused on purpose
+  }
   for (const pid_t agent : agents_) waitpid(agent, nullptr, 0);
   bool empty = true;
   for (int node = 1; node <= nodes_; ++node) {
@@ -201,6 +205,7 @@ cli::Outcome<void> Village::start_agent(int node, int server_port, const std::st
               "-",
               "--share",
               std::to_string(nodes_)};
+  if (chaos_) words.emplace_back("--chaos");
   if (!virtual_gpus.empty()) words.insert(words.end(), {"--virtual-gpus", virtual_gpus});
   std::array<int, 2> in{};
   const int log =

@@ -20,8 +20,9 @@ class Village {
   static constexpr int kNodesMax = 200;
 
   /// Makes the bridge, or finds the one of an earlier server on that state folder. Errors: not
-  /// root; a command that fails, with what it says.
-  static cli::Outcome<std::unique_ptr<Village>> prepare(const std::string& state, int nodes);
+  /// root; a command that fails, with what it says. `chaos`: its nodes may be broken on purpose.
+  static cli::Outcome<std::unique_ptr<Village>> prepare(const std::string& state, int nodes,
+                                                        bool chaos);
 
   /// Ends the agents; takes down the network of nodes on which nothing runs.
   ~Village();
@@ -36,8 +37,8 @@ class Village {
                               live::Gatekeeper& keeper);
 
  private:
-  Village(std::string state, int nodes, int street)
-      : state_(std::move(state)), nodes_(nodes), street_(street) {}
+  Village(std::string state, int nodes, int street, bool chaos)
+      : state_(std::move(state)), nodes_(nodes), street_(street), chaos_(chaos) {}
   std::string space_name(int node) const;
   std::string link_name(int node) const;
   std::string node_folder(int node) const;
@@ -49,6 +50,7 @@ class Village {
   const std::string state_;
   const int nodes_;
   const int street_;  // the third number of all its addresses
+  const bool chaos_;
   std::vector<pid_t> agents_;
 };
 

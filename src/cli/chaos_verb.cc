@@ -1,12 +1,17 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <iostream>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <random>
+#include <string>
 
 #include "base/units.h"
+#include "cli/live_chaos.h"
 #include "cli/progress_bar.h"
 #include "cli/threads.h"
 #include "cli/verbs.h"
@@ -26,6 +31,8 @@ struct ChaosFlags {
   std::uint64_t seeds = 1;
   unsigned threads = 0;  // 0: as many as the machine has
   bool plan = false;
+  bool live = false;
+  bool yes = false;
 };
 
 /// What many seeds came to.
@@ -184,6 +191,9 @@ int print_swarm(const Session& session, const Swarm& swarm, const ChaosFlags& fl
 }
 
 double in_seconds(Duration span) { return static_cast<double>(span.ns) / 1e9; }
+Json in_seconds(const SpanRange& range) {
+  return Json::array({in_seconds(range.min), in_seconds(range.max)});
+}
 
 Json to_json(const sim::ChaosJob& job) {
   const TaskGroup& tasks = job.spec.tasks.front();
@@ -226,6 +236,11 @@ int print_plan(const ChaosSpec& spec, std::uint64_t seed) {
   for (const sim::ChaosService& service : plan.services) services.push_back(to_json(service));
   Json faults = Json::array();
   for (const sim::PlannedFault& fault : plan.faults) faults.push_back(to_json(fault));
+  const ChaosSpec::Network& network = spec.network;
+  const Json road = {{"slow", network != ChaosSpec::Network{}},
+                     {"delay_s", in_seconds(network.delay)},
+                     {"late_percent", network.late_percent},
+                     {"late_by_s", in_seconds(network.late_by)}};
   print_document({{"name", spec.name},
                   {"seed", seed},
                   {"lasts_s", in_seconds(spec.lasts)},
@@ -234,14 +249,50 @@ int print_plan(const ChaosSpec& spec, std::uint64_t seed) {
                   {"lease_s", in_seconds(plan.lease)},
                   {"jobs", jobs},
                   {"services", services},
+                  {"network", road},
                   {"faults", faults}},
                  Format::Json);
   return kOk;
 }
 
-Outcome<int> chaos(const Session& session, const ChaosFlags& flags) {
+/// Whether a person at the terminal means it; a program says so by --yes.
+Outcome<void> confirm(const Session& session, const ChaosFlags& flags) {
+  if (flags.yes) return {};
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const std::string url = client->address().text();
+  if (isatty(STDIN_FILENO) == 0) {
+    return give_up(kUsage, "--live breaks what runs at {}: say --yes where nobody can be asked",
+                   url);
+  }
+  fmt::print(stderr, "This breaks what runs at {}, on purpose. Type 'yes' to go on: ", url);
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "yes") return {};
+  return give_up(kError, "nothing is broken");
+}
+
+/// `any_seed`: none was named.
+Outcome<int> chaos_live(const Session& session, const ChaosFlags& flags, const std::string& text,
+                        bool any_seed) {
+  if (flags.seeds != 1 || flags.plan) {
+    return give_up(kUsage, "--live lives one scenario through: without --seeds and --plan");
+  }
+  const auto live = codec::read_live_chaos(text);
+  if (!live) return give_up(kUsage, "{}: {}", flags.scenario, live.error().message);
+  if (auto meant = confirm(session, flags); !meant) return tl::unexpected(meant.error());
+  std::random_device chance;
+  return break_fleet(session, *live, {flags.scenario, any_seed ? chance() : flags.seed});
+}
+
+Outcome<int> chaos(const Session& session, const ChaosFlags& flags, bool any_seed) {
+  if (flags.scenario.empty()) {
+    return give_up(kUsage,
+                   "name a scenario's file, or 'status', 'on' or 'off'; see 'gyre chaos -h'");
+  }
   const auto text = read_input(flags.scenario);
   if (!text) return tl::unexpected(text.error());
+  if (flags.live) return chaos_live(session, flags, *text, any_seed);
   const auto spec = codec::read_chaos(*text);
   if (!spec) return give_up(kUsage, "{}: {}", flags.scenario, spec.error().message);
   if (flags.plan) return print_plan(*spec, flags.seed);
@@ -252,15 +303,20 @@ Outcome<int> chaos(const Session& session, const ChaosFlags& flags) {
 }  // namespace
 
 void add_chaos_verb(CLI::App& app, Session& session) {
-  auto* verb = add_verb(app, "chaos", "Break a simulated fleet, and check that nothing is lost",
+  auto* verb = add_verb(app, "chaos",
+                        "Break a simulated fleet, or a running one, and check that nothing is lost",
                         "  gyre chaos data/chaos/day.yaml\n"
                         "  gyre chaos data/chaos/day.yaml --seeds 1000\n"
-                        "  gyre chaos scenario.yaml --seed 17 -o json");
+                        "  gyre chaos scenario.yaml --seed 17 -o json\n"
+                        "  gyre chaos data/chaos/weekdays.yaml --live\n"
+                        "  gyre chaos status\n"
+                        "  gyre chaos off");
   auto flags = std::make_shared<ChaosFlags>();
-  verb->add_option("SCENARIO", flags->scenario, "a file; '-' for stdin")->required();
-  verb->add_option("--seed", flags->seed, "the same seed gives the same run")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  verb->add_option("SCENARIO", flags->scenario, "a file; '-' for stdin");
+  auto* seed = verb->add_option("--seed", flags->seed,
+                                "the same seed gives the same run; with --live any by chance")
+                   ->check(CLI::NonNegativeNumber)
+                   ->capture_default_str();
   verb->add_option("--seeds", flags->seeds, "so many seeds, from --seed on")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))
       ->capture_default_str();
@@ -268,8 +324,17 @@ void add_chaos_verb(CLI::App& app, Session& session) {
       ->check(CLI::Range(1U, 1024U));
   verb->add_flag("--plan", flags->plan,
                  "only print what the seed comes to, as JSON: jobs, services and faults");
+  auto* live = verb->add_flag("--live", flags->live,
+                              "break the server's running fleet, within the bounds that the file "
+                              "sets in 'live:'");
+  verb->add_flag("--yes", flags->yes, "with --live: do not ask whether that is meant")->needs(live);
+  add_server_flags(*verb, session);
   add_output_flag(*verb, session);
-  on_verb(verb, session, [&session, flags] { return chaos(session, *flags); });
+  add_chaos_switch(*verb, session);
+  verb->callback([&session, verb, flags, seed] {
+    if (!verb->get_subcommands().empty()) return;  // theirs is set
+    session.action = [&session, flags, seed] { return chaos(session, *flags, seed->count() == 0); };
+  });
 }
 
 }  // namespace gyre::cli

@@ -246,6 +246,9 @@ void add_up(CLI::App& app, Session& session) {
   verb->add_option("--nodes", options->nodes,
                    "instead of this machine, that many nodes in network namespaces (as root)")
       ->check(CLI::Range(1, 200));
+  verb->add_flag("--chaos", options->chaos,
+                 "with --nodes: these nodes may be broken on purpose, by 'gyre chaos --live'")
+      ->needs("--nodes");
   verb->add_option("--volume", options->volumes,
                    "a folder that containers may be given, with what is below; ':ro' behind it: "
                    "to read; may be repeated")
@@ -335,6 +338,9 @@ void add_agent(CLI::App& app, Session& session) {
       ->type_name("FILE");
   auto repairs = std::make_shared<std::vector<std::string>>();
   add_repair_flag(*verb, *repairs);
+  verb->add_flag("--chaos", options->chaos,
+                 "let the server break this node on purpose, when an operator asks it to "
+                 "(docs/guide/chaos.md)");
   verb->add_option("--state", session.state, "where its certificate and tasks are kept")
       ->type_name("DIR");
   on_verb(verb, session, [&session, options, labels, repairs]() -> Outcome<int> {

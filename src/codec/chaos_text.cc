@@ -21,7 +21,7 @@ using Kind = SpecNode::Kind;
 
 class ChaosReader {
  public:
-  Result<ChaosSpec> read(const SpecNode& root) {
+  Result<LiveChaos> read(const SpecNode& root) {
     ChaosSpec spec;
     require(root, "version");
     require(root, "name");
@@ -36,10 +36,12 @@ class ChaosReader {
                       {"services", [](auto& r, auto& n, auto& s) { r.services(n, s.services); }},
                       {"network", [](auto& r, auto& n, auto& s) { r.network(n, s.network); }},
                       {"faults", [](auto& r, auto& n, auto& s) { r.faults(n, s.faults); }},
-                      {"plant", [](auto& r, auto& n, auto& s) { r.plant(n, s.plant); }}});
+                      {"plant", [](auto& r, auto& n, auto& s) { r.plant(n, s.plant); }},
+                      {"live", [](auto& r, auto& n, auto&) { r.live(n); }}});
     if (problems_.empty()) {
       if (auto good = validate(spec); !good) return tl::unexpected(good.error());
-      return spec;
+      if (auto good = validate(limits_); !good) return tl::unexpected(good.error());
+      return LiveChaos{std::move(spec), std::move(limits_)};
     }
     return fail(ErrorKind::Invalid, "{}", fmt::join(problems_, "; "));
   }
@@ -135,6 +137,73 @@ class ChaosReader {
     whole(node, node.text, value);
     out = static_cast<std::int32_t>(std::clamp<std::int64_t>(value, -1, kChaosNodesMax));
   }
+  void live(const SpecNode& node) {
+    table<LiveLimits>(
+        node, limits_,
+        {{"hours", [](auto& r, auto& n, auto& l) { r.hours(n, l); }},
+         {"days", [](auto& r, auto& n, auto& l) { r.days(n, l.days); }},
+         {"nodes_at_once", [](auto& r, auto& n, auto& l) { r.whole(n, n.text, l.nodes_at_once); }},
+         {"faults_a_day", [](auto& r, auto& n, auto& l) { r.whole(n, n.text, l.faults_a_day); }},
+         {"calm", [](auto& r, auto& n, auto& l) { r.span(n, l.calm); }},
+         {"recovers_within", [](auto& r, auto& n, auto& l) { r.span(n, l.recovers_within); }},
+         {"nodes", [](auto& r, auto& n, auto& l) { r.names(n, l.nodes); }},
+         {"queues", [](auto& r, auto& n, auto& l) { r.names(n, l.queues); }},
+         {"tenants", [](auto& r, auto& n, auto& l) { r.names(n, l.tenants); }}});
+  }
+  /// "09:00..17:30".
+  void hours(const SpecNode& node, LiveLimits& out) {
+    const auto [low, high] = ends(node);
+    const auto from = clock(low);
+    const auto to = clock(high);
+    if (!from || !to || node.text.find("..") == std::string::npos) {
+      return problem(node, "expected two times of a day in UTC, as in 09:00..17:00");
+    }
+    out.from = *from;
+    out.to = *to;
+  }
+  static std::optional<Duration> clock(std::string_view text) {
+    if (text.size() != 5 || text[2] != ':') return std::nullopt;
+    int hour = -1;
+    int minute = -1;
+    const auto [hour_end, one] = std::from_chars(text.data(), text.data() + 2, hour);
+    const auto [minute_end, two] = std::from_chars(text.data() + 3, text.data() + 5, minute);
+    const bool whole = hour_end == text.data() + 2 && minute_end == text.data() + 5;
+    const bool day = hour >= 0 && minute >= 0 && minute < 60 && hour * 60 + minute <= 24 * 60;
+    if (one != std::errc{} || two != std::errc{} || !whole || !day) return std::nullopt;
+    return seconds((hour * 60LL + minute) * 60);
+  }
+  /// "mon..fri", "sat", or a list of such.
+  void days(const SpecNode& node, unsigned& out) {
+    out = 0;
+    if (node.kind == Kind::List) {
+      for (const SpecNode& item : node.items) add_days(item, out);
+    } else {
+      add_days(node, out);
+    }
+  }
+  void add_days(const SpecNode& node, unsigned& out) {
+    const auto& names = weekday_names();
+    const auto [low, high] = ends(node);
+    const auto first = std::find(names.begin(), names.end(), low);
+    const auto last = std::find(names.begin(), names.end(), high);
+    if (first == names.end() || last == names.end()) {
+      return problem(node, "expected a day of the week or a range of them, as in mon..fri");
+    }
+    for (auto day = first;; day = day + 1 == names.end() ? names.begin() : day + 1) {
+      out |= 1U << static_cast<unsigned>(day - names.begin());
+      if (day == last) return;
+    }
+  }
+  void names(const SpecNode& node, std::vector<std::string>& out) {
+    if (node.kind != Kind::List) return problem(node, "expected a list of names");
+    for (const SpecNode& item : node.items) {
+      const bool word = item.kind == Kind::String || item.kind == Kind::Number;
+      if (!word || item.text.empty() || out.size() > kLiveNamesMax) {
+        return problem(item, fmt::format("expected a name, {} at most", kLiveNamesMax));
+      }
+      out.push_back(item.text);
+    }
+  }
   void plant(const SpecNode& node, ChaosPlant& out) { word(node, chaos_plant_names(), out); }
 
   void text(const SpecNode& node, std::string& out) {
@@ -205,18 +274,30 @@ class ChaosReader {
   }
 
   std::string path_;
+  LiveLimits limits_;
   std::vector<std::string> problems_;
 };
 
-}  // namespace
-
-Result<ChaosSpec> read_chaos(std::string_view text) {
+Result<LiveChaos> read_both(std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return fail(ErrorKind::Invalid, "the scenario is empty");
   }
   const auto root = parse_spec_tree(text, SpecFormat::Auto);
   if (!root) return fail(ErrorKind::Invalid, "{}", describe(root.error()));
   return ChaosReader().read(*root);
+}
+
+}  // namespace
+
+Result<ChaosSpec> read_chaos(std::string_view text) {
+  return read_both(text).map([](LiveChaos&& chaos) { return std::move(chaos.scenario); });
+}
+
+Result<LiveChaos> read_live_chaos(std::string_view text) {
+  auto chaos = read_both(text);
+  if (!chaos) return chaos;
+  if (auto good = validate(*chaos); !good) return tl::unexpected(good.error());
+  return chaos;
 }
 
 }  // namespace gyre::codec

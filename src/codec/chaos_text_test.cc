@@ -107,6 +107,82 @@ TEST(ChaosTextTest, WhatContradictsItselfIsRefused) {
               HasSubstr("more than 100000 times"));
 }
 
+std::string live_error_of(std::string_view rest) {
+  const auto chaos = read_live_chaos(std::string(kHead) + std::string(rest));
+  return chaos ? "no error" : chaos.error().message;
+}
+
+constexpr std::string_view kOneFault = "faults: [{do: kill-task, every: 1m}]\n";
+
+TEST(ChaosTextTest, TheBoundsOfARunningFleetAreRead) {
+  const auto chaos = read_live_chaos(std::string(kHead) + std::string(kOneFault) + R"(
+live:
+  hours: 22:30..04:00
+  days: [mon..wed, sat]
+  nodes_at_once: 2
+  faults_a_day: 12
+  calm: 5m
+  recovers_within: 90s
+  nodes: [node-1, 7]
+  queues: [batch]
+  tenants: [a, b]
+)");
+  ASSERT_TRUE(chaos) << chaos.error().message;
+  LiveLimits expected;
+  expected.from = seconds(81'000);
+  expected.to = seconds(14'400);
+  expected.days = 0b0100111;
+  expected.nodes_at_once = 2;
+  expected.faults_a_day = 12;
+  expected.calm = seconds(300);
+  expected.recovers_within = seconds(90);
+  expected.nodes = {"node-1", "7"};
+  expected.queues = {"batch"};
+  expected.tenants = {"a", "b"};
+  EXPECT_EQ(chaos->limits, expected);
+  EXPECT_TRUE(read_chaos(std::string(kHead) + "live: {calm: 1m}"));
+}
+
+TEST(ChaosTextTest, HoursAreInUtcAndMayPassMidnight) {
+  const Time friday{seconds(1 * 86'400).ns};  // 1970-01-02
+  LiveLimits night;
+  night.from = seconds(22 * 3600);
+  night.to = seconds(4 * 3600);
+  night.days = 1U << 4U;
+  EXPECT_TRUE(night.open_at(friday + seconds(3600)));
+  EXPECT_FALSE(night.open_at(friday + seconds(4 * 3600)));
+  EXPECT_TRUE(night.open_at(friday + seconds(23 * 3600)));
+  EXPECT_FALSE(night.open_at(friday + seconds(25 * 3600)));
+  EXPECT_TRUE(LiveLimits{}.open_at(friday));
+}
+
+TEST(ChaosTextTest, BoundsThatMakeNoSenseAreRefused) {
+  EXPECT_THAT(error_of("live: {houres: 1}"), HasSubstr("did you mean 'hours'?"));
+  EXPECT_THAT(error_of("live: {hours: 9..17}"), HasSubstr("live.hours: expected two times"));
+  EXPECT_THAT(error_of("live: {hours: 09:00..24:01}"), HasSubstr("expected two times"));
+  EXPECT_THAT(error_of("live: {hours: 09:00..09:00}"), HasSubstr("they begin when they end"));
+  EXPECT_THAT(error_of("live: {days: someday}"), HasSubstr("expected a day of the week"));
+  EXPECT_THAT(error_of("live: {days: []}"), HasSubstr("live.days: there is none"));
+  EXPECT_THAT(error_of("live: {nodes_at_once: 0}"), HasSubstr("from 1 to 100, found 0"));
+  EXPECT_THAT(error_of("live: {faults_a_day: 501}"), HasSubstr("from 1 to 500, found 501"));
+  EXPECT_THAT(error_of("live: {calm: -1s}"), HasSubstr("live.calm: expected a time"));
+  EXPECT_THAT(error_of("live: {nodes: a}"), HasSubstr("live.nodes: expected a list of names"));
+}
+
+TEST(ChaosTextTest, WhatARunningFleetCannotHaveIsNamed) {
+  EXPECT_THAT(live_error_of("faults:\n"
+                            "  - {do: kill-server, every: 1h}\n"
+                            "  - {do: kill-task, every: 1h}\n"
+                            "  - {do: break-gpu, every: 1h}\n"
+                            "  - {do: cut-node, every: 1h, for: 1s..11m}\n"
+                            "  - {do: pause-agent, every: 1h, node: 1}\n"),
+              AllOf(HasSubstr("faults[0]: a running fleet cannot have kill-server"),
+                    HasSubstr("faults[2]: a running fleet cannot have break-gpu"),
+                    HasSubstr("faults[3].for: 10m"), HasSubstr("faults[4].node: numbers mean")));
+  EXPECT_THAT(live_error_of(""), HasSubstr("faults: there is none"));
+  EXPECT_EQ(live_error_of(kOneFault), "no error");
+}
+
 TEST(ChaosTextTest, WhatIsNoScenarioIsRefused) {
   EXPECT_THAT(read_chaos(" \n").error().message, HasSubstr("the scenario is empty"));
   EXPECT_THAT(read_chaos("[1]").error().message, HasSubstr("expected a map"));

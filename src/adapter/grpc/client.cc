@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "act/word_queue.h"
+#include "adapter/grpc/channel.h"
 #include "adapter/grpc/status.h"
 #include "adapter/grpc/wire.h"
 
@@ -18,29 +19,7 @@ namespace {
 
 constexpr std::chrono::seconds kCallMax{15};
 constexpr std::size_t kReportsMax = 100'000;  // that wait for a slow server
-constexpr int kMessageBytesMax = 4 << 20;
-constexpr int kKeepaliveMs = 10'000;
-constexpr int kKeepaliveOfOneMs = 4'000;  // where another may have taken over
-
-std::shared_ptr<::grpc::Channel> open_channel(const std::string& server, const Identity& identity,
-                                              int keepalive_ms = kKeepaliveMs) {
-  require_tls13();
-  ::grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = identity.authority_pem;
-  tls.pem_private_key = identity.key_pem;
-  tls.pem_cert_chain = identity.certificate_pem;
-  ::grpc::ChannelArguments arguments;
-  arguments.SetSslTargetNameOverride(kServerName);
-  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_ms);
-  // Also how long one that takes the connection and says nothing is waited for.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, keepalive_ms);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // A connection of its own for each channel: a broken one is never shared with the next.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return ::grpc::CreateCustomChannel(server, ::grpc::SslCredentials(tls), arguments);
-}
+constexpr int kKeepaliveOfOneMs = 4'000;      // where another may have taken over
 
 template <class Call>
 Result<std::string> ask(const std::string& server, const Identity& identity, Call call) {

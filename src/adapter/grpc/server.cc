@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "act/word_queue.h"
+#include "adapter/grpc/fault_stream.h"
 #include "adapter/grpc/status.h"
 #include "adapter/grpc/wire.h"
 
@@ -137,9 +138,8 @@ class AgentStream final : public ::grpc::ServerBidiReactor<v1::FromAgent, v1::Fr
 
 class Service final : public v1::Fleet::CallbackService {
  public:
-  Service(live::Fleet& fleet, live::Gatekeeper& keeper,
-          std::function<bool(const std::string&)> is_held)
-      : fleet_(fleet), keeper_(keeper), is_held_(std::move(is_held)) {}
+  Service(live::Fleet& fleet, live::Gatekeeper& keeper, const AgentServerOptions& options)
+      : fleet_(fleet), keeper_(keeper), is_held_(options.is_held), faults_(options.faults) {}
 
   ::grpc::ServerUnaryReactor* Join(::grpc::CallbackServerContext* context,
                                    const v1::JoinRequest* request, v1::Membership* reply) override {
@@ -161,6 +161,11 @@ class Service final : public v1::Fleet::CallbackService {
     return new AgentStream(fleet_, node_of(*context, keeper_));
   }
 
+  ::grpc::ServerBidiReactor<v1::FaultBegun, v1::Fault>* TakeFaults(
+      ::grpc::CallbackServerContext* context) override {
+    return new_fault_stream(faults_, node_of(*context, keeper_));
+  }
+
  private:
   static ::grpc::ServerUnaryReactor* answer(::grpc::CallbackServerContext* context,
                                             v1::Membership* reply, Result<std::string> made) {
@@ -173,6 +178,7 @@ class Service final : public v1::Fleet::CallbackService {
   live::Fleet& fleet_;
   live::Gatekeeper& keeper_;
   const std::function<bool(const std::string&)> is_held_;
+  live::FaultDesk* const faults_;
 };
 
 }  // namespace
@@ -182,9 +188,8 @@ class Service final : public v1::Fleet::CallbackService {
 void require_tls13() { ::setenv("GRPC_SSL_CIPHER_SUITES", "ECDHE-RSA-AES256-GCM-SHA384", 1); }
 
 struct AgentServer::Impl {
-  Impl(live::Fleet& fleet, live::Gatekeeper& keeper,
-       std::function<bool(const std::string&)> is_held)
-      : service(fleet, keeper, std::move(is_held)) {}
+  Impl(live::Fleet& fleet, live::Gatekeeper& keeper, const AgentServerOptions& options)
+      : service(fleet, keeper, options) {}
 
   Service service;
   std::unique_ptr<::grpc::Server> server;
@@ -206,7 +211,7 @@ Result<std::unique_ptr<AgentServer>> AgentServer::start(const AgentServerOptions
   require_tls13();
   // Who sends what is no message is told so; strangers write no lines into the server's log.
   google::protobuf::SetLogHandler(nullptr);
-  auto impl = std::make_unique<Impl>(fleet, keeper, options.is_held);
+  auto impl = std::make_unique<Impl>(fleet, keeper, options);
   ::grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   tls.pem_root_certs = options.identity.authority_pem;
   tls.pem_key_cert_pairs.push_back({options.identity.key_pem, options.identity.certificate_pem});

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "live/fault_desk.h"
 #include "live/fleet.h"
 #include "live/gatekeeper.h"
 
@@ -22,6 +23,7 @@ struct AgentServerOptions {
   Identity identity;
   /// Whether a node of that name may be joined anew: not while its tasks may still run.
   std::function<bool(const std::string&)> is_held;
+  live::FaultDesk* faults = nullptr;  // outlives the server; null: nobody breaks nodes on purpose
 };
 
 /// Where agents come in: gRPC over TLS 1.3, both sides with certificates of the fleet's authority.

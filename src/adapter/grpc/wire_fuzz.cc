@@ -7,6 +7,7 @@
 #include <string>
 
 #include "adapter/grpc/wire.h"
+#include "adapter/grpc/wire_faults.h"
 #include "base/assert.h"
 
 namespace {
@@ -42,5 +43,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       GYRE_ASSERT(again.has_value() && *again == *order);
     }
   }
+  v1::Fault fault;
+  if (fault.ParseFromArray(data, static_cast<int>(size))) {
+    if (const auto order = read(fault)) {
+      v1::Fault written;
+      write(*order, written);
+      const auto again = read(written);
+      GYRE_ASSERT(again.has_value() && *again == *order);
+    }
+  }
+  v1::FaultBegun begun;
+  if (begun.ParseFromArray(data, static_cast<int>(size))) static_cast<void>(read(begun));
   return 0;
 }

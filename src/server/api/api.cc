@@ -27,6 +27,7 @@ Api::Api(live::Inbox& inbox, live::Fleet& fleet, Watch& watch, ApiOptions option
   add_healing_routes();
   add_policy_routes();
   add_lab_routes();
+  if (options_.chaos != nullptr) add_chaos_routes(*options_.chaos);
   if (options_.telemetry != nullptr) add_telemetry_routes();
   add_meta_routes();
 }

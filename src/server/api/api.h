@@ -21,6 +21,7 @@
 #include "server/api/views.h"
 #include "server/api/watch.h"
 #include "server/api/work_thread.h"
+#include "server/chaos/chaos.h"
 #include "server/proxy/service_watch.h"
 #include "server/trace/job_traces.h"
 #include "server/trace/json_log.h"
@@ -54,6 +55,7 @@ struct ApiOptions {
   const proxy::ServiceWatch* services = nullptr;    // null: none is reached through this server
   Lab* lab = nullptr;                               // null: a world without a journal
   std::function<Result<ServerFacts>()> facts = {};  // any thread; empty: a world without a server
+  Chaos* chaos = nullptr;                           // null: nothing is broken on purpose
   WorkThread* ahead = nullptr;  // looks ahead; null: the driver's thread does. Nobody else posts
 };
 
@@ -83,6 +85,7 @@ class Api {
   void add_service_routes();
   void add_healing_routes();
   void add_policy_routes();
+  void add_chaos_routes(Chaos& chaos);
   void add_lab_routes();
   void add_meta_routes();
 

@@ -210,6 +210,15 @@ GpuText gpu_text(std::vector<GpuWatch::Latest> gpus, const CoreNumbers& numbers)
   return GpuText(std::move(all));
 }
 
+void write_chaos(MetricsText& out, const Chaos::Counts& counts) {
+  out.family("gyre_chaos_on", "gauge", "1 while faults on purpose are allowed.");
+  out.sample({}, counts.on ? 1 : 0);
+  out.family("gyre_chaos_faults_total", "counter", "Faults on purpose, by kind.");
+  for (const auto& [name, count] : counts.faults) {
+    out.sample({{"do", name}}, static_cast<double>(count));
+  }
+}
+
 Time wall_clock() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return Time{std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
@@ -222,8 +231,9 @@ void Api::show_metrics(const Call& call) const {
     CoreNumbers numbers;
     std::vector<ServiceView> services;
   };
-  const auto write = [telemetry = options_.telemetry, spans = options_.spans](
-                         const Seen& seen, const std::vector<proxy::ServiceStats>& stats) {
+  const auto write = [telemetry = options_.telemetry, spans = options_.spans,
+                      chaos = options_.chaos](const Seen& seen,
+                                              const std::vector<proxy::ServiceStats>& stats) {
     MetricsText out;
     const CoreCounts::Read counts = telemetry->core.read(wall_clock());
     std::vector<GpuWatch::Latest> gpus = telemetry->gpus.read_all();
@@ -233,6 +243,7 @@ void Api::show_metrics(const Call& call) const {
     write_times(out, counts);
     write_http(out, telemetry->http);
     if (spans != nullptr) write_spans(out, spans->counts());
+    if (chaos != nullptr) write_chaos(out, chaos->counts());
     write_process(out);
     write_services(out, seen.services, stats);
     auto text =

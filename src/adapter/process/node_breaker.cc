@@ -1,0 +1,176 @@
+#include "adapter/process/node_breaker.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "adapter/process/files.h"
+#include "adapter/process/folder.h"
+#include "adapter/process/process_tree.h"
+
+namespace gyre::process {
+namespace {
+
+constexpr Duration kMoment = milliseconds(200);  // for the answer to go out
+constexpr int kStopRounds = 3;                   // what forks meanwhile is stopped too
+
+timespec timespec_of(Duration span) {
+  return {span.ns / 1'000'000'000, static_cast<long>(span.ns % 1'000'000'000)};
+}
+
+/// Fit for use between fork and exec.
+void wait_for(Duration span) {
+  timespec left = timespec_of(span);
+  while (::nanosleep(&left, &left) != 0 && errno == EINTR) {
+  }
+}
+
+/// Lets go of all that its parent has open, its locks among it. Fit for use between fork and exec.
+void stand_alone() {
+  ::setsid();
+  if (::syscall(SYS_close_range, 3U, ~0U, 0U) == 0) return;
+  const long most = ::sysconf(_SC_OPEN_MAX);
+  for (int fd = 3; fd < most; ++fd) ::close(fd);
+}
+
+/// What a task consists of. Errors: NotFound.
+Result<std::vector<pid_t>> processes_of(const std::string& folder, const act::TaskKey& task) {
+  const auto missing = [&] {
+    return fail(ErrorKind::NotFound, "task {} does not run on this node", act::to_string(task));
+  };
+  const auto opened = open_folder(folder + "/" + act::to_string(task));
+  if (!opened) return missing();
+  const auto state = inspect(*opened);
+  if (!state || !state->supervisor || !state->running) return missing();
+  std::vector<pid_t> found = descendants(*state->supervisor);
+  if (found.empty()) return missing();
+  return found;
+}
+
+void signal_all(const std::vector<pid_t>& processes, int signal) {
+  for (const pid_t one : processes) ::kill(one, signal);
+}
+
+/// This program's own command line.
+Result<std::vector<std::string>> own_command() {
+  std::vector<std::string> words;
+  std::string all = read_control("/proc/self/cmdline");
+  for (std::size_t at = 0; at < all.size();) {
+    const std::size_t end = std::min(all.find('\0', at), all.size());
+    words.push_back(all.substr(at, end - at));
+    at = end + 1;
+  }
+  char path[PATH_MAX] = {};
+  if (words.empty() || ::readlink("/proc/self/exe", path, sizeof(path) - 1) <= 0) {
+    return os_error("cannot find this program's own file");
+  }
+  words.front() = path;
+  return words;
+}
+
+/// Whatever was not opened so already.
+void close_all_at_exec() {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open_files(::opendir("/proc/self/fd"), ::closedir);
+  while (const dirent* entry = open_files ? ::readdir(open_files.get()) : nullptr) {
+    const int fd = std::atoi(entry->d_name);
+    if (fd > STDERR_FILENO) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+}
+
+}  // namespace
+
+NodeBreaker::~NodeBreaker() {
+  if (reaper_.joinable()) reaper_.detach();
+}
+
+void NodeBreaker::reap(pid_t child) {
+  const std::lock_guard guard(mutex_);
+  if (reaper_.joinable()) reaper_.detach();
+  reaper_ = std::thread([child] { ::waitpid(child, nullptr, 0); });
+}
+
+Result<void> NodeBreaker::kill_task(const act::TaskKey& task) {
+  const auto processes = processes_of(folder_, task);
+  if (!processes) return tl::unexpected(processes.error());
+  signal_all(*processes, SIGKILL);
+  return {};
+}
+
+Result<void> NodeBreaker::hang_task(const act::TaskKey& task, Duration lasts) {
+  std::vector<pid_t> stopped;
+  for (int round = 0; round < kStopRounds; ++round) {
+    auto processes = processes_of(folder_, task);
+    if (!processes && round == 0) return tl::unexpected(processes.error());
+    if (!processes) break;
+    signal_all(*processes, SIGSTOP);
+    stopped = std::move(*processes);
+  }
+  const pid_t helper = ::fork();
+  if (helper == 0) {
+    stand_alone();
+    wait_for(lasts);
+    for (const pid_t one : stopped) ::kill(one, SIGCONT);
+    ::_exit(0);
+  }
+  if (helper < 0) {
+    signal_all(stopped, SIGCONT);
+    return os_error("cannot start what would let the task go on");
+  }
+  reap(helper);
+  return {};
+}
+
+void NodeBreaker::resume_task(const act::TaskKey& task) {
+  const auto processes = processes_of(folder_, task);
+  if (processes) signal_all(*processes, SIGCONT);
+}
+
+Result<void> NodeBreaker::pause(Duration lasts) {
+  const pid_t self = ::getpid();
+  const pid_t helper = ::fork();
+  if (helper == 0) {
+    stand_alone();
+    wait_for(kMoment);
+    if (::getppid() == self) ::kill(self, SIGSTOP);
+    wait_for(lasts);
+    if (::getppid() == self) ::kill(self, SIGCONT);
+    ::_exit(0);
+  }
+  if (helper < 0) return os_error("cannot start what would let the agent go on");
+  reap(helper);
+  return {};
+}
+
+Result<void> NodeBreaker::restart(Duration away) {
+  auto command = own_command();
+  if (!command) return tl::unexpected(command.error());
+  std::thread([words = std::move(*command), away]() mutable {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kMoment.ns));
+    // A shell waits in its place, so that whoever started it sees one process that goes on.
+    std::vector<std::string> all{"/bin/sh", "-c", "sleep \"$0\"; exec \"$@\"",
+                                 fmt::format("{:.3f}", away.seconds())};
+    all.insert(all.end(), words.begin(), words.end());
+    std::vector<char*> arguments;
+    for (std::string& word : all) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+    close_all_at_exec();
+    ::execv(arguments.front(), arguments.data());
+  }).detach();
+  return {};
+}
+
+}  // namespace gyre::process

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "act/node_faults.h"
+#include "agent/cut_dialer.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace gyre::agent {
+
+/// Breaks its own node as it is told, one fault at a time, and mends it when that fault's time is
+/// over. Thread-safe.
+class FaultTaker {
+ public:
+  /// Both outlive it.
+  FaultTaker(act::NodeBreaker& breaker, CutDialer& dialer);
+  /// Mends what it can.
+  ~FaultTaker();
+  FaultTaker(const FaultTaker&) = delete;
+  FaultTaker& operator=(const FaultTaker&) = delete;
+
+  /// Returns at once. Errors: Conflict, another one lasts; NotFound, no such task runs here;
+  /// Unsupported, an agent cannot do that; Invalid, longer than kLiveFaultMax.
+  Result<void> obey(const act::FaultOrder& order);
+
+ private:
+  Result<void> begin(const act::FaultOrder& order);
+  void mend();
+  void watch();
+
+  act::NodeBreaker& breaker_;
+  CutDialer& dialer_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<act::FaultOrder> lasting_;
+  Time until_{};  // that one, by the boot clock
+  bool stop_ = false;
+  std::thread watcher_;
+};
+
+}  // namespace gyre::agent

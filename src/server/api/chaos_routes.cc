@@ -1,0 +1,197 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+#include "codec/chaos_text.h"
+#include "codec/printable.h"
+#include "domain/live_chaos.h"
+#include "server/api/api.h"
+
+namespace gyre::server {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kLimitDefault = 100;
+
+/// Reads the members of a body, each with one clear problem if it is wrong.
+class FaultReader {
+ public:
+  FaultRequest read(const Json& body) {
+    FaultRequest out;
+    const auto& names = chaos_fault_names();
+    const std::string kind = body.at("do").is_string() ? body.at("do").get<std::string>() : "";
+    const auto found = std::find(names.begin(), names.end(), kind);
+    out.kind = static_cast<ChaosFault::Kind>(found - names.begin());
+    if (found == names.end() || !can_be_live(out.kind)) {
+      problem("/do", fmt::format("must be {}", fmt::join(live_names(), ", ")));
+    }
+    for (const auto& [name, value] : body.items()) member(name, value, out);
+    return out;
+  }
+  std::vector<http::ProblemItem> problems;
+
+  static std::vector<std::string_view> live_names() {
+    std::vector<std::string_view> out;
+    for (std::size_t i = 0; i < chaos_fault_names().size(); ++i) {
+      if (can_be_live(static_cast<ChaosFault::Kind>(i))) out.push_back(chaos_fault_names()[i]);
+    }
+    return out;
+  }
+
+ private:
+  void member(const std::string& name, const Json& value, FaultRequest& out) {
+    if (name == "do") return;
+    if (name == "for") return span(value, out.lasts);
+    if (name == "way") return way(value, out.way);
+    if (name == "queues") return names(name, value, out.queues);
+    if (name == "tenants") return names(name, value, out.tenants);
+    if (name == "by") return text(value, out.by);
+    std::uint64_t number = 0;
+    if (name == "job") {
+      whole(name, value, number);
+      out.job = JobId{number};
+    } else if (name == "task") {
+      whole(name, value, number);
+      out.rank = static_cast<std::int32_t>(std::min<std::uint64_t>(number, 1'000'000));
+    } else if (name == "which") {
+      whole(name, value, out.which);
+    } else {
+      problem("/" + codec::printable(name),
+              "there is no such member; there are do, for, way, job, task, queues, tenants, which "
+              "and by");
+    }
+  }
+  void span(const Json& value, Duration& out) {
+    const auto span = parse_duration(value.is_string() ? value.get<std::string>() : "none");
+    if (!span || *span > kLiveFaultMax) {
+      return problem("/for", fmt::format("must be a time of {} at most, as in \"10s\"",
+                                         format_duration(kLiveFaultMax)));
+    }
+    out = *span;
+  }
+  void way(const Json& value, ChaosFault::Way& out) {
+    const auto found = std::find(codec::kChaosWays.begin(), codec::kChaosWays.end(),
+                                 value.is_string() ? value.get<std::string>() : "");
+    if (found == codec::kChaosWays.end()) {
+      return problem("/way", fmt::format("must be {}", fmt::join(codec::kChaosWays, ", ")));
+    }
+    out = static_cast<ChaosFault::Way>(found - codec::kChaosWays.begin());
+  }
+  void names(const std::string& name, const Json& value, std::vector<std::string>& out) {
+    const bool good =
+        value.is_array() && value.size() <= kLiveNamesMax &&
+        std::all_of(value.begin(), value.end(), [](const Json& one) { return one.is_string(); });
+    if (!good) return problem("/" + name, "must be a list of names");
+    out = value.get<std::vector<std::string>>();
+  }
+  void text(const Json& value, std::string& out) {
+    if (!value.is_string()) return problem("/by", "must be a text");
+    out = codec::printable(value.get<std::string>());
+  }
+  void whole(const std::string& name, const Json& value, std::uint64_t& out) {
+    if (!value.is_number_unsigned()) return problem("/" + name, "must be a whole number");
+    out = value.get<std::uint64_t>();
+  }
+  void problem(std::string pointer, std::string detail) {
+    problems.push_back({std::move(pointer), std::move(detail), ""});
+  }
+};
+
+http::Problem bad_fault(std::vector<http::ProblemItem> problems) {
+  std::string detail = R"(the body must be as in {"do": "cut-node", "for": "10s"})";
+  if (!problems.empty()) {
+    detail = fmt::format("{}: {}", problems.front().pointer, problems.front().detail);
+  }
+  return {422, "invalid-fault", "The fault is not valid", detail, std::move(problems), {}};
+}
+
+http::Response fault_response(const FaultRecord& fault) {
+  JsonText out;
+  write_fault(out, fault);
+  http::Response response = json_response(std::move(out));
+  response.status = 202;
+  return response;
+}
+
+http::Response chaos_response(const ChaosView& view) {
+  JsonText out;
+  out.open('{').member("on", view.on).key("turned_by");
+  view.turned_at ? out.value(view.turned_by) : out.null();
+  write_time(out, "turned_at", view.turned_at);
+  out.member("calm", view.unrest.empty()).member("unrest", view.unrest).key("nodes").open('[');
+  for (const std::string& node : view.nodes) out.value(node);
+  out.close(']').member("faults_today", view.faults_today);
+  out.member("nodes_broken", view.nodes_broken).key("faults").open('[');
+  for (const FaultRecord& fault : view.faults) write_fault(out, fault);
+  out.close(']').close('}');
+  return json_response(std::move(out));
+}
+
+/// What is shown of a result, whenever it comes.
+template <class T>
+live::Done<T> answer(const http::Reply& reply, http::Response (*show)(const T&)) {
+  return [reply, show](Result<T> done) {
+    const auto kept = std::make_shared<const Result<T>>(std::move(done));
+    reply([kept, show] {
+      return *kept ? show(**kept) : http::respond(http::problem_of(kept->error()));
+    });
+  };
+}
+
+void inject(Chaos& chaos, const Call& call) {
+  const Json body = Json::parse(call.request.body, nullptr, false);
+  if (!body.is_object() || !body.contains("do")) return call.fail(bad_fault({}));
+  FaultReader reader;
+  FaultRequest request = reader.read(body);
+  if (!reader.problems.empty()) return call.fail(bad_fault(std::move(reader.problems)));
+  if (request.by.empty()) request.by = "somebody";
+  chaos.inject(call.id, std::move(request), answer<FaultRecord>(call.reply, fault_response));
+}
+
+void turn(Chaos& chaos, const Call& call) {
+  const Json body = Json::parse(call.request.body, nullptr, false);
+  const bool good = body.is_object() && body.contains("on") && body["on"].is_boolean() &&
+                    body.size() <= 2 && (body.size() == 1 || body.contains("by")) &&
+                    (!body.contains("by") || body["by"].is_string());
+  if (!good) {
+    return call.fail(
+        {422,
+         "invalid-switch",
+         "The switch is not valid",
+         R"(the body must be {"on": true} or {"on": false}, and may say who turns it: "by")",
+         {},
+         {}});
+  }
+  const std::string by = codec::printable(body.value("by", "somebody"));
+  chaos.turn(body["on"].get<bool>(), by, [&chaos, reply = call.reply](const Result<void>& kept) {
+    if (!kept) {
+      return reply([error = kept.error()] { return http::respond(http::problem_of(error)); });
+    }
+    chaos.view(kLimitDefault, answer<ChaosView>(reply, chaos_response));
+  });
+}
+
+}  // namespace
+
+void Api::add_chaos_routes(Chaos& chaos) {
+  router_.add("GET", "/v1/chaos", {"limit"}, [&chaos](const Call& call) {
+    std::uint64_t limit = kLimitDefault;
+    if (auto wrong = read_number(call.request, "limit", FaultLog::kFaultsKept, limit)) {
+      return call.fail(*wrong);
+    }
+    chaos.view(limit, answer<ChaosView>(call.reply, chaos_response));
+  });
+  router_.add("POST", "/v1/chaos", {}, [&chaos](const Call& call) { turn(chaos, call); });
+  router_.add("POST", "/v1/nodes/{id}/faults", {},
+              [&chaos](const Call& call) { inject(chaos, call); });
+  router_.add("DELETE", "/v1/nodes/{id}/faults", {}, [&chaos](const Call& call) {
+    chaos.mend(call.id);
+    chaos.view(kLimitDefault, answer<ChaosView>(call.reply, chaos_response));
+  });
+}
+
+}  // namespace gyre::server
