@@ -130,9 +130,11 @@ std::string to_string(const ContainerSpec::Tmpfs& tmpfs) {
 Result<void> validate(const ContainerSpec& container) {
   if (container.image.empty()) {
     if (container == ContainerSpec{}) return {};
-    return fail(ErrorKind::Invalid,
-                "user, read_only, network, volumes, tmpfs, secrets and devices are a container's: "
-                "name an image, or leave them out");
+    return fail(
+        ErrorKind::Invalid,
+        "user, read_only, network, volumes, tmpfs, secrets, registry_login and devices are a "
+        "container's: "
+        "name an image, or leave them out");
   }
   if (auto image = parse_image_ref(container.image); !image) return tl::unexpected(image.error());
   if (!container.user.empty() && !is_user(container.user)) {
@@ -148,6 +150,10 @@ Result<void> validate(const ContainerSpec& container) {
     if (is_word(secret)) continue;
     return fail(ErrorKind::Invalid, "'{}' is no secret's name: letters, digits, '.', '_', '-'",
                 secret);
+  }
+  if (!container.registry_login.empty() && !is_word(container.registry_login)) {
+    return fail(ErrorKind::Invalid, "'{}' is no secret's name: letters, digits, '.', '_', '-'",
+                container.registry_login);
   }
   for (const std::string& device : container.devices) {
     if (is_device(device)) continue;
