@@ -136,7 +136,8 @@ Result<void> validate(const ContainerSpec& container) {
         "container's: "
         "name an image, or leave them out");
   }
-  if (auto image = parse_image_ref(container.image); !image) return tl::unexpected(image.error());
+  const auto image = parse_image_ref(container.image);
+  if (!image) return tl::unexpected(image.error());
   if (!container.user.empty() && !is_user(container.user)) {
     return fail(ErrorKind::Invalid, "'{}' is no user: write UID, UID:GID or names of the image's",
                 container.user);
@@ -154,6 +155,11 @@ Result<void> validate(const ContainerSpec& container) {
   if (!container.registry_login.empty() && !is_word(container.registry_login)) {
     return fail(ErrorKind::Invalid, "'{}' is no secret's name: letters, digits, '.', '_', '-'",
                 container.registry_login);
+  }
+  if (!container.registry_login.empty() && !image->path.empty()) {
+    return fail(
+        ErrorKind::Invalid,
+        "registry_login opens a registry, and the image is a path of the node: leave it out");
   }
   for (const std::string& device : container.devices) {
     if (is_device(device)) continue;
