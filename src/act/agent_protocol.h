@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "domain/gpu_sample.h"
+#include "domain/image_holders.h"
 #include "domain/node.h"
 
 namespace gyre::act {
@@ -33,6 +34,7 @@ inline constexpr std::uint32_t kProtocolExec = 2;       // from here on commands
 inline constexpr std::uint32_t kProtocolGpus = 3;       // from here on agents tell what GPUs do
 inline constexpr std::uint32_t kProtocolArtifacts = 3;  // from here on artifacts are read
 inline constexpr std::uint32_t kProtocolRepairs = 3;    // from here on nodes are repaired
+inline constexpr std::uint32_t kProtocolImages = 3;     // from here on images are told and fetched
 
 // --- from the server -----------------------------------------------------------------------------
 
@@ -72,8 +74,15 @@ struct GrantLease {
   std::uint64_t term = 0;  // the server's; an agent obeys none of an older term than it has seen
   bool operator==(const GrantLease&) const = default;
 };
+/// Fetch an image before a task needs it. May be dropped: what is under way already, and what is
+/// more than waits in line.
+struct FetchImage {
+  std::string image;  // see parse_image_ref()
+  std::string login;  // as ContainerSpec::registry_login
+  bool operator==(const FetchImage&) const = default;
+};
 using Order = std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog,
-                           GrantLease, ExecOrder, ReadArtifact, RepairOrder>;
+                           GrantLease, ExecOrder, ReadArtifact, RepairOrder, FetchImage>;
 
 // --- from the agent ------------------------------------------------------------------------------
 
@@ -151,8 +160,23 @@ inline constexpr std::size_t kGpuTextMax = 128;  // bytes of each name
 inline constexpr std::size_t kGpuProcessesMax = 256;
 inline constexpr std::size_t kGpuLinksMax = 64;
 
+/// All images that the node holds, kImagesPerNodeMax at most: said once on each connection, and
+/// when they have become others, no more often than a beat.
+struct ImagesHeld {
+  std::vector<HeldImage> images;
+  bool operator==(const ImagesHeld&) const = default;
+};
+/// What came of a FetchImage.
+struct ImageFetched {
+  std::string image;
+  Duration took;
+  std::string error;  // empty: it is there
+  bool operator==(const ImageFetched&) const = default;
+};
+inline constexpr std::size_t kFetchErrorMax = 512;  // bytes
+
 using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport, GpusSeen, ArtifactRead,
-                            RepairOver>;
+                            RepairOver, ImagesHeld, ImageFetched>;
 
 // --- both ends of a connection -------------------------------------------------------------------
 

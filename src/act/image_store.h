@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "domain/image_holders.h"
 #include "domain/image_ref.h"
 
 namespace gyre::act {
@@ -19,6 +22,14 @@ struct PreparedImage {
   std::string user;
 };
 
+/// An image to be had, and by whose right.
+struct ImagePull {
+  ImageRef image;
+  /// What the registry is shown: logins as a node's file has them; none: the node's own. With it
+  /// the registry is asked whatever is on the node, so that nobody has by it what is not his.
+  std::optional<std::string> logins = std::nullopt;
+};
+
 /// Keeps images of a node. First implementation: adapter/oci.
 class ImageStore {
  public:
@@ -29,8 +40,13 @@ class ImageStore {
   /// while after. Errors: NotFound; Invalid, the image breaks a rule or a limit (its message says
   /// which); Unavailable, a registry that does not answer, or cancelled; Internal, the disk.
   /// Thread-safe; one image is fetched once, whoever asks.
-  virtual Result<PreparedImage> prepare(const ImageRef& image,
+  virtual Result<PreparedImage> prepare(const ImagePull& pull,
                                         const std::function<bool()>& cancelled) = 0;
+
+  /// Images that are here whole, by what they were asked for as: the latest kImagesPerNodeMax.
+  virtual std::vector<HeldImage> held() const = 0;
+  /// Another number whenever held() may be something else. Cheap.
+  virtual std::uint64_t held_version() const = 0;
 };
 
 /// A file beside each layer's folder, named as it with this behind: who uses the layer holds a
@@ -47,12 +63,13 @@ class Registry {
   virtual ~Registry() = default;
 
   /// A manifest or an index, by the image's digest or else its tag, `bytes_max` at most. Errors:
-  /// NotFound; Unavailable, it does not answer, in time or as specified.
-  virtual Result<std::string> manifest(const ImageRef& image, std::size_t bytes_max,
+  /// NotFound; Invalid, a login is wrong or may not have it; Unavailable, it does not answer, in
+  /// time or as specified.
+  virtual Result<std::string> manifest(const ImagePull& pull, std::size_t bytes_max,
                                        const std::function<bool()>& cancelled) = 0;
 
   /// A blob of the image's repository. Its digest is for the caller to check. Errors: as above.
-  virtual Result<void> blob(const ImageRef& image, const std::string& digest, const Sink& sink) = 0;
+  virtual Result<void> blob(const ImagePull& pull, const std::string& digest, const Sink& sink) = 0;
 };
 
 }  // namespace gyre::act

@@ -51,13 +51,15 @@ act::GpusSeen news_of(const std::vector<GpuReading>& gpus, std::vector<GpuFacts>
 
 Agent::Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs,
              const act::TaskArtifacts* artifacts, act::TaskListener* onlooker,
-             act::NodeRepairs* repairs)
+             act::NodeRepairs* repairs, Images* images)
     : executor_(executor),
       logs_(logs),
       execs_(execs),
       artifacts_(artifacts),
       onlooker_(onlooker),
-      repairs_(repairs) {
+      repairs_(repairs),
+      images_(images) {
+  if (images_ != nullptr) images_->listen([this](act::ImageFetched one) { say(std::move(one)); });
   if (repairs_ != nullptr) {
     repairs_->listen([this](act::RepairOver over) { say(std::move(over)); });
   }
@@ -72,6 +74,7 @@ void Agent::report_to(act::ReportSink* sink) {
   sink_ = sink;
   protocol_ = 0;
   gpus_told_.clear();
+  images_told_ = 0;
 }
 
 std::vector<act::FoundTask> Agent::tasks() const {
@@ -171,9 +174,25 @@ void Agent::carry_out(const act::ExecOrder& order) {
       act::exec_id(order), fail(ErrorKind::Unsupported, "this node runs no commands in tasks")}});
 }
 
+void Agent::carry_out(const act::FetchImage& order) {
+  if (images_ != nullptr) images_->fetch(order);
+}
+
 void Agent::carry_out(const act::GrantLease& grant) {
+  {
+    const std::lock_guard guard(sink_mutex_);
+    protocol_ = grant.protocol;
+  }
+  if (grant.beat == 0) tell_images();
+}
+
+void Agent::tell_images() {
+  if (images_ == nullptr) return;
+  const std::uint64_t version = images_->version();
   const std::lock_guard guard(sink_mutex_);
-  protocol_ = grant.protocol;
+  if (sink_ == nullptr || protocol_ < act::kProtocolImages || images_told_ == version) return;
+  images_told_ = version;
+  sink_->say(images_->held());
 }
 
 void Agent::gpus_seen(const std::vector<GpuReading>& gpus) {

@@ -12,6 +12,7 @@
 #include "act/task_artifacts.h"
 #include "act/task_exec.h"
 #include "act/task_logs.h"
+#include "agent/images.h"
 #include "domain/gpu_sample.h"
 
 namespace gyre::agent {
@@ -25,10 +26,10 @@ class Agent final : public act::TaskListener {
   /// ends first: it tells the agent what it must know to its own end; so does `execs`, without
   /// which no commands run in tasks. `onlooker`, which may be null, hears what the executor tells,
   /// and outlives the executor. `repairs` end as the executor does; without them the hardware is
-  /// not repaired.
+  /// not repaired. So do `images`; without them none are told of, or fetched ahead.
   Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs = nullptr,
         const act::TaskArtifacts* artifacts = nullptr, act::TaskListener* onlooker = nullptr,
-        act::NodeRepairs* repairs = nullptr);
+        act::NodeRepairs* repairs = nullptr, Images* images = nullptr);
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
@@ -47,6 +48,10 @@ class Agent final : public act::TaskListener {
   /// What the probe has found, in the order of the Hello's devices. Said where a server is
   /// connected that wants to know it.
   void gpus_seen(const std::vector<GpuReading>& gpus);
+
+  /// Says which images the node holds, where a server is connected that wants to know it, and they
+  /// have changed since it was told. To be called now and then, with the beat.
+  void tell_images();
 
   void started(const act::TaskKey& key, const StartStages& stages) override;
   void ended(const act::TaskKey& key, const TaskExit& exit) override;
@@ -67,6 +72,7 @@ class Agent final : public act::TaskListener {
   void carry_out(const act::ExecOrder& order);
   void carry_out(const act::ReadArtifact& order);
   void carry_out(const act::RepairOrder& order);
+  void carry_out(const act::FetchImage& order);
   std::string obstacle() const;
   bool repeat(const act::TaskKey& key);
   void say(act::Report report);
@@ -77,6 +83,7 @@ class Agent final : public act::TaskListener {
   const act::TaskArtifacts* const artifacts_;
   act::TaskListener* const onlooker_;
   act::NodeRepairs* const repairs_;
+  Images* const images_;
   mutable std::mutex mutex_;
   std::map<act::TaskKey, Known> known_;  // started or adopted in this life, not released
   std::map<act::TaskKey, bool> left_;    // by an earlier life, not taken up; true: it has ended
@@ -84,6 +91,7 @@ class Agent final : public act::TaskListener {
   act::ReportSink* sink_ = nullptr;
   std::uint32_t protocol_ = 0;            // with that sink; 0: not agreed yet
   std::vector<GpuFacts> gpus_told_ = {};  // to that sink
+  std::uint64_t images_told_ = 0;         // so has this: which version; 0: none
 };
 
 }  // namespace gyre::agent

@@ -98,6 +98,7 @@ void Runner::stay_connected() {
     const std::uint64_t number = first_sent_ + sent_.size() - 1;
     lock.unlock();
     link->say(act::Beat{number});
+    agent_.tell_images();
     lock.lock();
   }
   const std::optional<Error> why = broken_;

@@ -164,7 +164,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   auto repairs = open_repairs(folder->path(), options, watch);
   if (!repairs) return tl::unexpected(repairs.error());
   agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs(), &artifacts, &metrics,
-                      repairs->get());
+                      repairs->get(), &(*opened)->images());
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
   agent::RunnerOptions how =
       runner_options(options, std::move(hello), lease_path, std::move(*term));

@@ -86,7 +86,7 @@ Result<std::unique_ptr<cli::BareStarts>> bare_starts(const std::string& image) {
   if (::mkdtemp(folder.data()) == nullptr) return fail(ErrorKind::Internal, "no temporary folder");
   auto starts = std::make_unique<RuntimeStarts>(folder, std::move(facts));
   oci::OciImageStore store({.folder = folder + "/images", .limits = {}}, nullptr);
-  const auto prepared = store.prepare(*ref, [] { return false; });
+  const auto prepared = store.prepare({*ref}, [] { return false; });
   if (!prepared) return tl::unexpected(prepared.error());
   if (prepared->layers.size() != 1) {
     return fail(ErrorKind::Unsupported, "the bare runtime is given an image of one layer");

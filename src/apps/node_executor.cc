@@ -13,13 +13,15 @@ class WatchedImages final : public act::ImageStore {
   WatchedImages(act::ImageStore& images, std::function<void(bool)> came)
       : images_(images), came_(std::move(came)) {}
 
-  Result<act::PreparedImage> prepare(const ImageRef& image,
+  Result<act::PreparedImage> prepare(const act::ImagePull& pull,
                                      const std::function<bool()>& cancelled) override {
-    auto prepared = images_.prepare(image, cancelled);
+    auto prepared = images_.prepare(pull, cancelled);
     const bool given_up = !prepared && cancelled && cancelled();
     if (came_ && !given_up) came_(prepared.has_value());
     return prepared;
   }
+  std::vector<HeldImage> held() const override { return images_.held(); }
+  std::uint64_t held_version() const override { return images_.held_version(); }
 
  private:
   act::ImageStore& images_;

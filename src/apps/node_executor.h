@@ -35,6 +35,7 @@ class NodeExecutor {
   static Result<std::unique_ptr<NodeExecutor>> open(const NodeOptions& options);
 
   process::ProcessExecutor& tasks() { return *tasks_; }
+  act::ImageStore& images() { return *images_; }
 
   /// What of limits and containers there is on this machine, one line each.
   std::vector<std::string> lines() const;

@@ -13,6 +13,12 @@ Result<std::unique_ptr<Tasks>> Tasks::open(const NodeOptions& options, const act
   if (!opened) return tl::unexpected(opened.error());
   std::unique_ptr<Tasks> tasks(new Tasks(options.tasks));
   tasks->node_ = std::move(*opened);
+  const process::ContainerHost& containers = tasks->node_->tasks().containers();
+  tasks->images_ = std::make_unique<agent::Images>(
+      tasks->node_->images(),
+      agent::Images::Options{containers.why_not(), [&containers](const std::string& secret) {
+                               return containers.registry_logins(secret);
+                             }});
   tasks->mps_ = hold_shares(gpus, state, tasks->node_->tasks(), say);
   return tasks;
 }

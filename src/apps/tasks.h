@@ -7,6 +7,7 @@
 #include "act/local_node.h"
 #include "adapter/mps/mps_executor.h"
 #include "adapter/process/exec/exec_host.h"
+#include "agent/images.h"
 #include "apps/node_executor.h"
 #include "base/result.h"
 
@@ -25,6 +26,7 @@ class Tasks {
 
   act::Executor& executor();
   act::TaskExecs& execs() { return execs_; }
+  agent::Images& images() { return *images_; }
   /// What of the tasks' limits is kept, a line each.
   std::vector<std::string> enforced() const { return node_->lines(); }
 
@@ -34,6 +36,7 @@ class Tasks {
   process::ExecHost execs_;
   std::unique_ptr<mps::MpsExecutor> mps_;  // before the one that tells it
   std::unique_ptr<NodeExecutor> node_;
+  std::unique_ptr<agent::Images> images_;
 };
 
 }  // namespace gyre::apps

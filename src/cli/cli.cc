@@ -120,6 +120,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
   add_list_verbs(app, session);
   add_top_verb(app, session);
   add_node_verbs(app, session);
+  add_image_verbs(app, session);
   add_log_verb(app, session);
   add_artifacts_verb(app, session);
   add_exec_verb(app, session);

@@ -147,6 +147,9 @@ Outcome<int> nodes(const Session& session) {
   const bool located = std::any_of(all.begin(), all.end(),
                                    [](const Json& node) { return !location_text(node).empty(); });
   std::vector<std::string> heading{"ID", "NAME", "STATE", "GPUS FREE", "CPU FREE", "MEMORY FREE"};
+  const bool holding = std::any_of(
+      all.begin(), all.end(), [](const Json& node) { return node.value("images_held", 0) > 0; });
+  if (holding) heading.emplace_back("IMAGES");
   if (located) heading.emplace_back("LOCATION");
   Table table(heading);
   for (const Json& node : all) {
@@ -158,6 +161,7 @@ Outcome<int> nodes(const Session& session) {
         fmt::format("{:.4g} of {:.4g}", node.value("cpu_milli_free", 0.0) / 1000,
                     node.value("cpu_milli", 0.0) / 1000),
         memory_text(node, "memory_mib_free", "memory_mib")};
+    if (holding) row.push_back(std::to_string(node.value("images_held", 0)));
     if (located) row.push_back(terminal_safe(location_text(node)));
     table.add(std::move(row));
   }

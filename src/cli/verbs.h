@@ -41,11 +41,12 @@ Outcome<std::string> read_input(const std::string& path);
 /// A queue file (docs/guide/quotas.md), "-" for stdin.
 Outcome<std::vector<QueueSpec>> read_queue_file(const std::string& path);
 
-void add_job_verbs(CLI::App& app, Session& session);   // run, submit, plan, stop
-void add_list_verbs(CLI::App& app, Session& session);  // ps, queue, nodes, explain, events
-void add_top_verb(CLI::App& app, Session& session);    // top
-void add_node_verbs(CLI::App& app, Session& session);  // node
-void add_log_verb(CLI::App& app, Session& session);    // logs
+void add_job_verbs(CLI::App& app, Session& session);    // run, submit, plan, stop
+void add_list_verbs(CLI::App& app, Session& session);   // ps, queue, nodes, explain, events
+void add_top_verb(CLI::App& app, Session& session);     // top
+void add_node_verbs(CLI::App& app, Session& session);   // node
+void add_image_verbs(CLI::App& app, Session& session);  // image
+void add_log_verb(CLI::App& app, Session& session);     // logs
 void add_artifacts_verb(CLI::App& app, Session& session);
 void add_exec_verb(CLI::App& app, Session& session);     // exec
 void add_server_verbs(CLI::App& app, Session& session);  // up, server, agent, doctor

@@ -9,6 +9,7 @@
 
 #include "codec/field.h"
 #include "codec/healing_fields.h"
+#include "codec/image_fields.h"
 #include "codec/money_fields.h"
 #include "codec/queue_fields.h"
 #include "codec/service_fields.h"
@@ -187,6 +188,7 @@ struct Fields<ContainerSpec> {
                                    Field{"volumes", &ContainerSpec::volumes},
                                    Field{"tmpfs", &ContainerSpec::tmpfs},
                                    Field{"secrets", &ContainerSpec::secrets},
+                                   Field{"registry_login", &ContainerSpec::registry_login},
                                    Field{"devices", &ContainerSpec::devices}};
 };
 template <>
@@ -375,7 +377,8 @@ template <>
 struct Fields<StartGang> {
   static constexpr std::tuple list{
       Field{"job", &StartGang::job}, Field{"attempt", &StartGang::attempt},
-      Field{"placement", &StartGang::placement}, Field{"rule", &StartGang::rule}};
+      Field{"placement", &StartGang::placement}, Field{"rule", &StartGang::rule},
+      Field{"with_image", &StartGang::with_image}};
 };
 template <>
 struct Fields<StopGang> {
@@ -476,7 +479,9 @@ struct Fields<ControllerState> {
                                    Field{"services", &ControllerState::services},
                                    Field{"cycle_work_max", &ControllerState::cycle_work_max},
                                    Field{"ledger", &ControllerState::ledger},
-                                   Field{"idle", &ControllerState::idle}};
+                                   Field{"idle", &ControllerState::idle},
+                                   Field{"images", &ControllerState::images},
+                                   Field{"image_fetches", &ControllerState::image_fetches}};
 };
 
 template <>

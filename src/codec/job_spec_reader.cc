@@ -327,6 +327,10 @@ class SpecReader {
   void secrets(const SpecNode& node) {
     texts(node, [&](const SpecNode& item) { spec_.launch.container.secrets.push_back(item.text); });
   }
+  void registry_login(const SpecNode& node) {
+    if (!is_scalar(node)) return expected(node, "a secret's name");
+    spec_.launch.container.registry_login = node.text;
+  }
   void devices(const SpecNode& node) {
     texts(node, [&](const SpecNode& item) { spec_.launch.container.devices.push_back(item.text); });
   }
@@ -517,7 +521,7 @@ class SpecReader {
     }
   }
 
-  static constexpr std::array<KnownField, 26> kFields{{
+  static constexpr std::array<KnownField, 27> kFields{{
       {"name", &SpecReader::name},
       {"image", &SpecReader::image},
       {"command", &SpecReader::command},
@@ -541,6 +545,7 @@ class SpecReader {
       {"volumes", &SpecReader::volumes},
       {"tmpfs", &SpecReader::tmpfs},
       {"secrets", &SpecReader::secrets},
+      {"registry_login", &SpecReader::registry_login},
       {"devices", &SpecReader::devices},
       {"artifacts", &SpecReader::artifacts},
       {"ports", &SpecReader::ports},

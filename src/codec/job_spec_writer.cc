@@ -89,6 +89,7 @@ void add_container(Json& out, const ContainerSpec& container) {
   texts("volumes", container.volumes, [](const auto& volume) { return to_string(volume); });
   texts("tmpfs", container.tmpfs, [](const auto& tmpfs) { return to_string(tmpfs); });
   texts("secrets", container.secrets, same);
+  if (!container.registry_login.empty()) out["registry_login"] = container.registry_login;
   texts("devices", container.devices, same);
 }
 

@@ -48,6 +48,7 @@ const Decisions& Controller::step(const Event& event) {
   work_on_services();
   Act act(*this);
   last_work_ = scheduler_.cycle(scene(), config_.cycle_work_max, act);
+  prefetch_images();
   forget_oldest();
   return decisions_;
 }
@@ -108,6 +109,7 @@ void Controller::on(const NodeJoined& event) {
   if (!cluster_.add(event.node, event.spec)) return;
   healer_.node_joined();
   scheduler_.fleet_joined(event.node, event.spec, scene());
+  replicas_changed_ = true;
 }
 
 void Controller::on(const NodeLost& event) {
@@ -116,6 +118,8 @@ void Controller::on(const NodeLost& event) {
     cluster_.set_up(id, false);
     cluster_.set_silent(id, false);
   });
+  images_.forget(event.node);  // when it is back it says what it holds
+  prefetcher_.forget(event.node);
   const ShapeId shape = cluster_.node(event.node).shape;
   const std::vector<JobId> placed = scheduler_.placed(cluster_.shape(shape).partition);
   const TaskExit exit{TaskExit::Kind::Lost, 0, false, event.cause};
@@ -176,6 +180,7 @@ void Controller::submit(Job fresh) {
   fresh.state_since = now_;
   Job& job = jobs_.add(std::move(fresh));
   join_group(job.spec);
+  count_container(job, 1);
   decisions_.transitions.push_back({now_, job.id, 0, Queued, Queued, Termination::None});
   const auto partition = partition_of(job.spec);
   if (!partition || !validate(job.spec) || !scheduler_.fair_share().is_leaf(job.spec.queue)) {
@@ -271,7 +276,7 @@ void Controller::place(JobId id, std::vector<TaskPlacement> placement, StartRule
   set_state(job, Starting, Termination::None);
   scheduler_.job_placed(job, partition_of(job), now_);
   ledger_.placed(job, cluster_);
-  job.last_command = emit(StartGang{id, job.attempt, job.placement, rule});
+  job.last_command = emit(StartGang{id, job.attempt, job.placement, rule, with_image(job)});
 }
 
 void Controller::preempt(JobId victim, JobId beneficiary) {
@@ -406,7 +411,10 @@ void Controller::set_state(Job& job, JobState to, Termination cause) {
   decisions_.transitions.push_back({now_, job.id, job.attempt, job.state, to, cause});
   job.state = to;
   job.state_since = now_;
-  if (!job.service.empty()) services_.job_changed(job, cause, now_);
+  if (!job.service.empty()) {
+    services_.job_changed(job, cause, now_);
+    replicas_changed_ = true;
+  }
   if (to == Running) healer_.job_runs(job.id, now_);
   if (is_final(to)) healer_.job_over(job.id, now_);
   if (to != Running) idle_.forget(job.id);
@@ -421,6 +429,7 @@ void Controller::end(Job& job, JobState final_state, Termination cause,
   }
   set_state(job, final_state, cause);
   leave_group(job.spec);
+  count_container(job, -1);
   if (const auto partition = partition_of(job.spec)) {
     scheduler_.job_over(job, *partition, total, scene());
   }

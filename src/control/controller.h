@@ -22,6 +22,7 @@
 #include "observe/ledger.h"
 #include "reason/healing/healer.h"
 #include "reason/idle/idle_guard.h"
+#include "reason/images/prefetcher.h"
 #include "reason/scaling/services.h"
 #include "reason/scheduler.h"
 
@@ -102,6 +103,9 @@ class Controller {
   }
   Money rate_of(const Job& job) const { return ledger_.rate_of(job, cluster_); }
 
+  /// Which nodes hold which images, as they say.
+  const ImageHolders& images() const { return images_; }
+
   /// Who has been warned for not using GPUs.
   const reason::IdleGuard& idle() const { return idle_; }
   /// Whether a job may be stopped for that: a replica may not, nor who is in an exempt queue.
@@ -156,15 +160,19 @@ class Controller {
   void on(const StoreHealed& event);
   void on(const RepairEnded& event) { heal(healer_.repair_ended(event, now_)); }
   void on(const WorkBudgetSet& event);
-  void on(const ServiceApplied& event) { services_.apply(event.spec, now_); }
+  void on(const ServiceApplied& event) {
+    services_.apply(event.spec, now_);
+    replicas_changed_ = true;
+  }
   void on(const ServiceDeleted& event) { services_.remove(event.service); }
   void on(const ServiceLoadSeen& event) { services_.load(event); }
   void on(const ReplicaProbed& event);
   void on(const PriceSet& event);
   void on(const IdleSet& event);
   void on(const GpuUseSeen& event);
+  void on(const NodeImagesSeen& event);
 
-  reason::Scene scene() { return {cluster_, jobs_, now_}; }
+  reason::Scene scene() { return {cluster_, jobs_, now_, images_}; }
   std::optional<PartitionId> partition_of(const JobSpec& spec) const;
   PartitionId partition_of(const Job& job) const { return *partition_of(job.spec); }
 
@@ -175,6 +183,11 @@ class Controller {
            std::optional<Duration> total = std::nullopt);
   void submit(Job fresh);
   void work_on_services();
+  std::int32_t with_image(const Job& job) const;
+  void count_container(const Job& job, int by);
+  void prefetch_images();
+  void prefetch_for(const Service& service);
+  void prefetch(NodeId node, JobId job, ImageId image);
   void forget_oldest();
   void queue(Job& job);
   void learn(const JobSpec& spec);
@@ -205,6 +218,7 @@ class Controller {
   void retry_or_fail(Job& job, Duration total);
   Result<void> adopt(const Job& saved);
   Result<void> resume_queues(const ControllerState& state);
+  void restore_images(const ControllerState& state);
   void order_finished();
 
   Config config_;
@@ -225,7 +239,11 @@ class Controller {
   reason::Services services_;
   observe::Ledger ledger_;
   reason::IdleGuard idle_;
-  std::deque<JobId> finished_;  // by time of ending
+  ImageHolders images_;
+  reason::Prefetcher prefetcher_;
+  std::size_t containers_ = 0;     // jobs that name an image and are not over
+  bool replicas_changed_ = false;  // where the next ones would go may be another place now
+  std::deque<JobId> finished_;     // by time of ending
   Decisions decisions_;
 };
 

@@ -137,11 +137,21 @@ class RandomWorld {
       group.request.cpu = CpuMilli{static_cast<std::int64_t>(rng_.below(6000))};
       spec.tasks.push_back(group);
     }
+    if (rng_.below(2) == 0) spec.launch.container.image = image();
     return JobSubmitted{{core.jobs().last().value + 1}, spec, {}};
+  }
+
+  std::string image() { return "r.example/train:" + std::to_string(rng_.below(2)); }
+
+  Event::Body images_event(NodeId node) {
+    NodeImagesSeen seen{node, {}, {}};
+    (rng_.below(3) == 0 ? seen.removed : seen.added).push_back({image(), ""});
+    return seen;
   }
 
   Event::Body node_event(const Controller& core) {
     const NodeId node{static_cast<std::uint32_t>(rng_.below(nodes_))};
+    if (rng_.below(2) == 0) return images_event(node);
     if (!core.cluster().node(node).up) return NodeReturned{node};
     std::erase_if(tasks_, [&](const Task& task) { return task.node == node; });
     return NodeLost{node, "test"};

@@ -57,7 +57,9 @@ ControllerState Controller::state() const {
                         services_.state(),
                         config_.cycle_work_max,
                         ledger_.state(),
-                        idle_.state()};
+                        idle_.state(),
+                        images_.state(),
+                        prefetcher_.state()};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
@@ -116,6 +118,7 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
     return tl::unexpected(known.error());
   }
   core.idle_.restore(state.idle);
+  core.restore_images(state);
   core.order_finished();
   if (auto resumed = core.resume_queues(state); !resumed) return tl::unexpected(resumed.error());
   for (const Reservation& reservation : state.reservations) {
@@ -153,6 +156,7 @@ Result<void> Controller::adopt(const Job& saved) {
     return {};
   }
   join_group(job.spec);
+  count_container(job, 1);
   if (!partition) {
     return fail(ErrorKind::Invalid, "job {} waits in queue '{}', which is unknown", job.id.value,
                 job.spec.queue);

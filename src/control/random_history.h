@@ -112,11 +112,19 @@ class RandomHistory {
       constexpr std::array<std::int32_t, 4> kXids{31, 48, 63, 999};
       return GpuErrorSeen{id, 0, kXids[rng_.below(kXids.size())]};
     }
+    if (die == 2 && rng_.below(2) == 0) return images_event(id);
     if (die == 0) return NodeDutySet{id, static_cast<NodeDuty>(rng_.below(3))};
     if (die == 1) return NodeContact{id, rng_.below(2) == 0};
     if (core_.cluster().node(id).up) return NodeLost{id, "heartbeats stopped"};
     return NodeReturned{id};
   }
+
+  Event::Body images_event(NodeId id) {
+    NodeImagesSeen seen{id, {}, {}};
+    (rng_.below(3) == 0 ? seen.removed : seen.added).push_back({image(), ""});
+    return seen;
+  }
+  std::string image() { return "r.example/train:" + std::to_string(rng_.below(3)); }
 
   Event::Body stall() {
     const JobId id{1 + rng_.below(core_.jobs().last().value + 1)};
@@ -158,6 +166,7 @@ class RandomHistory {
     if (rng_.below(8) == 0) spec.deadline = seconds(static_cast<std::int64_t>(rng_.below(900)));
     spec.retry.on_error = rng_.below(4) == 0;
     spec.launch.command = {"python3", "train.py", "--epochs=\"3\""};
+    if (rng_.below(2) == 0) spec.launch.container.image = image();
     spec.launch.env = {{"EPOCHS", "3"}, {"WORDS", "grün"}};
     return spec;
   }
@@ -203,6 +212,7 @@ class RandomHistory {
 
   void plan_outcome(const QuarantineNode&) {}
   void plan_outcome(const ReleaseNode&) {}
+  void plan_outcome(const PrefetchImage&) {}
   void plan_outcome(const RepairNode& repair) {
     const CommandId latest = core_.healer().health(repair.node).underway->command;
     const bool good = rng_.below(4) != 0;

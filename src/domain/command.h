@@ -23,6 +23,7 @@ struct StartGang {
   std::int32_t attempt = 0;
   std::vector<TaskPlacement> placement;
   StartRule rule = StartRule::HeadOfLine;
+  std::int32_t with_image = 0;  // tasks whose nodes are known to hold their image
   bool operator==(const StartGang&) const = default;
 };
 
@@ -66,10 +67,18 @@ struct RepairNode {
   bool operator==(const RepairNode&) const = default;
 };
 
+/// Fetch the job's image, before it starts there or another replica of its service does. A node
+/// that cannot does nothing: its outcome, if any, is a NodeImagesSeen.
+struct PrefetchImage {
+  NodeId node;
+  JobId job;
+  bool operator==(const PrefetchImage&) const = default;
+};
+
 /// An intent of the core. `id` is its idempotency key: a world that sees one twice acts once.
 struct Command {
   CommandId id;
-  std::variant<StartGang, StopGang, QuarantineNode, ReleaseNode, RepairNode> body;
+  std::variant<StartGang, StopGang, QuarantineNode, ReleaseNode, RepairNode, PrefetchImage> body;
   bool operator==(const Command&) const = default;
 };
 

@@ -130,11 +130,14 @@ std::string to_string(const ContainerSpec::Tmpfs& tmpfs) {
 Result<void> validate(const ContainerSpec& container) {
   if (container.image.empty()) {
     if (container == ContainerSpec{}) return {};
-    return fail(ErrorKind::Invalid,
-                "user, read_only, network, volumes, tmpfs, secrets and devices are a container's: "
-                "name an image, or leave them out");
+    return fail(
+        ErrorKind::Invalid,
+        "user, read_only, network, volumes, tmpfs, secrets, registry_login and devices are a "
+        "container's: "
+        "name an image, or leave them out");
   }
-  if (auto image = parse_image_ref(container.image); !image) return tl::unexpected(image.error());
+  const auto image = parse_image_ref(container.image);
+  if (!image) return tl::unexpected(image.error());
   if (!container.user.empty() && !is_user(container.user)) {
     return fail(ErrorKind::Invalid, "'{}' is no user: write UID, UID:GID or names of the image's",
                 container.user);
@@ -148,6 +151,15 @@ Result<void> validate(const ContainerSpec& container) {
     if (is_word(secret)) continue;
     return fail(ErrorKind::Invalid, "'{}' is no secret's name: letters, digits, '.', '_', '-'",
                 secret);
+  }
+  if (!container.registry_login.empty() && !is_word(container.registry_login)) {
+    return fail(ErrorKind::Invalid, "'{}' is no secret's name: letters, digits, '.', '_', '-'",
+                container.registry_login);
+  }
+  if (!container.registry_login.empty() && !image->path.empty()) {
+    return fail(
+        ErrorKind::Invalid,
+        "registry_login opens a registry, and the image is a path of the node: leave it out");
   }
   for (const std::string& device : container.devices) {
     if (is_device(device)) continue;

@@ -36,6 +36,7 @@ struct ContainerSpec {
   std::vector<Volume> volumes;
   std::vector<Tmpfs> tmpfs;
   std::vector<std::string> secrets;  // names; their values are files under /run/secrets
+  std::string registry_login{};  // the secret that opens the image's registry; empty: the node's
   std::vector<std::string> devices;  // of the Container Device Interface: "vendor.com/class=name"
 
   bool operator==(const ContainerSpec&) const = default;

@@ -8,6 +8,7 @@
 #include "domain/demand_mix.h"
 #include "domain/healing.h"
 #include "domain/idle.h"
+#include "domain/image_holders.h"
 #include "domain/job.h"
 #include "domain/node.h"
 #include "domain/policy.h"
@@ -53,6 +54,8 @@ struct ControllerState {
   std::int64_t cycle_work_max = kCycleWorkDefault;
   LedgerState ledger;
   IdleState idle;
+  std::vector<ImageHolding> images;       // by image
+  std::vector<ImageFetch> image_fetches;  // by node, then as they were asked for
 
   bool operator==(const ControllerState&) const = default;
 };

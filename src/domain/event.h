@@ -4,11 +4,13 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/time.h"
 #include "domain/healing.h"
 #include "domain/idle.h"
+#include "domain/image_holders.h"
 #include "domain/job.h"
 #include "domain/job_spec.h"
 #include "domain/node.h"
@@ -177,16 +179,25 @@ struct GpuUseSeen {
   bool operator==(const GpuUseSeen&) const = default;
 };
 
+/// What a node says of the images that it holds has become another.
+struct NodeImagesSeen {
+  NodeId node;
+  std::vector<HeldImage> added;
+  std::vector<HeldImage> removed;
+  bool operator==(const NodeImagesSeen&) const = default;
+};
+
 /// Something the core learns. A world stamps events on entry: `at` never goes backwards, and `seq`
 /// grows by one each time, so equal times are ordered.
 struct Event {
   Time at;
   EventSeq seq;
-  using Body = std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned,
-                            NodeDutySet, NodeContact, JobSubmitted, JobStopRequested, TaskStarted,
-                            TaskEnded, HealingSet, GpuErrorSeen, TaskStalled, StoreHealed,
-                            ServiceApplied, ServiceDeleted, ServiceLoadSeen, ReplicaProbed,
-                            WorkBudgetSet, PriceSet, IdleSet, GpuUseSeen, RepairEnded>;
+  using Body =
+      std::variant<Tick, PolicySet, QueueSet, NodeJoined, NodeLost, NodeReturned, NodeDutySet,
+                   NodeContact, JobSubmitted, JobStopRequested, TaskStarted, TaskEnded, HealingSet,
+                   GpuErrorSeen, TaskStalled, StoreHealed, ServiceApplied, ServiceDeleted,
+                   ServiceLoadSeen, ReplicaProbed, WorkBudgetSet, PriceSet, IdleSet, GpuUseSeen,
+                   RepairEnded, NodeImagesSeen>;
   Body body;
 
   bool operator==(const Event&) const = default;

@@ -1,5 +1,7 @@
 #include "live/fleet.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -10,6 +12,7 @@ namespace gyre::live {
 namespace {
 
 constexpr Duration kLookPause = milliseconds(100);
+constexpr std::size_t kReferenceMax = 4'096;  // bytes; see parse_image_ref()
 
 Error leads_not() {
   return {ErrorKind::Unavailable, "this server does not lead for now; another one may"};
@@ -53,6 +56,12 @@ void Fleet::Session::report(act::Report report) {
   }
   if (auto* seen = std::get_if<act::GpusSeen>(&report)) {
     return fleet_.on_gpus(*this, std::move(*seen));
+  }
+  if (auto* held = std::get_if<act::ImagesHeld>(&report)) {
+    return fleet_.on_images(*this, std::move(*held));
+  }
+  if (auto* fetched = std::get_if<act::ImageFetched>(&report)) {
+    return fleet_.on_fetched(*this, std::move(*fetched));
   }
   // What comes before the arrival is durable is asked for again after it.
   const std::int64_t node = node_.load();
@@ -145,6 +154,80 @@ void Fleet::on_gpus(Session& session, act::GpusSeen seen) {
   }
   for (GpuErrorSeen& error : errors) inbox_.post(std::move(error), nullptr);
   if (gpus_ != nullptr) gpus_->seen(session.name_, said_at, *gpus);
+}
+
+/// Kept in every snapshot, so a node may neither tell much nor often.
+void Fleet::on_images(Session& session, act::ImagesHeld held) {
+  NodeId from;
+  {
+    const std::lock_guard guard(mutex_);
+    if (!session.images_.take(now_())) {
+      return session.sink_.end(
+          {ErrorKind::Unavailable,
+           fmt::format("the agent tells what images there are more often than {} times a second",
+                       kImageReportsPerSecond)});
+    }
+    const bool sane = held.images.size() <= kImagesPerNodeMax &&
+                      std::all_of(held.images.begin(), held.images.end(),
+                                  [](const HeldImage& image) { return is_sane(image); });
+    if (!sane) {
+      return session.sink_.end(
+          {ErrorKind::Invalid,
+           fmt::format("the agent tells of images that are none, or of more than {}",
+                       kImagesPerNodeMax)});
+    }
+    const std::int64_t node = session.node_.load();
+    if (node < 0) return;
+    from = NodeId{static_cast<std::uint32_t>(node)};
+  }
+  inbox_.put_images({from, std::move(held.images)});
+}
+
+/// What is too long is none of ours.
+void Fleet::on_fetched(Session& session, act::ImageFetched fetched) {
+  const std::lock_guard guard(mutex_);
+  const std::int64_t node = session.node_.load();
+  if (node < 0 || fetched.image.size() > kReferenceMax) return;
+  fetched.error.resize(std::min(fetched.error.size(), act::kFetchErrorMax));
+  ++(fetched.error.empty() ? image_fetches_.good : image_fetches_.failed);
+  auto& trouble = peers_.at(NodeId{static_cast<std::uint32_t>(node)}).image_trouble;
+  if (!fetched.error.empty()) {
+    trouble = std::move(fetched);
+  } else if (trouble && trouble->image == fetched.image) {
+    trouble.reset();
+  }
+}
+
+Result<void> Fleet::fetch_image(NodeId node, const act::FetchImage& order) {
+  const std::lock_guard guard(mutex_);
+  const auto peer = peers_.find(node);
+  if (peer == peers_.end() || peer->second.session == nullptr) {
+    return fail(ErrorKind::Unavailable, "the node is not connected; ask again later");
+  }
+  if (peer->second.session->protocol_ < act::kProtocolImages) {
+    return fail(ErrorKind::Unsupported,
+                "the agent of node {} is of a release that fetches no images ahead; install this "
+                "one there",
+                peer->second.name);
+  }
+  auto& trouble = peer->second.image_trouble;
+  if (trouble && trouble->image == order.image) trouble.reset();
+  peer->second.session->sink_.give(order);
+  return {};
+}
+
+std::map<NodeId, act::ImageFetched> Fleet::image_troubles() const {
+  const std::lock_guard guard(mutex_);
+  std::map<NodeId, act::ImageFetched> troubles;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.session != nullptr && peer.image_trouble) troubles.emplace(node, *peer.image_trouble);
+  }
+  return troubles;
+}
+
+Fleet::ImageFetches Fleet::image_fetches() const {
+  const std::lock_guard guard(mutex_);
+  return image_fetches_;
 }
 
 // --- the world's side ----------------------------------------------------------------------------

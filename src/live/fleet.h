@@ -58,7 +58,8 @@ class Fleet {
           protocol_(std::min(hello.protocol_newest, act::kProtocolNewest)),
           leased_(leased),
           name_(hello.node.name),
-          gpus_(hello.devices) {}
+          gpus_(hello.devices),
+          images_(kImageReportsAtOnce, kImageReportsPerSecond) {}
 
     Fleet& fleet_;
     const std::uint64_t id_;
@@ -69,8 +70,13 @@ class Fleet {
     const std::string name_;
     GpuReports gpus_;                     // of the thread that reports
     bool told_gpus_ = false;              // so has this
+    Allowance images_;                    // so has this
     std::atomic<std::int64_t> node_{-1};  // -1: not admitted, or not any more
   };
+
+  /// What a connection may say of images.
+  static constexpr std::int64_t kImageReportsAtOnce = 32;
+  static constexpr std::int64_t kImageReportsPerSecond = 2;
 
   /// `now`: a clock that is never set and counts a machine's sleep.
   /// `gpus`, which outlives the sessions, is told what the nodes' probes see.
@@ -102,6 +108,18 @@ class Fleet {
 
   /// Passes an order about a command on; means nothing for one that is over.
   void tell_exec(const act::ExecOrder& order);
+
+  /// Has a node fetch an image. Errors: Unavailable, it is not connected; Unsupported, its agent is
+  /// too old.
+  Result<void> fetch_image(NodeId node, const act::FetchImage& order);
+  /// The last one of each connected node that was not fetched, until it is.
+  std::map<NodeId, act::ImageFetched> image_troubles() const;
+  struct ImageFetches {
+    std::int64_t good = 0;
+    std::int64_t failed = 0;
+  };
+  /// How many there have been in this life.
+  ImageFetches image_fetches() const;
 
   /// What the connected nodes have told of themselves.
   std::map<NodeId, act::MachineFacts> facts() const;
@@ -153,6 +171,7 @@ class Fleet {
     std::vector<std::string> devices;
     std::uint64_t life = 0;  // of the agent whose errors were counted
     GpuErrors gpu_errors;
+    std::optional<act::ImageFetched> image_trouble;
   };
   struct LogKey {
     JobId job;
@@ -174,6 +193,8 @@ class Fleet {
   void close(Session& session);
   void on_beat(Session& session, std::uint64_t number);
   void on_gpus(Session& session, act::GpusSeen seen);
+  void on_images(Session& session, act::ImagesHeld held);
+  void on_fetched(Session& session, act::ImageFetched fetched);
   template <class MakeOrder>
   void ask_keeper(const act::LogQuery& whose, std::uint32_t protocol, MakeOrder make_order,
                   Done<Kept> done);
@@ -197,6 +218,7 @@ class Fleet {
   std::map<std::uint64_t, Session*> sessions_;
   std::uint64_t last_session_ = 0;
   std::map<LogKey, NodeId> logs_;
+  ImageFetches image_fetches_;
   Duration looked_;
   std::size_t leases_ = 0;
 

@@ -247,6 +247,51 @@ TEST_F(FleetTest, AnAgentOfAnEarlierReleaseIsNotAskedForCommands) {
   EXPECT_THAT(refused.error().message, HasSubstr("runs no commands in tasks"));
 }
 
+TEST_F(FleetTest, AnAgentMayTellOfSaneImagesAndNotTooOften) {
+  const auto said = [this](act::ImagesHeld held) {
+    agent.session->report(std::move(held));
+    const auto orders = agent.orders();
+    return orders.empty() ? "" : orders.back();
+  };
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  agent.orders();
+  EXPECT_EQ(said({{{"r.example/a", ""}}}), "");
+  EXPECT_THAT(said({{{"no image", ""}}}), HasSubstr("images that are none"));
+  EXPECT_THAT(said({std::vector<HeldImage>(kImagesPerNodeMax + 1, {"r.example/a", ""})}),
+              HasSubstr("more than 128"));
+  std::string last;
+  for (int i = 0; i < 100; ++i) last = said({{{"r.example/a", ""}}});
+  EXPECT_THAT(last, HasSubstr("more often than 2 times a second"));
+}
+
+TEST_F(FleetTest, WhatCouldNotBeFetchedIsKnownUntilItIs) {
+  EXPECT_FALSE(fleet.fetch_image(NodeId{0}, {"r.example/a", ""})) << "nobody is there";
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  agent.orders();
+  ASSERT_TRUE(fleet.fetch_image(NodeId{0}, {"r.example/a", "pull"}));
+  EXPECT_THAT(agent.orders(), Contains("fetch r.example/a pull"));
+  agent.session->report(act::ImageFetched{"r.example/a", {}, std::string(10'000, 'x')});
+  ASSERT_EQ(fleet.image_troubles().size(), 1U);
+  EXPECT_EQ(fleet.image_troubles().at(NodeId{0}).error.size(), act::kFetchErrorMax);
+  agent.session->report(act::ImageFetched{"r.example/b", {}, ""});
+  EXPECT_EQ(fleet.image_troubles().size(), 1U);
+  agent.session->report(act::ImageFetched{"r.example/a", {}, ""});
+  EXPECT_TRUE(fleet.image_troubles().empty());
+  EXPECT_EQ(fleet.image_fetches().good, 2);
+  EXPECT_EQ(fleet.image_fetches().failed, 1);
+}
+
+TEST_F(FleetTest, AnAgentOfAnEarlierReleaseIsNotAskedForImages) {
+  agent.newest = act::kProtocolImages - 1;
+  agent.join(fleet, two_gpu_machine(), true);
+  admit(1, NodeId{0});
+  const auto refused = fleet.fetch_image(NodeId{0}, {"r.example/a", ""});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::Unsupported);
+}
+
 TEST_F(FleetTest, ANodeThatTellsTooMuchIsRefused) {
   act::Hello hello = hello_of(NodeId{0});
   hello.facts.labels.assign(65, {"rack", "r1"});

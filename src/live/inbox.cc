@@ -53,6 +53,10 @@ void Inbox::put(Request request) {
   changed_.notify_one();
 }
 
+void Inbox::put_images(ImagesReport report) {
+  if (!refuses<EventSeq>(nullptr)) put(std::move(report));
+}
+
 void Inbox::submit(JobSpec spec, std::string submission_key, Done<JobId> done) {
   if (refuses(done)) return;
   put(Submission{std::move(spec), std::move(submission_key), std::move(done)});

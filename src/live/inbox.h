@@ -7,7 +7,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "act/agent_protocol.h"
 #include "base/ids.h"
@@ -73,9 +75,16 @@ class Inbox final {
     std::uint64_t session = 0;
     act::Hello hello;
   };
+  /// What a node says that it holds: all of it.
+  struct ImagesReport {
+    NodeId node;
+    std::vector<HeldImage> images;
+  };
   // Outside the bounds: the tasks that run and the nodes that there are bound them.
   void put_report(TaskReport report) { put(std::move(report)); }
   void put_arrival(Arrival arrival) { put(std::move(arrival)); }
+  /// Dropped where the inbox is full: it is a preference alone.
+  void put_images(ImagesReport report);
 
   // For the world alone, on the driver's thread.
 
@@ -88,7 +97,7 @@ class Inbox final {
     Event::Body body;
     Done<EventSeq> done;
   };
-  using Request = std::variant<Submission, Posting, TaskReport, Arrival>;
+  using Request = std::variant<Submission, Posting, TaskReport, Arrival, ImagesReport>;
 
   std::optional<Request> take();
   std::deque<Query> take_queries();

@@ -1,6 +1,7 @@
 #include "live/world.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "act/gang_start.h"
@@ -265,6 +266,21 @@ bool World::admit(Inbox::Arrival& arrival) const {
   return true;
 }
 
+/// Only what has changed is journalled.
+bool World::admit(Inbox::ImagesReport& report) const {
+  if (!core_.cluster().node(report.node).up) return false;
+  std::sort(report.images.begin(), report.images.end());
+  const std::vector<HeldImage> before = core_.images().images(report.node);
+  NodeImagesSeen seen{report.node, {}, {}};
+  std::set_difference(report.images.begin(), report.images.end(), before.begin(), before.end(),
+                      std::back_inserter(seen.added));
+  std::set_difference(before.begin(), before.end(), report.images.begin(), report.images.end(),
+                      std::back_inserter(seen.removed));
+  if (seen.added.empty() && seen.removed.empty()) return false;
+  admitted_.push_back({std::move(seen), nullptr});
+  return true;
+}
+
 /// A node whose resources have changed is given up with all its tasks: none may go on beside its
 /// successor. True while some do.
 bool World::end_all_of(const Inbox::Arrival& arrival) const {
@@ -370,6 +386,14 @@ void World::carry_out(const RepairNode& order) const {
     to_do.device = place->devices[device];
   }
   fleet_.send(order.node, to_do);
+}
+
+/// Lost where the node is not there, or too old: the job fetches it when it starts.
+void World::carry_out(const PrefetchImage& order) const {
+  const Job* job = core_.jobs().find(order.job);
+  if (job == nullptr) return;
+  const ContainerSpec& container = job->spec.launch.container;
+  static_cast<void>(fleet_.fetch_image(order.node, {container.image, container.registry_login}));
 }
 
 /// The core gives up a lost node's tasks; none of them may go on beside its successor.

@@ -67,6 +67,7 @@ class World final : public control::World {
   bool admit(Inbox::Posting& posting) const;
   bool admit(Inbox::TaskReport& report) const;
   bool admit(Inbox::Arrival& arrival) const;
+  bool admit(Inbox::ImagesReport& report) const;
   bool end_all_of(const Inbox::Arrival& arrival) const;
   bool look_at_fleet() const;
   void look_at_storage() const;
@@ -85,6 +86,7 @@ class World final : public control::World {
   void carry_out(const QuarantineNode&) const {}  // the core puts nothing there: that is all
   void carry_out(const ReleaseNode&) const {}
   void carry_out(const RepairNode& order) const;
+  void carry_out(const PrefetchImage& order) const;
   const Job* placed(JobId id, std::int32_t attempt) const;
   bool is_open(const act::TaskKey& key) const;
   bool is_open_on(const act::TaskKey& key, NodeId node) const;

@@ -404,5 +404,42 @@ TEST(World, AnAgentThatRepairsNothingHasFailedToDoIt) {
   EXPECT_THAT(incident.steps.at(0).detail, HasSubstr("repairs nothing"));
 }
 
+TEST(World, OnlyWhatHasChangedOfANodesImagesIsRecorded) {
+  Server server;
+  server.start();
+  const HeldImage one{"r.example/a:1", ""};
+  const HeldImage two{"r.example/b:1", ""};
+  for (const auto& held : {std::vector{one}, std::vector{one}, std::vector{two, one}, {two}}) {
+    server.agent.session->report(act::ImagesHeld{held});
+    ASSERT_TRUE(server.post(Tick{}).get());
+  }
+  server.stop();
+  std::vector<NodeImagesSeen> seen;
+  for (const control::Record& record : server.journal.records) {
+    const auto* event = std::get_if<Event>(&record);
+    const auto* news = event == nullptr ? nullptr : std::get_if<NodeImagesSeen>(&event->body);
+    if (news != nullptr) seen.push_back(*news);
+  }
+  EXPECT_THAT(seen, ElementsAre(NodeImagesSeen{{0}, {one}, {}}, NodeImagesSeen{{0}, {two}, {}},
+                                NodeImagesSeen{{0}, {}, {one}}));
+}
+
+TEST(World, AJobThatWaitsHasItsImageFetchedByItsLogin) {
+  Server server;
+  server.agent.obedient = true;
+  server.start();
+  JobSpec first = gpu_job("a", 2);
+  first.expected_duration = seconds(60);
+  server.submit(std::move(first)).get();
+  JobSpec spec = gpu_job("b", 2);
+  spec.launch.container.image = "r.example/a:1";
+  spec.launch.container.registry_login = "pull";
+  server.submit(std::move(spec)).get();
+  ASSERT_TRUE(server.post(Tick{}).get());
+  ASSERT_TRUE(server.post(Tick{}).get());
+  server.stop();
+  EXPECT_THAT(server.agent.orders(), ElementsAre("start 1.1.0", "fetch r.example/a:1 pull"));
+}
+
 }  // namespace
 }  // namespace gyre::live

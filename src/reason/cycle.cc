@@ -117,7 +117,7 @@ bool Scheduler::try_start(const Waiting& waiting, StartRule rule, Turn& turn) {
   const auto& [cluster, placer, id] = turn.ground;
   const std::optional<Demand> part = narrowed(entry, nullptr, turn);
   const Demand& demand = part ? *part : demands_.at(entry.demand);
-  auto placement = placer.find(cluster, demand, entry.key.job.value, turn.work);
+  auto placement = placer.find(cluster, demand, turn.asker(entry.key.job), turn.work);
   if (!placement) return false;
   start(entry, std::move(*placement), rule, turn);
   return true;
@@ -136,7 +136,7 @@ bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
   {
     Trial trial(cluster, turn.partition);
     hold(trial, cluster, reservation);
-    placement = placer.find(cluster, demand, entry.key.job.value, turn.work);
+    placement = placer.find(cluster, demand, turn.asker(entry.key.job), turn.work);
   }
   if (!placement) return false;
   run_past(reservation, *placement);

@@ -104,7 +104,7 @@ std::vector<Scheduler::Eviction> Scheduler::choose_evictions(const Turn& among, 
       return std::move(pass.evictions);
     }
     last = entry.key;
-    if (auto placement = placer.find(cluster, demand, entry.key.job.value, turn.work)) {
+    if (auto placement = placer.find(cluster, demand, turn.asker(entry.key.job), turn.work)) {
       // Room is there, or will be; it is not for those behind.
       for (const TaskPlacement& task : *placement) trial.allocate(task.node, task.allocation);
       merge.advance();

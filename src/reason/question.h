@@ -26,6 +26,9 @@ struct Question {
   Time now;
   std::int64_t& work;     // node states looked at
   std::int64_t work_max;  // at which the answer so far must do
+  const ImageHolders& images;
+
+  Asker asker(JobId job) const { return reason::asker(job, jobs, images); }
 };
 
 /// What one task of the job still holds, for every such task.

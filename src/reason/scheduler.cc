@@ -360,11 +360,28 @@ bool Scheduler::fits_ever(const GangRequest& request, PartitionId partition) con
 
 std::vector<Reservation> Scheduler::reservations() const {
   std::vector<Reservation> all;
-  for (const Line& line : lines_) {
-    if (line.reservation) all.push_back(*line.reservation);
-    for (const auto& [job, claim] : line.claims) all.push_back(claim.room);
-  }
+  for_each_reservation([&](const Reservation& one) { all.push_back(one); });
   return all;
+}
+
+std::vector<NodeId> Scheduler::room_for(const JobSpec& spec, std::int32_t count,
+                                        PartitionId partition, Scene scene) {
+  const Demand demand = DemandTable::make(partition, spec, scene.cluster);
+  const ImageId image = image_id(spec.launch.container.image);
+  Trial trial(scene.cluster, partition);
+  std::vector<NodeId> nodes;
+  std::int64_t work = 0;
+  for (std::int32_t i = 0; i < count; ++i) {
+    const auto placement = placer_.find(scene.cluster, demand, {0, scene.images.of(image)}, work);
+    if (!placement) break;
+    for (const TaskPlacement& task : *placement) {
+      trial.allocate(task.node, task.allocation);
+      nodes.push_back(task.node);
+    }
+  }
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  return nodes;
 }
 
 void Scheduler::restore_reservation(const Reservation& reservation, const Job& job,

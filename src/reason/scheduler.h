@@ -41,6 +41,7 @@ struct Scene {
   Cluster& cluster;
   const JobTable& jobs;
   Time now;
+  const ImageHolders& images;
 };
 
 /// Decides which waiting jobs start, where, and which running ones make room. Holds the lines of
@@ -107,6 +108,18 @@ class Scheduler {
                       const JobTable& jobs) const;
 
   std::vector<Reservation> reservations() const;
+  /// The same, one by one.
+  template <class Visitor>
+  void for_each_reservation(Visitor&& visit) const {
+    for (const Line& line : lines_) {
+      if (line.reservation) visit(*line.reservation);
+      for (const auto& [job, claim] : line.claims) visit(claim.room);
+    }
+  }
+  /// The nodes where up to `count` more jobs like it would start now, were they the first in line,
+  /// each once, ascending. O(count * node states).
+  std::vector<NodeId> room_for(const JobSpec& spec, std::int32_t count, PartitionId partition,
+                               Scene scene);
   void restore_reservation(const Reservation& reservation, const Job& job, PartitionId partition,
                            const Cluster& cluster);
   void restore_admission(const Admission& admission, PartitionId partition, Scene scene);
@@ -132,8 +145,9 @@ class Scheduler {
     std::int64_t work_max;
     Ground ground;  // where room is looked for
     Question question() const {
-      return {ground.cluster, scene.jobs, ground.placer, scene.now, work, work_max};
+      return {ground.cluster, scene.jobs, ground.placer, scene.now, work, work_max, scene.images};
     }
+    Asker asker(JobId job) const { return reason::asker(job, scene.jobs, scene.images); }
     Demand::Failure failure() const { return {ground.id, ground.cluster.growth(partition)}; }
     bool spent() const { return work >= work_max; }
     Turn on(Prospect& prospect) const {

@@ -178,14 +178,11 @@ def test_a_token_servers_login(cloud, registry):
         tokens.server_close()
 
 
-def test_the_password_is_nowhere_but_in_its_file(cloud, basic):
-    login = write_login(cloud, basic.name)
-    image = f"{basic.name}/team/busybox:1"
-    job = submit(cloud, image, "env; cat /run/secrets/* /proc/*/environ /proc/*/cmdline; "
-                 "sleep 1000")
-    cloud.wait(job, "running")
+def assert_untold(cloud, job, file):
+    """That the password is in no answer, log, argument list or file but its own."""
     forms = [PASSWORD.encode(), base64.b64encode(f"team:{PASSWORD}".encode())]
     shown = [json.dumps(cloud.job(job)).encode(), log(cloud, job).encode(), cloud.said.encode(),
+             json.dumps(cloud.json("nodes")).encode(),
              cloud.http("GET", f"/v1/jobs/{job}/spec")[2]]
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -196,8 +193,117 @@ def test_the_password_is_nowhere_but_in_its_file(cloud, basic):
     for folder, _, names in os.walk(cloud.state):
         for name in names:
             path = os.path.join(folder, name)
-            if path != str(login) and os.path.isfile(path):
-                with open(path, "rb") as file:
-                    shown.append(file.read())
+            if path != str(file) and os.path.isfile(path):
+                with open(path, "rb") as content:
+                    shown.append(content.read())
+    shown = [text if isinstance(text, bytes) else json.dumps(text).encode() for text in shown]
     assert not [text for text in shown for form in forms if form in text]
+
+
+def test_the_password_is_nowhere_but_in_its_file(cloud, basic):
+    login = write_login(cloud, basic.name)
+    job = submit(cloud, f"{basic.name}/team/busybox:1",
+                 "env; cat /run/secrets/* /proc/*/environ /proc/*/cmdline; sleep 1000")
+    cloud.wait(job, "running")
+    assert_untold(cloud, job, login)
+    cloud.cli("stop", job)
+
+
+# --- a job's own ----------------------------------------------------------------------------------
+
+def write_secret(cloud, name, registry, password=PASSWORD):
+    folder = cloud.state / "secrets"
+    folder.mkdir(exist_ok=True)
+    both = base64.b64encode(f"team:{password}".encode()).decode()
+    (folder / name).write_text(json.dumps({"auths": {registry: {"auth": both}}}))
+    (folder / name).chmod(0o600)
+    return folder / name
+
+
+def refused_with(cloud, image, **spec):
+    job = submit(cloud, image, "true", retry={"max": 0}, **spec)
+    ended = cloud.wait(job)
+    assert ended["state"] == "failed" and ended["exit"]["kind"] == "start_failed", ended
+    return ended["reason_detail"]
+
+
+def test_what_a_jobs_own_login_opens_is_open_to_that_login_alone(cloud, basic):
+    image = f"{basic.name}/team/busybox:1"
+    pinned = f"{basic.name}/team/busybox@{basic.digest}"
+    write_secret(cloud, "pull.json", basic.name)
+    for name in (image, pinned):
+        job = submit(cloud, name, "echo hello", registry_login="pull.json", retry={"max": 0})
+        assert cloud.wait(job)["state"] == "succeeded", cloud.job(job)
+        assert log(cloud, job) == "hello\n"
+    assert [one["reference"] for one in cloud.json("image", "ls")["images"]] == [image, pinned]
+    for name in (image, pinned):
+        assert "asks for a name and password" in refused(cloud, name), "the node holds it"
+    write_secret(cloud, "wrong.json", basic.name, password="wrong-Zq8")
+    for name in (image, pinned):
+        said = refused_with(cloud, name, registry_login="wrong.json")
+        assert "does not give the job's login" in said and "Zq8" not in said
+    basic.end()
+    assert "did not deliver" in refused_with(cloud, pinned, registry_login="pull.json"), (
+        "nobody can say whether it still may have it")
+
+
+def test_a_jobs_login_that_is_of_no_use_is_said(cloud, basic):
+    image = f"{basic.name}/team/busybox:1"
+    write_login(cloud, basic.name)
+    assert "there is no secret 'pull.json' on this node" in refused_with(
+        cloud, image, registry_login="pull.json")
+    write_secret(cloud, "pull.json", "other.example:5000")
+    assert "the job's registry login has none for" in refused_with(
+        cloud, image, registry_login="pull.json"), "the node's is not tried"
+    (cloud.state / "secrets/pull.json").write_text("{")
+    assert "is not as 'podman login --authfile' writes it" in refused_with(
+        cloud, image, registry_login="pull.json")
+    said = cloud.http("POST", "/v1/jobs", {"command": "x", "registry_login": "pull.json"})
+    assert said[0] == 422, said
+
+
+class Gossip(http.server.BaseHTTPRequestHandler):
+    """Has heard of an image's digests, and nothing more."""
+
+    def do_GET(self):
+        name = self.path.rsplit("/", 1)[1]
+        data = self.server.known.get(name)
+        self.send_response(404 if data is None else 200)
+        self.send_header("Content-Length", str(len(data or b"")))
+        self.end_headers()
+        self.wfile.write(data or b"")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_who_has_heard_of_a_layers_digest_does_not_get_it(cloud, basic, tmp_path):
+    layout = tmp_path / "layout/blobs/sha256"
+    documents = {f"sha256:{blob.name}": blob.read_bytes() for blob in layout.iterdir()
+                 if blob.stat().st_size < 10_000}
+    write_secret(cloud, "pull.json", basic.name)
+    job = submit(cloud, f"{basic.name}/team/busybox:1", "true", registry_login="pull.json")
+    assert cloud.wait(job)["state"] == "succeeded", cloud.job(job)
+    gossip = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gossip)
+    gossip.known = {**documents, "1": documents[basic.digest]}
+    threading.Thread(target=gossip.serve_forever, daemon=True).start()
+    try:
+        image = f"127.0.0.1:{gossip.server_port}/x/y:1"
+        assert "has no blobs/sha256:" in refused(cloud, image)
+        write_secret(cloud, "gossip.json", f"127.0.0.1:{gossip.server_port}")
+        assert "has no blobs/sha256:" in refused_with(cloud, image, registry_login="gossip.json")
+    finally:
+        gossip.shutdown()
+        gossip.server_close()
+
+
+def test_a_jobs_password_is_nowhere_but_in_its_secret(cloud, basic):
+    secret = write_secret(cloud, "pull.json", basic.name)
+    job = submit(cloud, f"{basic.name}/team/busybox:1",
+                 "env; cat /run/secrets/* /proc/*/environ /proc/*/cmdline; sleep 1000",
+                 registry_login="pull.json")
+    assert cloud.wait(job, "running", "failed")["state"] == "running", cloud.job(job)
+    assert_untold(cloud, job, secret)
+    assert b"registry_login: pull.json" in cloud.http(
+        "GET", f"/v1/jobs/{job}/spec", headers={"Accept": "application/yaml"})[2]
     cloud.cli("stop", job)

@@ -120,6 +120,10 @@ struct OrderWriter {
     read.set_offset(order.query.offset);
     read.set_bytes_max(order.query.bytes_max);
   }
+  void operator()(const act::FetchImage& order) const {
+    out.mutable_fetch_image()->set_image(order.image);
+    out.mutable_fetch_image()->set_login(order.login);
+  }
   void operator()(const act::RepairOrder& order) const {
     v1::Repair& repair = *out.mutable_repair();
     repair.set_id(order.id.value);
@@ -326,6 +330,19 @@ struct ReportWriter {
     std::visit([&to](const auto& answer) { write_artifacts(answer, to); }, *read.answer);
   }
   void operator()(const act::Beat& beat) const { out.set_beat(beat.number); }
+  void operator()(const act::ImagesHeld& held) const {
+    v1::ImagesHeld& to = *out.mutable_images();
+    for (const HeldImage& one : held.images) {
+      v1::HeldImage& image = *to.add_images();
+      image.set_reference(one.reference);
+      image.set_digest(one.digest);
+    }
+  }
+  void operator()(const act::ImageFetched& fetched) const {
+    out.mutable_image_fetched()->set_image(fetched.image);
+    out.mutable_image_fetched()->set_took_ns(fetched.took.ns);
+    out.mutable_image_fetched()->set_error(fetched.error);
+  }
   void operator()(const act::RepairOver& over) const {
     out.mutable_repair_over()->set_id(over.id.value);
     out.mutable_repair_over()->set_good(over.good);
@@ -410,6 +427,13 @@ act::ArtifactList read_artifact_list(const v1::ArtifactList& in) {
   return list;
 }
 
+AgentWord read_images(const v1::ImagesHeld& in) {
+  act::ImagesHeld held;
+  for (const v1::HeldImage& one : in.images())
+    held.images.push_back({one.reference(), one.digest()});
+  return act::Report{std::move(held)};
+}
+
 Result<AgentWord> read_artifact(const v1::ArtifactRead& in) {
   switch (in.outcome_case()) {
     case v1::ArtifactRead::kList:
@@ -491,6 +515,8 @@ Result<act::Order> read(const v1::FromServer& in) {
                              in.lease().protocol(), in.lease().term()};
     case v1::FromServer::kExec:
       return read_exec(in.exec());
+    case v1::FromServer::kFetchImage:
+      return act::FetchImage{in.fetch_image().image(), in.fetch_image().login()};
     case v1::FromServer::kRepair:
       return read_repair(in.repair());
     case v1::FromServer::BODY_NOT_SET:
@@ -536,6 +562,12 @@ Result<AgentWord> read(const v1::FromAgent& in) {
     case v1::FromAgent::kGpus:
       return read(in.gpus()).map(
           [](act::GpusSeen&& seen) -> AgentWord { return act::Report{std::move(seen)}; });
+    case v1::FromAgent::kImages:
+      return read_images(in.images());
+    case v1::FromAgent::kImageFetched:
+      return act::Report{act::ImageFetched{in.image_fetched().image(),
+                                           Duration{in.image_fetched().took_ns()},
+                                           in.image_fetched().error()}};
     case v1::FromAgent::kRepairOver:
       return act::Report{act::RepairOver{CommandId{in.repair_over().id()}, in.repair_over().good(),
                                          in.repair_over().detail()}};

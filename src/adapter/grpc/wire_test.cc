@@ -15,6 +15,7 @@ act::TaskStart full_start() {
   start.cpu = {4000};
   start.memory = {2048};
   start.container.image = "pytorch.tar";
+  start.container.registry_login = "pull.json";
   start.container.volumes = {{"/data", "/mnt", true}};
   start.gpu_devices = {"GPU-a", "GPU-b"};
   start.gpu_sharing = Sharing::Mps;
@@ -40,7 +41,8 @@ TEST(Wire, OrdersArriveAsTheyWereGiven) {
         act::Order{act::ExecOrder{act::ExecInput{3, std::string("\0\xff", 2), true}}},
         act::Order{act::ExecOrder{act::ExecResize{3, {80, 65'535}}}},
         act::Order{act::ExecOrder{act::ExecWant{3, 65'536}}},
-        act::Order{act::ExecOrder{act::ExecHangUp{3}}}}) {
+        act::Order{act::ExecOrder{act::ExecHangUp{3}}},
+        act::Order{act::FetchImage{"/images/\xff", "pull.json"}}}) {
     v1::FromServer message;
     write(order, message);
     v1::FromServer carried;
@@ -49,6 +51,20 @@ TEST(Wire, OrdersArriveAsTheyWereGiven) {
     ASSERT_TRUE(heard) << heard.error().message;
     EXPECT_EQ(*heard, order);
   }
+}
+
+TEST(Wire, WhatThereIsOfImagesArrivesAsItWasTold) {
+  const auto carry = [](const act::Report& report) {
+    v1::FromAgent message;
+    write(report, message);
+    const auto heard = read(message);
+    EXPECT_TRUE(heard);
+    return std::get<act::Report>(*heard);
+  };
+  const act::ImagesHeld held{{{"/images/\xff", ""}, {"r.example/a:1", "sha256:abc"}}};
+  EXPECT_EQ(std::get<act::ImagesHeld>(carry(held)), held);
+  const act::ImageFetched fetched{"r.example/a", seconds(3), "no such tag"};
+  EXPECT_EQ(std::get<act::ImageFetched>(carry(fetched)), fetched);
 }
 
 TEST(Wire, NewsOfACommandArriveAsTheyWereTold) {

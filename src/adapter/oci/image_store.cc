@@ -83,6 +83,10 @@ class OciImageStore::Source {
   virtual Result<std::string> config(const std::string& digest) { return document(digest); }
   /// Writes a layer's blob into a file; unchecked.
   virtual Result<void> blob(const std::string& digest, const std::string& file) = 0;
+  /// As of a layer.
+  virtual std::string origin() const { return {}; }
+  /// What the image's name led to; empty: to nothing that has a digest of its own.
+  virtual std::string digest_of_top() const { return {}; }
 };
 
 class OciImageStore::LayoutSource final : public Source {
@@ -113,33 +117,25 @@ class OciImageStore::LayoutSource final : public Source {
 
 class OciImageStore::RegistrySource final : public Source {
  public:
-  RegistrySource(act::Registry& registry, TagCache& tags, const ImageRef& image,
+  RegistrySource(act::Registry& registry, TagCache& tags, const act::ImagePull& pull,
                  std::string documents, const std::function<bool()>& cancelled)
       : registry_(registry),
         tags_(tags),
-        image_(image),
+        pull_(pull),
+        image_(pull.image),
         documents_(std::move(documents)),
         cancelled_(cancelled) {}
 
   Result<std::string> top() override {
-    if (!image_.digest.empty()) return document(image_.digest);
-    const auto known = tags_.find(image_);
-    if (known && known->is_fresh()) return document(known->digest);
-    auto text = registry_.manifest(image_, kDocumentBytesMax, cancelled_);
-    if (!text && known && text.error().kind == ErrorKind::Unavailable) {
-      return document(known->digest);
-    }
-    if (!text) return text;
-    const std::string digest = digest_of(*text);
-    std::ofstream(path_of(digest), std::ios::binary) << *text;
-    tags_.put(image_, digest);
+    auto text = find_top();
+    if (text) top_ = digest_of(*text);
     return text;
   }
 
   Result<std::string> document(const std::string& digest) override {
     return keep(digest, [&] {
-      ImageRef pinned = image_;
-      pinned.digest = digest;
+      act::ImagePull pinned = pull_;
+      pinned.image.digest = digest;
       return registry_.manifest(pinned, kDocumentBytesMax, cancelled_);
     });
   }
@@ -147,7 +143,7 @@ class OciImageStore::RegistrySource final : public Source {
   Result<std::string> config(const std::string& digest) override {
     return keep(digest, [&]() -> Result<std::string> {
       std::string text;
-      auto fetched = registry_.blob(image_, digest, [&](std::string_view bytes) {
+      auto fetched = registry_.blob(pull_, digest, [&](std::string_view bytes) {
         text += bytes;
         return text.size() <= kDocumentBytesMax && !cancelled_();
       });
@@ -158,7 +154,7 @@ class OciImageStore::RegistrySource final : public Source {
 
   Result<void> blob(const std::string& digest, const std::string& file) override {
     std::ofstream out(file, std::ios::binary);
-    auto fetched = registry_.blob(image_, digest, [&](std::string_view bytes) {
+    auto fetched = registry_.blob(pull_, digest, [&](std::string_view bytes) {
       out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
       return out.good() && !cancelled_();
     });
@@ -168,10 +164,33 @@ class OciImageStore::RegistrySource final : public Source {
     return fail(ErrorKind::Internal, "cannot write {}: is the disk full?", file);
   }
 
+  std::string origin() const override {
+    return pull_.logins ? image_.registry + "/" + image_.repository : std::string();
+  }
+  std::string digest_of_top() const override { return top_; }
+
  private:
-  /// What was kept under that digest, else what `fetch` brings, kept from now on.
+  Result<std::string> find_top() {
+    if (!image_.digest.empty()) return document(image_.digest);
+    if (pull_.logins) return registry_.manifest(pull_, kDocumentBytesMax, cancelled_);
+    const auto known = tags_.find(image_);
+    if (known && known->is_fresh()) return document(known->digest);
+    auto text = registry_.manifest(pull_, kDocumentBytesMax, cancelled_);
+    if (!text && known && text.error().kind == ErrorKind::Unavailable) {
+      return document(known->digest);
+    }
+    if (!text) return text;
+    const std::string digest = digest_of(*text);
+    std::ofstream(path_of(digest), std::ios::binary) << *text;
+    tags_.put(image_, digest);
+    return text;
+  }
+
+  /// What was kept under that digest, else what `fetch` brings, kept from now on. What a job's own
+  /// login opens is neither: the registry says each time whether it does.
   template <class Fetch>
   Result<std::string> keep(const std::string& digest, Fetch fetch) {
+    if (pull_.logins) return checked(fetch(), digest);
     if (auto kept = checked(read_document(path_of(digest)), digest)) return kept;
     auto found = checked(fetch(), digest);
     if (found) std::ofstream(path_of(digest), std::ios::binary) << *found;
@@ -184,15 +203,18 @@ class OciImageStore::RegistrySource final : public Source {
 
   act::Registry& registry_;
   TagCache& tags_;
+  const act::ImagePull& pull_;
   const ImageRef& image_;
   const std::string documents_;
   const std::function<bool()>& cancelled_;
+  std::string top_;
 };
 
 OciImageStore::OciImageStore(StoreOptions options, act::Registry* registry)
     : options_(std::move(options)),
       registry_(registry),
       layers_(options_.folder + "/layers", options_.bytes_max, options_.limits),
+      held_(options_.folder + "/held.json"),
       tags_(std::make_unique<TagCache>()) {
   std::error_code error;
   for (const char* name : {"/documents", "/archives"}) {
@@ -202,22 +224,26 @@ OciImageStore::OciImageStore(StoreOptions options, act::Registry* registry)
 
 OciImageStore::~OciImageStore() = default;
 
-Result<act::PreparedImage> OciImageStore::prepare(const ImageRef& image,
+Result<act::PreparedImage> OciImageStore::prepare(const act::ImagePull& pull,
                                                   const std::function<bool()>& cancelled) {
-  auto source = open(image, cancelled);
+  auto source = open(pull, cancelled);
   if (!source) return tl::unexpected(source.error());
-  auto prepared = prepare_from(**source, image, cancelled);
-  if (prepared) layers_.evict(prepared->layers);
+  auto prepared = prepare_from(**source, pull.image, cancelled);
+  if (!prepared) return prepared;
+  if (layers_.evict(prepared->layers)) held_.layers_went();
+  const std::string top = (*source)->digest_of_top();
+  held_.used({to_string(pull.image), top.empty() ? prepared->digest : top}, prepared->layers);
   return prepared;
 }
 
 Result<std::unique_ptr<OciImageStore::Source>> OciImageStore::open(
-    const ImageRef& image, const std::function<bool()>& cancelled) {
+    const act::ImagePull& pull, const std::function<bool()>& cancelled) {
+  const ImageRef& image = pull.image;
   if (image.path.empty()) {
     if (registry_ == nullptr) {
       return fail(ErrorKind::Unsupported, "this build cannot fetch from registries (no libcurl)");
     }
-    return std::make_unique<RegistrySource>(*registry_, *tags_, image,
+    return std::make_unique<RegistrySource>(*registry_, *tags_, pull,
                                             options_.folder + "/documents", cancelled);
   }
   std::error_code error;
@@ -288,8 +314,8 @@ Result<act::PreparedImage> OciImageStore::prepare_from(Source& source, const Ima
   }
   for (const Descriptor& layer : manifest->layers) {
     auto folder = layers_.get(
-        layer.digest, [&](const std::string& file) { return source.blob(layer.digest, file); },
-        cancelled);
+        layer.digest, source.origin(),
+        [&](const std::string& file) { return source.blob(layer.digest, file); }, cancelled);
     if (!folder) return tl::unexpected(folder.error());
     prepared.layers.push_back(std::move(*folder));
   }

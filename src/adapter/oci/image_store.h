@@ -5,6 +5,7 @@
 #include <string>
 
 #include "act/image_store.h"
+#include "adapter/oci/held_images.h"
 #include "adapter/oci/layer_cache.h"
 #include "adapter/oci/manifest.h"
 
@@ -19,7 +20,8 @@ struct StoreOptions {
 /// Images as the OCI image specification 1.0 has them: a layout in a folder, the same as a tar
 /// archive, or a registry's. Every document and blob is checked against the digest that names it. A
 /// registry is asked again for what a tag means after a minute; where it does not answer, the tag
-/// means what it did.
+/// means what it did. Where a job brings a login of its own the registry is asked for the manifest
+/// each time, and nothing that it says is kept but layers, which are that repository's then.
 class OciImageStore final : public act::ImageStore {
  public:
   /// `registry` may be null: then only paths can be used. It outlives the store.
@@ -28,8 +30,10 @@ class OciImageStore final : public act::ImageStore {
   OciImageStore(const OciImageStore&) = delete;
   OciImageStore& operator=(const OciImageStore&) = delete;
 
-  Result<act::PreparedImage> prepare(const ImageRef& image,
+  Result<act::PreparedImage> prepare(const act::ImagePull& pull,
                                      const std::function<bool()>& cancelled) override;
+  std::vector<HeldImage> held() const override { return held_.list(); }
+  std::uint64_t held_version() const override { return held_.version(); }
 
   std::uint64_t bytes() const { return layers_.bytes(); }
 
@@ -40,7 +44,7 @@ class OciImageStore final : public act::ImageStore {
   class LayoutSource;
   class RegistrySource;
 
-  Result<std::unique_ptr<Source>> open(const ImageRef& image,
+  Result<std::unique_ptr<Source>> open(const act::ImagePull& pull,
                                        const std::function<bool()>& cancelled);
   Result<act::PreparedImage> prepare_from(Source& source, const ImageRef& image,
                                           const std::function<bool()>& cancelled);
@@ -49,6 +53,7 @@ class OciImageStore final : public act::ImageStore {
   const StoreOptions options_;
   act::Registry* const registry_;
   LayerCache layers_;
+  HeldImages held_;
   std::unique_ptr<TagCache> tags_;
   std::mutex archives_mutex_;
 };

@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSizeFile = ".bytes";
 constexpr const char* kDraft = ".tmp";
+constexpr const char* kOriginsFile = ".origins";  // of what a login opened: a line each
+constexpr std::size_t kOriginsMax = 256;
 constexpr std::uint64_t kBlobBytesMax = 1ULL << 40U;
 
 std::uint64_t bytes_below(const std::string& folder) {
@@ -72,10 +74,41 @@ std::vector<Layer> layers_of(const std::string& folder) {
   return layers;
 }
 
+std::vector<std::string> origins_of(const std::string& path) {
+  std::ifstream in(path + kOriginsFile);
+  std::vector<std::string> origins;
+  for (std::string line; std::getline(in, line);) origins.push_back(line);
+  return origins;
+}
+
+/// Whether who has that origin has the layer by it.
+bool is_open_to(const std::string& path, const std::string& origin) {
+  if (::access((path + kOriginsFile).c_str(), F_OK) != 0) return true;
+  const std::vector<std::string> origins = origins_of(path);
+  return !origin.empty() && std::find(origins.begin(), origins.end(), origin) != origins.end();
+}
+
+void open_to(const std::string& path, const std::string& origin) {
+  std::error_code error;
+  if (origin.empty()) {
+    fs::remove(path + kOriginsFile, error);
+    return;
+  }
+  std::vector<std::string> origins = origins_of(path);
+  origins.push_back(origin);
+  if (origins.size() > kOriginsMax) origins.erase(origins.begin());
+  const std::string draft = path + kOriginsFile + kDraft;
+  std::ofstream out(draft);
+  for (const std::string& one : origins) out << one << '\n';
+  out.close();
+  fs::rename(draft, path + kOriginsFile, error);
+}
+
 void remove_layer(const std::string& path) {
   std::error_code error;
   fs::remove(path + act::kLayerLock, error);  // first: what has no lock is no layer
   fs::remove(path + kSizeFile, error);
+  fs::remove(path + kOriginsFile, error);
   fs::remove_all(path, error);
 }
 
@@ -90,7 +123,7 @@ LayerCache::LayerCache(std::string folder, std::uint64_t bytes_max, const Unpack
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
     const std::string name = entry.path().string();
     const bool whole = name.ends_with(act::kLayerLock) || name.ends_with(kSizeFile) ||
-                       fs::exists(name + act::kLayerLock, error);
+                       name.ends_with(kOriginsFile) || fs::exists(name + act::kLayerLock, error);
     if (!whole) stale.push_back(entry.path());
   }
   for (const fs::path& path : stale) fs::remove_all(path, error);
@@ -100,17 +133,23 @@ std::string LayerCache::path_of(const std::string& digest) const {
   return folder_ + "/" + digest.substr(digest.find(':') + 1);
 }
 
-Result<std::string> LayerCache::get(const std::string& digest, const Fetch& fetch,
-                                    const std::function<bool()>& cancelled) {
+bool LayerCache::has(const std::string& folder) {
+  return ::access((folder + act::kLayerLock).c_str(), F_OK) == 0;
+}
+
+Result<std::string> LayerCache::get(const std::string& digest, const std::string& origin,
+                                    const Fetch& fetch, const std::function<bool()>& cancelled) {
   const std::string path = path_of(digest);
+  bool there = false;
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !busy_.contains(digest); });
     // Touched, so that it counts as just used.
-    if (::utimensat(AT_FDCWD, (path + act::kLayerLock).c_str(), nullptr, 0) == 0) return path;
+    there = ::utimensat(AT_FDCWD, (path + act::kLayerLock).c_str(), nullptr, 0) == 0;
+    if (there && is_open_to(path, origin)) return path;
     busy_.insert(digest);
   }
-  auto done = fill(digest, fetch, cancelled);
+  auto done = there ? prove(digest, origin, fetch) : fill(digest, origin, fetch, cancelled);
   {
     const std::lock_guard lock(mutex_);
     busy_.erase(digest);
@@ -120,20 +159,38 @@ Result<std::string> LayerCache::get(const std::string& digest, const Fetch& fetc
   return path;
 }
 
-Result<void> LayerCache::fill(const std::string& digest, const Fetch& fetch,
-                              const std::function<bool()>& cancelled) {
+/// Fetches the layer's blob, and makes sure that it is that.
+Result<void> LayerCache::bring(const std::string& digest, const std::string& blob,
+                               const Fetch& fetch) {
+  if (auto fetched = fetch(blob); !fetched) return fetched;
+  const auto found = digest_of_file(blob, kBlobBytesMax);
+  if (!found) return tl::unexpected(found.error());
+  if (*found == digest) return {};
+  return fail(ErrorKind::Invalid, "a layer should be {} and is {}: it was damaged or replaced",
+              digest, *found);
+}
+
+/// The layer is there, but who asks must show that he has it, too.
+Result<void> LayerCache::prove(const std::string& digest, const std::string& origin,
+                               const Fetch& fetch) {
+  const std::string path = path_of(digest);
+  const std::string blob = path + ".blob" + kDraft;
+  auto done = bring(digest, blob, fetch);
+  std::error_code error;
+  fs::remove(blob, error);
+  if (done) open_to(path, origin);
+  return done;
+}
+
+Result<void> LayerCache::fill(const std::string& digest, const std::string& origin,
+                              const Fetch& fetch, const std::function<bool()>& cancelled) {
   const std::string path = path_of(digest);
   const std::string blob = path + ".blob" + kDraft;
   std::error_code error;
   fs::remove_all(path, error);  // half of it, of an earlier life
+  fs::remove(path + kOriginsFile, error);
   const auto work = [&]() -> Result<void> {
-    if (auto fetched = fetch(blob); !fetched) return fetched;
-    const auto found = digest_of_file(blob, kBlobBytesMax);
-    if (!found) return tl::unexpected(found.error());
-    if (*found != digest) {
-      return fail(ErrorKind::Invalid, "a layer should be {} and is {}: it was damaged or replaced",
-                  digest, *found);
-    }
+    if (auto brought = bring(digest, blob, fetch); !brought) return brought;
     if (::mkdir(path.c_str(), 0755) != 0) {
       return fail(ErrorKind::Internal, "cannot make the folder {}", path);
     }
@@ -145,28 +202,32 @@ Result<void> LayerCache::fill(const std::string& digest, const Fetch& fetch,
     fs::remove_all(path, error);
     return done;
   }
+  if (!origin.empty()) open_to(path, origin);
   std::ofstream(path + kSizeFile) << bytes_below(path);
   std::ofstream lock(path + act::kLayerLock);
   if (!lock) return fail(ErrorKind::Internal, "cannot write in {}", folder_);
   return {};
 }
 
-void LayerCache::evict(const std::vector<std::string>& kept) {
+bool LayerCache::evict(const std::vector<std::string>& kept) {
   const std::lock_guard guard(mutex_);
   std::vector<Layer> layers = layers_of(folder_);
   std::uint64_t bytes = 0;
   for (const Layer& layer : layers) bytes += layer.bytes;
+  bool any = false;
   for (const Layer& layer : layers) {
-    if (bytes <= bytes_max_) return;
+    if (bytes <= bytes_max_) break;
     if (std::find(kept.begin(), kept.end(), layer.path) != kept.end()) continue;
     const int lock = ::open((layer.path + act::kLayerLock).c_str(), O_RDONLY | O_CLOEXEC);
     const bool unused = lock >= 0 && ::flock(lock, LOCK_EX | LOCK_NB) == 0;
     if (unused) {
       remove_layer(layer.path);
       bytes -= layer.bytes;
+      any = true;
     }
     if (lock >= 0) ::close(lock);
   }
+  return any;
 }
 
 std::uint64_t LayerCache::bytes() const {

@@ -218,9 +218,21 @@ Result<RegistryClient::Pass> RegistryClient::answer_challenge(
   return fail(ErrorKind::Unavailable, "the registry asks for a name and password");
 }
 
-Result<RegistryClient::Answer> RegistryClient::get(const ImageRef& image, const std::string& path,
-                                                   bool is_document, const Sink& sink) {
-  const auto login = find_login(options_.logins, image.registry);
+/// The pull's own, which must be there; else the node's, if there is one.
+Result<std::optional<Login>> RegistryClient::login_for(const act::ImagePull& pull) const {
+  if (!pull.logins) return find_login(options_.logins, pull.image.registry);
+  auto login = read_login(*pull.logins, pull.image.registry);
+  if (!login)
+    return fail(ErrorKind::Invalid, "the job's registry login: {}", login.error().message);
+  if (*login) return login;
+  return fail(ErrorKind::Invalid, "the job's registry login has none for {}", pull.image.registry);
+}
+
+Result<RegistryClient::Answer> RegistryClient::get(const act::ImagePull& pull,
+                                                   const std::string& path, bool is_document,
+                                                   const Sink& sink) {
+  const ImageRef& image = pull.image;
+  const auto login = login_for(pull);
   if (!login) return tl::unexpected(login.error());
   const bool local = is_local(image.registry);
   // Docker Hub answers elsewhere than at its name.
@@ -254,18 +266,19 @@ Result<RegistryClient::Answer> RegistryClient::get(const ImageRef& image, const 
   }
   if ((answer->status == 401 || answer->status == 403) && *login) {
     return fail(ErrorKind::Invalid,
-                "{} does not give the node's login {}: it is wrong, or may not have that",
-                image.registry, path);
+                "{} does not give {}'s login {}: it is wrong, or may not have that", image.registry,
+                pull.logins ? "the job" : "the node", path);
   }
   return fail(ErrorKind::Unavailable, "{} answers with status {} when asked for {}", image.registry,
               answer->status, path);
 }
 
-Result<std::string> RegistryClient::manifest(const ImageRef& image, std::size_t bytes_max,
+Result<std::string> RegistryClient::manifest(const act::ImagePull& pull, std::size_t bytes_max,
                                              const std::function<bool()>& cancelled) {
   std::string text;
-  const std::string name = image.digest.empty() ? image.tag : image.digest;
-  const auto answer = get(image, "manifests/" + name, true, [&](std::string_view bytes) {
+  const std::string& digest = pull.image.digest;
+  const std::string name = digest.empty() ? pull.image.tag : digest;
+  const auto answer = get(pull, "manifests/" + name, true, [&](std::string_view bytes) {
     text += bytes;
     return text.size() <= bytes_max && !cancelled();
   });
@@ -273,9 +286,9 @@ Result<std::string> RegistryClient::manifest(const ImageRef& image, std::size_t 
   return text;
 }
 
-Result<void> RegistryClient::blob(const ImageRef& image, const std::string& digest,
+Result<void> RegistryClient::blob(const act::ImagePull& pull, const std::string& digest,
                                   const Sink& sink) {
-  const auto answer = get(image, "blobs/" + digest, false, sink);
+  const auto answer = get(pull, "blobs/" + digest, false, sink);
   if (!answer) return tl::unexpected(answer.error());
   return {};
 }

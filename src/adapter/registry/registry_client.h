@@ -22,18 +22,19 @@ struct ClientOptions {
 };
 
 /// Pulls by the OCI Distribution specification 1.0 over HTTPS; over plain HTTP from this machine
-/// alone ("localhost", "127.0.0.1"). A registry that asks for it is shown the node's login for it,
-/// by Basic authentication (RFC 7617) or for a token (Docker Registry v2 authentication); without
-/// one a token is asked for as anybody, as public images need it. Passwords and tokens are sent
-/// over HTTPS or to this machine, to nobody that a registry redirects to, and are in no error.
-/// Thread-safe.
+/// alone ("localhost", "127.0.0.1"). A registry that asks for it is shown the login for it, the
+/// pull's own or else the node's, by Basic authentication (RFC 7617) or for a token (Docker
+/// Registry v2 authentication); without one a token is asked for as anybody, as public images need
+/// it. Passwords and tokens are sent over HTTPS or to this machine, to nobody that a registry
+/// redirects to, and are in no error. Thread-safe.
 class RegistryClient final : public act::Registry {
  public:
   explicit RegistryClient(ClientOptions options);
 
-  Result<std::string> manifest(const ImageRef& image, std::size_t bytes_max,
+  Result<std::string> manifest(const act::ImagePull& pull, std::size_t bytes_max,
                                const std::function<bool()>& cancelled) override;
-  Result<void> blob(const ImageRef& image, const std::string& digest, const Sink& sink) override;
+  Result<void> blob(const act::ImagePull& pull, const std::string& digest,
+                    const Sink& sink) override;
 
  private:
   struct Answer;
@@ -42,8 +43,9 @@ class RegistryClient final : public act::Registry {
     std::optional<Login> login;
     std::string token;
   };
-  Result<Answer> get(const ImageRef& image, const std::string& path, bool is_document,
+  Result<Answer> get(const act::ImagePull& pull, const std::string& path, bool is_document,
                      const Sink& sink);
+  Result<std::optional<Login>> login_for(const act::ImagePull& pull) const;
   Result<Answer> fetch(const std::string& url, const Pass& pass, bool is_document,
                        const Sink& sink) const;
   Result<Pass> answer_challenge(const std::string& challenge, bool local,

@@ -87,7 +87,8 @@ std::optional<Reservation> Schedule::room_at(Time at, JobId job, const Demand& d
     in_the_way.insert(in_the_way.end(), demand.avoid.begin(), demand.avoid.end());
     part = demand.kept_from(std::move(in_the_way));
   }
-  auto placement = question_.placer.find(cluster, part ? *part : demand, job.value, question_.work);
+  auto placement =
+      question_.placer.find(cluster, part ? *part : demand, question_.asker(job), question_.work);
   if (!placement) return std::nullopt;
   Reservation room{job, at, std::move(*placement), {}};
   for (const TaskPlacement& task : room.placement) {

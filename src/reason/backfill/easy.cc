@@ -29,7 +29,8 @@ std::optional<Reservation> reserve(const Question& question, JobId head, const D
       if (thought.usable(node)) trial.release(node, part);
     });
   }
-  auto placement = question.placer.find(question.cluster, demand, head.value, question.work);
+  auto placement =
+      question.placer.find(question.cluster, demand, question.asker(head), question.work);
   GYRE_ASSERT(placement);
   Reservation reservation{head, *at, std::move(*placement), {}};
   for (const TaskPlacement& task : reservation.placement) {

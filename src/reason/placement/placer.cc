@@ -36,6 +36,13 @@ std::unique_ptr<PlacementPolicy> make_placement(PolicySpec::Placement placement)
   return nullptr;
 }
 
+Asker asker(JobId id, const JobTable& jobs, const ImageHolders& images) {
+  if (images.empty()) return id.value;
+  const Job* job = jobs.find(id);
+  if (job == nullptr || job->spec.launch.container.image.empty()) return id.value;
+  return {id.value, images.of(image_id(job->spec.launch.container.image))};
+}
+
 Placer::Placer(const Placer& other) : remembers_(other.remembers_) {
   use(other.placement_);
   learn(other.mix_);
@@ -90,15 +97,15 @@ Score Placer::remembered(const NodeView& node, std::uint32_t class_index,
 }
 
 std::optional<std::vector<TaskPlacement>> Placer::find(const Cluster& cluster, const Demand& demand,
-                                                       std::uint64_t draw, std::int64_t& work) {
+                                                       const Asker& who, std::int64_t& work) {
   follow(cluster);
   const bool remembers = remembers_ && policy_->costly();
   const StateScore score = [&](const NodeView& node, std::uint32_t class_index,
                                const Demand::Group& group) {
     if (remembers && group.id != 0) return remembered(node, class_index, group);
-    return policy_->score(node, group.request, draw);
+    return policy_->score(node, group.request, who.draw);
   };
-  Search search{cluster, demand, policy_->per_node(), demand.within()};
+  Search search{cluster, demand, policy_->per_node(), demand.within(), who.preferred};
   if (!demand.topology || search.within) return find_placement(search, score, work);
   if (!fits(cluster, demand, work)) return std::nullopt;
   for (auto level = static_cast<std::size_t>(demand.topology->level) + 1; level-- > 0;) {

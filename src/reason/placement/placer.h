@@ -4,14 +4,28 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "domain/image_holders.h"
+#include "domain/job_table.h"
 #include "domain/policy.h"
 #include "reason/placement/placement.h"
 
 namespace gyre::reason {
 
 std::unique_ptr<PlacementPolicy> make_placement(PolicySpec::Placement placement);
+
+/// For whom room is looked for.
+struct Asker {
+  Asker(std::uint64_t number, std::span<const NodeId> rather = {})
+      : draw(number), preferred(rather) {}
+
+  std::uint64_t draw;                 // another number for each job
+  std::span<const NodeId> preferred;  // as of a Search
+};
+/// The job, which prefers nodes that hold its image.
+Asker asker(JobId id, const JobTable& jobs, const ImageHolders& images);
 
 /// Places gangs by one policy, and remembers its costly scores for each demand and node state: only
 /// states that are new since the demand was last placed are scored again. What is remembered never
@@ -31,9 +45,9 @@ class Placer {
   /// For comparing: a placer that remembers nothing answers alike.
   void remember_scores(bool remember) { remembers_ = remember; }
 
-  /// As find_placement(). `draw`: another number for each job.
+  /// As find_placement().
   std::optional<std::vector<TaskPlacement>> find(const Cluster& cluster, const Demand& demand,
-                                                 std::uint64_t draw, std::int64_t& work);
+                                                 const Asker& who, std::int64_t& work);
 
  private:
   struct Known {

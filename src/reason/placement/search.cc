@@ -1,9 +1,11 @@
 #include "reason/placement/search.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include "base/assert.h"
 #include "reason/placement/wishes.h"
@@ -28,12 +30,51 @@ bool beats(const Score& score, NodeId first, const Score& best, NodeId best_firs
   return score < best || (!(best < score) && first < best_first);
 }
 
+/// Whether the node is there to be taken, in a state of that index.
+bool is_in(const Cluster& cluster, NodeId node, std::uint32_t index) {
+  if (node.value >= cluster.nodes().size()) return false;  // it has not joined that cluster yet
+  const Node& one = cluster.node(node);
+  return one.open() && one.class_index == index;
+}
+
+/// The states that some preferred node is in, ascending.
+std::vector<std::uint32_t> states_of_preferred(const Search& search) {
+  std::vector<std::uint32_t> states;
+  for (const NodeId node : search.preferred) {
+    if (node.value >= search.cluster.nodes().size()) break;  // it has not joined that cluster yet
+    const Node& one = search.cluster.node(node);
+    if (one.open()) states.push_back(one.class_index);
+  }
+  std::sort(states.begin(), states.end());
+  states.erase(std::unique(states.begin(), states.end()), states.end());
+  return states;
+}
+
+/// The best state for one task, and the lowest preferred node of those that are as good, or else
+/// its lowest.
+struct Best {
+  NodeId node;
+  Score score;
+  std::vector<std::uint32_t> equal;  // states that are as good; kept where nodes are preferred
+
+  void prefer(const Search& search) {
+    for (const NodeId one : search.preferred) {
+      const bool good = std::any_of(equal.begin(), equal.end(), [&](std::uint32_t index) {
+        return is_in(search.cluster, one, index);
+      });
+      if (!good) continue;
+      node = one;
+      return;
+    }
+  }
+};
+
 std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
                                                     const StateScore& score_of) {
   const Cluster& cluster = search.cluster;
   const Demand::Group& group = search.demand.groups.front();
-  std::optional<NodeId> best;
-  Score best_score;
+  const bool prefers = !search.preferred.empty() && !search.per_node;
+  std::optional<Best> best;
   for (const std::uint32_t index : cluster.classes(search.demand.partition)) {
     const NodeClass& state = cluster.node_class(index);
     if (!usable(cluster, state.shape, state.free, group)) continue;
@@ -41,14 +82,25 @@ std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
     for (const NodeId node : std::span(state.nodes).first(asked)) {
       Score score = score_of(view_of(cluster, state, node), index, group);
       score.before = state.suspect ? kSuspect : 0;
-      if (best && !beats(score, node, best_score, *best)) continue;
-      best = node;
-      best_score = score;
+      const bool same = prefers && best && !(score < best->score) && !(best->score < score);
+      if (same) best->equal.push_back(index);
+      if (best && !beats(score, node, best->score, best->node)) continue;
+      if (!best) best.emplace();
+      if (prefers && !same) best->equal = {index};
+      best->node = node;
+      best->score = score;
     }
   }
   if (!best) return std::nullopt;
+  if (prefers) best->prefer(search);
+  // States with equal scores may differ in the device that they mean.
+  const NodeClass& chosen = cluster.node_class(cluster.node(best->node).class_index);
+  if (prefers) {
+    best->score =
+        score_of(view_of(cluster, chosen, best->node), cluster.node(best->node).class_index, group);
+  }
   return std::vector<TaskPlacement>{
-      {0, *best, cluster.pick(*best, group.request, best_score.device_free)}};
+      {0, best->node, cluster.pick(best->node, group.request, best->score.device_free)}};
 }
 
 /// Whether every task can have a node of its own: by Hall's theorem, whether every subset of the
@@ -80,6 +132,7 @@ class GangSearch {
     const std::optional<TopologyLevel> within = search.within;
     const std::optional<std::uint32_t> domain = within ? domain_for(*within) : std::nullopt;
     if (within && !domain) return;
+    if (!search.per_node) preferred_in_ = states_of_preferred(search);
     if (demand_.affinity) {
       arrange(search, domain);
       return;
@@ -88,6 +141,10 @@ class GangSearch {
       const NodeClass& state = cluster_.node_class(index);
       const std::size_t groups = usable_by(cluster_, demand_, state.shape, state.free);
       if (groups == 0) continue;
+      if (has_preferred(index)) {
+        split(search, domain, index, groups);
+        continue;
+      }
       const auto inside = [&](std::size_t i) {
         return !within || cluster_.domain(*within, state.nodes[i]) == *domain;
       };
@@ -119,7 +176,8 @@ class GangSearch {
     std::size_t groups;  // bit g: group g can use it
     const NodeId* next;  // its nodes before this one are used
     const NodeId* end;
-    Wishes::Place place{};  // of all its nodes
+    Wishes::Place place{};   // of all its nodes
+    bool preferred = false;  // so are all its nodes
 
     NodeId first() const { return *next; }
     bool used_up() const { return next == end; }
@@ -137,28 +195,63 @@ class GangSearch {
       const NodeClass& state = cluster_.node_class(index);
       const std::size_t groups = usable_by(cluster_, demand_, state.shape, state.free);
       if (groups == 0) continue;
-      std::map<Wishes::Place, std::vector<NodeId>> places;
+      using Key = std::pair<Wishes::Place, bool>;
+      std::map<Key, std::vector<NodeId>> places;
       auto last = places.end();
       for (const NodeId node : state.nodes) {
         if (!open(node)) continue;
-        const Wishes::Place place = wishes_->place(node);
-        if (last == places.end() || last->first != place) last = places.try_emplace(place).first;
+        const Key key{wishes_->place(node), has_preferred(index) && is_preferred(search, node)};
+        if (last == places.end() || last->first != key) last = places.try_emplace(key).first;
         last->second.push_back(node);
       }
-      for (auto& [place, nodes] : places) {
+      for (auto& [key, nodes] : places) {
         looked_at_ += static_cast<std::int64_t>(nodes.size());
         nodes_[groups] += static_cast<std::int64_t>(nodes.size());
         const std::vector<NodeId>& kept = arranged_.emplace_back(std::move(nodes));
         const std::size_t each = search.per_node ? 1 : kept.size();
         for (const NodeId* from = kept.data(); from != kept.data() + kept.size(); from += each) {
-          states_.push_back({&state, index, groups, from, from + each, place});
+          states_.push_back({&state, index, groups, from, from + each, key.first, key.second});
         }
       }
     }
   }
 
+  bool has_preferred(std::uint32_t index) const {
+    return std::binary_search(preferred_in_.begin(), preferred_in_.end(), index);
+  }
+  static bool is_preferred(const Search& search, NodeId node) {
+    return std::binary_search(search.preferred.begin(), search.preferred.end(), node);
+  }
+
+  /// One state of the nodes that are preferred, and one of the others.
+  void split(const Search& search, std::optional<std::uint32_t> domain, std::uint32_t index,
+             std::size_t groups) {
+    const NodeClass& state = cluster_.node_class(index);
+    std::array<std::vector<NodeId>, 2> parts;
+    for (const NodeId node : state.nodes) {
+      if (domain && cluster_.domain(*search.within, node) != *domain) continue;
+      parts[is_preferred(search, node) ? 0 : 1].push_back(node);
+    }
+    looked_at_ += static_cast<std::int64_t>(state.nodes.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i].empty()) continue;
+      nodes_[groups] += static_cast<std::int64_t>(parts[i].size());
+      const std::vector<NodeId>& kept = arranged_.emplace_back(std::move(parts[i]));
+      states_.push_back(
+          {&state, index, groups, kept.data(), kept.data() + kept.size(), {}, i == 0});
+    }
+  }
+
   std::optional<std::uint32_t> domain_for(TopologyLevel level) const {
     return supply_of(cluster_, demand_, level).tightest();
+  }
+
+  /// Of equal scores, preferred nodes go first.
+  static bool is_better(const State& state, const Score& score, const State& best,
+                        const Score& best_score) {
+    const bool equal = !(score < best_score) && !(best_score < score);
+    if (equal && state.preferred != best.preferred) return state.preferred;
+    return beats(score, state.first(), best_score, best.first());
   }
 
   bool take_would_do(const State& state, std::size_t g) {
@@ -182,7 +275,7 @@ class GangSearch {
       Score score = score_of(view, state.index, group);
       score.before = state.node_class->suspect ? kSuspect : 0;
       if (wishes_) score.before += wishes_->rank(state.place);
-      if (best != nullptr && !beats(score, state.first(), best_score, best->first())) continue;
+      if (best != nullptr && !is_better(state, score, *best, best_score)) continue;
       if (!take_would_do(state, g)) continue;
       best = &state;
       best_score = score;
@@ -210,6 +303,7 @@ class GangSearch {
   std::int64_t looked_at_ = 0;
   std::optional<Wishes> wishes_;               // of an affinity
   std::vector<std::vector<NodeId>> arranged_;  // what its states' nodes are in
+  std::vector<std::uint32_t> preferred_in_;    // states with preferred nodes, ascending
 };
 
 /// Neither a gang nor one with an affinity.
@@ -306,6 +400,7 @@ std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,
                                                          std::int64_t& work) {
   work += look_cost(search.cluster, search.demand.partition, search.within);
+  work += static_cast<std::int64_t>(search.preferred.size());
   if (is_plain(search.demand)) return place_one(search, score);
   // Nodes are arranged only for what fits.
   if (search.demand.affinity && !supply_of(search.cluster, search.demand, search.within).enough()) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "domain/cluster.h"
@@ -17,11 +18,11 @@ using StateScore = std::function<Score(const NodeView& node, std::uint32_t class
 
 /// Finds a node for every task, each a different one, or none at all; finds one whenever there is
 /// one, so taking resources away never makes a gang fit. Takes groups in order; within a group,
-/// nodes of the best state by ascending id, then of the next best. Equal scores go to the state
-/// whose first node is lowest. Adds the states looked at to `work`. O(distinct node states * (1 +
-/// distinct states used)), times 4^groups for a gang of several groups; with `per_node`, every node
-/// is a state. Of a demand with an affinity nodes count apart by what it wishes: O(nodes) more,
-/// and states times what they are told apart by.
+/// nodes of the best state by ascending id, then of the next best. Equal scores go to nodes that
+/// are preferred, then to the state whose first node is lowest. Adds the states looked at to
+/// `work`. O(distinct node states * (1 + distinct states used)), times 4^groups for a gang of
+/// several groups; with `per_node`, every node is a state. Of a demand with an affinity nodes count
+/// apart by what it wishes: O(nodes) more, and states times what they are told apart by.
 struct Search {
   const Cluster& cluster;
   const Demand& demand;
@@ -29,6 +30,9 @@ struct Search {
   /// All nodes are to be of one domain of that level: that with the fewest nodes to choose from, of
   /// such ones the lowest. O(nodes) more.
   std::optional<TopologyLevel> within{};
+  /// Ascending. Of nodes whose scores are equal these are taken first. O(these) more for one task,
+  /// O(nodes in the states of these) more for a gang; nothing where there are none.
+  std::span<const NodeId> preferred{};
 };
 std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          const StateScore& score,

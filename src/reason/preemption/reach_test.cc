@@ -118,7 +118,8 @@ class Fleet {
     RC_ASSERT(cut.tried == tried);
     Trial trial(cluster_, {0});
     RankedVictims victims = order();
-    const Question question{cluster_, jobs_, placer_, kNow, work, 1'000'000};
+    const ImageHolders none;
+    const Question question{cluster_, jobs_, placer_, kNow, work, 1'000'000, none};
     const auto room = make_room(question, trial, {{9}, demand, bar}, victims);
     RC_ASSERT(room.has_value());
     RC_ASSERT(cut.victims == room->victims);

@@ -105,7 +105,8 @@ std::optional<Room> make_room(const Question& question, Trial& trial, const Bene
 Room take_room(const Question& question, Trial& trial, const Beneficiary& who,
                std::vector<JobId> victims) {
   for (const JobId victim : victims) release_all(*question.jobs.find(victim), trial);
-  auto placement = question.placer.find(question.cluster, who.demand, who.job.value, question.work);
+  auto placement =
+      question.placer.find(question.cluster, who.demand, question.asker(who.job), question.work);
   GYRE_ASSERT(placement);
   for (const TaskPlacement& task : *placement) trial.allocate(task.node, task.allocation);
   return {std::move(victims), std::move(*placement)};

@@ -97,6 +97,7 @@ class Api {
   void act_on_job(const Call& call) const;
   void list_nodes(const Call& call) const;
   void act_on_node(const Call& call) const;
+  void prefetch_on_node(const Call& call, Result<act::FetchImage> order) const;
   void list_incidents(const Call& call) const;
   void show_healing(const Call& call) const;
   void apply_healing(const Call& call) const;

@@ -26,6 +26,12 @@ std::string on_nodes(const std::vector<std::string>& nodes, std::size_t tasks) {
   return fmt::format(" on {} nodes, {} first", tasks, nodes.front());
 }
 
+std::string with_image(const StartGang& start) {
+  if (start.with_image == 0) return "";
+  if (start.placement.size() == 1) return ", which holds its image";
+  return fmt::format(", {} of which hold its image", start.with_image);
+}
+
 }  // namespace
 
 std::string_view to_string(DecisionKind kind) {
@@ -53,9 +59,9 @@ class DecisionLog::Story {
         start.attempt == 1
             ? fmt::format("it waited {}", format_duration(event_.at - job->submitted_at))
             : fmt::format("attempt {}", start.attempt);
-    told.why =
-        fmt::format("{}: {}{}; {}", overtakes ? "it delays nobody before it" : "its turn",
-                    gpus(told.gpu_milli), on_nodes(told.nodes, start.placement.size()), history);
+    told.why = fmt::format("{}: {}{}{}; {}", overtakes ? "it delays nobody before it" : "its turn",
+                           gpus(told.gpu_milli), on_nodes(told.nodes, start.placement.size()),
+                           with_image(start), history);
     if (overtakes) told.compared = reserved(*job);
     log_.add(std::move(told));
   }
@@ -63,6 +69,7 @@ class DecisionLog::Story {
   void tell(const QuarantineNode&) {}  // of no job; see /v1/incidents
   void tell(const ReleaseNode&) {}
   void tell(const RepairNode&) {}
+  void tell(const PrefetchImage&) {}  // nothing is done to the job
   void tell(const StopGang& stop) {
     const Job* job = core_.jobs().find(stop.job);
     if (job == nullptr || stop.cause == Termination::UserRequest) return;

@@ -58,6 +58,17 @@ void EventFeed::after(const Event& event, const control::Decisions& decisions,
                         {event.at, job.id, job.attempt, job.state, job.state, Termination::Idle},
                         job.spec.name,
                         std::move(news)});
+    ++index;
+  }
+  for (const Command& command : decisions.commands) {
+    const auto* ahead = std::get_if<PrefetchImage>(&command.body);
+    const Job* job = ahead == nullptr ? nullptr : core.jobs().find(ahead->job);
+    if (job == nullptr) continue;
+    pending_.push_back({{event.seq, index++},
+                        {event.at, job->id, job->attempt, job->state, job->state, {}},
+                        job->spec.name,
+                        fmt::format("its image is fetched ahead on {}",
+                                    core.cluster().node(ahead->node).spec.name)});
   }
 }
 

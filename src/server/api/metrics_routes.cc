@@ -173,6 +173,13 @@ void write_times(MetricsText& out, const CoreCounts::Read& counts) {
   }
 }
 
+void write_fetches(MetricsText& out, const live::Fleet::ImageFetches& fetches) {
+  out.family("gyre_image_prefetches_total", "counter",
+             "Images that nodes have fetched before a job needed them, by what became of it.");
+  out.sample({{"outcome", "fetched"}}, static_cast<double>(fetches.good));
+  out.sample({{"outcome", "failed"}}, static_cast<double>(fetches.failed));
+}
+
 void write_http(MetricsText& out, const HttpTimes& times) {
   std::array<double, HttpTimes::kBoundsUs.size()> bounds{};
   for (std::size_t i = 0; i < bounds.size(); ++i) {
@@ -232,8 +239,8 @@ void Api::show_metrics(const Call& call) const {
     std::vector<ServiceView> services;
   };
   const auto write = [telemetry = options_.telemetry, spans = options_.spans,
-                      chaos = options_.chaos](const Seen& seen,
-                                              const std::vector<proxy::ServiceStats>& stats) {
+                      chaos = options_.chaos, fetches = fleet_.image_fetches()](
+                         const Seen& seen, const std::vector<proxy::ServiceStats>& stats) {
     MetricsText out;
     const CoreCounts::Read counts = telemetry->core.read(wall_clock());
     std::vector<GpuWatch::Latest> gpus = telemetry->gpus.read_all();
@@ -241,6 +248,7 @@ void Api::show_metrics(const Call& call) const {
     write_gpu_time(out, counts.gpu_seconds, gpus);
     write_work(out, counts);
     write_times(out, counts);
+    write_fetches(out, fetches);
     write_http(out, telemetry->http);
     if (spans != nullptr) write_spans(out, spans->counts());
     if (chaos != nullptr) write_chaos(out, chaos->counts());

@@ -20,9 +20,37 @@ http::Problem bad_action() {
   return {422,
           "invalid-action",
           "The action is not valid",
-          R"(the body must be {"action": "cordon"}, "uncordon" or "drain")",
-          {{"/action", "must be 'cordon', 'uncordon' or 'drain'", ""}},
+          R"(the body must be {"action": "cordon"}, "uncordon" or "drain"; or )"
+          R"({"action": "prefetch", "image": IMAGE})",
+          {{"/action", "must be 'cordon', 'uncordon', 'drain' or 'prefetch'", ""}},
           {}};
+}
+
+/// The image that the body asks for, and by which login. Errors: Invalid.
+Result<act::FetchImage> fetch_of(const nlohmann::json& body) {
+  act::FetchImage order;
+  for (const auto& [name, value] : body.items()) {
+    if (name == "action") continue;
+    if ((name != "image" && name != "registry_login") || !value.is_string()) {
+      return gyre::fail(ErrorKind::Invalid,
+                        "a prefetch has an image and, where that needs one, a registry_login");
+    }
+    (name == "image" ? order.image : order.login) = value;
+  }
+  ContainerSpec container;
+  container.image = order.image;
+  container.registry_login = order.login;
+  if (order.image.empty()) return gyre::fail(ErrorKind::Invalid, "name the image to be fetched");
+  if (auto valid = validate(container); !valid) return tl::unexpected(valid.error());
+  return order;
+}
+
+http::Response acted(const std::string& name, const std::string& action) {
+  JsonText out;
+  out.open('{').member("name", name).member("action", action).close('}');
+  http::Response response = json_response(std::move(out));
+  response.status = 202;
+  return response;
 }
 
 }  // namespace
@@ -78,7 +106,10 @@ void Api::list_nodes(const Call& call) const {
   if (auto problem = read_flag(call.request, "devices", devices)) return call.fail(*problem);
   if (const auto name = call.request.query_value("name")) filter.name = *name;
   ask<std::vector<NodeView>>(
-      call, [this, filter](const auto& core) { return view_nodes(core, fleet_.facts(), filter); },
+      call,
+      [this, filter](const auto& core) {
+        return view_nodes(core, fleet_.facts(), fleet_.image_troubles(), filter);
+      },
       [devices](const auto& nodes) {
         JsonText out;
         out.open('{').key("nodes").open('[');
@@ -90,13 +121,13 @@ void Api::list_nodes(const Call& call) const {
 
 void Api::act_on_node(const Call& call) const {
   const auto body = nlohmann::json::parse(call.request.body, nullptr, false);
-  if (!body.is_object() || body.size() != 1 || !body.contains("action") ||
-      !body["action"].is_string()) {
+  if (!body.is_object() || !body.contains("action") || !body["action"].is_string()) {
     return call.fail(bad_action());
   }
   const std::string action = body["action"];
+  if (action == "prefetch") return prefetch_on_node(call, fetch_of(body));
   const auto duty = duty_of(action);
-  if (!duty) return call.fail(bad_action());
+  if (!duty || body.size() != 1) return call.fail(bad_action());
   const auto asked = inbox_.ask([this, name = call.id, reply = call.reply, action,
                                  duty = *duty](const control::Controller& core) {
     const auto node = find_node(core, name);
@@ -105,15 +136,27 @@ void Api::act_on_node(const Call& call) const {
     inbox_.post(NodeDutySet{*node, duty}, [reply, name, action](Result<EventSeq> done) {
       reply([done, name, action] {
         if (!done) return http::respond(http::problem_of(done.error()));
-        JsonText out;
-        out.open('{').member("name", name).member("action", action).close('}');
-        http::Response response = json_response(std::move(out));
-        response.status = 202;
-        return response;
+        return acted(name, action);
       });
     });
   });
   if (!asked) call.fail(http::problem_of(asked.error()));
+}
+
+/// Nothing is decided by it, so it is not journalled.
+void Api::prefetch_on_node(const Call& call, Result<act::FetchImage> order) const {
+  if (!order) return call.fail(http::problem_of(order.error()));
+  ask<NodeId>(
+      call,
+      [this, name = call.id, order = std::move(*order)](const auto& core) -> Result<NodeId> {
+        auto node = find_node(core, name);
+        if (!node) return node;
+        if (auto told = fleet_.fetch_image(*node, order); !told) {
+          return tl::unexpected(told.error());
+        }
+        return node;
+      },
+      [name = call.id](NodeId) { return acted(name, "prefetch"); });
 }
 
 }  // namespace gyre::server

@@ -282,6 +282,7 @@ static std::size_t state_of(const Node& node) {
 
 std::vector<NodeView> view_nodes(const control::Controller& core,
                                  const std::map<NodeId, act::MachineFacts>& facts,
+                                 const std::map<NodeId, act::ImageFetched>& image_troubles,
                                  const NodeFilter& filter) {
   std::vector<NodeView> views;
   std::uint32_t id = 0;
@@ -293,7 +294,10 @@ std::vector<NodeView> view_nodes(const control::Controller& core,
     if (filter.name) views.clear();
     const auto known = facts.find(this_one);
     views.push_back({node.spec, this_one, kNodeStates[state], node.free,
-                     known == facts.end() ? std::nullopt : std::optional(known->second)});
+                     known == facts.end() ? std::nullopt : std::optional(known->second),
+                     core.images().images(this_one)});
+    const auto trouble = image_troubles.find(this_one);
+    if (trouble != image_troubles.end()) views.back().image_trouble = trouble->second;
   }
   return views;
 }
@@ -320,6 +324,25 @@ static void write_facts(JsonText& out, const act::MachineFacts& facts) {
     out.member("links", one.links).close('}');
   }
   out.close(']').close('}');
+}
+
+static void write_images(JsonText& out, const NodeView& node, bool each) {
+  out.member("images_held", node.images.size());
+  if (each) out.key("images").open('[');
+  for (const HeldImage& image : node.images) {
+    if (!each) break;
+    out.open('{').member("reference", image.reference).member("digest", image.digest).close('}');
+  }
+  if (each) out.close(']');
+  out.key("image_trouble");
+  if (!node.image_trouble) {
+    out.null();
+    return;
+  }
+  out.open('{')
+      .member("image", node.image_trouble->image)
+      .member("error", node.image_trouble->error)
+      .close('}');
 }
 
 void write_node(JsonText& out, const NodeView& node, bool devices) {
@@ -350,6 +373,7 @@ void write_node(JsonText& out, const NodeView& node, bool devices) {
     out.open('{').member("index", i).member("gpu_milli_free", node.free.gpu[i]).close('}');
   }
   if (devices) out.close(']');
+  write_images(out, node, devices);
   out.member("cpu_milli", spec.cpu.value)
       .member("cpu_milli_free", node.free.cpu.value)
       .member("memory_mib", spec.memory.value)

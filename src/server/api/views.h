@@ -88,6 +88,8 @@ struct NodeView {
   std::string_view state;  // one of kNodeStates
   Capacity free;
   std::optional<act::MachineFacts> facts;  // while its agent is connected
+  std::vector<HeldImage> images;           // as it says
+  std::optional<act::ImageFetched> image_trouble = std::nullopt;
 };
 inline constexpr std::array<std::string_view, 6> kNodeStates{"up",          "cordoned", "draining",
                                                              "quarantined", "silent",   "down"};
@@ -97,8 +99,9 @@ struct NodeFilter {
 };
 std::vector<NodeView> view_nodes(const control::Controller& core,
                                  const std::map<NodeId, act::MachineFacts>& facts,
+                                 const std::map<NodeId, act::ImageFetched>& image_troubles,
                                  const NodeFilter& filter = {});
-/// `devices`: with each device and what is free on it.
+/// `devices`: with each device and what is free on it, and with each image.
 void write_node(JsonText& out, const NodeView& node, bool devices);
 
 struct QueueView {

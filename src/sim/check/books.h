@@ -100,6 +100,7 @@ class Books {
   void on(const PriceSet&) {}
   void on(const IdleSet&) {}
   void on(const GpuUseSeen&) {}
+  void on(const NodeImagesSeen&) {}
   void on(const WorkBudgetSet&) {}
   void on(const ServiceApplied&) {}
   void on(const ServiceDeleted&) {}

@@ -88,7 +88,9 @@ Result<void> Recording::submit(const JobSubmitted& event) {
   Job job;
   job.submitted_at = last_at;
   job.facts.spec = event.spec;
-  job.facts.spec.launch = {};  // no decision looks at it
+  // No decision looks at the rest.
+  job.facts.spec.launch = {};
+  job.facts.spec.launch.container.image = event.spec.launch.container.image;
   jobs.push_back(std::move(job));
   attempts_.emplace_back();
   return {};

@@ -139,6 +139,27 @@ Result<void> ContainerHost::add_devices(ContainerPlan& plan, const act::TaskStar
   return apply_cdi(options_.cdi_folders, wanted, plan);
 }
 
+Result<std::string> ContainerHost::secret_path(const std::string& name) const {
+  const std::string path = options_.secrets + "/" + name;
+  if (!options_.secrets.empty() && ::access(path.c_str(), R_OK) == 0) return path;
+  return fail(ErrorKind::Invalid, "there is no secret '{}' on this node: put it into {}/{}", name,
+              options_.secrets.empty() ? "STATE/secrets" : options_.secrets, name);
+}
+
+Result<std::optional<std::string>> ContainerHost::registry_logins(const std::string& secret) const {
+  constexpr std::size_t kLoginsBytesMax = 1U << 20U;
+  if (secret.empty()) return std::nullopt;
+  const auto path = secret_path(secret);
+  if (!path) return tl::unexpected(path.error());
+  const Fd file(::open(path->c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  auto text = file ? read_all(file, kLoginsBytesMax) : tl::unexpected(Error{});
+  if (text) return std::move(*text);
+  return fail(ErrorKind::Invalid,
+              "the secret '{}' cannot be read as logins for registries: a file "
+              "of {} bytes at most",
+              secret, kLoginsBytesMax);
+}
+
 Result<ContainerPlan> ContainerHost::plan(const act::TaskStart& task,
                                           const act::PreparedImage& image) const {
   if (!why_not_.empty()) {
@@ -165,12 +186,9 @@ Result<ContainerPlan> ContainerHost::plan(const act::TaskStart& task,
     plan.volumes.push_back(std::move(*allowed));
   }
   for (const std::string& secret : spec.secrets) {
-    const std::string path = options_.secrets + "/" + secret;
-    if (options_.secrets.empty() || ::access(path.c_str(), R_OK) != 0) {
-      return fail(ErrorKind::Invalid, "there is no secret '{}' on this node: put it into {}/{}",
-                  secret, options_.secrets.empty() ? "STATE/secrets" : options_.secrets, secret);
-    }
-    plan.secrets.emplace_back(secret, path);
+    auto path = secret_path(secret);
+    if (!path) return tl::unexpected(path.error());
+    plan.secrets.emplace_back(secret, std::move(*path));
   }
   if (auto done = add_devices(plan, task); !done) return tl::unexpected(done.error());
   return plan;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,13 @@ class ContainerHost {
   /// Errors: Invalid, a volume, secret or device that is not allowed or not there; Unsupported.
   Result<ContainerPlan> plan(const act::TaskStart& task, const act::PreparedImage& image) const;
 
+  /// What that secret holds, as logins for registries: nothing where no name is given. Errors:
+  /// Invalid, it is not on this node, or is too large.
+  Result<std::optional<std::string>> registry_logins(const std::string& secret) const;
+
  private:
   void find_users();
+  Result<std::string> secret_path(const std::string& name) const;
   Result<BindMount> allow(const ContainerSpec::Volume& volume) const;
   Result<void> add_devices(ContainerPlan& plan, const act::TaskStart& task) const;
 

@@ -69,7 +69,10 @@ Result<ContainerPlan> Preparer::prepare(Work& work) {
   }
   const auto ref = parse_image_ref(work.task.container.image);
   if (!ref) return tl::unexpected(ref.error());
-  const auto image = images_->prepare(*ref, [&] { return is_cancelled(work.task.key); });
+  auto logins = host_.registry_logins(work.task.container.registry_login);
+  if (!logins) return tl::unexpected(logins.error());
+  const auto image =
+      images_->prepare({*ref, std::move(*logins)}, [&] { return is_cancelled(work.task.key); });
   if (!image) {
     return fail(image.error().kind, "image {}: {}", to_string(*ref), image.error().message);
   }
