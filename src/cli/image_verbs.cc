@@ -167,7 +167,9 @@ void add_image_verbs(CLI::App& app, Session& session) {
                          "  gyre image prefetch ./train.tar --node gpu-7 --wait");
   auto wanted = std::make_shared<Prefetch>();
   fetch->add_option("IMAGE", wanted->image, "as a job names it")->required();
-  fetch->add_option("--node", wanted->nodes, "this node alone; may be repeated (all that are up)");
+  fetch->add_option("--node", wanted->nodes, "this node alone; may be repeated (all that are up)")
+      ->take_all()
+      ->expected(1);
   fetch->add_option("--registry-login", wanted->login, "the secret that opens the registry");
   fetch->add_flag("--wait", wanted->wait, "until they have it");
   fetch->add_option("--timeout", wanted->patience, "with --wait: how long")

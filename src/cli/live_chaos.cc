@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <ctime>
 #include <map>
 #include <memory>
@@ -183,8 +184,9 @@ class LiveRun {
   void pass_over(const sim::PlannedFault& fault, const std::string& why) {
     ++passed_over_[why];
     if (std::exchange(last_passed_, why) != why) {
-      say(fmt::format("{} is passed over: {}{}", name_of(fault), why,
-                      why == "the fleet is not calm" ? ": " + seen_.value("unrest", "") : ""));
+      const std::string unrest = seen_.value("unrest", "");
+      const bool shown = why == "the fleet is not calm" && !unrest.empty();
+      say(fmt::format("{} is passed over: {}{}", name_of(fault), why, shown ? ": " + unrest : ""));
     }
   }
 
@@ -301,6 +303,7 @@ int print_status(const Json& document, Format format) {
                took.is_null() ? "-" : format_duration(milliseconds(took.get<std::int64_t>())),
                fault.value("by", ""), fault.value("detail", "")});
   }
+  std::fflush(stdout);  // what stands above it comes first
   table.print();
   return kOk;
 }

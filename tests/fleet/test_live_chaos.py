@@ -260,9 +260,10 @@ def test_what_does_not_recover_switches_it_off(pair):
     lone(pair)
     agent = pair.agents["a"]
     path = scenario(pair, "lasts: 1h\nfaults: [{do: restart-agent, at: 100ms, for: 8s}]\n"
-                    "live: {calm: 0s, recovers_within: 1s}\n")
+                    "live: {calm: 0s, recovers_within: 1s, nodes: [a]}\n")
     client = pair.start("chaos", str(path), "--live", "--yes")
-    pair.until(lambda: status(pair)["faults"], "it is away")
+    line = pathlib.Path(f"/proc/{agent.process.pid}/cmdline")
+    pair.until(lambda: line.read_bytes().startswith(b"/bin/sh"), "it is away")
     agent.end(signal.SIGKILL)  # and does not come back when its time is over
     assert client.wait(60) == 1
     said = client.stderr.read()
