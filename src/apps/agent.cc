@@ -111,6 +111,15 @@ cli::Outcome<std::unique_ptr<process::NodeRepairs>> open_repairs(const std::stri
   return std::move(*repairs);
 }
 
+/// None: nobody asked for metrics.
+cli::Outcome<std::optional<server::http::Address>> metrics_address(
+    const cli::AgentOptions& options) {
+  if (options.metrics.empty()) return std::nullopt;
+  const auto address = server::http::parse_address(options.metrics);
+  if (!address) return give_up(cli::kUsage, "--metrics: {}", address.error().message);
+  return *address;
+}
+
 void greet(const cli::AgentOptions& options, const NodeSpec& node, const act::GpuSet& gpus,
            const Tasks& tasks) {
   say(fmt::format("gyre {} agent of {}", GYRE_VERSION, fmt::join(options.servers, ", ")));
@@ -123,12 +132,8 @@ void greet(const cli::AgentOptions& options, const NodeSpec& node, const act::Gp
 cli::Outcome<int> agent(const cli::AgentOptions& options) {
   const Ending ending;
   raise_descriptor_limit();
-  std::optional<server::http::Address> metrics_at;
-  if (!options.metrics.empty()) {
-    const auto address = server::http::parse_address(options.metrics);
-    if (!address) return give_up(cli::kUsage, "--metrics: {}", address.error().message);
-    metrics_at = *address;
-  }
+  const auto metrics_at = metrics_address(options);
+  if (!metrics_at) return tl::unexpected(metrics_at.error());
   auto lines = open_log(options.log);
   if (!lines) return tl::unexpected(lines.error());
   auto state = cli::state_folder_path(options.state);
@@ -175,8 +180,8 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   };
   agent::Runner runner(worker, metrics, std::move(how));
   std::unique_ptr<MetricsDoor> door;
-  if (metrics_at) {
-    auto served = MetricsDoor::open(*metrics_at, metrics, worker);
+  if (*metrics_at) {
+    auto served = MetricsDoor::open(**metrics_at, metrics, worker);
     if (!served) return give_up(cli::kError, "--metrics: {}", served.error().message);
     door = std::move(*served);
     say(fmt::format("metrics at http://{}/metrics", door->authority()));
