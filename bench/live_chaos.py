@@ -5,6 +5,7 @@ is broken, and in the end everything must have come to rest with nothing lost.
 
   bench/live_chaos.py             data/chaos/live.yaml: twenty minutes; uses build/gyre
   bench/live_chaos.py SCENARIO --for 2m --jobs 100 --seed 7
+  bench/live_chaos.py SCENARIO --full-disk 60s   also a full disk, of a node or the server, so often
 
 The jobs, services and faults are those that `gyre chaos SCENARIO --seed N --plan` prints. Needs
 root and iproute2. The exit code is 1 if something was lost, ran twice, leaked or was charged
@@ -28,13 +29,14 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+from chaos_street import PROGRAM, Disk, Node, Street  # noqa: E402
 from cloud import netns_works, until  # noqa: E402
 from fleets import Fleet  # noqa: E402
 
-PROGRAM = os.environ.get("GYRE", str(ROOT / "build" / "gyre"))
 REPLICA = ROOT / "tests" / "services" / "replica.py"
 DOES = {"kill-task", "kill-node", "cut-node", "pause-agent", "restart-agent", "drain-node",
-        "kill-server", "pause-server"}
+        "break-gpu", "kill-server", "pause-server"}
+FULL_FOR_S = (2, 8)
 STEP_S = 1  # of a job's work: one line of its checkpoint
 CLIENTS = 4  # of each service
 REQUESTS_PER_S = 20  # of each client
@@ -59,99 +61,6 @@ def seconds(text):
     return int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-class Node:
-    """An agent in a network namespace of its own, which can be cut, killed and stopped."""
-
-    def __init__(self, street, number):
-        self.street, self.number = street, number
-        self.name = f"node-{number}"
-        self.space = f"gyrechaos{street.id}-{number}"
-        self.link = f"gc{street.id}n{number}"
-        self.folder = street.folder / self.name
-        self.folder.mkdir()
-        self.process = None
-        self.away = collections.Counter()  # reasons why its agent is not to run
-        self.cuts = 0
-        street.ip("netns", "add", self.space)
-        street.ip("link", "add", self.link, "type", "veth", "peer", "name", "eth0",
-                  "netns", self.space)
-        street.ip("link", "set", self.link, "master", street.bridge, "up")
-        for words in (("address", "add", f"10.87.{street.id}.{number + 2}/24", "dev", "eth0"),
-                      ("link", "set", "eth0", "up"), ("link", "set", "lo", "up")):
-            street.ip("-n", self.space, *words)
-
-    def start(self, token=""):
-        with open(self.folder / "said", "ab") as log:
-            self.process = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/{self.space}", PROGRAM, "agent", "--server",
-                 self.street.door, "--state", str(self.folder), "--name", self.name,
-                 "--virtual-gpus", f"{self.street.gpus}xH100:80GB", "--share",
-                 str(self.street.count)],
-                env={**os.environ, "GYRE_JOIN_TOKEN": token}, stdout=log, stderr=log)
-
-    def tell(self, number):
-        if self.process is not None:
-            self.process.send_signal(number)
-
-    def end(self, how=signal.SIGKILL):
-        if self.process is not None:
-            self.tell(signal.SIGCONT)
-            self.tell(how)
-            self.process.wait()
-            self.process = None
-
-    def processes(self):
-        """All in its namespace but its agent: tasks, and those who look after them."""
-        home = os.stat(f"/run/netns/{self.space}").st_ino
-        own = self.process.pid if self.process else 0
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                inside = os.stat(f"/proc/{pid}/ns/net").st_ino == home
-            except OSError:
-                continue
-            if inside and int(pid) != own:
-                yield int(pid)
-
-    def power_off(self):
-        """What runs there is gone at once, whoever would have heard of it."""
-        self.end()
-        for _ in range(5):
-            for pid in list(self.processes()):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-
-    def remove(self):
-        self.power_off()
-        self.street.ip("netns", "delete", self.space, check=False)
-        self.street.ip("link", "delete", self.link, check=False)
-
-
-class Street:
-    """The nodes, and the bridge on which the server waits for them."""
-
-    def __init__(self, folder, count, gpus):
-        self.id = next(i for i in range(200)
-                       if not os.path.exists(f"/sys/class/net/gyrechaos{i}"))
-        self.folder, self.count, self.gpus = folder, count, gpus
-        self.bridge, self.door = f"gyrechaos{self.id}", ""
-        self.nodes = []
-        self.ip("link", "add", self.bridge, "address", f"02:67:79:63:68:{self.id:02x}",
-                "type", "bridge")
-        self.ip("address", "add", f"10.87.{self.id}.1/24", "dev", self.bridge)
-        self.ip("link", "set", self.bridge, "up")
-
-    @staticmethod
-    def ip(*words, check=True):
-        subprocess.run(["ip", *words], check=check, stderr=None if check else subprocess.DEVNULL)
-
-    def remove(self):
-        for node in self.nodes:
-            node.remove()
-        self.ip("link", "delete", self.bridge, check=False)
-
-
 class Server(Fleet):
     """A server that comes back where it was."""
 
@@ -161,6 +70,7 @@ class Server(Fleet):
         self.ports = [0, 0, 0]
         self.prices = folder / "prices.yaml"
         self.prices.write_text(PRICES)
+        self.disk = Disk(self.state) if street.small_disks else None
 
     def serve(self):
         http_port, services_port, agents_port = self.ports
@@ -251,11 +161,15 @@ class Story:
         self.work = folder / "work"
         self.work.mkdir()
         self.street = Street(folder, plan["nodes"], plan["gpus"])
+        does = {fault["do"] for fault in plan["faults"]}
+        self.street.made_up_gpus = "break-gpu" in does
+        self.street.small_disks = "full-disk" in does
         self.server = Server(PROGRAM, folder, self.street, plan["lease_s"])
         self.jobs = {}  # by the number of the submission
         self.done = collections.Counter()
         self.chance = random.Random(plan["seed"])
         self.wrong = []
+        self.slow = ""  # what makes the network slow
 
     # --- the beginning
 
@@ -264,6 +178,8 @@ class Story:
         for number in range(self.plan["nodes"]):
             node = Node(self.street, number)
             self.street.nodes.append(node)
+            if self.plan["network"]["slow"]:
+                self.slow = node.slow_down(self.plan["network"])
             node.start(self.server.token("--node", node.name))
         self.server.until(lambda: self.up() == self.plan["nodes"], "all nodes come in")
         for service in self.plan["services"]:
@@ -297,8 +213,12 @@ class Story:
                 "retry": {"on": ["error", "interruption", "no-capacity"], "max": 1000,
                           "backoff": "0s..2s"}}
         headers = {"Content-Type": "application/json", "Idempotency-Key": f"job-{number}"}
-        status, _, answer = self.server.ask_again(
-            lambda: self.server.http("POST", "/v1/jobs", spec, headers))
+        def post():
+            answer = self.server.http("POST", "/v1/jobs", spec, headers)
+            if answer[0] >= 500:  # its disk is full
+                raise http.client.HTTPException(str(answer[2]))
+            return answer
+        status, _, answer = self.server.ask_again(post)
         assert status in (200, 201), answer
         self.jobs[number] = answer["id"]
 
@@ -337,7 +257,10 @@ class Story:
         kind = fault["do"]
         node = self.street.nodes[fault["node"]]
         self.done[kind] += 1
-        mend = getattr(self, kind.replace("-", "_"))(node)
+        if kind in ("cut-node", "break-gpu"):
+            mend = getattr(self, kind.replace("-", "_"))(node, fault)
+        else:
+            mend = getattr(self, kind.replace("-", "_"))(node)
         if kind == "pause-server":  # whoever asks it meanwhile waits, and could not mend it then
             threading.Timer(fault["for_s"], mend).start()
             return None
@@ -378,15 +301,32 @@ class Story:
         node.end()
         return lambda: self.come_back(node, "restart")
 
-    def cut_node(self, node):
-        node.cuts += 1
-        self.street.ip("link", "set", node.link, "down")
+    @staticmethod
+    def cut_node(node, fault):
+        node.cut(fault["way"])
+        return lambda: node.join(fault["way"])
 
-        def join():
-            node.cuts -= 1
-            if node.cuts == 0:
-                self.street.ip("link", "set", node.link, "up")
-        return join
+    def break_gpu(self, node, fault):
+        """The device has fallen off the bus; in the end it is back, and an operator says so."""
+        device = fault["which"] % self.street.gpus
+        node.gpus.lost[device] += 1
+        node.gpus.write()
+
+        def mend():
+            node.gpus.lost[device] -= 1
+            node.gpus.write()
+            self.ask_for(node, "uncordon")
+        return mend
+
+    def full_disk(self, node):
+        """Of the node, or one time in four of the server, which has to live without it shortly."""
+        if self.chance.random() >= 0.25:
+            node.disk.fill()
+            return node.disk.empty
+        self.server.disk.fill()
+        time.sleep(1)
+        self.server.disk.empty()
+        return None
 
     def pause_agent(self, node):
         paused = node.process
@@ -423,7 +363,13 @@ class Story:
         for node in self.street.nodes:
             node.away.clear()
             node.tell(signal.SIGCONT)
-            self.street.ip("link", "set", node.link, "up")
+            for way in list(node.cuts):
+                node.join(way, all_of_them=True)
+            if node.disk is not None:
+                node.disk.empty()
+            if node.gpus is not None:
+                node.gpus.lost.clear()
+                node.gpus.write()
             if node.process is None or node.process.poll() is not None:
                 node.start()
             self.ask_for(node, "uncordon")
@@ -497,6 +443,8 @@ class Story:
               f"{self.lasts_s} s")
         print("faults: " + ", ".join(f"{count} {kind}" for kind, count in
                                      sorted(self.done.items())))
+        if self.slow:
+            print(f"the network of every node is slow, by {self.slow}")
         first = sum(client.first_failed for client in self.clients)
         failed = sum(client.failed for client in self.clients)
         longest = max((client.longest_s for client in self.clients), default=0)
@@ -520,9 +468,19 @@ def read_plan(options):
     if others := {fault["do"] for fault in plan["faults"]} - DOES:
         sys.exit(f"a live fleet cannot be given {', '.join(sorted(others))}; there are "
                  f"{', '.join(sorted(DOES))}")
-    if any(fault["do"] == "cut-node" and fault["way"] != "both" for fault in plan["faults"]):
-        sys.exit("a live network is cut both ways at once")
+    if options.full_disk:
+        plan["faults"] += full_disks(plan, options.full_disk, options.seed)
     return plan
+
+
+def full_disks(plan, every_s, seed):
+    """At exponential times of that mean, as the scenario's own faults."""
+    chance = random.Random(f"disks {seed}")
+    at_s = chance.expovariate(1 / every_s)
+    while at_s < plan["lasts_s"]:
+        yield {"do": "full-disk", "at_s": at_s, "node": chance.randrange(plan["nodes"]),
+               "for_s": chance.uniform(*FULL_FOR_S)}
+        at_s += chance.expovariate(1 / every_s)
 
 
 def squeezed(plan, lasts_s, jobs):
@@ -540,6 +498,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--for", dest="lasts", type=seconds, metavar="TIME",
                         help="else as long as the scenario lasts")
+    parser.add_argument("--full-disk", type=seconds, metavar="TIME",
+                        help="fill a disk, of a node or the server, so often on average")
     parser.add_argument("--jobs", type=int, help="else as many as the scenario has")
     options = parser.parse_args()
     if not netns_works():
@@ -564,6 +524,8 @@ def main():
     if story.wrong:
         print(f"{len(story.wrong)} things are wrong; all is kept in {folder}")
         return 1
+    for disk in filter(None, [story.server.disk, *(node.disk for node in story.street.nodes)]):
+        disk.remove()
     shutil.rmtree(folder, ignore_errors=True)
     print("nothing was lost, nothing ran twice, nothing is left")
     return 0
