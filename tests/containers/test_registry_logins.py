@@ -14,6 +14,7 @@ import urllib.parse
 import pytest
 
 import images
+from cloud import until
 from container_jobs import log, submit
 from test_images import push, refused, wait_for_port
 
@@ -235,7 +236,8 @@ def test_what_a_jobs_own_login_opens_is_open_to_that_login_alone(cloud, basic):
         job = submit(cloud, name, "echo hello", registry_login="pull.json", retry={"max": 0})
         assert cloud.wait(job)["state"] == "succeeded", cloud.job(job)
         assert log(cloud, job) == "hello\n"
-    assert [one["reference"] for one in cloud.json("image", "ls")["images"]] == [image, pinned]
+    until(lambda: [one["reference"] for one in cloud.json("image", "ls")["images"]] ==
+          [image, pinned], "the node tells what it holds")
     for name in (image, pinned):
         assert "asks for a name and password" in refused(cloud, name), "the node holds it"
     write_secret(cloud, "wrong.json", basic.name, password="wrong-Zq8")
