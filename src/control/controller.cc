@@ -74,6 +74,10 @@ std::optional<Time> Controller::next_wakeup() const {
 void Controller::on(const PolicySet& event) {
   if (!validate(event.policy)) return;
   scheduler_.set_policy(event.policy, scene());
+  for (const auto& [at, id] : timers_) {  // who is held back is in no line
+    const Job* job = jobs_.find(id);
+    if (job != nullptr && job->state == Queued) scheduler_.job_held(*job);
+  }
   if (!scheduler_.learns()) {
     demand_mix_ = {};
   } else if (demand_mix_ == DemandMix{}) {

@@ -211,7 +211,7 @@ std::vector<std::vector<JobId>> RunTimes::observe(const Job& job, Duration total
     if (kind != kinds_.end()) add(kind->second.weights, bucket_of(total), kFadeShift[i + 1]);
   }
   const auto found = batches_.find(job.batch);
-  if (found == batches_.end()) return {};
+  if (found == batches_.end() || job.batch == JobId{}) return {};
   Batch& batch = found->second;
   add(batch.weights, bucket_of(total), kFadeShift[0]);
   std::vector<std::vector<JobId>> changed;
