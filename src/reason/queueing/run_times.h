@@ -25,8 +25,8 @@ double log_step_begin(std::int64_t step);
 /// Jobs of one *kind* (tenant, queue, name without digits, tasks) that are submitted within a
 /// minute of one another form a *batch*: a sweep, most often, whose members take about equally
 /// long. A batch starts with what its kind is believed to take, as one run's worth of evidence, and
-/// learns from its own members; who was submitted while nothing was learned is in no batch, as
-/// JobId{}, and learns from nobody. A kind leans on its queue and size in the same way, these on size
+/// learns from its own members; in JobId{}, no batch, nobody learns. A kind leans on its queue and
+/// size in the same way, these on size
 /// alone, and that on a log-uniform guess (hierarchical Dirichlet smoothing; MacKay and Peto,
 /// 1995). Beliefs are histograms over log_step(seconds) in which each run fades as others follow.
 ///
