@@ -9,6 +9,7 @@
 
 It starts a PostgreSQL of its own in a temporary folder, with its settings as they come.
 """
+import contextlib
 import http.client
 import json
 import os
@@ -102,14 +103,14 @@ def take_over(runs=20, jobs=10_000):
         for how in (kill, stop, cut):
             took = []
             for _ in range(runs):
-                with tempfile.TemporaryDirectory() as folder:
-                    pair = Pair(ROOT / "build/gyre", pathlib.Path(folder), postgres).start()
+                with tempfile.TemporaryDirectory() as folder, contextlib.closing(
+                        Pair(ROOT / "build/gyre", pathlib.Path(folder), postgres)) as pair:
+                    pair.start()
                     wait_in_line(pair.a, jobs)
                     began = time.monotonic()
                     how(pair)
                     until(pair.b.leads, pair.b.heard)
                     took.append(time.monotonic() - began)
-                    pair.close()
             took.sort()
             p95 = took[max(0, round(0.95 * len(took)) - 1)]
             print(f"{how.__name__}: {runs} runs, median {statistics.median(took):.2f} s, "
