@@ -8,17 +8,19 @@
 #include <cstdlib>
 #include <mutex>
 #include <optional>
+#include <queue>
 #include <utility>
 
 #include "act/word_queue.h"
-#include "adapter/grpc/fault_stream.h"
 #include "adapter/grpc/status.h"
 #include "adapter/grpc/wire.h"
+#include "adapter/grpc/wire_faults.h"
 
 namespace gyre::adapter::rpc {
 namespace {
 
 constexpr std::size_t kOrdersMax = 20'000;  // that wait for a slow agent
+constexpr std::size_t kFaultsMax = 100;     // that do
 constexpr int kMessageBytesMax = 4 << 20;
 constexpr std::size_t kMemoryMax = std::size_t{512} << 20U;  // of all connections
 constexpr int kHandshakeMs = 10'000;
@@ -37,46 +39,100 @@ Result<std::string> node_of(const ::grpc::ServerContextBase& context, live::Gate
   return keeper.identify(std::string(shown.front().data(), shown.front().size()));
 }
 
-/// One agent's stream. Owns itself: gRPC says when it is done.
-class AgentStream final : public ::grpc::ServerBidiReactor<v1::FromAgent, v1::FromServer>,
-                          public act::OrderSink {
+/// The server's side of a stream of an agent's: what it says is taken word by word, what it is told
+/// waits until it reads. Owns itself: gRPC says when it is done. Thread-safe.
+template <class In, class Out>
+class OrderStream : public ::grpc::ServerBidiReactor<In, Out> {
+ protected:
+  void begin() { this->StartRead(&in_); }
+
+  /// Puts an order behind those in `orders`, of which at most `most` may wait.
+  template <class Queue, class Order>
+  void push(Queue& orders, const Order& order, std::size_t most) {
+    const std::lock_guard guard(mutex_);
+    if (finished_) return;
+    if (orders.size() >= most) {
+      return finish({::grpc::StatusCode::RESOURCE_EXHAUSTED, "the agent reads too slowly"});
+    }
+    orders.push(order);
+    if (!writing_) write_next();
+  }
+
+  void end_with(const Error& why) {
+    const std::lock_guard guard(mutex_);
+    finish(status_of(why));
+  }
+
+  /// Errors: the stream ends with it.
+  virtual Result<void> take(const In& in) = 0;
+  /// Writes the first of the orders that wait into `out`; false if there is none. Not called twice
+  /// at once, nor beside push().
+  virtual bool pop(Out& out) = 0;
+  /// The agent is no longer there. The last call.
+  virtual void left() = 0;
+
+ private:
+  void OnReadDone(bool ok) final {
+    if (!ok) {
+      const std::lock_guard guard(mutex_);
+      return finish(::grpc::Status::OK);
+    }
+    if (const auto done = take(in_); !done) return end_with(done.error());
+    this->StartRead(&in_);
+  }
+
+  void OnWriteDone(bool ok) final {
+    const std::lock_guard guard(mutex_);
+    writing_ = false;
+    if (!ok) return finish(::grpc::Status::CANCELLED);
+    if (!finished_) write_next();
+  }
+
+  /// Requires: the lock is held.
+  void write_next() {
+    out_.Clear();
+    writing_ = pop(out_);
+    if (writing_) this->StartWrite(&out_);
+  }
+
+  void OnCancel() final {
+    const std::lock_guard guard(mutex_);
+    finish(::grpc::Status::CANCELLED);
+  }
+
+  void OnDone() final {
+    left();
+    delete this;
+  }
+
+  void finish(const ::grpc::Status& status) {
+    if (!std::exchange(finished_, true)) this->Finish(status);
+  }
+
+  In in_;
+  std::mutex mutex_;
+  Out out_;
+  bool writing_ = false;  // out_
+  bool finished_ = false;
+};
+
+class AgentStream final : public OrderStream<v1::FromAgent, v1::FromServer>, public act::OrderSink {
  public:
   AgentStream(live::Fleet& fleet, Result<std::string> node)
       : fleet_(fleet), node_(std::move(node)) {
     if (node_) {
-      StartRead(&in_);
+      begin();
     } else {
       end(node_.error());
     }
   }
 
-  void give(const act::Order& order) override {
-    const std::lock_guard guard(mutex_);
-    if (finished_) return;
-    if (orders_.size() >= kOrdersMax) {
-      return finish({::grpc::StatusCode::RESOURCE_EXHAUSTED, "the agent reads too slowly"});
-    }
-    orders_.push(order);
-    if (!writing_) write_next();
-  }
-
-  void end(const Error& why) override {
-    const std::lock_guard guard(mutex_);
-    finish(status_of(why));
-  }
+  void give(const act::Order& order) override { push(orders_, order, kOrdersMax); }
+  void end(const Error& why) override { end_with(why); }
 
  private:
-  void OnReadDone(bool ok) override {
-    if (!ok) {
-      const std::lock_guard guard(mutex_);
-      return finish(::grpc::Status::OK);
-    }
-    if (const auto done = take(); !done) return end(done.error());
-    StartRead(&in_);
-  }
-
-  Result<void> take() {
-    auto word = read(in_);
+  Result<void> take(const v1::FromAgent& in) override {
+    auto word = read(in);
     if (!word) return tl::unexpected(word.error());
     auto* hello = std::get_if<act::Hello>(&*word);
     if ((hello != nullptr) == (session_ != nullptr)) {
@@ -96,44 +152,56 @@ class AgentStream final : public ::grpc::ServerBidiReactor<v1::FromAgent, v1::Fr
     return {};
   }
 
-  void OnWriteDone(bool ok) override {
-    const std::lock_guard guard(mutex_);
-    writing_ = false;
-    if (!ok) return finish(::grpc::Status::CANCELLED);
-    if (!orders_.empty() && !finished_) write_next();
+  bool pop(v1::FromServer& out) override {
+    if (orders_.empty()) return false;
+    write(orders_.pop(), out);
+    return true;
   }
 
-  /// Requires: the lock is held, and an order waits.
-  void write_next() {
-    out_.Clear();
-    write(orders_.pop(), out_);
-    writing_ = true;
-    StartWrite(&out_);
-  }
-
-  void OnCancel() override {
-    const std::lock_guard guard(mutex_);
-    finish(::grpc::Status::CANCELLED);
-  }
-
-  void OnDone() override {
-    session_.reset();
-    delete this;
-  }
-
-  void finish(const ::grpc::Status& status) {
-    if (!std::exchange(finished_, true)) Finish(status);
-  }
+  void left() override { session_.reset(); }
 
   live::Fleet& fleet_;
   const Result<std::string> node_;
-  v1::FromAgent in_;
   std::unique_ptr<live::Fleet::Session> session_;
-  std::mutex mutex_;
   act::WordQueue<act::Order> orders_;  // that wait
-  v1::FromServer out_;
-  bool writing_ = false;  // out_
-  bool finished_ = false;
+};
+
+/// One agent's that may be broken on purpose.
+class FaultStream final : public OrderStream<v1::FaultBegun, v1::Fault>, public live::FaultSink {
+ public:
+  FaultStream(live::FaultDesk* desk, const Result<std::string>& node) : desk_(desk) {
+    if (!node || desk == nullptr) {
+      end(!node ? node.error()
+                : Error{ErrorKind::Unsupported, "this server breaks no nodes on purpose"});
+      return;
+    }
+    line_ = desk->enter(*node, *this);
+    begin();
+  }
+
+  void give(const act::FaultOrder& order) override { push(orders_, order, kFaultsMax); }
+  void end(const Error& why) override { end_with(why); }
+
+ private:
+  Result<void> take(const v1::FaultBegun& in) override {
+    desk_->answered(line_, read(in));
+    return {};
+  }
+
+  bool pop(v1::Fault& out) override {
+    if (orders_.empty()) return false;
+    write(orders_.front(), out);
+    orders_.pop();
+    return true;
+  }
+
+  void left() override {
+    if (line_ != 0) desk_->leave(line_);
+  }
+
+  live::FaultDesk* const desk_;
+  std::uint64_t line_ = 0;              // 0: it is not let in
+  std::queue<act::FaultOrder> orders_;  // that wait
 };
 
 class Service final : public v1::Fleet::CallbackService {
@@ -163,7 +231,7 @@ class Service final : public v1::Fleet::CallbackService {
 
   ::grpc::ServerBidiReactor<v1::FaultBegun, v1::Fault>* TakeFaults(
       ::grpc::CallbackServerContext* context) override {
-    return new_fault_stream(faults_, node_of(*context, keeper_));
+    return new FaultStream(faults_, node_of(*context, keeper_));
   }
 
  private:
