@@ -125,6 +125,20 @@ TEST_F(LayerTest, WhatALoginOpenedIsItsRepositorysAndNobodyElses) {
   EXPECT_EQ(fetched_, 5);
 }
 
+TEST_F(LayerTest, WhoseItIsMustBeKeptOrElseTheLayerIsNot) {
+  const std::string digest = digest_of(blob_);
+  const auto got = cache().get(
+      digest, "r.example/secret",
+      [&](const std::string& file) -> Result<void> {
+        fs::create_directories(base_ / "layers" / (digest.substr(7) + ".origins.tmp"));
+        std::ofstream(file, std::ios::binary) << blob_;
+        return {};
+      },
+      [] { return false; });
+  EXPECT_FALSE(got) << "that file cannot be written";
+  EXPECT_FALSE(get("evil.example/x", ""));
+}
+
 TEST_F(LayerTest, WhatTheNodeFetchesByItselfIsForAll) {
   ASSERT_TRUE(get("r.example/secret", blob_));
   ASSERT_TRUE(get("", blob_));

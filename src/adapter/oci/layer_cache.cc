@@ -88,11 +88,12 @@ bool is_open_to(const std::string& path, const std::string& origin) {
   return !origin.empty() && std::find(origins.begin(), origins.end(), origin) != origins.end();
 }
 
-void open_to(const std::string& path, const std::string& origin) {
+/// Errors: the disk; then only those have the layer that had it before.
+Result<void> open_to(const std::string& path, const std::string& origin) {
   std::error_code error;
   if (origin.empty()) {
     fs::remove(path + kOriginsFile, error);
-    return;
+    return {};
   }
   std::vector<std::string> origins = origins_of(path);
   origins.push_back(origin);
@@ -101,7 +102,9 @@ void open_to(const std::string& path, const std::string& origin) {
   std::ofstream out(draft);
   for (const std::string& one : origins) out << one << '\n';
   out.close();
-  fs::rename(draft, path + kOriginsFile, error);
+  if (out) fs::rename(draft, path + kOriginsFile, error);
+  if (out && !error) return {};
+  return fail(ErrorKind::Internal, "cannot write {}: is the disk full?", path + kOriginsFile);
 }
 
 void remove_layer(const std::string& path) {
@@ -178,7 +181,7 @@ Result<void> LayerCache::prove(const std::string& digest, const std::string& ori
   auto done = bring(digest, blob, fetch);
   std::error_code error;
   fs::remove(blob, error);
-  if (done) open_to(path, origin);
+  if (done) done = open_to(path, origin);
   return done;
 }
 
@@ -198,11 +201,11 @@ Result<void> LayerCache::fill(const std::string& digest, const std::string& orig
   };
   auto done = work();
   fs::remove(blob, error);
+  if (done && !origin.empty()) done = open_to(path, origin);
   if (!done) {
     fs::remove_all(path, error);
     return done;
   }
-  if (!origin.empty()) open_to(path, origin);
   std::ofstream(path + kSizeFile) << bytes_below(path);
   std::ofstream lock(path + act::kLayerLock);
   if (!lock) return fail(ErrorKind::Internal, "cannot write in {}", folder_);
@@ -218,6 +221,10 @@ bool LayerCache::evict(const std::vector<std::string>& kept) {
   for (const Layer& layer : layers) {
     if (bytes <= bytes_max_) break;
     if (std::find(kept.begin(), kept.end(), layer.path) != kept.end()) continue;
+    const bool awaited = std::any_of(busy_.begin(), busy_.end(), [&](const std::string& digest) {
+      return path_of(digest) == layer.path;
+    });
+    if (awaited) continue;
     const int lock = ::open((layer.path + act::kLayerLock).c_str(), O_RDONLY | O_CLOEXEC);
     const bool unused = lock >= 0 && ::flock(lock, LOCK_EX | LOCK_NB) == 0;
     if (unused) {

@@ -52,7 +52,7 @@ class LayerCache {
   const UnpackLimits limits_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<std::string> busy_;  // being filled by some thread
+  std::set<std::string> busy_;  // being filled, or asked for anew, by some thread
 };
 
 }  // namespace gyre::oci
