@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/assert.h"
+#include "base/fnv.h"
 
 namespace gyre {
 namespace {
@@ -16,13 +17,6 @@ std::uint64_t splitmix64(std::uint64_t& x) {
   return z ^ (z >> 31);
 }
 
-// FNV-1a, 64 bits.
-std::uint64_t hash_name(std::string_view name) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return hash;
-}
-
 }  // namespace
 
 Rng::Rng(std::uint64_t seed) {
@@ -30,7 +24,7 @@ Rng::Rng(std::uint64_t seed) {
 }
 
 Rng Rng::stream(std::string_view name) const {
-  return Rng(state_[0] ^ std::rotl(state_[2], 17) ^ hash_name(name));
+  return Rng(state_[0] ^ std::rotl(state_[2], 17) ^ fnv1a(name));
 }
 
 std::uint64_t Rng::next() {

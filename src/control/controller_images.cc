@@ -69,11 +69,12 @@ void Controller::prefetch_images() {
   if (containers_ == 0) return;
   std::size_t looked_at = 0;
   scheduler_.for_each_reservation([&](const Reservation& kept) {
+    if (looked_at >= kLookedAtMax) return;
     const Job* job = jobs_.find(kept.job);
     if (job == nullptr || image_of(job->spec).empty()) return;
     const ImageId image = image_id(image_of(job->spec));
     for (const TaskPlacement& task : kept.placement) {
-      if (++looked_at > kLookedAtMax) return;
+      if (looked_at++ == kLookedAtMax) return;
       prefetch(task.node, job->id, image);
     }
   });

@@ -4,17 +4,15 @@
 #include <array>
 #include <initializer_list>
 
-#include "base/assert.h"
+#include "base/fnv.h"
 #include "domain/image_ref.h"
 
 namespace gyre {
 namespace {
 
 ImageId hash_of(std::initializer_list<std::string_view> parts) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const std::string_view part : parts) {
-    for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  }
+  std::uint64_t hash = kFnvBegin;
+  for (const std::string_view part : parts) hash = fnv1a(part, hash);
   return {hash == 0 ? 1 : hash};
 }
 
@@ -91,7 +89,10 @@ void ImageHolders::remove(NodeId node, const HeldImage& image) {
 }
 
 void ImageHolders::forget(NodeId node) {
-  for (const HeldImage& image : images(node)) remove(node, image);
+  const auto held = images(node);
+  for (const HeldImage& image : std::vector<HeldImage>(held.begin(), held.end())) {
+    remove(node, image);
+  }
 }
 
 void ImageHolders::count(NodeId node, const HeldImage& image, int by) {
@@ -127,9 +128,10 @@ bool ImageHolders::holds(NodeId node, ImageId id) const {
   return std::binary_search(nodes.begin(), nodes.end(), node);
 }
 
-std::vector<HeldImage> ImageHolders::images(NodeId node) const {
+std::span<const HeldImage> ImageHolders::images(NodeId node) const {
   const auto known = by_node_.find(node);
-  return known == by_node_.end() ? std::vector<HeldImage>() : known->second;
+  if (known == by_node_.end()) return {};
+  return known->second;
 }
 
 std::vector<ImageHolding> ImageHolders::state() const {

@@ -66,8 +66,8 @@ class ImageHolders {
   std::span<const NodeId> of(ImageId id) const;
   bool holds(NodeId node, ImageId id) const;
 
-  /// In the order of their references.
-  std::vector<HeldImage> images(NodeId node) const;
+  /// In the order of their references. Valid until the next change.
+  std::span<const HeldImage> images(NodeId node) const;
 
   std::vector<ImageHolding> state() const;
 

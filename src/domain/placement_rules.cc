@@ -6,6 +6,8 @@
 #include <charconv>
 #include <vector>
 
+#include "base/fnv.h"
+
 namespace gyre {
 
 namespace {
@@ -50,13 +52,7 @@ bool read_rule(std::string_view key, std::string_view value, PlacementRules& rul
 
 GroupId group_id(std::string_view tenant, std::string_view name) {
   if (name.empty()) return {};
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  const auto mix = [&hash](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  };
-  mix(tenant);
-  mix(std::string_view("", 1));
-  mix(name);
+  const std::uint64_t hash = fnv1a(name, fnv1a(std::string_view("", 1), fnv1a(tenant)));
   return {hash == 0 ? 1 : hash};
 }
 

@@ -21,7 +21,8 @@ Error full(const char* what, std::size_t limit) {
 
 bool is_unbounded(const Inbox::Request& request) {
   return std::holds_alternative<Inbox::TaskReport>(request) ||
-         std::holds_alternative<Inbox::Arrival>(request);
+         std::holds_alternative<Inbox::Arrival>(request) ||
+         std::holds_alternative<Inbox::ImagesReport>(request);
 }
 
 }  // namespace
@@ -51,10 +52,6 @@ void Inbox::put(Request request) {
     requests_.push_back(std::move(request));
   }
   changed_.notify_one();
-}
-
-void Inbox::put_images(ImagesReport report) {
-  if (!refuses<EventSeq>(nullptr)) put(std::move(report));
 }
 
 void Inbox::submit(JobSpec spec, std::string submission_key, Done<JobId> done) {

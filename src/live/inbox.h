@@ -80,11 +80,11 @@ class Inbox final {
     NodeId node;
     std::vector<HeldImage> images;
   };
-  // Outside the bounds: the tasks that run and the nodes that there are bound them.
+  // Outside the bounds: the tasks that run, the nodes that there are and how often one may tell of
+  // its images bound them. A node tells again only what has changed: nothing may be dropped.
   void put_report(TaskReport report) { put(std::move(report)); }
   void put_arrival(Arrival arrival) { put(std::move(arrival)); }
-  /// Dropped where the inbox is full: it is a preference alone.
-  void put_images(ImagesReport report);
+  void put_images(ImagesReport report) { put(std::move(report)); }
 
   // For the world alone, on the driver's thread.
 

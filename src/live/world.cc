@@ -270,7 +270,8 @@ bool World::admit(Inbox::Arrival& arrival) const {
 bool World::admit(Inbox::ImagesReport& report) const {
   if (!core_.cluster().node(report.node).up) return false;
   std::sort(report.images.begin(), report.images.end());
-  const std::vector<HeldImage> before = core_.images().images(report.node);
+  report.images.erase(std::unique(report.images.begin(), report.images.end()), report.images.end());
+  const std::span<const HeldImage> before = core_.images().images(report.node);
   NodeImagesSeen seen{report.node, {}, {}};
   std::set_difference(report.images.begin(), report.images.end(), before.begin(), before.end(),
                       std::back_inserter(seen.added));

@@ -409,7 +409,7 @@ TEST(World, OnlyWhatHasChangedOfANodesImagesIsRecorded) {
   server.start();
   const HeldImage one{"r.example/a:1", ""};
   const HeldImage two{"r.example/b:1", ""};
-  for (const auto& held : {std::vector{one}, std::vector{one}, std::vector{two, one}, {two}}) {
+  for (const auto& held : {std::vector{one}, std::vector{one, one}, std::vector{two, one}, {two}}) {
     server.agent.session->report(act::ImagesHeld{held});
     ASSERT_TRUE(server.post(Tick{}).get());
   }

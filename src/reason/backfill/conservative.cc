@@ -83,10 +83,7 @@ std::optional<Reservation> Schedule::room_at(Time at, JobId job, const Demand& d
     if (planned.room.at >= at) add_in_the_way(demand, planned.room, question_.jobs, in_the_way);
   }
   std::optional<Demand> part;
-  if (!in_the_way.empty()) {
-    in_the_way.insert(in_the_way.end(), demand.avoid.begin(), demand.avoid.end());
-    part = demand.kept_from(std::move(in_the_way));
-  }
+  if (!in_the_way.empty()) part = demand.kept_from(std::move(in_the_way));
   auto placement =
       question_.placer.find(cluster, part ? *part : demand, question_.asker(job), question_.work);
   if (!placement) return std::nullopt;

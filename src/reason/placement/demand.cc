@@ -45,6 +45,7 @@ Demand DemandTable::make(PartitionId partition, const GangRequest& request,
 }
 
 Demand Demand::kept_from(std::vector<NodeId> nodes) const {
+  nodes.insert(nodes.end(), avoid.begin(), avoid.end());
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
   Demand other;

@@ -92,12 +92,11 @@ std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
     }
   }
   if (!best) return std::nullopt;
-  if (prefers) best->prefer(search);
-  // States with equal scores may differ in the device that they mean.
-  const NodeClass& chosen = cluster.node_class(cluster.node(best->node).class_index);
   if (prefers) {
-    best->score =
-        score_of(view_of(cluster, chosen, best->node), cluster.node(best->node).class_index, group);
+    best->prefer(search);
+    // States with equal scores may differ in the device that they mean.
+    const std::uint32_t chosen = cluster.node(best->node).class_index;
+    best->score = score_of(view_of(cluster, cluster.node_class(chosen), best->node), chosen, group);
   }
   return std::vector<TaskPlacement>{
       {0, best->node, cluster.pick(best->node, group.request, best->score.device_free)}};

@@ -19,10 +19,11 @@ using StateScore = std::function<Score(const NodeView& node, std::uint32_t class
 /// Finds a node for every task, each a different one, or none at all; finds one whenever there is
 /// one, so taking resources away never makes a gang fit. Takes groups in order; within a group,
 /// nodes of the best state by ascending id, then of the next best. Equal scores go to nodes that
-/// are preferred, then to the state whose first node is lowest. Adds the states looked at to
-/// `work`. O(distinct node states * (1 + distinct states used)), times 4^groups for a gang of
-/// several groups; with `per_node`, every node is a state. Of a demand with an affinity nodes count
-/// apart by what it wishes: O(nodes) more, and states times what they are told apart by.
+/// are preferred (without `per_node`), then to the state whose first node is lowest. Adds the
+/// states looked at to `work`. O(distinct node states * (1 + distinct states used)), times 4^groups
+/// for a gang of several groups; with `per_node`, every node is a state. Of a demand with an
+/// affinity nodes count apart by what it wishes: O(nodes) more, and states times what they are told
+/// apart by.
 struct Search {
   const Cluster& cluster;
   const Demand& demand;
