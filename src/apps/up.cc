@@ -243,8 +243,8 @@ struct Life {
         watchers(counted, tracing),
         onlookers(watchers, services),
         observers(budget, onlookers),
-        chaos(folder.path() + "/chaos.json", faults, inbox, {server::machine_time, say}),
         api(inbox, fleet, watch, api_options()),
+        chaos(folder.path() + "/chaos.json", faults, inbox, {server::machine_time, say}),
         lab(folder.path(), std::move(opened.read), say) {}
 
   live::FleetOptions fleet_options() const {
@@ -333,12 +333,12 @@ struct Life {
   live::WorkBudget budget{inbox};
   Both observers;
   std::unique_ptr<server::proxy::Proxy> proxy;  // stops before what it tells goes
-  server::Chaos chaos;
   server::Api api;
   std::unique_ptr<server::http::Server> http;
   server::WorkThread ahead{
       server::kLooksAheadMax};  // ends before the server that it answers through
-  PolicyLab lab;                // so does this
+  server::Chaos chaos;          // so does this
+  PolicyLab lab;                // and this
   std::optional<live::World> world;
   std::unique_ptr<LocalAgent> agent;  // null: this machine is no node
   std::string known;                  // what the server has begun with, for a person

@@ -44,11 +44,7 @@ Outcome<Json> ask_chaos(HttpClient& client, const std::string& method, const std
   call.method = method;
   call.target = target;
   if (!body.is_null()) call.body = body.dump();
-  const auto answer = client.call(call);
-  if (!answer) return tl::unexpected(answer.error());
-  Json document = Json::parse(*answer, nullptr, false);
-  if (!document.is_object()) return give_up(kError, "the server's answer is no JSON");
-  return document;
+  return call_json(client, call);
 }
 
 /// The signals that end it, as something that is looked at between two steps.
@@ -110,7 +106,7 @@ class LiveRun {
   };
 
   void say(const std::string& line) const {
-    fmt::print(stderr, "{} {}\n", format_utc(clock_().real), line);
+    fmt::print(stderr, "{} {}\n", format_utc(clock_().real), terminal_safe(line));
   }
 
   /// Asks how the fleet is, and what has become of the faults.
@@ -120,8 +116,10 @@ class LiveRun {
     sight_.now = clock_().real;
     if (!seen) {
       calm_since_.reset();
-      if (std::exchange(away_, true)) return;
-      return say("the server does not answer, so nothing is broken: " + seen.error().message);
+      if (!std::exchange(away_, true)) {
+        say("the server does not answer, so nothing is broken: " + seen.error().message);
+      }
+      return look_at_time();
     }
     if (std::exchange(away_, false)) say("the server answers again");
     seen_ = *seen;
@@ -176,7 +174,7 @@ class LiveRun {
     if (due->obstacle.empty()) {
       inject(due->fault);
     } else {
-      pass_over(due->fault, std::string(due->obstacle));
+      pass_over(due->fault, away_ ? "the server does not answer" : std::string(due->obstacle));
     }
     return true;
   }

@@ -1,5 +1,7 @@
 #include "live/fault_desk.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace gyre::live {
@@ -49,6 +51,13 @@ void FaultDesk::answered(std::uint64_t line, const act::FaultBegun& begun) {
   done(begun.begun);
 }
 
+Error no_line(const std::string& node) {
+  return {ErrorKind::Conflict,
+          fmt::format("no agent of node {} takes faults: its operator must start it with --chaos, "
+                      "and it must be connected (agents of earlier releases never do)",
+                      node)};
+}
+
 void FaultDesk::order(const std::string& node, const act::FaultOrder& order, Done<void> done) {
   {
     const std::lock_guard guard(mutex_);
@@ -57,11 +66,7 @@ void FaultDesk::order(const std::string& node, const act::FaultOrder& order, Don
       return line->sink->give(order);
     }
   }
-  done(
-      fail(ErrorKind::Conflict,
-           "no agent of node {} takes faults: its operator must start it with --chaos, and it must "
-           "be connected (agents of earlier releases never do)",
-           node));
+  done(tl::unexpected(no_line(node)));
 }
 
 void FaultDesk::mend(const std::string& node, std::uint64_t fault) {

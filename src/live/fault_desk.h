@@ -21,6 +21,9 @@ class FaultSink {
   virtual void end(const Error& why) = 0;
 };
 
+/// That no agent of the node takes faults, and how to mend that.
+Error no_line(const std::string& node);
+
 /// The nodes that may be broken on purpose: those whose own operators have their agents hold a line
 /// here. Thread-safe.
 class FaultDesk {

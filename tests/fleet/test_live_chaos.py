@@ -162,6 +162,7 @@ def test_a_drained_node_is_opened_again_unless_a_person_has_spoken(pair):
 def test_what_must_not_be_broken_is_refused(pair):
     assert "start it with --chaos" in inject(pair, "shy", "cut-node", 409)["detail"]
     inject(pair, "nobody", "cut-node", 404)
+    assert pair.http("DELETE", "/v1/nodes/nobody/faults")[0] == 404
     assert "no task runs on node a" in inject(pair, "a", "kill-task", 404)["detail"]
     keep_off(pair, "b", "shy")
     frail = pair.submit(["sleep", "3000"], retry={"max": 0})

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "act/word_queue.h"
+#include "adapter/grpc/channel.h"
 #include "adapter/grpc/status.h"
 #include "adapter/grpc/wire.h"
 #include "adapter/grpc/wire_faults.h"
@@ -19,13 +20,11 @@
 namespace gyre::adapter::rpc {
 namespace {
 
-constexpr std::size_t kOrdersMax = 20'000;  // that wait for a slow agent
-constexpr std::size_t kFaultsMax = 100;     // that do
-constexpr int kMessageBytesMax = 4 << 20;
+constexpr std::size_t kOrdersMax = 20'000;                   // that wait for a slow agent
+constexpr std::size_t kFaultsMax = 100;                      // that do
 constexpr std::size_t kMemoryMax = std::size_t{512} << 20U;  // of all connections
 constexpr int kHandshakeMs = 10'000;
 constexpr int kIdleMs = 60'000;
-constexpr int kKeepaliveMs = 10'000;
 constexpr int kStreamsMax = 8;  // of one connection
 constexpr std::chrono::seconds kEndingMax{2};
 

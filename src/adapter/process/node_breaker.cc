@@ -75,6 +75,7 @@ Result<std::vector<std::string>> own_command() {
   if (words.empty() || ::readlink("/proc/self/exe", path, sizeof(path) - 1) <= 0) {
     return os_error("cannot find this program's own file");
   }
+  if (::access(path, X_OK) != 0) return os_error("this program's own file is gone");
   words.front() = path;
   return words;
 }

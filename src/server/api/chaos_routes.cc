@@ -120,7 +120,7 @@ http::Response fault_response(const FaultRecord& fault) {
 http::Response chaos_response(const ChaosView& view) {
   JsonText out;
   out.open('{').member("on", view.on).key("turned_by");
-  view.turned_at ? out.value(view.turned_by) : out.null();
+  view.turned_by.empty() ? out.null() : out.value(view.turned_by);
   write_time(out, "turned_at", view.turned_at);
   out.member("calm", view.unrest.empty()).member("unrest", view.unrest).key("nodes").open('[');
   for (const std::string& node : view.nodes) out.value(node);
@@ -152,6 +152,16 @@ void inject(Chaos& chaos, const Call& call) {
   chaos.inject(call.id, std::move(request), answer<FaultRecord>(call.reply, fault_response));
 }
 
+/// How things stand afterwards.
+live::Done<void> then_view(Chaos& chaos, const http::Reply& reply) {
+  return [&chaos, reply](const Result<void>& done) {
+    if (!done) {
+      return reply([error = done.error()] { return http::respond(http::problem_of(error)); });
+    }
+    chaos.view(kLimitDefault, answer<ChaosView>(reply, chaos_response));
+  };
+}
+
 void turn(Chaos& chaos, const Call& call) {
   const Json body = Json::parse(call.request.body, nullptr, false);
   const bool good = body.is_object() && body.contains("on") && body["on"].is_boolean() &&
@@ -167,12 +177,7 @@ void turn(Chaos& chaos, const Call& call) {
          {}});
   }
   const std::string by = codec::printable(body.value("by", "somebody"));
-  chaos.turn(body["on"].get<bool>(), by, [&chaos, reply = call.reply](const Result<void>& kept) {
-    if (!kept) {
-      return reply([error = kept.error()] { return http::respond(http::problem_of(error)); });
-    }
-    chaos.view(kLimitDefault, answer<ChaosView>(reply, chaos_response));
-  });
+  chaos.turn(body["on"].get<bool>(), by, then_view(chaos, call.reply));
 }
 
 }  // namespace
@@ -188,10 +193,8 @@ void Api::add_chaos_routes(Chaos& chaos) {
   router_.add("POST", "/v1/chaos", {}, [&chaos](const Call& call) { turn(chaos, call); });
   router_.add("POST", "/v1/nodes/{id}/faults", {},
               [&chaos](const Call& call) { inject(chaos, call); });
-  router_.add("DELETE", "/v1/nodes/{id}/faults", {}, [&chaos](const Call& call) {
-    chaos.mend(call.id);
-    chaos.view(kLimitDefault, answer<ChaosView>(call.reply, chaos_response));
-  });
+  router_.add("DELETE", "/v1/nodes/{id}/faults", {},
+              [&chaos](const Call& call) { chaos.mend(call.id, then_view(chaos, call.reply)); });
 }
 
 }  // namespace gyre::server

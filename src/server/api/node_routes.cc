@@ -104,6 +104,7 @@ void Api::list_nodes(const Call& call) const {
     return call.fail(*problem);
   }
   if (auto problem = read_flag(call.request, "devices", devices)) return call.fail(*problem);
+  filter.images = devices;
   if (const auto name = call.request.query_value("name")) filter.name = *name;
   ask<std::vector<NodeView>>(
       call,

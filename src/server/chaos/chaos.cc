@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "server/api/api.h"
 
 namespace gyre::server {
 namespace {
@@ -93,7 +94,9 @@ bool Chaos::look_after() {
   std::vector<FaultRecord> ended;
   for (FaultRecord& fault : open) {
     if (fault.state == State::Lasts && ports_.clock() >= fault.at + fault.lasts) end(fault);
-    if (fault.state != State::Ended) continue;
+    if (fault.state != State::Ended || beginning_.contains(fault.id)) continue;
+    // Again and again: who is asked may be gone before it is on the disk.
+    if (fault.kind == Kind::DrainNode) set_duty(fault.node, NodeDuty::Draining, NodeDuty::Open, {});
     const auto line = lines.find(fault.node);
     const auto before = lines_.find(fault.id);
     const bool back =
@@ -129,11 +132,8 @@ void Chaos::end(FaultRecord& fault) {
   fault.state = State::Ended;
   fault.ended_at = ports_.clock();
   log_.update(fault);
-  if (fault.kind == Kind::DrainNode) {
-    set_duty(fault.node, NodeDuty::Draining, NodeDuty::Open, {});
-  } else {
-    desk_.mend(fault.node, fault.id);
-  }
+  // A drained node is opened by look_after().
+  if (fault.kind != Kind::DrainNode) desk_.mend(fault.node, fault.id);
 }
 
 /// A person's own word in between counts.
@@ -179,14 +179,14 @@ Result<FaultRecord> Chaos::take_in(FaultRecord fault) {
     return fail(ErrorKind::Conflict, "node {} has not recovered from another fault", fault.node);
   }
   if (fault.kind != Kind::DrainNode && line == lines.end()) {
-    return fail(ErrorKind::Conflict,
-                "no agent of node {} takes faults: its operator must start it with --chaos, and it "
-                "must be connected (agents of earlier releases never do)",
-                fault.node);
+    return tl::unexpected(live::no_line(fault.node));
   }
   fault.at = ports_.clock();
   auto added = log_.add(std::move(fault));
-  if (added) lines_[added->id] = line == lines.end() ? 0 : line->second;
+  if (added) {
+    lines_[added->id] = line == lines.end() ? 0 : line->second;
+    beginning_.insert(added->id);
+  }
   count();
   return added;
 }
@@ -216,26 +216,39 @@ void Chaos::begin_drain(const FaultRecord& fault, const live::Done<FaultRecord>&
 /// Any thread: what became of it.
 void Chaos::told(FaultRecord fault, const Result<void>& begun,
                  const live::Done<FaultRecord>& done) {
-  if (begun) return done(fault);
-  fault.state = State::Refused;
-  fault.detail = begun.error().message;
+  if (!begun) {
+    fault.state = State::Refused;
+    fault.detail = begun.error().message;
+  }
   post([this, fault] {
+    beginning_.erase(fault.id);
+    if (fault.state != State::Refused) return;
     log_.update(fault);
     lines_.erase(fault.id);
   });
-  done(tl::unexpected(begun.error()));
+  begun ? done(fault) : done(tl::unexpected(begun.error()));
 }
 
-void Chaos::mend(const std::string& node) {
-  post([this, node] {
-    for (FaultRecord& fault : unsettled()) {
-      if (fault.state == State::Lasts && (node.empty() || fault.node == node)) mend_early(fault);
-    }
+void Chaos::mend(const std::string& node, live::Done<void> done) {
+  const auto asked = inbox_.ask([this, node, done](const control::Controller& core) {
+    const auto id = find_node(core, node);
+    if (!id) return done(tl::unexpected(id.error()));
+    post([this, name = core.cluster().node(*id).spec.name, done] {
+      mend_all(name);
+      done({});
+    });
   });
+  if (!asked) done(tl::unexpected(asked.error()));
 }
 
-/// An agent that is stopped or away hears nothing: its time is over
-/// when it is.
+/// Of one node, or of all.
+void Chaos::mend_all(const std::optional<std::string>& node) {
+  for (FaultRecord& fault : unsettled()) {
+    if (fault.state == State::Lasts && (!node || fault.node == *node)) mend_early(fault);
+  }
+}
+
+/// An agent that is stopped or away hears nothing: its time is over when it is.
 void Chaos::mend_early(FaultRecord& fault) {
   if (fault.kind == Kind::PauseAgent || fault.kind == Kind::RestartAgent) return;
   end(fault);
@@ -245,8 +258,8 @@ void Chaos::turn(bool on, const std::string& by, live::Done<void> done) {
   post([this, on, by, done = std::move(done)] {
     const Result<void> kept = log_.turn(on, by, ports_.clock());
     count();
-    ports_.notice(fmt::format("chaos: turned {} by {}", on ? "on" : "off", by));
-    if (!on) mend("");
+    if (kept || !on) ports_.notice(fmt::format("chaos: turned {} by {}", on ? "on" : "off", by));
+    if (!on) mend_all({});
     done(kept);
   });
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -55,8 +56,8 @@ class Chaos {
   /// `done` is told when it has begun. Errors: Conflict, chaos is off, the node has a fault already
   /// or takes none; aim()'s and the agent's; NoRoom and Internal, it cannot be recorded.
   void inject(const std::string& node, FaultRequest request, live::Done<FaultRecord> done);
-  /// Ends what lasts on that node, as far as it can be ended before its time.
-  void mend(const std::string& node);
+  /// Ends what lasts on that node, as far as it can be ended before its time. Errors: NotFound.
+  void mend(const std::string& node, live::Done<void> done);
   /// Off: no fault begins any more, and what lasts is mended. Errors: the disk's.
   void turn(bool on, const std::string& by, live::Done<void> done);
   void view(std::size_t limit, live::Done<ChaosView> done);
@@ -71,6 +72,7 @@ class Chaos {
   void begin_drain(const FaultRecord& fault, const live::Done<FaultRecord>& done);
   void told(FaultRecord fault, const Result<void>& begun, const live::Done<FaultRecord>& done);
   void end(FaultRecord& fault);
+  void mend_all(const std::optional<std::string>& node);
   void mend_early(FaultRecord& fault);
   void set_duty(const std::string& node, NodeDuty from, NodeDuty to, live::Done<void> done);
   void post(std::function<void()> task);
@@ -85,6 +87,7 @@ class Chaos {
   // The thread's alone.
   FaultLog log_;
   std::map<std::uint64_t, std::uint64_t> lines_;  // by fault: the agent's when it began
+  std::set<std::uint64_t> beginning_;             // asked for, and not answered yet
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -88,12 +88,14 @@ FaultLog::FaultLog(std::string path) : path_(std::move(path)) {
       "{} is damaged ({}): it is put aside as {}.damaged, and no faults are allowed until 'gyre "
       "chaos on'",
       path_, good.error().message, path_);
-  std::rename(path_.c_str(), (path_ + ".damaged").c_str());
+  const bool aside = std::rename(path_.c_str(), (path_ + ".damaged").c_str()) == 0;
   on_ = false;
   turned_by_ = "the server, since its record was damaged";
   last_ = 0;
   faults_.clear();
   counts_.clear();
+  turned_at_.reset();
+  if (aside) static_cast<void>(keep());  // off in the next life, too
 }
 
 Result<void> FaultLog::read(const std::string& text) {

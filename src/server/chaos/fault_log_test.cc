@@ -72,6 +72,7 @@ TEST_F(FaultLogTest, ADamagedRecordAllowsNothing) {
   EXPECT_FALSE(log.on());
   EXPECT_THAT(log.trouble(), HasSubstr("is damaged"));
   EXPECT_TRUE(std::filesystem::exists(path() + ".damaged"));
+  EXPECT_FALSE(FaultLog(path()).on()) << "until a person turns it on";
   ASSERT_TRUE(log.turn(true, "root", kNow));
   EXPECT_TRUE(FaultLog(path()).on());
 }

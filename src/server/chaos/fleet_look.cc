@@ -99,6 +99,9 @@ Result<void> check_residents(const control::Controller& core, NodeId node,
 
 bool is_in_service(const Node& node) { return node.up && !node.silent && !node.quarantined; }
 
+/// By a person: out of service, and gone.
+bool is_given_up(const Node& node) { return !node.up && node.duty != NodeDuty::Open; }
+
 /// By name, the latest of each.
 std::map<std::string, const Node*> latest_nodes(const control::Controller& core) {
   std::map<std::string, const Node*> nodes;
@@ -178,8 +181,7 @@ std::string unrest(const control::Controller& core, const std::vector<FaultRecor
     if (fault.task) jobs.insert(fault.task->job);
   }
   for (const auto& [name, node] : latest_nodes(core)) {
-    const bool given_up = !node->up && node->duty != NodeDuty::Open;  // by a person
-    if (is_in_service(*node) || given_up || nodes.contains(name)) continue;
+    if (is_in_service(*node) || is_given_up(*node) || nodes.contains(name)) continue;
     return fmt::format("node {} is {}", name,
                        !node->up      ? "down"
                        : node->silent ? "silent"
@@ -202,7 +204,11 @@ void look_for_recovery(const control::Controller& core, Time now, FaultRecord& f
   if (is_of_task(fault.kind)) return look_at_task(core, now, fault);
   const auto nodes = latest_nodes(core);
   const auto found = nodes.find(fault.node);
-  if (found == nodes.end() || !is_in_service(*found->second)) return;
+  if (found == nodes.end()) return;
+  if (is_given_up(*found->second)) {
+    return settle(fault, FaultRecord::State::Lost, now, "its node has been taken out of service");
+  }
+  if (!is_in_service(*found->second)) return;
   if (fault.kind == Kind::DrainNode && found->second->duty == NodeDuty::Draining) return;
   if (service_trouble(core).empty()) settle(fault, FaultRecord::State::Recovered, now);
 }
