@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "cli/job_stream.h"
 #include "cli/state_folder.h"
 #include "cli/verbs.h"
 
@@ -23,6 +25,19 @@ Outcome<HttpClient> Session::connect() const {
   HttpClient client(std::move(*address));
   if (auto found = client.locate(); !found) return tl::unexpected(found.error());
   return client;
+}
+
+Outcome<int> print_file(const Session& session, const HttpCall& call) {
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto document = call_json(*client, call);
+  if (!document) return tl::unexpected(document.error());
+  if (session.format() == Format::Json) {
+    print_document(*document, Format::Json);
+  } else {
+    fmt::print("{}", document->value("text", ""));
+  }
+  return kOk;
 }
 
 CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& summary,

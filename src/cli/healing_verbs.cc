@@ -54,25 +54,10 @@ Outcome<int> incidents(const Session& session, bool only_open, std::uint64_t lim
   return kOk;
 }
 
-Outcome<int> print_playbooks(const Session& session, const HttpCall& call) {
-  auto client = session.connect();
-  if (!client) return tl::unexpected(client.error());
-  const auto body = client->call(call);
-  if (!body) return tl::unexpected(body.error());
-  const Json document = Json::parse(*body, nullptr, false);
-  if (!document.is_object()) return give_up(kError, "the server's answer is no JSON");
-  if (session.format() == Format::Json) {
-    print_document(document, Format::Json);
-  } else {
-    fmt::print("{}", document.value("text", ""));
-  }
-  return kOk;
-}
-
 Outcome<int> show_playbooks(const Session& session) {
   HttpCall call;
   call.target = "/v1/healing";
-  return print_playbooks(session, call);
+  return print_file(session, call);
 }
 
 Outcome<int> apply_playbooks(const Session& session, const std::string& file) {
@@ -91,14 +76,14 @@ Outcome<int> apply_playbooks(const Session& session, const std::string& file) {
   call.target = "/v1/healing";
   call.content_type = "application/yaml";
   call.body = *text;
-  return print_playbooks(session, call);
+  return print_file(session, call);
 }
 
 Outcome<int> reset_playbooks(const Session& session) {
   HttpCall call;
   call.method = "DELETE";
   call.target = "/v1/healing";
-  return print_playbooks(session, call);
+  return print_file(session, call);
 }
 
 void add_heal_verb(CLI::App& app, Session& session) {

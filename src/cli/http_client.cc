@@ -38,8 +38,8 @@ http::request<http::string_body> request_of(const HttpCall& call, const ServerAd
   http::request<http::string_body> request{http::string_to_verb(call.method), call.target, 11};
   request.set(http::field::host, address.host + ":" + address.port);
   request.set(http::field::user_agent, "gyre/" GYRE_VERSION);
-  if (call.method == "POST" || call.method == "PUT")
-    request.set(http::field::content_type, call.content_type);
+  const bool has_body = call.method == "POST" || call.method == "PUT";
+  if (has_body) request.set(http::field::content_type, call.content_type);
   if (!call.idempotency_key.empty()) request.set("Idempotency-Key", call.idempotency_key);
   if (!call.range.empty()) request.set(http::field::range, call.range);
   request.body() = call.body;

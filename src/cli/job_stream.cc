@@ -26,6 +26,14 @@ Outcome<Json> get_json(HttpClient& client, const std::string& target) {
   return document;
 }
 
+Outcome<Json> call_json(HttpClient& client, const HttpCall& call) {
+  const auto body = client.call(call);
+  if (!body) return tl::unexpected(body.error());
+  Json document = Json::parse(*body, nullptr, false);
+  if (!document.is_object()) return give_up(kError, "the server's answer is no JSON");
+  return document;
+}
+
 void follow_log(StreamFollower& follower, const std::string& path, const std::string& query,
                 int descriptor) {
   follower.add(path + "/logs?follow=true&" + query, "", [descriptor](const StreamEvent& event) {

@@ -13,6 +13,8 @@ namespace gyre::cli {
 Outcome<std::string> job_path(const std::string& id);
 
 Outcome<nlohmann::ordered_json> get_json(HttpClient& client, const std::string& target);
+/// The same of any call. Errors: also what is no JSON object.
+Outcome<nlohmann::ordered_json> call_json(HttpClient& client, const HttpCall& call);
 
 /// Adds one of a job's logs to what is followed; its bytes go to `descriptor` as they are.
 void follow_log(StreamFollower& follower, const std::string& job, const std::string& query,

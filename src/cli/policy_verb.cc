@@ -12,27 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Outcome<Json> ask(const Session& session, const HttpCall& call) {
-  auto client = session.connect();
-  if (!client) return tl::unexpected(client.error());
-  const auto body = client->call(call);
-  if (!body) return tl::unexpected(body.error());
-  Json document = Json::parse(*body, nullptr, false);
-  if (!document.is_object()) return give_up(kError, "the server's answer is no JSON");
-  return document;
-}
-
-Outcome<int> print_policy(const Session& session, const HttpCall& call) {
-  const auto document = ask(session, call);
-  if (!document) return tl::unexpected(document.error());
-  if (session.format() == Format::Json) {
-    print_document(*document, Format::Json);
-  } else {
-    fmt::print("{}", document->value("text", ""));
-  }
-  return kOk;
-}
-
 HttpCall reading() {
   HttpCall call;
   call.target = "/v1/policy";
@@ -40,6 +19,7 @@ HttpCall reading() {
 }
 
 Outcome<int> set(const Session& session, const std::string& wish) {
+  if (wish.empty()) return give_up(kUsage, "POLICY: name one, or a file");
   const auto policies = read_policies(wish, "POLICY");
   if (!policies) return tl::unexpected(policies.error());
   if (policies->size() != 1) return give_up(kUsage, "one policy decides; name one");
@@ -47,11 +27,13 @@ Outcome<int> set(const Session& session, const std::string& wish) {
   call.method = "PUT";
   call.content_type = "application/yaml";
   call.body = codec::to_yaml(policies->front());
-  return print_policy(session, call);
+  return print_file(session, call);
 }
 
 Outcome<int> history(const Session& session) {
-  const auto document = ask(session, reading());
+  auto client = session.connect();
+  if (!client) return tl::unexpected(client.error());
+  const auto document = call_json(*client, reading());
   if (!document) return tl::unexpected(document.error());
   if (print_as_document(document->at("history"), session.format())) return kOk;
   Table table({"SINCE", "EVENT", "POLICY", "WHAT IT IS"});
@@ -87,7 +69,7 @@ void add_policy_verb(CLI::App& app, Session& session) {
     add_server_flags(*verb, session);
     add_output_flag(*verb, session);
   }
-  on_verb(show, session, [&session] { return print_policy(session, reading()); });
+  on_verb(show, session, [&session] { return print_file(session, reading()); });
   on_verb(change, session, [&session, wish] { return set(session, *wish); });
   on_verb(past, session, [&session] { return history(session); });
 }

@@ -26,6 +26,9 @@ struct Session {
   Outcome<HttpClient> connect() const;
 };
 
+/// Asks, and prints the answer's `text`, which is a file; with -o json all of the answer.
+Outcome<int> print_file(const Session& session, const HttpCall& call);
+
 /// A verb with its summary and an examples section in its help.
 CLI::App* add_verb(CLI::App& app, const std::string& name, const std::string& summary,
                    const std::string& examples);

@@ -21,8 +21,9 @@ def test_what_it_prints_is_a_spec_that_plan_accepts(cloud, name):
     # Several jobs: the first. A fleet of H100s may never fit what asks for others (3). Those that
     # it is to run near, or apart from, are there.
     for group in ("cache", "batch"):
-        cloud.http("POST", "/v1/jobs", {"name": group, "command": ["sleep", "1000"],
-                                        "placement": {"group": group}})
+        status = cloud.http("POST", "/v1/jobs", {"name": group, "command": ["sleep", "1000"],
+                                                 "placement": {"group": group}})[0]
+        assert status == 201
     printed = cloud.cli("import", SAMPLES / name)
     first = printed.stdout.split("\n---\n")[0]
     plan = cloud.cli("plan", "-", stdin=first, code=None)

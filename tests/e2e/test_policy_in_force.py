@@ -82,6 +82,7 @@ def test_json_is_taken_and_other_kinds_are_not(cloud):
 
 def test_the_command_line_refuses_before_it_asks(cloud):
     assert "did you mean 'easy'" in cloud.cli("policy", "set", "eazy", code=2).stderr
+    assert "POLICY: name one" in cloud.cli("policy", "set", "", code=2).stderr
     assert "one policy decides" in cloud.cli("policy", "set", "easy,sjf", code=2).stderr
     path = cloud.folder / "broken.yaml"
     path.write_text("version: 1\nname: x\norder: 7\n")

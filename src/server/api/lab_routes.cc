@@ -37,7 +37,7 @@ std::optional<http::Problem> add_policy(const std::string& text, const std::stri
   if (text.find_first_of(":\n") == text.npos) {
     const auto policy = policy_by_name(text);
     if (!policy) return bad_order(pointer, policy.error().message);
-    order.shown.push_back({policy->name, std::string(describe(*policy)), {}});
+    order.shown.push_back({policy->name, description_of(*policy), {}});
     order.question.policies.push_back(*policy);
     return std::nullopt;
   }

@@ -12,18 +12,6 @@
 namespace gyre::server {
 namespace {
 
-constexpr std::string_view kOfAFile = "of a policy file";
-
-/// One line for a person.
-std::string description_of(const PolicySpec& policy) {
-  const auto named = policy_by_name(policy.name);
-  if (!named || *named != policy) return std::string(kOfAFile);
-  const std::size_t plus = policy.name.find('+');
-  if (plus == std::string::npos) return std::string(describe(policy));
-  const auto base = policy_by_name(policy.name.substr(0, plus));
-  return fmt::format("{}; places by {}", describe(*base), policy.name.substr(plus + 1));
-}
-
 JsonText& write_policy(JsonText& out, const PolicySpec& policy) {
   return out.member("name", policy.name)
       .member("description", description_of(policy))

@@ -271,6 +271,15 @@ void write_job(JsonText& out, const JobView& job) {
   out.close('}');
 }
 
+std::string description_of(const PolicySpec& policy) {
+  const auto named = policy_by_name(policy.name);
+  if (!named || *named != policy) return "of a policy file";
+  const std::size_t plus = policy.name.find('+');
+  if (plus == std::string::npos) return std::string(describe(policy));
+  const auto base = policy_by_name(policy.name.substr(0, plus));
+  return fmt::format("{}; places by {}", describe(*base), policy.name.substr(plus + 1));
+}
+
 /// What hinders most comes first.
 static std::size_t state_of(const Node& node) {
   if (!node.up) return 5;
@@ -293,9 +302,11 @@ std::vector<NodeView> view_nodes(const control::Controller& core,
     if (filter.name && node.spec.name != *filter.name) continue;
     if (filter.name) views.clear();
     const auto known = facts.find(this_one);
+    const auto images = core.images().images(this_one);
     views.push_back({node.spec, this_one, kNodeStates[state], node.free,
                      known == facts.end() ? std::nullopt : std::optional(known->second),
-                     core.images().images(this_one)});
+                     images.size()});
+    if (filter.images) views.back().images.assign(images.begin(), images.end());
     const auto trouble = image_troubles.find(this_one);
     if (trouble != image_troubles.end()) views.back().image_trouble = trouble->second;
   }
@@ -327,7 +338,7 @@ static void write_facts(JsonText& out, const act::MachineFacts& facts) {
 }
 
 static void write_images(JsonText& out, const NodeView& node, bool each) {
-  out.member("images_held", node.images.size());
+  out.member("images_held", node.images_held);
   if (each) out.key("images").open('[');
   for (const HeldImage& image : node.images) {
     if (!each) break;

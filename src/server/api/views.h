@@ -13,6 +13,7 @@
 #include "control/forecast/outlook.h"
 #include "domain/job.h"
 #include "domain/node.h"
+#include "domain/policy.h"
 #include "domain/wait_reason.h"
 #include "server/api/json_text.h"
 
@@ -82,13 +83,17 @@ void write_job(JsonText& out, const JobView& job);
 /// The member "ports".
 void write_ports(JsonText& out, const JobView& job);
 
+/// What a policy is, in one line for a person, its placement too.
+std::string description_of(const PolicySpec& policy);
+
 struct NodeView {
   NodeSpec spec;
   NodeId id;
   std::string_view state;  // one of kNodeStates
   Capacity free;
   std::optional<act::MachineFacts> facts;  // while its agent is connected
-  std::vector<HeldImage> images;           // as it says
+  std::size_t images_held = 0;             // as it says
+  std::vector<HeldImage> images = {};      // these, where they were asked for
   std::optional<act::ImageFetched> image_trouble = std::nullopt;
 };
 inline constexpr std::array<std::string_view, 6> kNodeStates{"up",          "cordoned", "draining",
@@ -96,6 +101,7 @@ inline constexpr std::array<std::string_view, 6> kNodeStates{"up",          "cor
 struct NodeFilter {
   unsigned states = (1U << kNodeStates.size()) - 1;  // bits by kNodeStates
   std::optional<std::string> name;                   // the latest node of that name alone
+  bool images = true;                                // each, not their number alone
 };
 std::vector<NodeView> view_nodes(const control::Controller& core,
                                  const std::map<NodeId, act::MachineFacts>& facts,

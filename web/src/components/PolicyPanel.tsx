@@ -45,7 +45,7 @@ function Choice({live, known, fixed}: {live: Policy; known: Policies; fixed: boo
         <li key={name} aria-current={name === live.name || undefined}>
           <StateMark state={name === live.name ? 'live' : 'at hand'} like={name === live.name ? 'good' : 'noted'} />
           <strong><Name>{name}</Name></strong> <small className="grow">{description}</small>
-          {!fixed && <MakeLive name={name} text={text} label="Make live" live={name === live.name} />}
+          {!fixed && <MakeLive name={name} text={text} label="Make live" live={live.text} />}
         </li>
       ))}
     </ul>
@@ -62,7 +62,7 @@ function Own({live}: {live: Policy}) {
       <summary>A policy of your own</summary>
       <textarea className="editor" rows={14} spellCheck={false} dir="auto" aria-label="A policy of your own as YAML"
         value={text} onChange={(event) => setText(event.target.value)} />
-      <div className="bar"><MakeLive name={nameOf(text)} text={text} label="Make it live" live={text === live.text} /></div>
+      <div className="bar"><MakeLive name={nameOf(text)} text={text} label="Make it live" live={live.text} /></div>
     </details>
   );
 }
@@ -79,7 +79,7 @@ function History({policy, fixed}: {policy: Policy; fixed: boolean}) {
             <strong><Name>{entry.name}</Name></strong>
             <small className="grow">since {since(entry.since)}{entry.event !== null && `, event ${entry.event}`}</small>
             {!fixed && index > 0 && (
-              <MakeLive name={entry.name} text={entry.text} label="Make live again" live={entry.text === policy.text} />
+              <MakeLive name={entry.name} text={entry.text} label="Make live again" live={policy.text} />
             )}
           </li>
         ))}

@@ -2,7 +2,7 @@ import {useState} from 'react';
 import {useSearchParams} from 'react-router';
 
 import {
-  errorText, problemOf, useDeleteLabRunMutation, useListLabRunsQuery, useListPoliciesQuery, useShowLabRunQuery,
+  errorText, problemOf, useDeleteLabRunMutation, useListLabRunsQuery, useListPoliciesQuery, useShowLabRunQuery, useShowPolicyQuery,
   useStartLabRunMutation, type LabRun, type Policies,
 } from '../api/api';
 import {Name, Panel, StateMark} from '../components/Bits';
@@ -167,7 +167,8 @@ function Results({runs}: {runs: readonly LabRun[]}) {
 
 function Result({run, aside}: {run: LabRun; aside?: React.ReactNode}) {
   const now = useNow();
-  const policies = useListPoliciesQuery();
+  const known = useListPoliciesQuery().data?.policies;
+  const live = useShowPolicyQuery().data?.text;
   const result = useShowLabRunQuery(run.id, {skip: run.state !== 'succeeded'});
   return (
     <Panel title={`Run ${run.id}: ${namesOf(run)}, ${windowOf(run, now)}`} aside={aside}>
@@ -184,8 +185,8 @@ function Result({run, aside}: {run: LabRun; aside?: React.ReactNode}) {
       {run.state === 'succeeded' && (
         <div className="bar">
           {run.policies.map(({name, text}) => (
-            <MakeLive key={name} name={name} text={text ?? builtIn(name)} label={`Make ${name} the live policy`}
-              live={name === policies.data?.live} />
+            <MakeLive key={name} name={name} label={`Make ${name} the live policy`} live={live}
+              text={text ?? known?.find((one) => one.name === name)?.text ?? builtIn(name)} />
           ))}
         </div>
       )}
