@@ -48,6 +48,11 @@ void AgentLog::notice(std::string_view text) {
 }
 
 void AgentLog::ordered(const act::Order& order) {
+  if (const auto* over = std::get_if<act::ReleaseTask>(&order)) {
+    const std::lock_guard guard(mutex_);
+    traces_.erase(over->key);
+    return;
+  }
   const auto* task = std::get_if<act::TaskStart>(&order);
   if (task == nullptr) return;
   const auto trace = std::find_if(task->env.rbegin(), task->env.rend(),
@@ -57,18 +62,15 @@ void AgentLog::ordered(const act::Order& order) {
   traces_[task->key] = trace->second;
 }
 
-std::string AgentLog::trace_of(const act::TaskKey& key, bool over) {
+std::string AgentLog::trace_of(const act::TaskKey& key) {
   const std::lock_guard guard(mutex_);
   const auto known = traces_.find(key);
-  if (known == traces_.end()) return "";
-  std::string trace = known->second;
-  if (over) traces_.erase(known);
-  return trace;
+  return known == traces_.end() ? "" : known->second;
 }
 
 void AgentLog::started(const act::TaskKey& key, const StartStages&) {
   JsonText out = task_line("info", fmt::format("task {} has started", act::to_string(key)), key,
-                           trace_of(key, false));
+                           trace_of(key));
   lines_->write(server::end_line(out));
 }
 
@@ -77,7 +79,7 @@ void AgentLog::ended(const act::TaskKey& key, const TaskExit& exit) {
   const bool fine = outcome == "succeeded" || outcome == "stopped";
   JsonText out = task_line(fine ? "info" : "warn",
                            fmt::format("task {} has ended: {}", act::to_string(key), outcome), key,
-                           trace_of(key, true));
+                           trace_of(key));
   out.member("outcome", outcome).member("code", exit.code);
   if (!exit.message.empty()) out.member("detail", exit.message);
   lines_->write(server::end_line(out));

@@ -25,14 +25,14 @@ class AgentLog final : public act::TaskListener {
       : lines_(std::move(lines)), node_(std::move(node)) {}
 
   void notice(std::string_view line);
-  /// Remembers whose trace a task belongs to.
+  /// Remembers whose trace a task belongs to, until the task is released.
   void ordered(const act::Order& order);
   void started(const act::TaskKey& key, const StartStages& stages) override;
   void ended(const act::TaskKey& key, const TaskExit& exit) override;
   void repaired(const act::RepairOver& over);
 
  private:
-  std::string trace_of(const act::TaskKey& key, bool over);
+  std::string trace_of(const act::TaskKey& key);
   server::JsonText line(std::string_view level, std::string_view message) const;
   server::JsonText task_line(std::string_view level, std::string_view message,
                              const act::TaskKey& key, std::string_view trace) const;
@@ -40,7 +40,7 @@ class AgentLog final : public act::TaskListener {
   const std::unique_ptr<server::JsonLines> lines_;
   const std::string node_;
   std::mutex mutex_;
-  std::map<act::TaskKey, std::string> traces_;  // of tasks that have not ended
+  std::map<act::TaskKey, std::string> traces_;  // of tasks that are not released
 };
 
 }  // namespace gyre::apps

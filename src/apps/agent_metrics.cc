@@ -104,10 +104,12 @@ void AgentMetrics::said(const act::Report& report) {
   ++reports_;
   const auto* over = std::get_if<act::RepairOver>(&report);
   if (over == nullptr) return;
-  const std::lock_guard guard(mutex_);
-  if (repair_counted_ == over->id) return;
-  repair_counted_ = over->id;
-  ++(over->good ? repairs_good_ : repairs_failed_);
+  {
+    const std::lock_guard guard(mutex_);
+    if (repair_counted_ == over->id) return;
+    repair_counted_ = over->id;
+    ++(over->good ? repairs_good_ : repairs_failed_);
+  }
   if (node_.log != nullptr) node_.log->repaired(*over);
 }
 

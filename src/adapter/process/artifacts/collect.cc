@@ -173,7 +173,8 @@ Result<void> collect_artifacts(const Fd& to, const std::vector<std::string>& pat
   std::sort(keeper.list.files.begin(), keeper.list.files.end(),
             [](const act::Artifact& a, const act::Artifact& b) { return a.path < b.path; });
   // A list that outlives a power cut is one of whole files.
-  if (::syncfs(to.get()) != 0) return os_error("cannot keep the task's artifacts");
+  if (!keeper.list.files.empty() && ::syncfs(to.get()) != 0)
+    return os_error("cannot keep the task's artifacts");
   return replace_file(to, kArtifactsList, encode(keeper.list), Sync::Yes);
 }
 
