@@ -2,20 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 
+#include "agent/boot_clock.h"
 #include "domain/live_chaos.h"
 
 namespace gyre::agent {
 namespace {
 
 using Kind = ChaosFault::Kind;
-
-Time boot_clock() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
-}
 
 }  // namespace
 

@@ -2,19 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <utility>
+
+#include "agent/boot_clock.h"
 
 namespace gyre::agent {
 namespace {
 
 constexpr std::size_t kBeatsKept = 1'000;
-
-Time boot_clock() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
-}
 
 std::chrono::nanoseconds nanoseconds_of(Duration duration) {
   return std::chrono::nanoseconds(duration.ns);
