@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/utf8.h"
+
 namespace gyre::agent {
 
 Images::Images(act::ImageStore& store, Options options)
@@ -49,7 +51,7 @@ void Images::run() {
     const auto begun = std::chrono::steady_clock::now();
     std::string error = try_to_fetch(order);
     const auto took = std::chrono::steady_clock::now() - begun;
-    error.resize(std::min(error.size(), act::kFetchErrorMax));
+    error.resize(utf8_cut(error, act::kFetchErrorMax));
     const Duration time{std::chrono::duration_cast<std::chrono::nanoseconds>(took).count()};
     if (listener && !is_over()) listener({order.image, time, std::move(error)});
     lock.lock();

@@ -17,11 +17,19 @@ class Store final : public act::ImageStore {
     logins = pull.logins;
     while (!go_on && !cancelled()) std::this_thread::yield();
     if (cancelled()) return fail(ErrorKind::Unavailable, "cancelled");
+    if (pull.image.tag == "long") return fail(ErrorKind::NotFound, "{}", umlauts());
     if (pull.image.tag == "none") return fail(ErrorKind::NotFound, "there is no such tag");
     return act::PreparedImage{};
   }
   std::vector<HeldImage> held() const override { return {{"r.example/a", ""}}; }
   std::uint64_t held_version() const override { return 1; }
+
+  /// One byte, and characters of two: longer than what is told.
+  static std::string umlauts() {
+    std::string text = "x";
+    while (text.size() <= act::kFetchErrorMax) text += "\xc3\xa4";
+    return text;
+  }
 
   std::atomic<int> begun = 0;
   std::atomic<bool> go_on = false;
@@ -60,6 +68,13 @@ TEST_F(ImagesTest, TellsWhatCameOfIt) {
   EXPECT_EQ(fetch(*images, "r.example/a:none"), "there is no such tag");
   EXPECT_EQ(fetch(*images, "r.example/a", "missing"), "no secret");
   EXPECT_NE(fetch(*images, "a").find("names no image"), std::string::npos);
+}
+
+TEST_F(ImagesTest, ALongErrorIsCutAtACharactersEnd) {
+  const auto images = open();
+  store.go_on = true;
+  const std::string told = fetch(*images, "r.example/a:long");
+  EXPECT_EQ(told, Store::umlauts().substr(0, (act::kFetchErrorMax - 1) / 2 * 2 + 1));
 }
 
 TEST_F(ImagesTest, WhereNoContainerRunsNothingIsFetched) {

@@ -28,4 +28,13 @@ std::size_t valid_utf8_prefix(std::string_view text) {
   return used;
 }
 
+std::size_t utf8_cut(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text.size();
+  for (std::size_t back = 0; back < 4 && back <= bytes_max; ++back) {
+    const auto next = static_cast<unsigned char>(text[bytes_max - back]);
+    if ((next & 0xc0) != 0x80) return bytes_max - back;
+  }
+  return bytes_max;
+}
+
 }  // namespace gyre

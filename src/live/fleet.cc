@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/utf8.h"
 #include "live/admission.h"
 
 namespace gyre::live {
@@ -188,7 +189,7 @@ void Fleet::on_fetched(Session& session, act::ImageFetched fetched) {
   const std::lock_guard guard(mutex_);
   const std::int64_t node = session.node_.load();
   if (node < 0 || fetched.image.size() > kReferenceMax) return;
-  fetched.error.resize(std::min(fetched.error.size(), act::kFetchErrorMax));
+  fetched.error.resize(utf8_cut(fetched.error, act::kFetchErrorMax));
   ++(fetched.error.empty() ? image_fetches_.good : image_fetches_.failed);
   auto& trouble = peers_.at(NodeId{static_cast<std::uint32_t>(node)}).image_trouble;
   if (!fetched.error.empty()) {

@@ -275,6 +275,12 @@ TEST_F(FleetTest, WhatCouldNotBeFetchedIsKnownUntilItIs) {
   agent.session->report(act::ImageFetched{"r.example/a", {}, std::string(10'000, 'x')});
   ASSERT_EQ(fleet.image_troubles().size(), 1U);
   EXPECT_EQ(fleet.image_troubles().at(NodeId{0}).error.size(), act::kFetchErrorMax);
+  std::string umlauts = "x";
+  while (umlauts.size() <= act::kFetchErrorMax) umlauts += "\xc3\xa4";
+  agent.session->report(act::ImageFetched{"r.example/a", {}, umlauts});
+  const std::string kept = fleet.image_troubles().at(NodeId{0}).error;
+  EXPECT_EQ(kept, umlauts.substr(0, kept.size()));
+  EXPECT_EQ(kept.size(), (act::kFetchErrorMax - 1) / 2 * 2 + 1) << "whole characters";
   agent.session->report(act::ImageFetched{"r.example/b", {}, ""});
   EXPECT_EQ(fleet.image_troubles().size(), 1U);
   agent.session->report(act::ImageFetched{"r.example/a", {}, ""});

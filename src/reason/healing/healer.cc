@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/rng.h"
+#include "base/utf8.h"
 
 namespace gyre::reason {
 namespace {
@@ -256,7 +257,7 @@ Healer::Changes Healer::repair_ended(const RepairEnded& event, Time now) {
     RepairStep& step = incident->steps.back();
     step.ended_at = now;
     step.good = event.good;
-    step.detail = event.detail.substr(0, kRepairDetailMax);
+    step.detail = event.detail.substr(0, utf8_cut(event.detail, kRepairDetailMax));
   }
   Changes changes;
   const bool endless = incident != nullptr && incident->steps.size() >= kRepairStepsMax;
