@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "adapter/grpc/wire_parts.h"
+#include "base/utf8.h"
 
 namespace gyre::adapter::rpc {
 namespace {
@@ -23,10 +27,7 @@ void write(const act::FaultOrder& order, v1::Fault& out) {
   out.set_kind(kind == kKinds.end() ? 0 : static_cast<int>(kind - kKinds.begin()) + 1);
   out.set_way(static_cast<int>(order.way));
   out.set_lasts_ns(order.lasts.ns);
-  if (!order.task) return;
-  out.mutable_task()->set_job(order.task->job.value);
-  out.mutable_task()->set_attempt(order.task->attempt);
-  out.mutable_task()->set_rank(order.task->rank);
+  if (order.task) write_key(*order.task, *out.mutable_task());
 }
 
 Result<act::FaultOrder> read(const v1::Fault& in) {
@@ -44,25 +45,24 @@ Result<act::FaultOrder> read(const v1::Fault& in) {
   order.way = static_cast<ChaosFault::Way>(in.way());
   order.lasts = Duration{in.lasts_ns()};
   if (in.has_task()) {
-    order.task = act::TaskKey{JobId{in.task().job()}, in.task().attempt(), in.task().rank()};
+    const auto key = checked_key(in.task());
+    if (!key) return tl::unexpected(key.error());
+    order.task = *key;
   }
   return order;
 }
 
 void write(const act::FaultBegun& begun, v1::FaultBegun& out) {
   out.set_id(begun.id);
-  if (begun.begun) return;
-  out.mutable_failure()->set_kind(static_cast<int>(begun.begun.error().kind));
-  out.mutable_failure()->set_message(begun.begun.error().message);
+  if (!begun.begun) write_failure(begun.begun.error(), *out.mutable_failure());
 }
 
 act::FaultBegun read(const v1::FaultBegun& in) {
   act::FaultBegun begun{in.id(), {}};
   if (!in.has_failure()) return begun;
-  const int kind = in.failure().kind();
-  const bool known = kind >= 0 && kind <= static_cast<int>(ErrorKind::Internal);
-  begun.begun = tl::unexpected(Error{known ? static_cast<ErrorKind>(kind) : ErrorKind::Internal,
-                                     in.failure().message().substr(0, kMessageMax)});
+  Error failure = read_failure(in.failure());
+  failure.message.resize(utf8_cut(failure.message, kMessageMax));
+  begun.begun = tl::unexpected(std::move(failure));
   return begun;
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <gyre.pb.h>
 
+#include "adapter/grpc/wire_faults.h"
+
 namespace gyre::adapter::rpc {
 namespace {
 
@@ -195,6 +197,32 @@ TEST(Wire, RepairsAndWhatCameOfThemArriveAsTheyWereMade) {
   const auto heard = read(word);
   ASSERT_TRUE(heard);
   EXPECT_EQ(std::get<act::RepairOver>(std::get<act::Report>(*heard)), over);
+}
+
+TEST(Wire, AFaultOfNoTaskThatThereMayBeIsRefused) {
+  act::FaultOrder order;
+  order.id = 7;
+  order.kind = ChaosFault::Kind::KillTask;
+  order.task = act::TaskKey{JobId{3}, 1, 2};
+  v1::Fault fault;
+  write(order, fault);
+  ASSERT_TRUE(read(fault));
+  EXPECT_EQ(read(fault)->task, order.task);
+  fault.mutable_task()->set_rank(-1);
+  const auto heard = read(fault);
+  ASSERT_FALSE(heard);
+  EXPECT_NE(heard.error().message.find("3.1.-1"), std::string::npos) << heard.error().message;
+}
+
+TEST(Wire, ARefusedFaultIsToldInWholeCharacters) {
+  std::string why(999, 'x');
+  why += "\xc3\xa9 and so on";
+  v1::FaultBegun message;
+  write(act::FaultBegun{7, fail(ErrorKind::Conflict, "{}", why)}, message);
+  const act::FaultBegun heard = read(message);
+  EXPECT_EQ(heard.id, 7U);
+  EXPECT_EQ(heard.begun.error().kind, ErrorKind::Conflict);
+  EXPECT_EQ(heard.begun.error().message, std::string(999, 'x'));
 }
 
 TEST(Wire, WhatMakesNoSenseIsRefusedWithAName) {
