@@ -13,6 +13,8 @@
 namespace gyre::server {
 namespace {
 
+constexpr std::string_view kList = "/openapi.json";
+
 std::vector<std::string> split(std::string_view path) {
   std::vector<std::string> segments;
   path.remove_prefix(1);
@@ -53,10 +55,6 @@ std::optional<http::Problem> check_query(const http::Request& request,
   return problem;
 }
 
-std::string join(const std::vector<std::string>& segments) {
-  return fmt::format("/{}", fmt::join(segments, "/"));
-}
-
 }  // namespace
 
 void Call::answer(http::Response response) const {
@@ -70,18 +68,14 @@ void Call::fail(http::Problem problem) const {
 
 void Router::add(std::string method, std::string pattern, std::vector<std::string> parameters,
                  Handler handler) {
-  routes_.push_back({std::move(method), split(pattern), std::move(parameters), std::move(handler)});
-}
-
-std::string Router::where_to_look() const {
-  constexpr std::string_view kList = "/openapi.json";
-  std::vector<std::string> paths;
-  for (const Route& route : routes_) {
-    std::string path = join(route.segments);
-    if (path == kList) return fmt::format("{} lists them all", kList);
-    if (paths.empty() || paths.back() != path) paths.push_back(std::move(path));
+  Route route{std::move(method), split(pattern), std::move(parameters), std::move(handler)};
+  if (pattern == kList) {
+    where_to_look_ = fmt::format("{} lists them all", kList);
+    listed_ = true;
+  } else if (!listed_ && (routes_.empty() || routes_.back().segments != route.segments)) {
+    where_to_look_ += (routes_.empty() ? "there is " : ", ") + pattern;
   }
-  return fmt::format("there is {}", fmt::join(paths, ", "));
+  routes_.push_back(std::move(route));
 }
 
 void Router::handle(http::Request request, http::Reply reply) const {
@@ -104,7 +98,7 @@ void Router::handle(http::Request request, http::Reply reply) const {
         {404,
          "no-such-path",
          "There is nothing at this path",
-         fmt::format("'{}' is no path of this server; {}", call.request.path, where_to_look()),
+         fmt::format("'{}' is no path of this server; {}", call.request.path, where_to_look_),
          {},
          {}});
   }

@@ -32,7 +32,6 @@ class Router {
   void handle(http::Request request, http::Reply reply) const;
 
  private:
-  std::string where_to_look() const;
   struct Route {
     std::string method;
     std::vector<std::string> segments;
@@ -40,6 +39,8 @@ class Router {
     Handler handler;
   };
   std::vector<Route> routes_;
+  std::string where_to_look_;  // for who asks for what is not there
+  bool listed_ = false;        // a route lists them all
 };
 
 }  // namespace gyre::server
