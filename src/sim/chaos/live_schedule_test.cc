@@ -32,7 +32,9 @@ LiveSight calm(Time now) {
   return sight;
 }
 
-RC_GTEST_PROP(LiveScheduleTest, NothingHappensOutsideOfTheBounds, ()) {
+/// Draws a scenario, its bounds and what is seen of a fleet. Returns how many faults happened.
+int run_within_drawn_bounds() {
+  int happened = 0;
   LiveChaos chaos = scenario(seconds(*rc::gen::inRange(20, 4'000)), seconds(10 * 86'400));
   LiveLimits& limits = chaos.limits;
   limits.from = seconds(60 * *rc::gen::inRange(0, 24 * 60));
@@ -59,6 +61,7 @@ RC_GTEST_PROP(LiveScheduleTest, NothingHappensOutsideOfTheBounds, ()) {
       const auto due = schedule.next(sight);
       if (!due) break;
       if (!due->obstacle.empty()) continue;
+      ++happened;
       ++of_day[day];
       ends.push_back(now + due->fault.lasts);
       RC_ASSERT(sight.on);
@@ -69,6 +72,35 @@ RC_GTEST_PROP(LiveScheduleTest, NothingHappensOutsideOfTheBounds, ()) {
       RC_ASSERT(now - (kMonday + due->fault.at) <= kLiveLateMax);
     }
   }
+  return happened;
+}
+
+TEST(LiveScheduleTest, NothingHappensOutsideOfTheBounds) {
+  int cases_with_faults = 0;
+  EXPECT_TRUE(rc::check([&] { cases_with_faults += run_within_drawn_bounds() > 0; }));
+  EXPECT_GE(cases_with_faults, 10) << "of a hundred cases too few have shown anything";
+}
+
+TEST(LiveScheduleTest, WithinTheBoundsItHappens) {
+  LiveChaos chaos = scenario(seconds(600), seconds(14 * 86'400));
+  LiveLimits& limits = chaos.limits;
+  limits.from = seconds(9 * 3'600);
+  limits.to = seconds(17 * 3'600);
+  limits.days = 0b001'1111;  // from Monday to Friday
+  limits.nodes_at_once = 1;
+  limits.faults_a_day = 3;
+  LiveSchedule schedule(chaos, 1, kMonday);
+  std::map<std::int64_t, std::int64_t> of_day;
+  while (const auto at = schedule.next_at()) {
+    LiveSight sight = calm(*at);
+    const std::int64_t day = (*at - kMonday).ns / LiveLimits::kDay.ns;
+    sight.faults_today = of_day[day];
+    const auto due = schedule.next(sight);
+    ASSERT_TRUE(due);
+    of_day[day] += due->obstacle.empty();
+  }
+  for (const auto& [day, faults] : of_day) EXPECT_EQ(faults, day % 7 < 5 ? 3 : 0) << day;
+  EXPECT_EQ(of_day.size(), 14U);
 }
 
 TEST(LiveScheduleTest, ASeedGivesTheSameFaultsAtTheSameTimes) {
