@@ -11,7 +11,8 @@ from cloud import PATIENCE_S
 from watched_cloud import METRIC, expressions_of, exported_names, until
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
-BOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
+AGENTS_BOARD = DEPLOY / "grafana/dashboards/gyre-agents.json"
+BOARDS = sorted(set((DEPLOY / "grafana/dashboards").glob("*.json")) - {AGENTS_BOARD})
 # What NVIDIA's own board (12239 in Grafana's collection) asks for, but for the activity of tensor
 # cores.
 NVIDIA_BOARD = ("DCGM_FI_DEV_GPU_TEMP", "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_SM_CLOCK",
@@ -86,13 +87,24 @@ def test_a_lost_gpu_reaches_people_and_its_return_too(watched):
     "prometheus/gyre.rules.yml", "prometheus/gyre.alerts.yml"))], ids=lambda path: path.name)
 def test_what_is_asked_for_is_exported(watched, path):
     until(lambda: watched.query("DCGM_FI_PROF_SM_ACTIVE"))
-    expressions = list(expressions_of(path))
-    assert expressions
     there = exported(watched)
-    for expression in expressions:
+    asked = set()
+    for expression in expressions_of(path):
         watched.query(expression)  # fails unless it parses
         names = {name for name in METRIC.findall(expression) if not name.startswith("gyre_agent_")}
         assert names <= there, f"{names - there} in {expression}"
+        asked |= names
+    assert asked, "it asks the server for nothing"
+
+
+def test_the_agents_board_asks_for_what_the_guide_has_of_agents(watched):
+    guide = (DEPLOY.parent / "docs/guide/monitoring.md").read_text()
+    there = set(re.findall(r"`(gyre_agent_\w+)", guide))
+    asked = set()
+    for expression in expressions_of(AGENTS_BOARD):
+        watched.query(expression)  # fails unless it parses
+        asked |= {name.removesuffix("_bucket") for name in METRIC.findall(expression)}
+    assert len(asked) > 10 and asked <= there, asked - there
 
 
 def test_every_metric_of_gyre_is_in_the_guide(watched):
