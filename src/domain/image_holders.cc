@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <utility>
 
 #include "base/fnv.h"
 #include "domain/image_ref.h"
@@ -69,8 +70,6 @@ void ImageHolders::add(NodeId node, const HeldImage& image) {
   if (at != known.end() && *at == image) return;
   if (known.size() >= kImagesPerNodeMax) return;
   known.insert(at, image);
-  std::vector<NodeId>& nodes = by_image_[image];
-  nodes.insert(std::lower_bound(nodes.begin(), nodes.end(), node), node);
   count(node, image, 1);
 }
 
@@ -79,10 +78,6 @@ void ImageHolders::remove(NodeId node, const HeldImage& image) {
   if (known == by_node_.end()) return;
   const auto at = std::lower_bound(known->second.begin(), known->second.end(), image);
   if (at == known->second.end() || *at != image) return;
-  const auto holding = by_image_.find(image);
-  std::vector<NodeId>& nodes = holding->second;
-  nodes.erase(std::lower_bound(nodes.begin(), nodes.end(), node));
-  if (nodes.empty()) by_image_.erase(holding);
   count(node, image, -1);
   known->second.erase(at);
   if (known->second.empty()) by_node_.erase(known);
@@ -135,9 +130,13 @@ std::span<const HeldImage> ImageHolders::images(NodeId node) const {
 }
 
 std::vector<ImageHolding> ImageHolders::state() const {
+  std::map<HeldImage, std::vector<NodeId>> by_image;
+  for (const auto& [node, images] : by_node_) {
+    for (const HeldImage& image : images) by_image[image].push_back(node);
+  }
   std::vector<ImageHolding> all;
-  all.reserve(by_image_.size());
-  for (const auto& [image, nodes] : by_image_) all.push_back({image, nodes});
+  all.reserve(by_image.size());
+  for (auto& [image, nodes] : by_image) all.push_back({image, std::move(nodes)});
   return all;
 }
 

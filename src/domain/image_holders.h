@@ -54,10 +54,10 @@ struct ImageFetch {
 /// a node that lies is worse off, or not even that. Copyable. Not thread-safe.
 class ImageHolders {
  public:
-  bool empty() const { return by_image_.empty(); }
+  bool empty() const { return by_node_.empty(); }
 
   /// What is over kImagesPerNodeMax is left out. Adding twice changes nothing, and so does removing
-  /// what is not there. O(log images + nodes that hold it).
+  /// what is not there. O(images of the node + nodes that hold it).
   void add(NodeId node, const HeldImage& image);
   void remove(NodeId node, const HeldImage& image);
   void forget(NodeId node);
@@ -69,6 +69,7 @@ class ImageHolders {
   /// In the order of their references. Valid until the next change.
   std::span<const HeldImage> images(NodeId node) const;
 
+  /// By image. O(all that nodes hold * log images).
   std::vector<ImageHolding> state() const;
 
  private:
@@ -79,7 +80,6 @@ class ImageHolders {
   void count(NodeId node, const HeldImage& image, int by);
   void count(NodeId node, ImageId id, int by);
 
-  std::map<HeldImage, std::vector<NodeId>> by_image_;
   std::map<NodeId, std::vector<HeldImage>> by_node_;  // each ascending
   std::unordered_map<ImageId, Nodes> by_id_;          // looked up, never walked
 };

@@ -79,6 +79,14 @@ RC_GTEST_PROP(ImageHolders, AreAsASetOfPairsWouldBe, (std::uint64_t seed)) {
       RC_ASSERT(holders.holds({n}, image_id(name)) == held);
     }
   }
+  std::map<HeldImage, std::vector<NodeId>> by_image;
+  for (const auto& [node, images] : model) {
+    for (const HeldImage& image : images) by_image[image].push_back(node);
+  }
+  std::vector<ImageHolding> expected;
+  for (const auto& [image, nodes] : by_image) expected.push_back({image, nodes});
+  RC_ASSERT(holders.state() == expected);
+  RC_ASSERT(holders.empty() == expected.empty());
   ImageHolders again;
   for (const ImageHolding& one : holders.state()) {
     for (const NodeId node : one.nodes) again.add(node, one.image);
