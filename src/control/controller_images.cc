@@ -47,8 +47,8 @@ void Controller::restore_images(const ControllerState& state) {
 
 /// Of the tasks of a job that starts: those whose nodes are known to hold its image.
 std::int32_t Controller::with_image(const Job& job) const {
-  if (images_.empty() || image_of(job.spec).empty()) return 0;
-  const ImageId image = image_id(image_of(job.spec));
+  const ImageId image = jobs_.image(job.id);
+  if (images_.empty() || image.value == 0) return 0;
   return static_cast<std::int32_t>(
       std::count_if(job.placement.begin(), job.placement.end(),
                     [&](const TaskPlacement& task) { return images_.holds(task.node, image); }));

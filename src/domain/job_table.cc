@@ -9,14 +9,17 @@ namespace gyre {
 Job& JobTable::add(Job job) {
   GYRE_ASSERT(job.id > last());
   skip_to({job.id.value - 1});
+  const ImageId image = image_id(job.spec.launch.container.image);
   std::uint32_t slot = 0;
   if (unused_.empty()) {
     slot = static_cast<std::uint32_t>(slots_.size());
     slots_.push_back(std::move(job));
+    images_.push_back(image);
   } else {
     slot = unused_.back();
     unused_.pop_back();
     slots_[slot] = std::move(job);
+    images_[slot] = image;
   }
   index_.push_back(slot);
   ++size_;
@@ -36,13 +39,22 @@ void JobTable::forget(JobId id) {
   }
 }
 
+std::uint32_t JobTable::slot_of(JobId id) const {
+  if (id.value < first_ || id.value - first_ >= index_.size()) return kNone;
+  return index_[id.value - first_];
+}
+
 Job* JobTable::find(JobId id) {
-  if (id.value < first_ || id.value - first_ >= index_.size()) return nullptr;
-  const std::uint32_t slot = index_[id.value - first_];
+  const std::uint32_t slot = slot_of(id);
   return slot == kNone ? nullptr : &slots_[slot];
 }
 
 const Job* JobTable::find(JobId id) const { return const_cast<JobTable*>(this)->find(id); }
+
+ImageId JobTable::image(JobId id) const {
+  const std::uint32_t slot = slot_of(id);
+  return slot == kNone ? ImageId{} : images_[slot];
+}
 
 void JobTable::skip_to(JobId id) {
   if (id <= last()) return;

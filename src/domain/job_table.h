@@ -5,6 +5,7 @@
 #include <deque>
 #include <vector>
 
+#include "domain/image_holders.h"
 #include "domain/job.h"
 
 namespace gyre {
@@ -19,6 +20,8 @@ class JobTable {
 
   Job* find(JobId id);
   const Job* find(JobId id) const;
+  /// What it asks for, hashed once, when it was added; 0 where it names none or is not known.
+  ImageId image(JobId id) const;
   JobId first() const { return {first_}; }  // no job below it is kept
   JobId last() const { return {first_ + index_.size() - 1}; }
   std::size_t size() const { return size_; }
@@ -34,11 +37,14 @@ class JobTable {
   }
 
  private:
+  std::uint32_t slot_of(JobId id) const;  // kNone: it is not known
+
   static constexpr std::uint32_t kNone = 0xffffffff;
 
   std::uint64_t first_ = 1;          // id of index_[0]
   std::deque<std::uint32_t> index_;  // slot by id
   std::deque<Job> slots_;
+  std::deque<ImageId> images_;  // by slot
   std::vector<std::uint32_t> unused_;
   std::size_t size_ = 0;
 };

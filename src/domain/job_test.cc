@@ -54,6 +54,25 @@ TEST(JobTable, IdsStayDenseWhileJobsAreForgotten) {
   EXPECT_EQ(table.find({150}), nullptr);
 }
 
+TEST(JobTable, AnImageIsKnownWhileItsJobIs) {
+  JobTable table;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    Job job;
+    job.id = {i};
+    if (i != 2) job.spec.launch.container.image = "r.example/a:" + std::to_string(i);
+    table.add(job);
+  }
+  EXPECT_EQ(table.image({1}), image_id("r.example/a:1"));
+  EXPECT_EQ(table.image({2}), ImageId{});
+  EXPECT_EQ(table.image({9}), ImageId{});
+  table.forget({3});
+  EXPECT_EQ(table.image({3}), ImageId{});
+  Job next;
+  next.id = {4};
+  table.add(next);
+  EXPECT_EQ(table.image({4}), ImageId{}) << "it is where the third was";
+}
+
 TEST(Policy, AnUnknownNameIsAnsweredWithTheNearest) {
   EXPECT_TRUE(policy_by_name("easy"));
   const auto wrong = policy_by_name("preemtive");

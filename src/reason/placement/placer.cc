@@ -38,9 +38,9 @@ std::unique_ptr<PlacementPolicy> make_placement(PolicySpec::Placement placement)
 
 Asker asker(JobId id, const JobTable& jobs, const ImageHolders& images) {
   if (images.empty()) return id.value;
-  const Job* job = jobs.find(id);
-  if (job == nullptr || job->spec.launch.container.image.empty()) return id.value;
-  return {id.value, images.of(image_id(job->spec.launch.container.image))};
+  const ImageId image = jobs.image(id);
+  if (image.value == 0) return id.value;
+  return {id.value, images.of(image)};
 }
 
 Placer::Placer(const Placer& other) : remembers_(other.remembers_) {
