@@ -54,6 +54,7 @@ const Decisions& Controller::step(const Event& event) {
 }
 
 std::optional<Time> Controller::next_wakeup() const {
+  if (has_leftover()) return now_;
   std::optional<Time> first = scheduler_.next_wakeup(now_);
   if (const auto due = healer_.next_wakeup()) {
     first = std::min(std::max(now_, *due), first.value_or(Time::max()));
@@ -113,7 +114,7 @@ void Controller::on(const NodeJoined& event) {
   if (!cluster_.add(event.node, event.spec)) return;
   healer_.node_joined();
   scheduler_.fleet_joined(event.node, event.spec, scene());
-  replicas_changed_ = true;
+  look_at_services([](const Service&) { return true; });
 }
 
 void Controller::on(const NodeLost& event) {
@@ -124,6 +125,7 @@ void Controller::on(const NodeLost& event) {
   });
   images_.forget(event.node);  // when it is back it says what it holds
   prefetcher_.forget(event.node);
+  reservations_looked_at_ = 0;
   const ShapeId shape = cluster_.node(event.node).shape;
   const std::vector<JobId> placed = scheduler_.placed(cluster_.shape(shape).partition);
   const TaskExit exit{TaskExit::Kind::Lost, 0, false, event.cause};
@@ -141,6 +143,7 @@ void Controller::on(const NodeLost& event) {
 void Controller::on(const NodeReturned& event) {
   if (event.node.value >= cluster_.nodes().size() || cluster_.node(event.node).up) return;
   change_node(event.node, [this](NodeId id) { cluster_.set_up(id, true); });
+  reservations_looked_at_ = 0;
   healer_.node_back(event.node, now_);
 }
 
@@ -417,7 +420,7 @@ void Controller::set_state(Job& job, JobState to, Termination cause) {
   job.state_since = now_;
   if (!job.service.empty()) {
     services_.job_changed(job, cause, now_);
-    replicas_changed_ = true;
+    services_due_.insert(job.service);
   }
   if (to == Running) healer_.job_runs(job.id, now_);
   if (is_final(to)) healer_.job_over(job.id, now_);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -68,9 +69,9 @@ class Controller {
   /// When the core wants a Tick at the latest; nullopt: it waits for nothing.
   std::optional<Time> next_wakeup() const;
 
-  /// True if the last cycle ran out of work and another is due at once. A state taken meanwhile
+  /// True if the last step ran out of work and another is due at once. A state taken meanwhile
   /// continues with a new pass over the lines, not where the last one stopped.
-  bool has_leftover() const { return scheduler_.has_leftover(); }
+  bool has_leftover() const { return scheduler_.has_leftover() || !services_due_.empty(); }
 
   ControllerState state() const;
   /// Node states that the last step looked at to decide, and may look at.
@@ -162,7 +163,7 @@ class Controller {
   void on(const WorkBudgetSet& event);
   void on(const ServiceApplied& event) {
     services_.apply(event.spec, now_);
-    replicas_changed_ = true;
+    services_due_.insert(event.spec.replica.name);
   }
   void on(const ServiceDeleted& event) { services_.remove(event.service); }
   void on(const ServiceLoadSeen& event) { services_.load(event); }
@@ -185,7 +186,10 @@ class Controller {
   void work_on_services();
   std::int32_t with_image(const Job& job) const;
   void count_container(const Job& job, int by);
+  void look_at_services(const std::function<bool(const Service&)>& which);
   void prefetch_images();
+  void prefetch_for_waiting();
+  void prefetch_for_services();
   void prefetch_for(const Service& service);
   void prefetch(NodeId node, JobId job, ImageId image);
   void forget_oldest();
@@ -241,9 +245,11 @@ class Controller {
   reason::IdleGuard idle_;
   ImageHolders images_;
   reason::Prefetcher prefetcher_;
-  std::size_t containers_ = 0;     // jobs that name an image and are not over
-  bool replicas_changed_ = false;  // where the next ones would go may be another place now
-  std::deque<JobId> finished_;     // by time of ending
+  std::size_t containers_ = 0;                // jobs that name an image and are not over
+  std::uint64_t reservations_looked_at_ = 0;  // their version; 0: something else has changed
+  std::set<std::string> services_due_;        // whose next replicas may go to another place now
+  std::string service_looked_at_;             // the latest of these that was looked at
+  std::deque<JobId> finished_;                // by time of ending
   Decisions decisions_;
 };
 

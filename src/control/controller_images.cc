@@ -1,5 +1,7 @@
 // Images: who holds them, and who is to fetch one before it is needed.
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <utility>
 
 #include "control/controller.h"
@@ -7,8 +9,8 @@
 namespace gyre::control {
 namespace {
 
-/// So many nodes of what is kept for those who wait are looked at after each event.
-constexpr std::size_t kLookedAtMax = 1'024;
+/// So many nodes of what is kept for those who wait are looked at.
+constexpr std::int64_t kLookedAtMax = 1'024;
 
 /// So many more replicas of a service are prepared for.
 constexpr std::int32_t kReplicasAhead = 4;
@@ -27,12 +29,31 @@ std::int32_t replicas_to_come(const Service& service) {
 
 void Controller::on(const NodeImagesSeen& event) {
   if (event.node.value >= cluster_.nodes().size() || !cluster_.node(event.node).up) return;
-  for (const HeldImage& image : event.removed) images_.remove(event.node, image);
-  for (const HeldImage& image : event.added) {
-    if (is_sane(image)) images_.add(event.node, image);
+  std::set<ImageId> changed;
+  const auto note = [&changed](const HeldImage& image) {
+    for (const ImageId id : ids_of(image)) changed.insert(id);
+  };
+  for (const HeldImage& image : event.removed) {
+    images_.remove(event.node, image);
+    note(image);
   }
-  prefetcher_.seen(event.node, images_);
-  replicas_changed_ = true;
+  for (const HeldImage& image : event.added) {
+    if (!is_sane(image)) continue;
+    images_.add(event.node, image);
+    note(image);
+  }
+  const bool may_ask = prefetcher_.seen(event.node, images_);
+  reservations_looked_at_ = 0;
+  look_at_services([&](const Service& service) {
+    return may_ask || changed.contains(image_id(image_of(service.spec.replica)));
+  });
+}
+
+/// Those have images fetched for their next replicas, in this step or the next ones.
+void Controller::look_at_services(const std::function<bool(const Service&)>& which) {
+  for (const auto& [name, service] : services_.all()) {
+    if (!image_of(service.spec.replica).empty() && which(service)) services_due_.insert(name);
+  }
 }
 
 /// What is of nodes that are not known is passed over.
@@ -63,23 +84,46 @@ void Controller::prefetch(NodeId node, JobId job, ImageId image) {
   emit(PrefetchImage{node, job});
 }
 
-/// Nodes where a job that waits has its room, and where a service's next replicas would go.
 void Controller::prefetch_images() {
-  const bool replicas_changed = std::exchange(replicas_changed_, false);
-  if (containers_ == 0) return;
-  std::size_t looked_at = 0;
+  if (containers_ == 0) {
+    services_due_.clear();
+    return;
+  }
+  if (prefetcher_.forget_old(now_)) reservations_looked_at_ = 0;
+  if (reservations_looked_at_ != scheduler_.reservations_version()) prefetch_for_waiting();
+  prefetch_for_services();
+}
+
+/// Nodes where a job that waits has its room. A second look at the same finds nothing new.
+void Controller::prefetch_for_waiting() {
+  reservations_looked_at_ = scheduler_.reservations_version();
+  std::int64_t looked_at = 0;
   scheduler_.for_each_reservation([&](const Reservation& kept) {
-    if (looked_at >= kLookedAtMax) return;
-    const Job* job = jobs_.find(kept.job);
-    if (job == nullptr || image_of(job->spec).empty()) return;
-    const ImageId image = image_id(image_of(job->spec));
+    const ImageId image = jobs_.image(kept.job);
+    if (image.value == 0) return;
     for (const TaskPlacement& task : kept.placement) {
-      if (looked_at++ == kLookedAtMax) return;
-      prefetch(task.node, job->id, image);
+      if (looked_at == kLookedAtMax) return;
+      ++looked_at;
+      prefetch(task.node, kept.job, image);
     }
   });
-  if (!replicas_changed) return;
-  for (const auto& [name, service] : services_.all()) prefetch_for(service);
+  last_work_ += looked_at;
+}
+
+/// Nodes where a service's next replicas would go. What the cycle's work does not suffice for is
+/// left to the next steps, one of them at least to each, and all come to their turn; see
+/// has_leftover().
+void Controller::prefetch_for_services() {
+  bool any = false;
+  while (!services_due_.empty() && !scheduler_.has_leftover()) {
+    if (std::exchange(any, true) && last_work_ >= config_.cycle_work_max) return;
+    auto next = services_due_.upper_bound(service_looked_at_);
+    if (next == services_due_.end()) next = services_due_.begin();
+    service_looked_at_ = *next;
+    services_due_.erase(next);
+    if (const Service* service = services_.find(service_looked_at_)) prefetch_for(*service);
+  }
+  if (services_due_.empty()) service_looked_at_.clear();  // as of a core that is restored now
 }
 
 /// A service that has no replica has nobody to fetch for.
@@ -93,7 +137,7 @@ void Controller::prefetch_for(const Service& service) {
       std::find_if(service.replicas.rbegin(), service.replicas.rend(),
                    [&](const Replica& one) { return one.revision == service.revision; });
   if (latest == service.replicas.rend()) return;
-  for (const NodeId node : scheduler_.room_for(spec, more, *partition, scene())) {
+  for (const NodeId node : scheduler_.room_for(spec, more, *partition, scene(), last_work_)) {
     prefetch(node, latest->job, image);
   }
 }

@@ -118,6 +118,82 @@ TEST_F(ImagesTest, AServicesNextReplicasFindTheirImage) {
       << "two more go where the image is, or is on its way";
 }
 
+ServiceSpec service_of(const std::string& name, std::int32_t gpus = 4) {
+  ServiceSpec spec;
+  spec.replica.name = name;
+  spec.replica.tasks = {{1, {}}};
+  spec.replica.tasks[0].request.gpus = gpus;
+  spec.replica.launch.container.image = "r.example/" + name;
+  spec.replicas = {1, 3, 2, seconds(60), seconds(120)};
+  return spec;
+}
+
+TEST_F(ImagesTest, AServiceIsLookedAtWhenItsImageHasComeOrGone) {
+  tell(ServiceApplied{service_of("chat")});
+  EXPECT_GT(core_.last_work(), 0) << "what a look costs is counted";
+  tell(Tick{});
+  EXPECT_EQ(core_.last_work(), 0);
+  holds(3);
+  EXPECT_EQ(core_.last_work(), 0) << "that is another's image";
+  tell(NodeImagesSeen{{3}, {{"r.example/chat", ""}}, {}});
+  EXPECT_GT(core_.last_work(), 0);
+  tell(NodeImagesSeen{{3}, {{kImage, ""}}, {{"r.example/chat", ""}}});
+  EXPECT_GT(core_.last_work(), 0);
+}
+
+TEST_F(ImagesTest, ManyServicesComeToTheirTurnOneAfterAnother) {
+  Config config;
+  config.cycle_work_max = 1;
+  Controller core(config);
+  std::uint64_t seq = 0;
+  const auto tell_it = [&](Event::Body body) {
+    return core.step({now_, EventSeq{++seq}, std::move(body)});
+  };
+  std::vector<PrefetchImage> asked;
+  const auto collect = [&asked](const Decisions& decisions) {
+    for (const PrefetchImage& one : commands_of<PrefetchImage>(decisions)) asked.push_back(one);
+  };
+  const auto drain = [&] {
+    int steps = 0;
+    for (; core.has_leftover(); ++steps) {
+      EXPECT_EQ(core.next_wakeup(), now_);
+      collect(tell_it(Tick{}));
+    }
+    return steps;
+  };
+  tell_it(PolicySet{*policy_by_name("easy")});
+  tell_it(QueueSet{{"default", ""}});
+  tell_it(NodeJoined{{0}, {"n0", "", "A100", 8, {81920}, {64000}, {524288}}});
+  for (int i = 0; i < 8; ++i) {
+    collect(tell_it(ServiceApplied{service_of("s" + std::to_string(i), 1)}));
+    drain();
+  }
+  EXPECT_EQ(asked.size(), reason::Prefetcher::kPerNodeMax) << "of the one node";
+  collect(tell_it(NodeJoined{{1}, {"n1", "", "A100", 8, {81920}, {64000}, {524288}}}));
+  EXPECT_TRUE(core.has_leftover());
+  EXPECT_GT(drain(), 3) << "no step looks at all of them";
+  EXPECT_EQ(asked.size(), 2 * reason::Prefetcher::kPerNodeMax);
+  // A core that goes on from here does the same.
+  auto restored = Controller::restore(config, core.state());
+  ASSERT_TRUE(restored) << restored.error().message;
+  const NodeJoined third{{2}, {"n2", "", "A100", 8, {81920}, {64000}, {524288}}};
+  collect(tell_it(third));
+  restored->step({now_, EventSeq{seq}, third});
+  EXPECT_EQ(restored->state(), core.state());
+  drain();
+}
+
+TEST_F(ImagesTest, WhatIsKeptForJobsIsLookedAtWhenItHasChanged) {
+  for (int i = 0; i < 4; ++i) submit(4, "");
+  submit(4, kImage, 2);
+  tell(Tick{});
+  EXPECT_EQ(core_.last_work(), 0);
+  tell(TaskStarted{{1}, 1, 0});
+  EXPECT_EQ(core_.last_work(), 0);
+  holds(3);
+  EXPECT_EQ(core_.last_work(), 2) << "the nodes of its two tasks";
+}
+
 TEST_F(ImagesTest, WhatIsAProcessOfTheNodeHasNothingFetched) {
   for (int i = 0; i < 4; ++i) submit(4, "");
   EXPECT_THAT(commands_of<PrefetchImage>(submit(4, "")), IsEmpty());

@@ -1,7 +1,6 @@
 #include "domain/image_holders.h"
 
 #include <algorithm>
-#include <array>
 #include <initializer_list>
 #include <utility>
 
@@ -42,15 +41,14 @@ Parts parts_of(std::string_view reference) {
   return parts;
 }
 
-/// What a job may name and get it: its name, and its digest where that is told.
+}  // namespace
+
 std::array<ImageId, 2> ids_of(const HeldImage& image) {
   const ImageId named = image_id(image.reference);
   if (image.digest.empty()) return {named, ImageId{}};
   const ImageId pinned = hash_of({parts_of(image.reference).name, "@", image.digest});
   return {named, pinned == named ? ImageId{} : pinned};
 }
-
-}  // namespace
 
 ImageId image_id(std::string_view reference) {
   if (reference.empty()) return {};

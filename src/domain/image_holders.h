@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,9 @@ inline constexpr std::size_t kHeldReferenceMax = 512;  // bytes
 
 /// Whether that is a reference and a digest, and no longer than is kept.
 bool is_sane(const HeldImage& image);
+
+/// What a job may name and get it: its name, and its digest where that is told, else 0.
+std::array<ImageId, 2> ids_of(const HeldImage& image);
 
 /// One image, and who holds it.
 struct ImageHolding {

@@ -177,7 +177,7 @@ void Scheduler::start_heads(const Turn& among) {
     const Demand::Failure failure = turn.failure();
     if (demand.failed_at == failure) return;
     if (try_start(head, StartRule::HeadOfLine, turn)) {
-      turn.line.reservation.reset();
+      reserve_in(turn.line, std::nullopt);
       turn.line.stale = Stale::Everything;
     } else {
       demand.failed_at = failure;
@@ -192,7 +192,7 @@ void Scheduler::work_off(Turn& turn) {
   const Unfinished from = std::exchange(line.unfinished, std::nullopt).value_or(Unfinished{});
   start_claimed(turn);
   start_heads(turn);
-  if (line.waiting.empty()) return line.reservation.reset();
+  if (line.waiting.empty()) return reserve_in(line, std::nullopt);
   if (turn.spent()) {
     line.unfinished = from;
     return;
@@ -203,7 +203,7 @@ void Scheduler::work_off(Turn& turn) {
     make_way(turn, one_arrival ? &*line.arrival : nullptr, from.after);
     if (line.unfinished) return;
   }
-  if (line.waiting.empty()) return line.reservation.reset();
+  if (line.waiting.empty()) return reserve_in(line, std::nullopt);
   std::optional<Trial> held;
   Turn left = without_claims(turn, held);
   if (policy_.backfill == PolicySpec::Backfill::None) {
@@ -233,10 +233,10 @@ void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<Order
   const bool same_head = line.reservation && line.reservation->job == head.key.job;
   const bool keep = same_head && turn.scene.now < line.reservation->at && !line.reservation_stale;
   if (!keep) {
-    line.reservation = reserve_for(head, turn);
+    reserve_in(line, reserve_for(head, turn));
     line.reservation_stale = false;
     const bool kept_out = !line.reservation && line.running.has_endless() && !turn.spent();
-    if (kept_out) line.reservation = pass_those_kept_out(turn, after);
+    if (kept_out) reserve_in(line, pass_those_kept_out(turn, after));
     if (!line.reservation && !kept_out) return;
   }
   if (keep && one_arrival) {
@@ -321,7 +321,7 @@ void Scheduler::backfill_all(Turn& turn, const std::optional<OrderKey>& after) {
 
 void Scheduler::backfill_by_plan(Turn& turn) {
   Line& line = turn.line;
-  line.reservation.reset();
+  reserve_in(line, std::nullopt);
   Schedule schedule(turn.question(), turn.partition, line.running);
   Merge merge(demands_, line.demands, std::nullopt, [](const Demand&) { return true; });
   for (int i = 0; i < kPlannedMax && !merge.done() && !turn.spent(); ++i, merge.advance()) {
@@ -331,7 +331,7 @@ void Scheduler::backfill_by_plan(Turn& turn) {
         schedule.plan(entry.key.job, part ? *part : demands_.at(entry.demand), entry.expected);
     if (!room) continue;
     if (room->at > turn.scene.now) {
-      if (!line.reservation) line.reservation = std::move(*room);
+      if (!line.reservation) reserve_in(line, std::move(room));
       continue;
     }
     schedule.started();

@@ -39,7 +39,7 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
     line.unfinished.reset();
     line.crowded = false;
     line.demands.clear();
-    line.reservation.reset();
+    reserve_in(line, std::nullopt);
     line.stale = Stale::Everything;
   }
   policy_ = policy;
@@ -328,6 +328,7 @@ void Scheduler::drop_claim(JobId job, Line& line) {
     line.claimed.remove(task.node, job);
   }
   line.claims.erase(claim);
+  ++reservations_version_;
   line.claims_ready.erase(job);
   enter(entry, line);
   // What was held for it is free for others.
@@ -365,12 +366,11 @@ std::vector<Reservation> Scheduler::reservations() const {
 }
 
 std::vector<NodeId> Scheduler::room_for(const JobSpec& spec, std::int32_t count,
-                                        PartitionId partition, Scene scene) {
+                                        PartitionId partition, Scene scene, std::int64_t& work) {
   const Demand demand = DemandTable::make(partition, spec, scene.cluster);
   const ImageId image = image_id(spec.launch.container.image);
   Trial trial(scene.cluster, partition);
   std::vector<NodeId> nodes;
-  std::int64_t work = 0;
   for (std::int32_t i = 0; i < count; ++i) {
     const auto placement = placer_.find(scene.cluster, demand, {0, scene.images.of(image)}, work);
     if (!placement) break;
@@ -384,11 +384,16 @@ std::vector<NodeId> Scheduler::room_for(const JobSpec& spec, std::int32_t count,
   return nodes;
 }
 
+void Scheduler::reserve_in(Line& line, std::optional<Reservation> room) {
+  if (line.reservation || room) ++reservations_version_;
+  line.reservation = std::move(room);
+}
+
 void Scheduler::restore_reservation(const Reservation& reservation, const Job& job,
                                     PartitionId partition, const Cluster& cluster) {
   Line& target = line(partition);
   if (!reservation.claimed) {
-    target.reservation = reservation;
+    reserve_in(target, reservation);
     return;
   }
   const std::uint32_t demand = demands_.intern(partition, job.spec, cluster);
@@ -399,6 +404,7 @@ void Scheduler::claim(const Waiting& entry, const Reservation& room, Line& line)
   leave(entry.key, entry.demand, line);
   ++demands_.at(entry.demand).apart;
   line.claims.emplace(entry.key.job, Claim{entry, room});
+  ++reservations_version_;
   for (std::size_t i = 0; i < room.placement.size(); ++i) {
     line.claimed.add(room.placement[i].node, {entry.key.job, i, room.placement[i].allocation});
   }

@@ -116,10 +116,12 @@ class Scheduler {
       for (const auto& [job, claim] : line.claims) visit(claim.room);
     }
   }
+  /// Another number whenever these have become others; of no meaning by itself.
+  std::uint64_t reservations_version() const { return reservations_version_; }
   /// The nodes where up to `count` more jobs like it would start now, were they the first in line,
-  /// each once, ascending. O(count * node states).
+  /// each once, ascending. Adds the node states that it looks at to `work`. O(count * node states).
   std::vector<NodeId> room_for(const JobSpec& spec, std::int32_t count, PartitionId partition,
-                               Scene scene);
+                               Scene scene, std::int64_t& work);
   void restore_reservation(const Reservation& reservation, const Job& job, PartitionId partition,
                            const Cluster& cluster);
   void restore_admission(const Admission& admission, PartitionId partition, Scene scene);
@@ -194,6 +196,7 @@ class Scheduler {
   void drop_claim(JobId job, Line& line);
   void drop_claims(Line& line);
   void claim(const Waiting& entry, const Reservation& room, Line& line);
+  void reserve_in(Line& line, std::optional<Reservation> room);
   void learn_run_time(const Job& job, Duration total, PartitionId partition, Scene scene);
   void join_lot(const Job& job, PartitionId partition, Scene scene, std::size_t first,
                 std::vector<Lot>& lots);
@@ -240,6 +243,7 @@ class Scheduler {
   Cluster empty_;            // the fleet with nothing on it
   Cluster empty_up_;         // the same, without the nodes that are down
   std::uint64_t fleet_version_ = 1;
+  std::uint64_t reservations_version_ = 1;
 };
 
 /// What a job asks for, for a person: "2 nodes with 8 H100 GPUs each, all in one rack".

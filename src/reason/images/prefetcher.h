@@ -18,8 +18,12 @@ class Prefetcher {
   /// True if the node is to be asked now, which is noted.
   bool ask(NodeId node, ImageId image, const ImageHolders& holders, Time now);
 
-  /// What the node holds has become another.
-  void seen(NodeId node, const ImageHolders& holders);
+  /// What the node holds has become another. True if it has what it was asked to fetch, so that it
+  /// may be asked for more.
+  bool seen(NodeId node, const ImageHolders& holders);
+  /// Forgets what was asked so long ago that it may be asked again. True if there was any. O(1)
+  /// where nothing is as old.
+  bool forget_old(Time now);
   /// The node is gone, and what it was doing with it.
   void forget(NodeId node) { asked_.erase(node); }
 
@@ -28,6 +32,7 @@ class Prefetcher {
 
  private:
   std::map<NodeId, std::vector<ImageFetch>> asked_;  // in the order of asking
+  Time oldest_ = Time::max();                        // none was asked before
 };
 
 }  // namespace gyre::reason
