@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
@@ -22,9 +23,17 @@ std::string recovery_text(const Json& incident) {
   return took.is_null() ? "-" : format_duration(milliseconds(took.get<std::int64_t>()));
 }
 
-/// "quarantine, reset done, burn-in failed"
+/// "evacuate, 2 jobs moved, 1 of them without a checkpoint signal, reset done, burn-in failed"
 std::string remedy_text(const Json& incident) {
   std::string text = incident.value("remedy", "");
+  const Json& moved = incident.at("moved");
+  if (!moved.empty()) {
+    const auto unasked = std::count_if(moved.begin(), moved.end(), [](const Json& one) {
+      return one.value("kept_by", "") != "checkpoint_signal";
+    });
+    text += fmt::format(", {} job{} moved", moved.size(), moved.size() == 1 ? "" : "s");
+    if (unasked > 0) text += fmt::format(", {} of them without a checkpoint signal", unasked);
+  }
   for (const Json& step : incident.at("steps")) {
     const Json& good = step.at("good");
     text += fmt::format(", {} {}", step.value("step", ""),

@@ -85,6 +85,15 @@ struct Fields<RepairStep> {
       Field{"good", &RepairStep::good},     Field{"detail", &RepairStep::detail}};
 };
 template <>
+struct EnumNames<Keeping> {
+  static constexpr std::array<std::string_view, 3> list{"nothing", "last_checkpoint",
+                                                        "checkpoint_signal"};
+};
+template <>
+struct Fields<Move> {
+  static constexpr std::tuple list{Field{"job", &Move::job}, Field{"kept", &Move::kept}};
+};
+template <>
 struct Fields<Incident> {
   static constexpr std::tuple list{
       Field{"id", &Incident::id},           Field{"symptom", &Incident::symptom},
@@ -94,7 +103,7 @@ struct Fields<Incident> {
       Field{"at", &Incident::at},           Field{"closed_at", &Incident::closed_at},
       Field{"repeats", &Incident::repeats}, Field{"repair", &Incident::repair},
       Field{"burn_in", &Incident::burn_in}, Field{"devices", &Incident::devices},
-      Field{"steps", &Incident::steps}};
+      Field{"steps", &Incident::steps},     Field{"moved", &Incident::moved}};
 };
 template <>
 struct Fields<HealingState> {

@@ -51,7 +51,7 @@ static_assert(kDescribesAll<Event> && kDescribesAll<Command> && kDescribesAll<No
 static_assert(kDescribesAll<HealingRule> && kDescribesAll<HealingSpec> &&
               kDescribesAll<HealingSet>);
 static_assert(kDescribesAll<NodeHealth> && kDescribesAll<NodeHealth::Sighting>);
-static_assert(kDescribesAll<Incident> && kDescribesAll<HealingState>);
+static_assert(kDescribesAll<Incident> && kDescribesAll<Move> && kDescribesAll<HealingState>);
 static_assert(kDescribesAll<GpuErrorSeen> && kDescribesAll<TaskStalled>);
 static_assert(kDescribesAll<StoreHealed>);
 static_assert(kDescribesAll<QuarantineNode> && kDescribesAll<ReleaseNode>);

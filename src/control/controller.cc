@@ -160,7 +160,7 @@ void Controller::on(const NodeContact& event) {
 }
 
 /// What may be preempted leaves the node and queues again.
-void Controller::drain(NodeId id) {
+void Controller::drain(NodeId id, std::uint64_t incident) {
   const ShapeId shape = cluster_.node(id).shape;
   const std::vector<JobId> placed = scheduler_.placed(cluster_.shape(shape).partition);
   for (const JobId job_id : placed) {
@@ -168,6 +168,7 @@ void Controller::drain(NodeId id) {
     const bool here = std::any_of(job.placement.begin(), job.placement.end(),
                                   [id](const TaskPlacement& task) { return task.node == id; });
     if (here && job.spec.preemptible && is_legal_transition(job.state, Preempting)) {
+      if (incident != 0) healer_.moves(incident, job_id, keeping_of(job.spec.checkpoint));
       preempt(job_id, {});
     }
   }

@@ -205,7 +205,8 @@ class Controller {
     const bool after = cluster_.node(id).open();
     if (before != after) scheduler_.fleet_changed(id, after, scene());
   }
-  void drain(NodeId id);
+  /// `incident`: that it is for; 0: none.
+  void drain(NodeId id, std::uint64_t incident = 0);
   void see(NodeId node, const reason::Healer::Sign& sign);
   void heal(const reason::Healer::Changes& changes);
   void put_back(NodeId node);

@@ -63,7 +63,7 @@ void Controller::heal(const reason::Healer::Changes& changes) {
       continue;
     }
     emit(QuarantineNode{change.node, change.until, change.evacuate, change.incident});
-    if (change.evacuate) drain(change.node);
+    if (change.evacuate) drain(change.node, change.incident);
   }
 }
 

@@ -86,6 +86,29 @@ TEST_F(HealingTest, ADeviceFaultTakesTheNodeOutAndMovesWhatMayBeMoved) {
   EXPECT_EQ(last().outcome, Outcome::Recovered);
 }
 
+TEST_F(HealingTest, AMoveSaysByWhatTheWorkIsKept) {
+  for (const int kind : {0, 1, 2}) {
+    const JobId id{core_.jobs().last().value + 1};
+    JobSpec spec;
+    spec.tasks = {{1, {}}};
+    spec.tasks[0].request.gpus = 2;
+    spec.preemptible = true;
+    if (kind > 0) spec.checkpoint.interval = seconds(60);
+    if (kind > 1) spec.checkpoint.signal = 10;
+    tell(JobSubmitted{id, spec, {}});
+    start(id);
+  }
+  const JobId stays = submit(2);
+  start(stays);
+  tell(GpuErrorSeen{{0}, 3, 79});
+  const std::vector<Move> expected{
+      {{1}, Keeping::Nothing}, {{2}, Keeping::LastCheckpoint}, {{3}, Keeping::CheckpointSignal}};
+  EXPECT_EQ(last().moved, expected);
+  const auto restored = Controller::restore(Config{}, core_.state());
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(restored->healer().incidents().back().moved, expected);
+}
+
 TEST_F(HealingTest, WhatWasHeldIsDoneWhenTheBuiltInPlaybooksComeBack) {
   HealingSpec own = core_.healer().spec();
   HealingSpec standard = own;

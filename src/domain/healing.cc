@@ -34,6 +34,8 @@ constexpr std::array<std::string_view, 5> kRemedies{"note", "quarantine", "evacu
                                                     "drain"};
 constexpr std::array<std::string_view, 7> kOutcomes{"noted",  "open",  "held",  "recovered",
                                                     "undone", "ended", "failed"};
+constexpr std::array<std::string_view, 3> kKeepings{"nothing", "last_checkpoint",
+                                                    "checkpoint_signal"};
 constexpr std::array<std::string_view, 5> kRepairs{"none", "reset", "reboot", "replace", "burn-in"};
 
 bool is_gpu_error(Symptom symptom) {
@@ -145,6 +147,12 @@ bool evacuates(Remedy remedy) { return remedy == Remedy::Evacuate || remedy == R
 bool waits_for_person(Remedy remedy) { return remedy >= Remedy::Cordon; }
 
 std::string_view to_string(Repair repair) { return kRepairs[static_cast<std::size_t>(repair)]; }
+std::string_view to_string(Keeping keeping) { return kKeepings[static_cast<std::size_t>(keeping)]; }
+Keeping keeping_of(const Checkpoint& checkpoint) {
+  if (checkpoint.signal != 0) return Keeping::CheckpointSignal;
+  const bool by_itself = checkpoint.interval.value_or(Duration{0}).ns > 0;
+  return by_itself ? Keeping::LastCheckpoint : Keeping::Nothing;
+}
 std::string_view to_string(Incident::Outcome outcome) {
   return kOutcomes[static_cast<std::size_t>(outcome)];
 }

@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "domain/job_spec.h"
 
 namespace gyre {
 
@@ -132,6 +133,22 @@ struct RepairStep {
   bool operator==(const RepairStep&) const = default;
 };
 
+/// By what a job's work is kept when it is told to leave a node.
+enum class Keeping : std::uint8_t {
+  Nothing,           // it makes no checkpoints: it begins anew
+  LastCheckpoint,    // it makes them by itself: what it did since the last one is lost
+  CheckpointSignal,  // its own signal is sent, and it has its grace to save its work
+};
+std::string_view to_string(Keeping keeping);  // "nothing", "last_checkpoint", "checkpoint_signal"
+Keeping keeping_of(const Checkpoint& checkpoint);
+
+/// A job that was told to leave a node for an incident.
+struct Move {
+  JobId job;
+  Keeping kept = Keeping::Nothing;
+  bool operator==(const Move&) const = default;
+};
+
 /// One thing that went wrong, from detection to recovery.
 struct Incident {
   enum class Outcome : std::uint8_t {
@@ -158,11 +175,13 @@ struct Incident {
   bool burn_in = false;
   std::uint16_t devices = 0;      // bit i: GPU i has shown it
   std::vector<RepairStep> steps;  // by time, kRepairStepsMax at most
+  std::vector<Move> moved;        // the latest kMovesMax that left the node for it, by time
 
   bool operator==(const Incident&) const = default;
 };
-inline constexpr std::size_t kIncidentsMax = 1000;      // the oldest are forgotten
-inline constexpr std::size_t kRepairStepsMax = 32;      // of one; then it has failed
+inline constexpr std::size_t kIncidentsMax = 1000;  // the oldest are forgotten
+inline constexpr std::size_t kRepairStepsMax = 32;  // of one; then it has failed
+inline constexpr std::size_t kMovesMax = 64;
 inline constexpr std::size_t kRepairDetailMax = 500;    // bytes
 std::string_view to_string(Incident::Outcome outcome);  // "noted", "open", ...
 

@@ -306,6 +306,13 @@ Incident* Healer::find(std::uint64_t incident) {
   return found == state_.incidents.end() ? nullptr : &*found;
 }
 
+void Healer::moves(std::uint64_t incident, JobId job, Keeping kept) {
+  Incident* known = find(incident);
+  if (known == nullptr) return;
+  if (known->moved.size() == kMovesMax) known->moved.erase(known->moved.begin());
+  known->moved.push_back({job, kept});
+}
+
 bool Healer::reboots(NodeId node) const {
   const auto& underway = health(node).underway;
   return underway && (underway->repair == Repair::Reboot || underway->repair == Repair::Replace);

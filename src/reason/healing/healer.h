@@ -54,6 +54,9 @@ class Healer {
   /// cannot start anywhere condemns no node. Requires: the node joined.
   Changes sees(NodeId node, const Sign& sign, Time now);
 
+  /// The job is told to leave the incident's node for it.
+  void moves(std::uint64_t incident, JobId job, Keeping kept);
+
   /// Nodes in quarantine with repairs that have not begun, by id.
   const std::vector<NodeId>& to_repair() const { return to_repair_; }
   /// The next of that node. One at a time, each once for an incident, none after one that failed;

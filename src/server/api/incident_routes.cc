@@ -39,6 +39,10 @@ void write_step(JsonText& out, const RepairStep& step) {
   out.member("detail", step.detail).close('}');
 }
 
+void write_move(JsonText& out, const Move& move) {
+  out.open('{').member("job", move.job.value).member("kept_by", to_string(move.kept)).close('}');
+}
+
 void write_incident(JsonText& out, const IncidentView& view) {
   const Incident& incident = view.incident;
   out.open('{')
@@ -62,6 +66,8 @@ void write_incident(JsonText& out, const IncidentView& view) {
   recovered ? out.value((*incident.closed_at - incident.at).ns / 1'000'000) : out.null();
   out.key("steps").open('[');
   for (const RepairStep& step : incident.steps) write_step(out, step);
+  out.close(']').key("moved").open('[');
+  for (const Move& move : incident.moved) write_move(out, move);
   out.close(']').key("undo");
   const bool out_of_service = is_open(incident) || incident.outcome == Incident::Outcome::Failed;
   const bool undoable = out_of_service && incident.remedy != Remedy::Note;
