@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "act/local_node.h"
 #include "adapter/nvml/inventory.h"
@@ -18,6 +20,7 @@
 #include "apps/backup.h"
 #include "apps/bare_starts.h"
 #include "apps/burn_in.h"
+#include "apps/checkpointing.h"
 #include "apps/gpus.h"
 #include "apps/lab.h"
 #include "apps/leadership.h"
@@ -50,8 +53,7 @@ Result<std::unique_ptr<control::Journal>> create_journal(const std::string& path
   return std::unique_ptr<control::Journal>(std::move(*journal));
 }
 
-cli::Finding examine_gpus() {
-  const auto found = nvml::find_gpus();
+cli::Finding examine_gpus(const Result<std::vector<act::Gpu>>& found) {
   if (!found && found.error().kind == ErrorKind::Unsupported) {
     return {Level::Warn, "GPUs", found.error().message,
             "install the NVIDIA driver, or declare some: gyre up --virtual-gpus 8xH100:80GB"};
@@ -89,7 +91,9 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
     findings.push_back({containers.why_not().empty() ? Level::Ok : Level::Warn, "containers", line,
                         containers.why_not().empty() ? "" : "see docs/guide/containers.md"});
   }
-  findings.push_back(examine_gpus());
+  const auto gpus = nvml::find_gpus();
+  findings.push_back(examine_gpus(gpus));
+  for (cli::Finding& finding : examine_checkpointing(gpus)) findings.push_back(std::move(finding));
   const std::string journal = state_folder + "/journal.sqlite";
   if (access(journal.c_str(), F_OK) == 0) {
     const auto reader = adapter::sqlite::SqliteJournalReader::open(journal);

@@ -181,6 +181,25 @@ def test_the_doctor_names_the_gpus(machine):
     assert "2 x H100 80 GiB; fractions by mps" in result.stdout
 
 
+def test_the_doctor_says_what_cuda_checkpoint_lacks(machine, tmp_path):
+    def says():
+        ran = subprocess.run([machine.cloud.program, "doctor", "-o", "json"],
+                             env=machine.cloud.environment | {"PATH": f"{tools}:/usr/bin:/bin"},
+                             capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        [found] = [one for one in json.loads(ran.stdout)["findings"]
+                   if one["subject"] == "CUDA checkpoint"]
+        return found["detail"].split("; ")[0]
+
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    assert says() == "missing: cuda-checkpoint on PATH"
+    (tools / "cuda-checkpoint").write_text("#!/bin/sh\n")
+    (tools / "cuda-checkpoint").chmod(0o755)
+    assert says() == "driver 550.54.15 and cuda-checkpoint are there"
+    machine.become("driver 535.104.05\n")
+    assert says() == "missing: an NVIDIA driver of release 550 or later (this is 535.104.05)"
+
+
 def test_metrics_are_prometheus_text(machine):
     parser = pytest.importorskip("prometheus_client.parser")
     machine.until(lambda gpus: gpus[0]["health"] == "ok")
