@@ -436,7 +436,6 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   options.notice = say;
   options.storage = &storage;
   options.first_job = journal->identity().first_job;
-  world.emplace(core, inbox, fleet, std::move(options));
   const live::Opening opening{policy, choose_queues(settings.queues, core), default_healing(),
                               settings.prices, settings.idle};
   std::vector<Event::Body> events = live::opening_events(core, opening);
@@ -444,7 +443,9 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   const auto place = core.last_event() == EventSeq{} ? events.end() : events.begin();
   events.insert(place, std::make_move_iterator(first.begin()),
                 std::make_move_iterator(first.end()));
-  for (Event::Body& event : events) inbox.post(std::move(event), {});
+  options.opening.assign(std::make_move_iterator(events.begin()),
+                         std::make_move_iterator(events.end()));
+  world.emplace(core, inbox, fleet, std::move(options));
   auto ready = settings.local_node ? start_local_node() : check_no_local_tasks(folder.tasks_path());
   if (!ready) return ready;
   if (auto begun = start_proxy(); !begun) return begun;

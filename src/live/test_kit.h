@@ -192,10 +192,10 @@ class Server {
 
   void start(WorldOptions options = {}) {
     options.notice = [this](const std::string& line) { notices.push_back(line); };
-    world_ = std::make_unique<World>(core_, inbox, fleet, std::move(options));
     for (Event::Body& body : opening_events(core_, opening())) {
-      inbox.post(std::move(body), nullptr);
+      options.opening.push_back(std::move(body));
     }
+    world_ = std::make_unique<World>(core_, inbox, fleet, std::move(options));
     agent.join(fleet, two_gpu_machine());
     // Started once its node is there: what is submitted then is started once.
     const bool known = !core_.cluster().nodes().empty();

@@ -33,6 +33,7 @@ World::World(const control::Controller& core, Inbox& inbox, Fleet& fleet, WorldO
     : core_(core),
       inbox_(inbox),
       fleet_(fleet),
+      opening_(std::exchange(options.opening, {})),
       options_(std::move(options)),
       clock_(options_.clock, core.now()),
       last_(core.now()),
@@ -67,7 +68,7 @@ World::~World() {
 
 std::optional<Event> World::next(std::optional<Time> deadline) {
   for (;;) {
-    if (is_durable()) {
+    if (is_durable() && opening_.empty()) {
       for (const Query& query : inbox_.take_queries()) query(core_);
     }
     look_at_storage();
@@ -145,6 +146,12 @@ void World::committed(EventSeq seq) {
 /// True if something is ready to be stamped. What is refused is told so on the way.
 bool World::admit_next() const {
   while (admitted_.empty()) {
+    if (!opening_.empty()) {
+      Inbox::Posting first{std::move(opening_.front()), {}};
+      opening_.pop_front();
+      admit(first);
+      continue;
+    }
     if (look_at_fleet()) return true;
     auto request = inbox_.take();
     if (!request) return false;

@@ -25,6 +25,7 @@ struct WorldOptions {
   ClockSource clock = system_clock_source();
   std::function<void(const std::string&)> notice;  // one line for a person; may be empty
   Storage* storage = nullptr;                      // outlives the world; null: always room
+  std::deque<Event::Body> opening;  // come first; nothing is asked of a core that lacks them
 };
 
 /// The world of real time and real machines. Driven by one thread; others use the inbox.
@@ -97,6 +98,7 @@ class World final : public control::World {
   const control::Controller& core_;
   Inbox& inbox_;
   Fleet& fleet_;
+  mutable std::deque<Event::Body> opening_;
   const WorldOptions options_;
   Clock clock_;
   std::uint64_t clock_steps_seen_ = 0;

@@ -354,6 +354,15 @@ TEST(Opening, BringsANewCoreUpAndAnOldOneUpToDate) {
   EXPECT_THAT(events, IsEmpty());
 }
 
+TEST(Opening, IsInForceBeforeTheFirstQuestionIsAnswered) {
+  Server server;
+  EventSeq seen;
+  ASSERT_TRUE(server.inbox.ask([&](const control::Controller& core) { seen = core.last_event(); }));
+  server.start();
+  server.stop();
+  EXPECT_GE(seen.value, test::opening().queues.size() + 1) << "the policy's and the queues'";
+}
+
 HealingSpec resets_gpus() {
   HealingSpec spec = default_healing();
   spec.name = "hardware";
