@@ -25,6 +25,12 @@ class Gpus:
             for i in (1, 2)) + "set 0 gpm 1\nset 1 gpm 1\n" + lines)
         fresh.rename(self.script)
 
+    def instances(self):
+        """MIG's, which the driver keeps."""
+        path = self.script.with_name(self.script.name + ".mig")
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line for line in lines if line.startswith("gi ")]
+
     def seen(self):
         return self.agent.fleet.http("GET", f"/v1/nodes/{self.agent.name}/gpus")[2]["gpus"]
 

@@ -140,7 +140,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   if (!state) return tl::unexpected(state.error());
   auto folder = cli::StateFolder::hold(*state + "/agent");
   if (!folder) return tl::unexpected(folder.error());
-  auto gpus = find_gpus(options.virtual_gpus, say);
+  auto gpus = find_gpus(options.virtual_gpus, folder->path(), say);
   if (!gpus) return tl::unexpected(gpus.error());
   auto member = Membership::open(folder->path(), options);
   if (!member) return tl::unexpected(member.error());

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "adapter/nvml/inventory.h"
+#include "adapter/nvml/mig_survey.h"
+#include "domain/mig.h"
 
 namespace gyre::apps {
 
@@ -42,9 +44,36 @@ std::vector<GpuReading> in_order(const std::vector<GpuReading>& readings,
   return ordered;
 }
 
+std::string mig_folder(const std::string& state) { return state + "/mig"; }
+
+/// Why no instances are made on GPUs that are in MIG mode.
+std::vector<nvml::MigHindrance> hindrances(const std::vector<act::Gpu>& gpus,
+                                           const std::string& records) {
+  std::vector<nvml::MigHindrance> all;
+  std::vector<std::string> asked;
+  for (const act::Gpu& gpu : gpus) {
+    if (!gpu.mig_mode) continue;
+    if (!mig_profiles(gpu.model, gpu.memory).empty()) {
+      asked.push_back(gpu.id);
+      continue;
+    }
+    all.push_back(
+        {gpu.id, "its MIG profiles are not known; leave MIG mode with nvidia-smi -mig 0"});
+  }
+  if (asked.empty()) return all;
+  auto found = nvml::survey_mig(asked, records);
+  if (found) {
+    all.insert(all.end(), found->begin(), found->end());
+    return all;
+  }
+  for (const std::string& device : asked) all.push_back({device, found.error().message});
+  return all;
+}
+
 }  // namespace
 
-cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus, const Say& say) {
+cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus, const std::string& state,
+                                    const Say& say) {
   if (!virtual_gpus.empty()) {
     auto declared = act::parse_virtual_gpus(virtual_gpus);
     if (!declared) return give_up(cli::kUsage, "--virtual-gpus: {}", declared.error().message);
@@ -55,31 +84,36 @@ cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus, const Say& 
     if (found.error().kind != ErrorKind::Unsupported) say("warning: " + found.error().message);
     return act::GpuSet{};
   }
-  std::vector<std::string> in_mig_mode;
-  for (const act::Gpu& gpu : *found) {
-    if (!gpu.mig_mode) continue;
-    in_mig_mode.push_back(fmt::format(
-        "GPU {} ({}) is not offered: this version does not make MIG instances; leave MIG mode with "
-        "nvidia-smi -mig 0",
-        gpu.id, gpu.model));
+  return offer_found(std::move(*found), state);
+}
+
+act::GpuSet offer_found(std::vector<act::Gpu> found, const std::string& state) {
+  const auto hindered = hindrances(found, mig_folder(state));
+  std::vector<std::string> left_out;
+  for (const nvml::MigHindrance& one : hindered) {
+    const auto gpu = std::find_if(found.begin(), found.end(),
+                                  [&](const act::Gpu& other) { return other.id == one.device; });
+    left_out.push_back(
+        fmt::format("GPU {} ({} in MIG mode) is not offered: {}", one.device, gpu->model, one.why));
+    found.erase(gpu);
   }
-  std::erase_if(*found, [](const act::Gpu& gpu) { return gpu.mig_mode; });
-  act::GpuSet set = act::offer(*found, mps::find_control().has_value());
-  set.left_out.insert(set.left_out.end(), in_mig_mode.begin(), in_mig_mode.end());
+  act::GpuSet set = act::offer(found, mps::find_control().has_value());
+  set.left_out.insert(set.left_out.end(), left_out.begin(), left_out.end());
   return set;
 }
 
-std::string sharing_text(Sharing sharing) {
-  switch (sharing) {
-    case Sharing::Mps:
-      return "fractions by mps: memory and threads are enforced";
-    case Sharing::Mig:
-      return "fractions by mig: instances of the hardware's own";
-    case Sharing::Timeslice:
-      return "fractions by timeslice: nothing holds a task to its share or its memory";
-    default:
-      return "whole GPUs only";
+std::string sharing_text(Sharing sharing, std::string_view gpu_model, MemoryMib gpu_memory) {
+  if (sharing == Sharing::Mps) return "fractions by mps: memory and threads are enforced";
+  if (sharing == Sharing::Timeslice) {
+    return "fractions by timeslice: nothing holds a task to its share or its memory";
   }
+  if (sharing != Sharing::Mig) return "whole GPUs only";
+  std::string profiles;
+  for (const MigProfile& profile : mig_profiles(gpu_model, gpu_memory)) {
+    profiles += fmt::format("{}{} ({})", profiles.empty() ? "" : ", ", profile.name,
+                            profile.share.value / 1000.0);
+  }
+  return "fractions by mig: each task gets an instance of the hardware's own: " + profiles;
 }
 
 std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std::string& state,
@@ -88,6 +122,19 @@ std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std
   if (gpus.sharing != Sharing::Mps || !control) return nullptr;
   return std::make_unique<mps::MpsExecutor>(mps::MpsOptions{*control, state + "/mps", say}, inner);
 }
+
+std::unique_ptr<nvml::MigExecutor> make_instances(const act::GpuSet& gpus, const std::string& state,
+                                                  act::Executor& inner, const Say& say) {
+  if (gpus.sharing != Sharing::Mig) return nullptr;
+  nvml::MigOptions options;
+  options.gpu_model = gpus.model;
+  options.gpu_memory = gpus.memory;
+  options.folder = mig_folder(state);
+  options.notice = say;
+  return std::make_unique<nvml::MigExecutor>(std::move(options), inner);
+}
+
+std::string own_cdi_folder(const std::string& state) { return mig_folder(state) + "/cdi"; }
 
 std::unique_ptr<nvml::Probe> start_probe(const act::GpuSet& gpus, nvml::Probe::Report report,
                                          const Say& say) {

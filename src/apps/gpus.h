@@ -4,11 +4,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "act/local_node.h"
 #include "adapter/mps/mps_executor.h"
+#include "adapter/nvml/mig_executor.h"
 #include "adapter/nvml/probe.h"
 #include "cli/outcome.h"
 #include "control/driver.h"
@@ -18,15 +20,29 @@ namespace gyre::apps {
 
 using Say = std::function<void(const std::string&)>;  // one line for a person
 
-/// The GPUs that are declared, else those that are found. Errors: kUsage, the declaration is wrong.
-cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus, const Say& say);
+/// The GPUs that are declared, else those that are found. `state`: as of make_instances(). Errors:
+/// kUsage, the declaration is wrong.
+cli::Outcome<act::GpuSet> find_gpus(const std::string& virtual_gpus, const std::string& state,
+                                    const Say& say);
+
+/// What is offered of those that were found; of GPUs in MIG mode only those on which instances can
+/// be made.
+act::GpuSet offer_found(std::vector<act::Gpu> found, const std::string& state);
 
 /// "fractions by mps: memory and threads are enforced"
-std::string sharing_text(Sharing sharing);
+std::string sharing_text(Sharing sharing, std::string_view gpu_model, MemoryMib gpu_memory);
 
 /// What holds tasks to their shares; nullptr where nothing does. `inner` outlives its close().
 std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std::string& state,
                                               act::Executor& inner, const Say& say);
+
+/// What makes MIG instances for tasks; nullptr where GPUs are not shared so. `state`: the node's
+/// folder, with the records of what it has made. `inner` outlives its close().
+std::unique_ptr<nvml::MigExecutor> make_instances(const act::GpuSet& gpus, const std::string& state,
+                                                  act::Executor& inner, const Say& say);
+
+/// The folder of CDI files that make_instances() writes.
+std::string own_cdi_folder(const std::string& state);
 
 /// Looks at the GPUs once a second and tells `report` of all, in the order in which they are
 /// offered, those that are left out behind them; nullptr where there are none, or the driver does

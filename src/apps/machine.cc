@@ -26,7 +26,7 @@ void introduce(const NodeSpec& node, const act::GpuSet& gpus,
         fmt::format(", {} x {}{}{}", node.gpus, node.gpu_model,
                     node.gpu_memory.value > 0 ? " " + format_memory(node.gpu_memory) : "",
                     node.virtual_gpus ? " (virtual: declared, with no device behind them)" : "");
-    line += fmt::format(", {}", sharing_text(node.gpu_sharing));
+    line += fmt::format(", {}", sharing_text(node.gpu_sharing, node.gpu_model, node.gpu_memory));
   } else {
     line += ", no GPU found ('--virtual-gpus 8xH100:80GB' declares some)";
   }

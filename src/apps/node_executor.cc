@@ -45,6 +45,7 @@ Result<std::unique_ptr<NodeExecutor>> NodeExecutor::open(const NodeOptions& opti
   containers.warm = options.warm;
   containers.secrets = options.secrets;
   containers.images = options.images;
+  if (!options.cdi.empty()) containers.cdi_folders.push_back(options.cdi);
   auto tasks = process::ProcessExecutor::open({.folder = options.tasks,
                                                .supervisor = {},
                                                .retention = {},

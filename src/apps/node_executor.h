@@ -20,6 +20,7 @@ struct NodeOptions {
   std::string logins;                // file; see registry::find_login()
   std::vector<std::string> volumes;  // see process::ContainerOptions
   std::vector<std::string> devices;
+  std::string cdi = {};  // folder of the node's own CDI files; empty: it has none
   std::size_t warm = 0;
   std::string lease = {};  // see process::ExecutorOptions
   MemoryMib image_cache{100 * 1024};

@@ -53,7 +53,7 @@ Result<std::unique_ptr<control::Journal>> create_journal(const std::string& path
   return std::unique_ptr<control::Journal>(std::move(*journal));
 }
 
-cli::Finding examine_gpus(const Result<std::vector<act::Gpu>>& found) {
+cli::Finding examine_gpus(Result<std::vector<act::Gpu>> found, const std::string& state) {
   if (!found && found.error().kind == ErrorKind::Unsupported) {
     return {Level::Warn, "GPUs", found.error().message,
             "install the NVIDIA driver, or declare some: gyre up --virtual-gpus 8xH100:80GB"};
@@ -61,12 +61,15 @@ cli::Finding examine_gpus(const Result<std::vector<act::Gpu>>& found) {
   if (!found) {
     return {Level::Fail, "GPUs", found.error().message, "see what nvidia-smi says"};
   }
-  const act::GpuSet offered = act::offer(*found, mps::find_control().has_value());
-  if (offered.devices.empty())
-    return {Level::Warn, "GPUs", "none found", "see what nvidia-smi says"};
+  const act::GpuSet offered = offer_found(std::move(*found), state);
+  if (offered.devices.empty()) {
+    std::string why = offered.left_out.empty() ? "none found" : "";
+    for (const std::string& line : offered.left_out) why += (why.empty() ? "" : "; ") + line;
+    return {Level::Warn, "GPUs", std::move(why), "see what nvidia-smi says"};
+  }
   std::string detail = fmt::format("{} x {} {}", offered.devices.size(), offered.model,
                                    format_memory(offered.memory));
-  detail += "; " + sharing_text(offered.sharing);
+  detail += "; " + sharing_text(offered.sharing, offered.model, offered.memory);
   for (const std::string& line : offered.left_out) detail += "; " + line;
   return {Level::Ok, "GPUs", std::move(detail), ""};
 }
@@ -92,7 +95,7 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
                         containers.why_not().empty() ? "" : "see docs/guide/containers.md"});
   }
   const auto gpus = nvml::find_gpus();
-  findings.push_back(examine_gpus(gpus));
+  findings.push_back(examine_gpus(gpus, state_folder));
   for (cli::Finding& finding : examine_checkpointing(gpus)) findings.push_back(std::move(finding));
   const std::string journal = state_folder + "/journal.sqlite";
   if (access(journal.c_str(), F_OK) == 0) {

@@ -9,7 +9,9 @@ namespace gyre::apps {
 
 Result<std::unique_ptr<Tasks>> Tasks::open(const NodeOptions& options, const act::GpuSet& gpus,
                                            const std::string& state) {
-  auto opened = NodeExecutor::open(options);
+  NodeOptions node = options;
+  if (gpus.sharing == Sharing::Mig) node.cdi = own_cdi_folder(state);
+  auto opened = NodeExecutor::open(node);
   if (!opened) return tl::unexpected(opened.error());
   std::unique_ptr<Tasks> tasks(new Tasks(options.tasks));
   tasks->node_ = std::move(*opened);
@@ -20,15 +22,18 @@ Result<std::unique_ptr<Tasks>> Tasks::open(const NodeOptions& options, const act
                                return containers.registry_logins(secret);
                              }});
   tasks->mps_ = hold_shares(gpus, state, tasks->node_->tasks(), say);
+  tasks->mig_ = make_instances(gpus, state, tasks->node_->tasks(), say);
   return tasks;
 }
 
 Tasks::~Tasks() {
   if (mps_) mps_->close();
+  if (mig_) mig_->close();
 }
 
 act::Executor& Tasks::executor() {
   if (mps_) return *mps_;
+  if (mig_) return *mig_;
   return node_->tasks();
 }
 

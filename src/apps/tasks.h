@@ -6,6 +6,7 @@
 
 #include "act/local_node.h"
 #include "adapter/mps/mps_executor.h"
+#include "adapter/nvml/mig_executor.h"
 #include "adapter/process/exec/exec_host.h"
 #include "agent/images.h"
 #include "apps/node_executor.h"
@@ -34,7 +35,8 @@ class Tasks {
   explicit Tasks(const std::string& folder) : execs_(folder) {}
 
   process::ExecHost execs_;
-  std::unique_ptr<mps::MpsExecutor> mps_;  // before the one that tells it
+  std::unique_ptr<mps::MpsExecutor> mps_;   // before the one that tells it
+  std::unique_ptr<nvml::MigExecutor> mig_;  // likewise
   std::unique_ptr<NodeExecutor> node_;
   std::unique_ptr<agent::Images> images_;
 };

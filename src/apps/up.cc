@@ -149,14 +149,14 @@ cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
   settings.chaos = options.chaos;
   settings.local_node = options.local_node && options.nodes == 0;
   settings.virtual_gpus = options.virtual_gpus;
-  if (settings.local_node) {
-    auto gpus = find_gpus(options.virtual_gpus, say);
-    if (!gpus) return tl::unexpected(gpus.error());
-    settings.gpus = std::move(*gpus);
-  }
   auto state = cli::state_folder_path(options.state);
   if (!state) return tl::unexpected(state.error());
   settings.state = std::move(*state);
+  if (settings.local_node) {
+    auto gpus = find_gpus(options.virtual_gpus, settings.state, say);
+    if (!gpus) return tl::unexpected(gpus.error());
+    settings.gpus = std::move(*gpus);
+  }
   settings.volumes = options.volumes;
   settings.devices = options.devices;
   settings.warm = options.warm;

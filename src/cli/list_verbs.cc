@@ -121,10 +121,11 @@ std::string memory_text(const Json& node, const char* free, const char* all) {
 std::string gpu_text(const Json& node) {
   if (node.value("gpus", 0) == 0) return "none";
   const std::int64_t memory = node.value("gpu_memory_mib", std::int64_t{0});
-  return fmt::format("{} of {} x {}{}{}", node.at("gpus_free").dump(), node.value("gpus", 0),
+  return fmt::format("{} of {} x {}{}{}{}", node.at("gpus_free").dump(), node.value("gpus", 0),
                      node.value("gpu_model", ""),
                      memory > 0 ? " " + format_memory(MemoryMib{memory}) : "",
-                     node.value("virtual_gpus", false) ? " (virtual)" : "");
+                     node.value("virtual_gpus", false) ? " (virtual)" : "",
+                     node.value("gpu_sharing", "") == "mig" ? " by mig" : "");
 }
 
 /// Empty where nothing is known, as of a server that does not tell it.

@@ -98,3 +98,25 @@ def test_what_jobs_do_with_the_gpus_is_reported(fleet, two):
     fleet.until(lambda: (rows := fleet.json("top", "--settle", "1s")["jobs"]) and
                 rows[0]["job"] == job and rows[0]["verdict"] == "good", "the job is judged")
     fleet.cli("stop", job)
+
+
+def test_an_agent_that_is_killed_keeps_the_instances_of_its_tasks_alone(fleet):
+    one = Gpus(fleet.new_agent("a"), "aa")
+    one.become("set 0 mig 1\nset 1 mig 1\n")
+    fleet.agent("a")
+    assert fleet.node("a")["gpu_sharing"] == "mig"
+    jobs = [fleet.submit(f"sleep {seconds}", resources={"gpu": share, "sharing": "mig"})
+            for share, seconds in (("0.43", 600), ("0.142", 600))]
+    for job in jobs:
+        fleet.wait(job, "running")
+    assert len(one.instances()) == 2
+    one.agent.end(signal.SIGKILL)
+    assert len(one.instances()) == 2
+    one.agent.start()
+    fleet.until(lambda: fleet.node("a")["state"] == "up", "it comes back")
+    for left, job in enumerate(reversed(jobs), 1):
+        if fleet.job(job)["state"] == "running":  # its lease has not run out meanwhile
+            assert len(one.instances()) == 3 - left
+        fleet.cli("stop", job, code=None)
+        fleet.wait(job)
+    fleet.until(lambda: not one.instances(), one.instances)

@@ -15,9 +15,13 @@
 //   process INDEX PID MEMORY_MIB
 //   link INDEX LINK REMOTE_BUS_ID
 //   xid SERIAL INDEX NUMBER           an Xid event; each serial is given once
-//   after SECONDS LINE...             LINE counts from so long after nvmlInit on
+//   mig_fails CALL CODE               list room make_gpu make_compute end_compute end_gpu (19: in
+//   use) mig_kills CALL                    the process dies in that call, when it has had its
+//   effect after SECONDS LINE...             LINE counts from so long after nvmlInit on
 //
 // Without the variable there are three healthy devices. NVML_LACKS_SYMBOL leaves a function out.
+#include "nvml_stand_in.h"
+
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -26,47 +30,21 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <map>
-#include <mutex>
-#include <set>
 #include <sstream>
-#include <string>
 #include <thread>
-#include <vector>
+
+using stand_in::Device;
+using stand_in::enter;
+using stand_in::index_of;
+using stand_in::Machine;
+using stand_in::machine;
+using stand_in::mutex;
+using stand_in::Process;
+using stand_in::Xid;
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-struct Device {
-  std::string uuid, bus, name;
-  unsigned long long memory_mib = 0;
-  int major = 0;
-  int minor = 0;
-};
-struct Process {
-  unsigned pid;
-  unsigned long long memory_mib;
-};
-struct Xid {
-  long serial;
-  unsigned device;
-  unsigned long long number;
-};
-
-struct Machine {
-  std::string driver = "550.54.15";
-  int init_code = 0;
-  std::vector<Device> devices;
-  std::map<unsigned, int> fails;
-  std::set<unsigned> hangs;
-  std::map<std::pair<unsigned, std::string>, long long> values;
-  std::set<std::string> lacks;
-  std::map<unsigned, std::vector<Process>> processes;
-  std::map<unsigned, std::map<unsigned, std::string>> links;
-  std::vector<Xid> xids;
-  bool timed = false;
-};
 
 const char* const kHealthy =
     "device GPU-5c2a0f6e-0000-4000-8000-000000000000 81920 8.0 00000000:1B:00.0 NVIDIA "
@@ -75,9 +53,7 @@ const char* const kHealthy =
     "A100-SXM4-80GB\n"
     "device GPU-5c2a0f6e-0000-4000-8000-000000000002 15360 7.5 00000000:1D:00.0 Tesla T4\n";
 
-std::mutex mutex;  // guards all below
-// Never destroyed: a call that hangs outlives main().
-Machine& machine = *new Machine;
+// Guarded by mutex.
 int users = 0;  // nvmlInit without nvmlShutdown: NVML counts them
 Clock::time_point started;
 struct timespec read_at {};
@@ -134,6 +110,16 @@ void read_line(Machine& out, std::istringstream line) {
     line >> index >> link;
     line >> out.links[index][link];
   }
+  if (word == "mig_fails") {
+    std::string call;
+    line >> call;
+    line >> out.mig_fails[call];
+  }
+  if (word == "mig_kills") {
+    std::string call;
+    line >> call;
+    out.mig_kills.insert(call);
+  }
   if (word == "xid") {
     Xid xid{};
     line >> xid.serial >> xid.device >> xid.number;
@@ -169,12 +155,14 @@ int put(char* text, unsigned size, const std::string& value) {
   return length < static_cast<int>(size) ? 0 : 7;  // NVML_ERROR_INSUFFICIENT_SIZE
 }
 
-/// A handle is the device's index plus one.
-unsigned index_of(const void* handle) {
-  return static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(handle) - 1);
-}
+}  // namespace
 
-/// Blocks while the device hangs; its code otherwise.
+namespace stand_in {
+
+std::mutex mutex;
+// Never destroyed: a call that hangs outlives main().
+Machine& machine = *new Machine;
+
 int enter(unsigned index) {
   for (;;) {
     {
@@ -190,6 +178,10 @@ int enter(unsigned index) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
+
+}  // namespace stand_in
+
+namespace {
 
 int read(const void* handle, const std::string& field, long long otherwise, long long& value) {
   const unsigned index = index_of(handle);
@@ -266,7 +258,11 @@ int nvmlShutdown() {
   return 0;
 }
 const char* nvmlErrorString(int code) {
-  return code == 9 ? "Driver Not Loaded" : code == 15 ? "GPU is lost" : "Unknown Error";
+  return code == 9    ? "Driver Not Loaded"
+         : code == 15 ? "GPU is lost"
+         : code == 20 ? "Insufficient Memory"
+         : code == 23 ? "Insufficient Resources"
+                      : "Unknown Error";
 }
 int nvmlSystemGetDriverVersion(char* text, unsigned size) {
   const std::lock_guard lock(mutex);
@@ -289,6 +285,12 @@ int nvmlDeviceGetName(const void* device, char* text, unsigned size) {
   return put(text, size, machine.devices[index_of(device)].name);
 }
 int nvmlDeviceGetUUID(const void* device, char* text, unsigned size) {
+  if (stand_in::is_part(device)) {
+    if (const int code = enter(stand_in::device_of(device)); code != 0) return code;
+    const std::string uuid = stand_in::uuid_of_part(device);
+    if (uuid.empty()) return 2;
+    return put(text, size, uuid);
+  }
   if (const int code = enter(index_of(device)); code != 0) return code;
   const std::lock_guard lock(mutex);
   return put(text, size, machine.devices[index_of(device)].uuid);

@@ -164,13 +164,13 @@ def test_a_hung_driver_does_not_stop_the_server(machine):
     machine.until(lambda gpus: gpus[1]["health"] == "ok")
 
 
-def test_a_gpu_in_mig_mode_is_left_out_and_said(gyre, tmp_path):
+def test_of_gpus_some_of_which_are_in_mig_mode_one_kind_is_offered(gyre, tmp_path):
     one = Machine(gyre, tmp_path)
     one.become("set 1 mig 1\n")
     one.cloud.up("--fsync", "off")
     try:
         assert "1 x H100" in one.cloud.said
-        assert "GPU GPU-0000-aa02 (H100) is not offered" in one.cloud.said
+        assert "GPU GPU-0000-aa02 (H100 in MIG mode) is not offered" in one.cloud.said
     finally:
         one.end()
 
@@ -210,6 +210,8 @@ def test_metrics_are_prometheus_text(machine):
     states = {s.labels["state"]: s.value for s in families["gyre_jobs"].samples}
     assert states["succeeded"] == 1 and sum(states.values()) == 1
     assert families["gyre_gpus"].samples[0].value == 2
+    [offered] = families["gyre_gpus_offered"].samples
+    assert offered.labels == {"sharing": "mps"} and offered.value == 2
     assert families["gyre_decisions"].type == "counter"
     buckets = [s for s in families["gyre_http_request_duration_seconds"].samples
                if s.name.endswith("_bucket") and s.labels["method"] == "GET"]

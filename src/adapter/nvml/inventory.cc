@@ -1,13 +1,10 @@
 #include "adapter/nvml/inventory.h"
 
 #include <array>
-#include <chrono>
-#include <future>
-#include <thread>
 #include <utility>
 
 #include "adapter/nvml/library.h"
-#include "base/units.h"
+#include "adapter/nvml/patience.h"
 
 namespace gyre::nvml {
 namespace {
@@ -67,17 +64,7 @@ Result<std::vector<act::Gpu>> ask(const std::string& library) {
 }  // namespace
 
 Result<std::vector<act::Gpu>> find_gpus(const std::string& library, Duration patience) {
-  std::packaged_task<Result<std::vector<act::Gpu>>()> task([library] { return ask(library); });
-  auto answer = task.get_future();
-  std::thread thread(std::move(task));
-  if (answer.wait_for(std::chrono::nanoseconds(patience.ns)) == std::future_status::ready) {
-    thread.join();
-    return answer.get();
-  }
-  thread.detach();
-  return fail(ErrorKind::Internal,
-              "the NVIDIA driver has not answered for {}: see nvidia-smi and the kernel's log",
-              format_duration(patience));
+  return answer_within<std::vector<act::Gpu>>(patience, [library] { return ask(library); });
 }
 
 }  // namespace gyre::nvml

@@ -65,7 +65,29 @@ Result<Library> Library::load(const std::string& file) {
   library.may(library.gpm_sample_free, "nvmlGpmSampleFree");
   library.may(library.gpm_sample_get, "nvmlGpmSampleGet");
   library.may(library.gpm_metrics_get, "nvmlGpmMetricsGet");
+  library.find_mig();
   return library;
+}
+
+void Library::find_mig() {
+  may(minor_number, "nvmlDeviceGetMinorNumber");
+  may(gpu_instance_profile, "nvmlDeviceGetGpuInstanceProfileInfo");
+  may(gpu_instance_room, "nvmlDeviceGetGpuInstanceRemainingCapacity");
+  may(gpu_instance_places, "nvmlDeviceGetGpuInstancePossiblePlacements_v2");
+  may(gpu_instances, "nvmlDeviceGetGpuInstances");
+  may(gpu_instance_info, "nvmlGpuInstanceGetInfo");
+  may(create_gpu_instance, "nvmlDeviceCreateGpuInstance");
+  may(create_gpu_instance_at, "nvmlDeviceCreateGpuInstanceWithPlacement");
+  may(destroy_gpu_instance, "nvmlGpuInstanceDestroy");
+  may(compute_instance_profile, "nvmlGpuInstanceGetComputeInstanceProfileInfo");
+  may(compute_instances, "nvmlGpuInstanceGetComputeInstances");
+  may(compute_instance_info, "nvmlComputeInstanceGetInfo_v2");
+  may(create_compute_instance, "nvmlGpuInstanceCreateComputeInstance");
+  may(destroy_compute_instance, "nvmlComputeInstanceDestroy");
+  may(mig_devices_max, "nvmlDeviceGetMaxMigDeviceCount");
+  may(mig_device, "nvmlDeviceGetMigDeviceHandleByIndex");
+  may(gpu_instance_id, "nvmlDeviceGetGpuInstanceId");
+  may(compute_instance_id, "nvmlDeviceGetComputeInstanceId");
 }
 
 tl::unexpected<Error> Library::failed(const std::string& doing, int code) const {

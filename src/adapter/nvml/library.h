@@ -15,6 +15,8 @@ extern "C" {
 struct NvmlDevice;
 struct NvmlEventSet;
 struct NvmlGpmSample;
+struct NvmlGpuInstance;
+struct NvmlComputeInstance;
 struct NvmlMemory {  // bytes
   unsigned long long total;
   unsigned long long free;
@@ -59,13 +61,44 @@ struct NvmlGpmRequest {
   NvmlGpmSample* second;
   NvmlGpmMetric metrics[512];  // the library touches `count` of them, whatever its own maximum
 };
+struct NvmlGpuInstanceProfile {
+  unsigned id, p2p, slices, instances, multiprocessors;
+  unsigned copy_engines, decoders, encoders, jpegs, ofas;
+  unsigned long long memory_mb;
+};
+struct NvmlPlacement {  // slices: of memory for a GPU instance, of compute for a compute instance
+  unsigned start;
+  unsigned size;
+};
+struct NvmlGpuInstanceInfo {
+  NvmlDevice* device;
+  unsigned id;  // on the device; given again once it is free
+  unsigned profile;
+  NvmlPlacement placement;
+};
+struct NvmlComputeInstanceProfile {
+  unsigned id, slices, instances, multiprocessors, shared_engines[5];
+};
+struct NvmlComputeInstanceInfo {
+  NvmlDevice* device;
+  NvmlGpuInstance* gpu_instance;
+  unsigned id;  // in the GPU instance
+  unsigned profile;
+  NvmlPlacement placement;
+};
 }
+static_assert(sizeof(NvmlGpuInstanceProfile) == 48 && sizeof(NvmlGpuInstanceInfo) == 24);
+static_assert(sizeof(NvmlComputeInstanceProfile) == 36 && sizeof(NvmlComputeInstanceInfo) == 32);
 
 inline constexpr int kSuccess = 0;
+inline constexpr int kInvalidArgument = 2;
 inline constexpr int kNotSupported = 3;
+inline constexpr int kNoPermission = 4;
+inline constexpr int kNotFound = 6;
 inline constexpr int kInsufficientSize = 7;
 inline constexpr int kTimeout = 10;
 inline constexpr int kGpuIsLost = 15;
+inline constexpr int kInUse = 19;
 inline constexpr unsigned kTextBytes = 96;  // NVML_DEVICE_NAME_V2_BUFFER_SIZE, ..._UUID_V2_...
 inline constexpr unsigned long long kXidEvent = 0x8;
 
@@ -113,6 +146,27 @@ class Library {
   int (*gpm_sample_get)(NvmlDevice*, NvmlGpmSample*) = nullptr;
   int (*gpm_metrics_get)(NvmlGpmRequest*) = nullptr;
 
+  int (*minor_number)(NvmlDevice*, unsigned*) = nullptr;
+  int (*gpu_instance_profile)(NvmlDevice*, unsigned, NvmlGpuInstanceProfile*) = nullptr;
+  int (*gpu_instance_room)(NvmlDevice*, unsigned, unsigned*) = nullptr;
+  int (*gpu_instance_places)(NvmlDevice*, unsigned, NvmlPlacement*, unsigned*) = nullptr;
+  int (*gpu_instances)(NvmlDevice*, unsigned, NvmlGpuInstance**, unsigned*) = nullptr;
+  int (*gpu_instance_info)(NvmlGpuInstance*, NvmlGpuInstanceInfo*) = nullptr;
+  int (*create_gpu_instance)(NvmlDevice*, unsigned, NvmlGpuInstance**) = nullptr;
+  int (*create_gpu_instance_at)(NvmlDevice*, unsigned, const NvmlPlacement*,
+                                NvmlGpuInstance**) = nullptr;
+  int (*destroy_gpu_instance)(NvmlGpuInstance*) = nullptr;
+  int (*compute_instance_profile)(NvmlGpuInstance*, unsigned, unsigned,
+                                  NvmlComputeInstanceProfile*) = nullptr;
+  int (*compute_instances)(NvmlGpuInstance*, unsigned, NvmlComputeInstance**, unsigned*) = nullptr;
+  int (*compute_instance_info)(NvmlComputeInstance*, NvmlComputeInstanceInfo*) = nullptr;
+  int (*create_compute_instance)(NvmlGpuInstance*, unsigned, NvmlComputeInstance**) = nullptr;
+  int (*destroy_compute_instance)(NvmlComputeInstance*) = nullptr;
+  int (*mig_devices_max)(NvmlDevice*, unsigned*) = nullptr;
+  int (*mig_device)(NvmlDevice*, unsigned, NvmlDevice**) = nullptr;
+  int (*gpu_instance_id)(NvmlDevice*, unsigned*) = nullptr;
+  int (*compute_instance_id)(NvmlDevice*, unsigned*) = nullptr;
+
  private:
   struct Unload {
     void operator()(void* handle) const;
@@ -121,6 +175,7 @@ class Library {
   void need(Function& function, const char* symbol);
   template <class... Args>
   void may(int (*&function)(Args...), const char* symbol);
+  void find_mig();
 
   std::unique_ptr<void, Unload> handle_;
   std::string missing_;  // the first function that it lacks

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace gyre::nvml {
 
@@ -26,6 +27,8 @@ class MadeUpMachine {
   ~MadeUpMachine() {
     unsetenv("NVML_STAND_IN");
     std::filesystem::remove(path_);
+    std::filesystem::remove(path_.string() + ".mig");
+    std::filesystem::remove(path_.string() + ".mig.lock");
   }
   MadeUpMachine(const MadeUpMachine&) = delete;
   MadeUpMachine& operator=(const MadeUpMachine&) = delete;
@@ -36,6 +39,18 @@ class MadeUpMachine {
     std::ofstream(fresh) << kDevices << lines;
     std::filesystem::rename(fresh, path_);
   }
+
+  /// The MIG instances that there are, a line each as in "gi 0 1 9 4" and "ci 0 1 0 1".
+  std::vector<std::string> parts() const {
+    std::vector<std::string> lines;
+    std::ifstream file(path_.string() + ".mig");
+    for (std::string line; std::getline(file, line);) {
+      if (!line.starts_with("made ")) lines.push_back(line);
+    }
+    return lines;
+  }
+  /// Some that somebody else has made.
+  void set_parts(const std::string& lines) { std::ofstream(path_.string() + ".mig") << lines; }
 
  private:
   static constexpr const char* kDevices =

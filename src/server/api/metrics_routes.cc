@@ -36,6 +36,7 @@ struct CoreNumbers {
   std::int64_t nodes_up = 0;
   std::int64_t nodes_down = 0;
   std::int64_t gpu_milli_up = 0;
+  std::map<std::string_view, std::int64_t> gpus_by_sharing;  // of nodes that are up
   std::int64_t take_overs = 0;
   reason::Fragmentation::Sum fragmentation;
   std::optional<Money> hour;  // what is held costs; none: there are no prices
@@ -69,7 +70,9 @@ CoreNumbers look(const control::Controller& core) {
   });
   for (const Node& node : core.cluster().nodes()) {
     ++(node.up ? out.nodes_up : out.nodes_down);
-    if (node.up) out.gpu_milli_up += std::int64_t{node.spec.gpus} * kWholeGpu.value;
+    if (!node.up || node.spec.gpus == 0) continue;
+    out.gpu_milli_up += std::int64_t{node.spec.gpus} * kWholeGpu.value;
+    out.gpus_by_sharing[to_string(node.spec.gpu_sharing)] += node.spec.gpus;
   }
   const auto& incidents = core.healer().incidents();
   out.take_overs = std::count_if(incidents.begin(), incidents.end(), [](const Incident& one) {
@@ -99,6 +102,10 @@ void write_state(MetricsText& out, const CoreNumbers& numbers, const CoreCounts:
   out.sample({{"state", "down"}}, static_cast<double>(numbers.nodes_down));
   out.family("gyre_gpus", "gauge", "GPUs of nodes that are up.");
   out.sample({}, static_cast<double>(numbers.gpu_milli_up) / 1000);
+  out.family("gyre_gpus_offered", "gauge", "GPUs of nodes that are up, by how they are shared.");
+  for (const auto& [sharing, count] : numbers.gpus_by_sharing) {
+    out.sample({{"sharing", std::string(sharing)}}, static_cast<double>(count));
+  }
   out.family("gyre_gpus_allocated", "gauge", "GPUs that jobs hold, shares as fractions.");
   out.sample({}, static_cast<double>(counts.gpu_milli) / 1000);
   if (numbers.hour) {
