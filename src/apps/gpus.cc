@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "adapter/nvml/inventory.h"
+#include "adapter/nvml/mig_records.h"
 #include "adapter/nvml/mig_survey.h"
 #include "domain/mig.h"
 
@@ -125,7 +126,8 @@ std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std
 
 std::unique_ptr<nvml::MigExecutor> make_instances(const act::GpuSet& gpus, const std::string& state,
                                                   act::Executor& inner, const Say& say) {
-  if (gpus.sharing != Sharing::Mig) return nullptr;
+  const bool cleans_up = !nvml::MigRecords(mig_folder(state)).all().empty();
+  if (gpus.sharing != Sharing::Mig && !cleans_up) return nullptr;
   nvml::MigOptions options;
   options.gpu_model = gpus.model;
   options.gpu_memory = gpus.memory;

@@ -36,7 +36,8 @@ std::string sharing_text(Sharing sharing, std::string_view gpu_model, MemoryMib 
 std::unique_ptr<mps::MpsExecutor> hold_shares(const act::GpuSet& gpus, const std::string& state,
                                               act::Executor& inner, const Say& say);
 
-/// What makes MIG instances for tasks; nullptr where GPUs are not shared so. `state`: the node's
+/// What makes MIG instances for tasks; nullptr where GPUs are not shared so, and none is
+/// left of a time when they were. `state`: the node's
 /// folder, with the records of what it has made. `inner` outlives its close().
 std::unique_ptr<nvml::MigExecutor> make_instances(const act::GpuSet& gpus, const std::string& state,
                                                   act::Executor& inner, const Say& say);

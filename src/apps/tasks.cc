@@ -22,18 +22,19 @@ Result<std::unique_ptr<Tasks>> Tasks::open(const NodeOptions& options, const act
                                return containers.registry_logins(secret);
                              }});
   tasks->mps_ = hold_shares(gpus, state, tasks->node_->tasks(), say);
-  tasks->mig_ = make_instances(gpus, state, tasks->node_->tasks(), say);
+  act::Executor& inner = tasks->executor();
+  tasks->mig_ = make_instances(gpus, state, inner, say);
   return tasks;
 }
 
 Tasks::~Tasks() {
-  if (mps_) mps_->close();
   if (mig_) mig_->close();
+  if (mps_) mps_->close();
 }
 
 act::Executor& Tasks::executor() {
-  if (mps_) return *mps_;
   if (mig_) return *mig_;
+  if (mps_) return *mps_;
   return node_->tasks();
 }
 

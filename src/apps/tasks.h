@@ -36,7 +36,7 @@ class Tasks {
 
   process::ExecHost execs_;
   std::unique_ptr<mps::MpsExecutor> mps_;   // before the one that tells it
-  std::unique_ptr<nvml::MigExecutor> mig_;  // likewise
+  std::unique_ptr<nvml::MigExecutor> mig_;  // likewise; over the other, where there are both
   std::unique_ptr<NodeExecutor> node_;
   std::unique_ptr<agent::Images> images_;
 };

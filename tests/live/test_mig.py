@@ -102,7 +102,7 @@ def test_two_jobs_get_an_instance_each_also_when_the_server_is_killed(gpus):
     large, small = submit(cloud, "0.43"), submit(cloud, "0.142")
     seen = [said(cloud, job) for job in (large, small)]
     assert all(uuid.startswith("MIG-") and way == "mig" for uuid, way, _ in seen)
-    assert seen[0][0] != seen[1][0] and int(seen[0][2]) == 4 * int(seen[1][2])
+    assert seen[0][0] != seen[1][0] and int(seen[0][2]) > 3 * int(seen[1][2])
     assert cloud.job(large)["placement"][0]["sharing"] == "mig"
     assert len(gpus.parts()) == 2
     cloud.kill()

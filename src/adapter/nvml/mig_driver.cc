@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -99,6 +100,7 @@ Result<std::vector<GpuInstance>> MigDriver::instances(const std::string& device)
   }
   const auto by_id = [](const GpuInstance& a, const GpuInstance& b) { return a.id < b.id; };
   std::sort(all.begin(), all.end(), by_id);
+  all.erase(std::unique(all.begin(), all.end()), all.end());  // profiles may share a number
   return all;
 }
 
@@ -177,15 +179,20 @@ Result<NvmlGpuInstance*> MigDriver::find(NvmlDevice* device, const GpuInstance& 
 }
 
 std::vector<NvmlComputeInstance*> MigDriver::computing_in(NvmlGpuInstance* instance) {
-  std::vector<NvmlComputeInstance*> all;
+  std::map<unsigned, NvmlComputeInstance*> by_id;  // profiles may share a number
   for (unsigned index = 0; index < kComputeProfilesMax; ++index) {
     NvmlComputeInstanceProfile profile{};
     if (nvml_.compute_instance_profile(instance, index, 0, &profile) != kSuccess) continue;
     std::array<NvmlComputeInstance*, kListMax> list{};
     unsigned count = kListMax;
     if (nvml_.compute_instances(instance, profile.id, list.data(), &count) != kSuccess) continue;
-    all.insert(all.end(), list.begin(), list.begin() + std::min(count, kListMax));
+    for (unsigned i = 0; i < std::min(count, kListMax); ++i) {
+      NvmlComputeInstanceInfo info{};
+      if (nvml_.compute_instance_info(list[i], &info) == kSuccess) by_id.emplace(info.id, list[i]);
+    }
   }
+  std::vector<NvmlComputeInstance*> all;
+  for (const auto& [id, computing] : by_id) all.push_back(computing);
   return all;
 }
 
