@@ -22,12 +22,12 @@ constexpr int kPlannedMax = 16;
 }  // namespace
 
 std::int64_t Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
-  std::int64_t work = 0;
-  fair_.advance(scene.now);
+  std::int64_t work = fair_.advance(scene.now);
+  const Effort effort{work, work_max};
   for (std::uint32_t i = 0; i < lines_.size(); ++i) {
-    review({i}, scene);
+    review({i}, scene, effort);
     Line& line = lines_[i];
-    if (line.governed && restock({i}, scene)) review({i}, scene);
+    if (line.governed && restock({i}, scene, effort)) review({i}, scene, effort);
     if (line.stale == Stale::Nothing && !line.unfinished) continue;
     Turn turn{{i}, line, scene, actions, work, work_max, {scene.cluster, placer_}};
     // What changed while a pass is unfinished is for the next pass.
@@ -36,7 +36,7 @@ std::int64_t Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actio
     do {
       work_off(turn);
       line.stale = changed ? Stale::Everything : Stale::Nothing;
-    } while (line.governed && !turn.spent() && restock({i}, scene));
+    } while (line.governed && !turn.spent() && restock({i}, scene, effort));
   }
   return work;
 }
@@ -44,7 +44,7 @@ std::int64_t Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actio
 bool Scheduler::has_leftover() const {
   for (std::uint32_t i = 0; i < lines_.size(); ++i) {
     const Line& line = lines_[i];
-    if (line.unfinished || line.stale != Stale::Nothing) return true;
+    if (line.unfinished || line.behind || line.stale != Stale::Nothing) return true;
     if (line.governed && line.waiting.size() < line.in_line_max && fair_.has_pending({i}))
       return true;
   }
@@ -52,11 +52,21 @@ bool Scheduler::has_leftover() const {
 }
 
 /// Brings the standings of running jobs up to date, if anybody waits for them to change, and puts
-/// those first that have waited too long.
-void Scheduler::review(PartitionId partition, Scene scene) {
+/// those first that have waited too long. With half of what work there is: decisions are due too.
+void Scheduler::review(PartitionId partition, Scene scene, const Effort& effort) {
   Line& target = line(partition);
-  target.running.advance(scene.now);
+  std::int64_t& work = effort.work;
+  const std::int64_t work_max = work + std::max<std::int64_t>(1, (effort.work_max - work) / 2);
+  const std::int64_t passing = (work_max - work + kActWork - 1) / kActWork;
+  const std::int64_t passed = target.running.advance(scene.now, passing);
+  work += kActWork * passed;
+  target.behind = passed == passing;
   while (!target.patience.empty() && target.patience.begin()->first <= scene.now) {
+    if (work >= work_max) {
+      target.behind = true;
+      break;
+    }
+    work += kActWork;
     const Job& job = *scene.jobs.find(target.patience.begin()->second);
     target.patience.erase(target.patience.begin());
     const std::uint32_t index = demands_.intern(partition, job.spec, scene.cluster);
@@ -73,6 +83,11 @@ void Scheduler::review(PartitionId partition, Scene scene) {
   while (true) {
     const auto [at, id] = target.running.next_review();
     if (at > scene.now) return;
+    if (work >= work_max) {
+      target.behind = true;
+      return;
+    }
+    work += kActWork;
     const Job& job = *scene.jobs.find(id);
     target.running.update(job, outlook_of(job, scene.now));
     target.stale = Stale::Everything;
@@ -86,13 +101,15 @@ void Scheduler::start(const Waiting& entry, std::vector<TaskPlacement> placement
     turn.scene.cluster.allocate(task.node, task.allocation);
   }
   for (const TaskPlacement& task : placement) {
+    turn.work += std::ssize(turn.line.claimed.on(task.node));
     for (const NodeParts::Part& part : turn.line.claimed.on(task.node)) {
       run_past(turn.line.claims.at(part.job).room, part.task, task.allocation);
     }
   }
-  if (turn.ground.id != 0) follow_unclaimed(turn);
+  turn.work += kActWork + std::ssize(placement);
   leave(entry.key, entry.demand, turn.line);
   turn.actions.start(entry.key.job, std::move(placement), rule);
+  if (turn.ground.id != 0) follow_unclaimed(turn);
 }
 
 /// The job's demand where it may not go everywhere: on some nodes it would keep others from the
@@ -109,6 +126,7 @@ std::optional<Demand> Scheduler::narrowed(const Waiting& entry, const Reservatio
     if (claim.entry.demand == entry.demand) continue;
     add_in_the_way(demand, claim.room, turn.scene.jobs, nodes);
   }
+  turn.work += std::ssize(nodes) + std::ssize(demand.avoid);
   return nodes.empty() ? std::nullopt : std::optional(demand.kept_from(std::move(nodes)));
 }
 
@@ -130,6 +148,7 @@ bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
   const std::optional<Demand> part = narrowed(entry, &reservation, turn);
   const Demand& demand = part ? *part : demands_.at(entry.demand);
   Thought thought(cluster, demand, turn.work);
+  turn.work += 3 * std::ssize(reservation.placement);
   hold(thought, cluster, reservation);
   if (!thought.fits()) return false;
   std::optional<std::vector<TaskPlacement>> placement;
@@ -145,58 +164,61 @@ bool Scheduler::try_start_beside(const Waiting& waiting, Turn& turn) {
 }
 
 /// Starts the jobs whose victims are gone. One that cannot have its room after all is in line
-/// again.
-void Scheduler::start_claimed(Turn& turn) {
+/// again. False if work was spent before all were looked at.
+bool Scheduler::start_claimed(Turn& turn) {
   Line& line = turn.line;
   Cluster& cluster = turn.scene.cluster;
-  while (!line.claims_ready.empty()) {
+  for (bool any = false; !line.claims_ready.empty(); any = true) {
+    if (any && turn.spent()) return false;
     const JobId job = *line.claims_ready.begin();
     std::vector<TaskPlacement> placement = line.claims.at(job).room.placement;
+    turn.work += kActWork + std::ssize(placement);
     const Demand& demand = demands_.at(line.claims.at(job).entry.demand);
     const bool free =
         std::all_of(placement.begin(), placement.end(), [&](const TaskPlacement& task) {
           return is_free(cluster, task) && may_take(cluster, demand, task.node);
         });
     drop_claim(job, line);
-    if (!free) {
-      continue;
-    }
+    if (!free) continue;
     for (const TaskPlacement& task : placement) cluster.allocate(task.node, task.allocation);
     const Job& starting = *turn.scene.jobs.find(job);
     leave(key_of(starting, line), demands_.intern(turn.partition, starting.spec, cluster), line);
     turn.actions.start(job, std::move(placement), StartRule::HeadOfLine);
   }
+  return true;
 }
 
-void Scheduler::start_heads(const Turn& among) {
+/// False if work was spent before one was met that does not fit: the next may.
+bool Scheduler::start_heads(const Turn& among) {
   std::optional<Trial> held;
   Turn turn = without_claims(among, held);
-  while (!turn.line.waiting.empty() && !turn.spent()) {
+  for (bool any = false; !turn.line.waiting.empty(); any = true) {
+    if (any && turn.spent()) return false;
     const Waiting& head = turn.line.waiting.first();
     Demand& demand = demands_.at(head.demand);
     const Demand::Failure failure = turn.failure();
-    if (demand.failed_at == failure) return;
+    if (demand.failed_at == failure) return true;
     if (try_start(head, StartRule::HeadOfLine, turn)) {
       reserve_in(turn.line, std::nullopt);
       turn.line.stale = Stale::Everything;
     } else {
       demand.failed_at = failure;
-      return;
+      return true;
     }
   }
+  return true;
 }
 
+/// However much was spent before, a pass over the line gets one job further.
 void Scheduler::work_off(Turn& turn) {
   Line& line = turn.line;
   const bool goes_on = line.unfinished.has_value();
   const Unfinished from = std::exchange(line.unfinished, std::nullopt).value_or(Unfinished{});
-  start_claimed(turn);
-  start_heads(turn);
-  if (line.waiting.empty()) return reserve_in(line, std::nullopt);
-  if (turn.spent()) {
+  if (!start_claimed(turn) || !start_heads(turn)) {
     line.unfinished = from;
     return;
   }
+  if (line.waiting.empty()) return reserve_in(line, std::nullopt);
   const bool one_arrival =
       !goes_on && line.stale == Stale::OneArrival && line.arrival->key != line.waiting.first().key;
   if ((policy_.preemption || line.governed) && !from.way_made) {
@@ -206,13 +228,13 @@ void Scheduler::work_off(Turn& turn) {
   if (line.waiting.empty()) return reserve_in(line, std::nullopt);
   std::optional<Trial> held;
   Turn left = without_claims(turn, held);
+  const std::optional<OrderKey> after = from.way_made ? from.after : std::nullopt;
   if (policy_.backfill == PolicySpec::Backfill::None) {
-    const auto after = from.way_made ? from.after : std::nullopt;
     if (is_kept_out(line.waiting.first(), left)) pass_those_kept_out(left, after);
     return;
   }
   const std::size_t waiting = line.waiting.size();
-  backfill(left, one_arrival, from.way_made ? from.after : std::nullopt);
+  backfill(left, one_arrival, after);
   // Of that room some was free at once: those behind are next.
   const bool goes_behind = line.crowded && line.waiting.size() < waiting && !line.unfinished;
   if (goes_behind) line.unfinished = Unfinished{};
@@ -228,16 +250,18 @@ void Scheduler::backfill(Turn& turn, bool one_arrival, const std::optional<Order
     if (!line.claims.contains(line.arrival->key.job)) backfill_one(*line.arrival, turn);
     return;
   }
-  if (policy_.backfill == PolicySpec::Backfill::Conservative) return backfill_by_plan(turn);
+  if (policy_.backfill == PolicySpec::Backfill::Conservative) return backfill_by_plan(turn, after);
   const Waiting head = line.waiting.first();
-  const bool same_head = line.reservation && line.reservation->job == head.key.job;
-  const bool keep = same_head && turn.scene.now < line.reservation->at && !line.reservation_stale;
+  // That of one behind a head that is kept out lasts for the pass that made it.
+  const bool goes_on = after && line.running.has_endless();
+  const bool its_own = line.reservation && (goes_on || line.reservation->job == head.key.job);
+  const bool keep = its_own && turn.scene.now < line.reservation->at && !line.reservation_stale;
   if (!keep) {
     reserve_in(line, reserve_for(head, turn));
     line.reservation_stale = false;
-    const bool kept_out = !line.reservation && line.running.has_endless() && !turn.spent();
+    const bool kept_out = !line.reservation && line.running.has_endless();
     if (kept_out) reserve_in(line, pass_those_kept_out(turn, after));
-    if (!line.reservation && !kept_out) return;
+    if (line.unfinished || (!line.reservation && !kept_out)) return;
   }
   if (keep && one_arrival) {
     backfill_one(*line.arrival, turn);
@@ -253,8 +277,7 @@ std::optional<Reservation> Scheduler::reserve_for(const Waiting& entry, Turn& tu
 /// Whether it would not even fit if all were gone that are expected to end: replicas of services
 /// hold what it needs. To wait for them could be for ever.
 bool Scheduler::is_kept_out(const Waiting& entry, Turn& turn) {
-  if (!turn.line.running.has_endless() || turn.spent()) return false;
-  return !reserve_for(entry, turn) && !turn.spent();
+  return turn.line.running.has_endless() && !reserve_for(entry, turn);
 }
 
 /// Gives the turn of a first that is kept out to those behind it, as they stand in line: what is
@@ -262,13 +285,11 @@ bool Scheduler::is_kept_out(const Waiting& entry, Turn& turn) {
 /// for is kept out as that one is.
 std::optional<Reservation> Scheduler::pass_those_kept_out(Turn& turn,
                                                           const std::optional<OrderKey>& after) {
-  const std::uint32_t first = turn.line.waiting.first().demand;
-  Merge merge(demands_, turn.line.demands, after,
-              [&](const Demand& demand) { return &demand != &demands_.at(first); });
-  std::optional<OrderKey> last;
-  while (!merge.done() && (!last || !turn.spent())) {
+  const Demand& first = demands_.at(turn.line.waiting.first().demand);
+  Merge merge(demands_, {turn.line.waiting, turn.line.demands}, after, turn.effort(),
+              [&first](const Demand& demand) { return &demand != &first; });
+  for (bool any = false; !merge.done() && (!any || !turn.spent()); any = true) {
     const Waiting entry = merge.top();
-    last = entry.key;
     if (try_start(entry, StartRule::HeadOfLine, turn)) {
       merge.advance();
     } else if (auto room = reserve_for(entry, turn)) {
@@ -277,7 +298,7 @@ std::optional<Reservation> Scheduler::pass_those_kept_out(Turn& turn,
       merge.drop();
     }
   }
-  if (!merge.done()) turn.line.unfinished = Unfinished{true, last};
+  if (!merge.ended()) turn.line.unfinished = Unfinished{true, merge.passed()};
   return std::nullopt;
 }
 
@@ -298,12 +319,10 @@ void Scheduler::backfill_all(Turn& turn, const std::optional<OrderKey>& after) {
   const std::optional<JobId> head = reservation ? std::optional(reservation->job) : std::nullopt;
   const Duration slack = reservation ? reservation->at - turn.scene.now : Duration::max();
   const Demand::Failure failure = turn.failure();
-  std::optional<OrderKey> last;
-  Merge merge(demands_, turn.line.demands, after,
+  Merge merge(demands_, {turn.line.waiting, turn.line.demands}, after, turn.effort(),
               [&](const Demand& demand) { return demand.failed_at != failure; });
-  while (!merge.done() && (!last || !turn.spent())) {
+  for (bool any = false; !merge.done() && (!any || !turn.spent()); any = true) {
     const Waiting entry = merge.top();
-    last = entry.key;
     if (entry.key.job == head) {
       merge.advance();
     } else if (entry.expected > slack) {
@@ -316,27 +335,37 @@ void Scheduler::backfill_all(Turn& turn, const std::optional<OrderKey>& after) {
       merge.drop();
     }
   }
-  if (!merge.done()) turn.line.unfinished = Unfinished{true, last};
+  if (!merge.ended()) turn.line.unfinished = Unfinished{true, merge.passed()};
 }
 
-void Scheduler::backfill_by_plan(Turn& turn) {
+void Scheduler::backfill_by_plan(Turn& turn, const std::optional<OrderKey>& after) {
   Line& line = turn.line;
   reserve_in(line, std::nullopt);
   Schedule schedule(turn.question(), turn.partition, line.running);
-  Merge merge(demands_, line.demands, std::nullopt, [](const Demand&) { return true; });
-  for (int i = 0; i < kPlannedMax && !merge.done() && !turn.spent(); ++i, merge.advance()) {
+  Merge merge(demands_, {line.waiting, line.demands}, after, turn.effort(),
+              [](const Demand&) { return true; });
+  int planned = 0;
+  for (bool any = false; !merge.done() && planned < kPlannedMax && (!any || !turn.spent());
+       any = true) {
     const Waiting entry = merge.top();
     const std::optional<Demand> part = narrowed(entry, nullptr, turn);
     auto room =
         schedule.plan(entry.key.job, part ? *part : demands_.at(entry.demand), entry.expected);
-    if (!room) continue;
-    if (room->at > turn.scene.now) {
-      if (!line.reservation) reserve_in(line, std::move(room));
+    if (!room && line.running.has_endless() && schedule.never_fits()) {
+      merge.drop();
       continue;
     }
-    schedule.started();
-    start(entry, std::move(room->placement), StartRule::Backfill, turn);
+    ++planned;
+    if (room && room->at <= turn.scene.now) {
+      schedule.started();
+      start(entry, std::move(room->placement), StartRule::Backfill, turn);
+    } else if (room && !line.reservation) {
+      reserve_in(line, std::move(room));
+    }
+    merge.advance();
   }
+  // Nobody is planned behind one for whom the work did not do, but behind one that is kept out.
+  if (planned == 0 && !merge.ended()) line.unfinished = Unfinished{true, merge.passed()};
 }
 
 }  // namespace gyre::reason

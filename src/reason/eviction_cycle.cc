@@ -15,6 +15,9 @@ namespace {
 constexpr std::int64_t kDear = 256;
 /// So many victims are tried one by one before all nodes are looked at.
 constexpr std::int64_t kFirstFew = 64;
+/// What it costs to put those in order who may be stopped, in units of work.
+std::int64_t order_cost(const Running& running) { return std::ssize(running.evictable()) / 8; }
+
 /// Where so many have room already that is yet to come free, those behind them wait for that.
 constexpr int kPromisedMax = 256;
 
@@ -42,8 +45,9 @@ void Scheduler::make_way(Turn& turn, const Waiting* only, const std::optional<Or
     if (!line.running.has_evictable(bar)) return;
   }
   const auto all = [](const Demand&) { return true; };
-  Merge merge =
-      only != nullptr ? Merge(demands_, *only) : Merge(demands_, line.demands, after, all);
+  Merge merge = only != nullptr
+                    ? Merge(demands_, *only)
+                    : Merge(demands_, {line.waiting, line.demands}, after, turn.effort(), all);
   const std::vector<Eviction> evictions = choose_evictions(turn, merge, greedy);
   for (const Eviction& eviction : evictions) {
     const JobId job = eviction.entry.key.job;
@@ -92,21 +96,21 @@ std::vector<Scheduler::Eviction> Scheduler::choose_evictions(const Turn& among, 
   const auto& [cluster, placer, ground] = turn.ground;
   Trial trial(cluster, turn.partition);
   RankedVictims victims(line.running, turn.scene.jobs, turn.scene.now);
+  if (!line.governed) turn.work += order_cost(line.running);
   Pass pass(line.running, trial, victims);
   bool blocked = false;
   int promised = 0;
-  std::optional<OrderKey> last;
   // At least one job is looked at, so that the next cycle starts further on.
-  while (!merge.done() && (!last || !turn.spent())) {
+  for (bool any = false; !merge.done() && (!any || !turn.spent()); any = true) {
     const Waiting entry = merge.top();
     const Demand& demand = demands_.at(entry.demand);
     if (!line.governed && !line.running.has_evictable(order.bar(entry.key.rank, 0, view_now))) {
       return std::move(pass.evictions);
     }
-    last = entry.key;
     if (auto placement = placer.find(cluster, demand, turn.asker(entry.key.job), turn.work)) {
       // Room is there, or will be; it is not for those behind.
       for (const TaskPlacement& task : *placement) trial.allocate(task.node, task.allocation);
+      turn.work += std::ssize(*placement);
       merge.advance();
       line.crowded = ++promised == kPromisedMax;
       if (line.crowded) return std::move(pass.evictions);
@@ -125,11 +129,12 @@ std::vector<Scheduler::Eviction> Scheduler::choose_evictions(const Turn& among, 
       line.governed ? merge.advance() : merge.drop();
       continue;
     }
+    turn.work += kActWork * std::ssize(room->victims);
     Reservation kept = kept_for(entry.key.job, *room, turn);
     pass.evictions.push_back({entry, std::move(*room), std::move(kept)});
     merge.advance();
   }
-  if (!merge.done()) line.unfinished = Unfinished{false, last};
+  if (!merge.ended()) line.unfinished = Unfinished{false, merge.passed()};
   return std::move(pass.evictions);
 }
 
@@ -151,6 +156,7 @@ Reservation Scheduler::kept_for(JobId job, const Room& room, const Turn& turn) {
 /// Room that running jobs beyond the bar leave.
 std::optional<Room> Scheduler::make_room_by_rank(const Beneficiary& who, Turn& turn, Pass& pass) {
   Reach& reach = pass.running.reach();
+  turn.work += std::ssize(pass.stopped()) / 8;
   if (!reach.watches(who.demand)) return search_room(who, turn, pass);
   const Reach::Setting setting{turn.ground.cluster, turn.scene.jobs, pass.running.evictable(),
                                pass.stopped()};
@@ -168,12 +174,11 @@ std::optional<Room> Scheduler::make_room_by_rank(const Beneficiary& who, Turn& t
   }
   std::optional<Reach::Cut> cut;
   if (!beyond) cut = reach.cut(setting, who.demand, turn.scene.now);
-  const std::int64_t tries = beyond ? *beyond : cut->tried;
   // The work that a search would have been, so that a cycle's end does not hang on a memory.
-  turn.work += look_cost(turn.ground.cluster, turn.partition, who.demand.within());
-  const bool enough = turn.work + tries <= turn.work_max;
-  turn.work = std::max(turn.work, std::min(turn.work + tries, turn.work_max));
-  if (!cut || !enough) return std::nullopt;
+  turn.work += look_cost(turn.ground.cluster, turn.partition, who.demand.within()) +
+               2 * (beyond ? *beyond : cut->cost);
+  if (!cut) return std::nullopt;
+  if (cut->tried > kFirstFew) turn.work += order_cost(pass.running);
   pass.near += cut->tried < kDear ? 1 : 0;
   for (const JobId victim : cut->victims) pass.victims.leave_out(victim);
   return take_room(turn.question(), pass.trial, who, std::move(cut->victims));
@@ -182,7 +187,10 @@ std::optional<Room> Scheduler::make_room_by_rank(const Beneficiary& who, Turn& t
 /// The same, victim by victim.
 std::optional<Room> Scheduler::search_room(const Beneficiary& who, Turn& turn, Pass& pass) {
   const std::int64_t looked_at = pass.victims.looked_at();
+  const std::int64_t tried = pass.victims.tried();
   auto room = make_room(turn.question(), pass.trial, who, pass.victims);
+  // All of them are looked at where what is remembered is searched.
+  if (room && pass.victims.tried() - tried > kFirstFew) turn.work += order_cost(pass.running);
   if (pass.victims.looked_at() - looked_at >= kDear) pass.dear.push_back(&who.demand);
   return room;
 }

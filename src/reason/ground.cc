@@ -1,5 +1,7 @@
 // Where a cycle looks for room: what is claimed taken, what is being stopped gone.
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "reason/backfill/easy.h"
 #include "reason/placement/free_capacity.h"
@@ -8,9 +10,9 @@
 
 namespace gyre::reason {
 
-/// A copy that is kept does not tell residents or groups apart.
+/// A copy that is kept does not tell residents apart.
 bool Scheduler::keeps_prospects() const {
-  return policy_.placement != PolicySpec::Placement::GpuClustering && !demands_.any_affinity();
+  return policy_.placement != PolicySpec::Placement::GpuClustering;
 }
 
 /// What is left for who is in line. Lasts as long as `trial`, and no longer than claims stay.
@@ -22,20 +24,25 @@ Scheduler::Turn Scheduler::without_claims(const Turn& turn, std::optional<Trial>
   }
   turn.line.unclaimed.forget();
   trial.emplace(turn.scene.cluster, turn.partition);
-  for (const auto& [job, claim] : turn.line.claims) hold(*trial, turn.scene.cluster, claim.room);
+  for (const auto& [job, claim] : turn.line.claims) {
+    turn.work += std::ssize(claim.room.placement);
+    hold(*trial, turn.scene.cluster, claim.room);
+  }
   return turn;
 }
 
 void Scheduler::follow_unclaimed(const Turn& turn) const {
   const Line& line = turn.line;
-  const auto change = [&line](NodeId id, const Node& node, Capacity& free) {
+  const auto change = [&line](NodeId id, const Node& node, Capacity& free,
+                              std::vector<GroupId>& groups) {
     if (!node.open()) return;
     for (const NodeParts::Part& part : line.claimed.on(id)) {
       hold(line.claims.at(part.job).room, part.task, free);
+      if (part.allocation.group.value != 0) groups.push_back(part.allocation.group);
     }
   };
   turn.line.unclaimed.follow(
-      {turn.scene.cluster, turn.partition, placer_, {&line.claimed.log()}, change});
+      {turn.scene.cluster, turn.partition, placer_, grouped_, {&line.claimed.log()}, change});
 }
 
 /// What is left once who is being stopped is gone, and what is claimed is taken.
@@ -44,15 +51,26 @@ Scheduler::Turn Scheduler::after_leave(const Turn& turn, std::optional<Trial>& t
   Cluster& cluster = turn.scene.cluster;
   if (keeps_prospects()) {
     const NodeParts& leaving = line.running.leaving_parts();
-    const auto change = [&](NodeId id, const Node& node, Capacity& free) {
-      for (const NodeParts::Part& part : leaving.on(id)) add(part.allocation, 1, free);
+    const auto change = [&](NodeId id, const Node& node, Capacity& free,
+                            std::vector<GroupId>& groups) {
+      for (const NodeParts::Part& part : leaving.on(id)) {
+        add(part.allocation, 1, free);
+        const auto own = std::find(groups.begin(), groups.end(), part.allocation.group);
+        if (own != groups.end()) groups.erase(own);
+      }
       for (const NodeParts::Part& part : line.claimed.on(id)) {
-        if (node.open() && has(free, part.allocation)) add(part.allocation, -1, free);
+        if (!node.open() || !has(free, part.allocation)) continue;
+        add(part.allocation, -1, free);
+        if (part.allocation.group.value != 0) groups.push_back(part.allocation.group);
       }
     };
     const std::uint64_t made = line.after_leave.made();
-    line.after_leave.follow(
-        {cluster, turn.partition, placer_, {&line.claimed.log(), &leaving.log()}, change});
+    line.after_leave.follow({cluster,
+                             turn.partition,
+                             placer_,
+                             grouped_,
+                             {&line.claimed.log(), &leaving.log()},
+                             change});
     if (line.after_leave.made() != made) line.running.reach() = Reach();
     return turn.on(line.after_leave);
   }
@@ -62,9 +80,12 @@ Scheduler::Turn Scheduler::after_leave(const Turn& turn, std::optional<Trial>& t
   }
   trial.emplace(cluster, turn.partition);
   for (const auto& [end, id] : line.running.leaving()) {
-    release_all(*turn.scene.jobs.find(id), *trial);
+    const Job& job = *turn.scene.jobs.find(id);
+    turn.work += held_cost(job);
+    release_all(job, *trial);
   }
   for (const auto& [job, claim] : line.claims) {
+    turn.work += std::ssize(claim.room.placement);
     for (const TaskPlacement& task : claim.room.placement) {
       if (is_free(cluster, task)) trial->allocate(task.node, task.allocation);
     }

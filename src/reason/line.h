@@ -48,6 +48,8 @@ struct Line {
   bool reservation_stale = false;  // freed resources came earlier or later than it assumed
   std::optional<Unfinished> unfinished;
   bool crowded = false;  // the last pass for evictions left those out who are behind many with room
+  bool behind = false;   // the last cycle left reviews of standings undone
+  std::uint64_t unheld = 0;  // grows when room that was held for a claim is free
   bool governed = false;  // by quotas: jobs wait at the gate of FairShare before they are in line
   std::size_t in_line_max = 0;  // that quotas let in
   Stale stale = Stale::Nothing;

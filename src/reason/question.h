@@ -10,6 +10,12 @@
 
 namespace gyre::reason {
 
+/// What has been looked at, and may be.
+struct Effort {
+  std::int64_t& work;
+  std::int64_t work_max;
+};
+
 /// A cluster to find room on: the one that is, or one as it will be.
 struct Ground {
   Cluster& cluster;
@@ -24,8 +30,8 @@ struct Question {
   const JobTable& jobs;
   Placer& placer;
   Time now;
-  std::int64_t& work;     // node states looked at
-  std::int64_t work_max;  // at which the answer so far must do
+  std::int64_t& work;     // node states, and jobs, looked at
+  std::int64_t work_max;  // at which the answer so far must do, where there can be one
   const ImageHolders& images;
 
   Asker asker(JobId job) const { return reason::asker(job, jobs, images); }
@@ -38,6 +44,10 @@ void for_each_held(const Job& job, Visitor&& visit) {
     if (job.tasks[i] != TaskState::Ended) visit(job.placement[i].node, job.placement[i].allocation);
   }
 }
+
+/// What a look at all that a placed job holds costs, in units of work: one for each of its tasks,
+/// also for those that have ended, so that it stays the same.
+inline std::int64_t held_cost(const Job& job) { return std::ssize(job.placement); }
 
 /// `changed` is a Trial or a Thought.
 template <class Changed>

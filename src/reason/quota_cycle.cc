@@ -24,6 +24,7 @@ class Borrowers final : public Victims {
   }
   void put_back(const Job& job, Rank /*rank*/) override { fair_.mark(job.id, false); }
   Rank rank() const override { return 0; }
+  std::int64_t cost() const override { return fair_.line_cost(beneficiary_) / 4; }
 
  private:
   FairShare& fair_;
@@ -54,7 +55,7 @@ void Scheduler::job_counts(const Job& job) {
   fair_.mark(job.id, job.state == JobState::Preempting || job.state == JobState::Stopping);
 }
 
-void Scheduler::empty_line(PartitionId partition, Scene scene) {
+std::int64_t Scheduler::empty_line(PartitionId partition, Scene scene) {
   Line& target = line(partition);
   std::vector<Waiting> entries;
   const auto collect = [&](const Waiting& entry) { entries.push_back(entry); };
@@ -72,16 +73,18 @@ void Scheduler::empty_line(PartitionId partition, Scene scene) {
     }
   }
   if (!entries.empty()) target.stale = Stale::Everything;
+  return std::ssize(entries);
 }
 
-bool Scheduler::restock(PartitionId partition, Scene scene) {
+bool Scheduler::restock(PartitionId partition, Scene scene, const Effort& effort) {
   Line& target = line(partition);
-  if (fair_.take_disorder(partition)) empty_line(partition, scene);
+  if (fair_.take_disorder(partition)) effort.work += empty_line(partition, scene);
   const bool full = scene.cluster.free_gpu_milli(partition) == 0;
   target.in_line_max = full ? kInLineFew : kInLineMax;
   bool any = false;
   while (target.waiting.size() < target.in_line_max) {
-    const auto id = fair_.pick(partition, demands_);
+    if (any && effort.work >= effort.work_max) break;
+    const auto id = fair_.pick(partition, demands_, effort.work);
     if (!id) break;
     const std::uint32_t demand = fair_.entry_of(*id).demand;
     fair_.admit(*id, ++last_admission_);
@@ -98,6 +101,7 @@ std::optional<Room> Scheduler::make_room_by_quota(const Waiting& entry, Turn& tu
                                                   bool blocked) {
   const JobId id = entry.key.job;
   const Demand& demand = demands_.at(entry.demand);
+  turn.work += fair_.line_cost(id);
   if (fair_.entitled(id)) {
     Borrowers borrowers(fair_, id, turn.scene.jobs);
     if (auto room = make_room(turn.question(), trial, {id, demand, 0}, borrowers)) {
@@ -108,8 +112,9 @@ std::optional<Room> Scheduler::make_room_by_quota(const Waiting& entry, Turn& tu
   const Order& order = order_of(policy_.order);
   const OrderView view_now = view(turn.scene.now);
   const Rank bar = order.bar(fair_.entry_of(id).key.rank, demand.gpu_milli, view_now);
-  RankedVictims victims(fair_.running_beside(id), turn.line.running, turn.scene.jobs,
-                        turn.scene.now);
+  const std::vector<JobId> beside = fair_.running_beside(id);
+  turn.work += std::ssize(beside);
+  RankedVictims victims(beside, turn.line.running, turn.scene.jobs, turn.scene.now);
   auto room = make_room(turn.question(), trial, {id, demand, bar}, victims);
   if (!room) return std::nullopt;
   for (const JobId victim : room->victims) fair_.mark(victim, true);

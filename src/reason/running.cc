@@ -59,10 +59,11 @@ void Running::grow_old(Entry& entry) const {
   }
 }
 
-void Running::advance(Time now) {
+std::int64_t Running::advance(Time now, std::int64_t jobs_max) {
   now_ = now;
+  std::int64_t moved = 0;
   for (ByTime* passing : {&estimated_, &late_}) {
-    while (!passing->empty() && passing->begin()->first <= now_) {
+    while (moved < jobs_max && !passing->empty() && passing->begin()->first <= now_) {
       const JobId id = passing->begin()->second;
       Entry& entry = jobs_.at(id);
       Entry older = entry;
@@ -71,8 +72,10 @@ void Running::advance(Time now) {
       take(id, entry);
       put(id, older);
       entry = older;
+      ++moved;
     }
   }
+  return moved;
 }
 
 Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) const {

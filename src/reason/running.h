@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -74,8 +75,9 @@ class Running {
   const std::set<std::pair<Time, JobId>>& leaving() const { return leaving_; }
   const NodeParts& leaving_parts() const { return leaving_parts_; }
 
-  /// It is `now`: jobs pass their estimates. Never goes back. O(log n) for each that does.
-  void advance(Time now);
+  /// It is `now`: jobs pass their estimates, at most so many. Never goes back. Returns how many: if
+  /// that is all it may be, the next call goes on. O(log n) for each.
+  std::int64_t advance(Time now, std::int64_t jobs_max = std::numeric_limits<std::int64_t>::max());
 
   /// Calls `visit(Ending)` in ascending order until it returns false. A job being stopped ends
   /// after its grace; one past its estimate, now; one without an estimate, or over a tenth past it,
@@ -133,8 +135,9 @@ void Running::walk(Visitor&& visit) const {
   constexpr Ending kNone{Time::max(), JobId{~std::uint64_t{0}}};
   while (true) {
     const std::array<Ending, 3> candidates{
-        next_estimated == estimated_.end() ? kNone
-                                           : Ending{next_estimated->first, next_estimated->second},
+        next_estimated == estimated_.end()
+            ? kNone
+            : Ending{std::max(now_, next_estimated->first), next_estimated->second},
         next_open == open_.end()
             ? kNone
             : Ending{open_end(Time{-next_open->first.ns}, now_), next_open->second},

@@ -38,6 +38,7 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
     line.patience.clear();
     line.unfinished.reset();
     line.crowded = false;
+    line.behind = false;
     line.demands.clear();
     reserve_in(line, std::nullopt);
     line.stale = Stale::Everything;
@@ -101,7 +102,9 @@ void Scheduler::settle() {
     line.reservation_stale = false;
     if (!line.governed) continue;
     fair_.take_disorder({i});
-    static_cast<void>(fair_.pick({i}, demands_));  // whom their quotas keep out is known again
+    std::int64_t work = 0;
+    static_cast<void>(
+        fair_.pick({i}, demands_, work));  // whom their quotas keep out is known again
   }
 }
 
@@ -264,6 +267,7 @@ void Scheduler::withdraw(const Job& job, PartitionId partition, Scene scene) {
   leave(key, demands_.intern(partition, job.spec, scene.cluster), target);
   no_longer_waits(job, target);
   fair_.forget(job.id);
+  if (target.reservation && target.reservation->job == job.id) target.reservation.reset();
   if (was_ahead || target.stale != Stale::Nothing) target.stale = Stale::Everything;
 }
 
@@ -276,6 +280,11 @@ void Scheduler::no_longer_waits(const Job& job, Line& line) const {
 void Scheduler::job_placed(const Job& job, PartitionId partition, Time now) {
   no_longer_waits(job, line(partition));
   line(partition).running.insert(job, outlook_of(job, now));
+  for (std::size_t i = 0; i < job.placement.size(); ++i) {
+    const TaskPlacement& task = job.placement[i];
+    if (task.allocation.group.value == 0 || job.tasks[i] == TaskState::Ended) continue;
+    grouped_.add(task.node, {job.id, i, task.allocation});
+  }
   if (line(partition).governed) {
     fair_.advance(now);
     job_counts(job);
@@ -287,6 +296,11 @@ void Scheduler::job_released(const Job& job, PartitionId partition, bool gone, T
   Line& target = line(partition);
   if (target.running.expected_end(job.id) != now) target.reservation_stale = true;
   target.stale = Stale::Everything;
+  for (std::size_t i = 0; i < job.placement.size(); ++i) {
+    const TaskPlacement& task = job.placement[i];
+    if (task.allocation.group.value == 0 || job.tasks[i] != TaskState::Ended) continue;
+    grouped_.remove(task.node, job.id);
+  }
   if (!gone) return target.running.shrink(job);
   target.running.erase(job);
   fair_.advance(now);
@@ -331,8 +345,7 @@ void Scheduler::drop_claim(JobId job, Line& line) {
   ++reservations_version_;
   line.claims_ready.erase(job);
   enter(entry, line);
-  // What was held for it is free for others.
-  for (const std::uint32_t index : line.demands) demands_.at(index).failed_at.reset();
+  ++line.unheld;
 }
 
 void Scheduler::drop_claims(Line& line) {

@@ -87,8 +87,10 @@ class Scheduler {
   /// The job is over for good. `total`: the run time that it took, if that is known by now.
   void job_over(const Job& job, PartitionId partition, std::optional<Duration> total, Scene scene);
 
-  /// Works off every partition with something stale. Returns how many node states it looked at: no
-  /// more than `work_max`, but for the end of a search.
+  /// Works off every partition with something stale. Returns its work, in node states and jobs
+  /// looked at: once that is `work_max` no other step is begun, and the rest is left to the next
+  /// cycle, which goes on from there. A step is what one job takes that is looked at: O(nodes that
+  /// are not alike + jobs that run), its own tasks, and with quotas O(jobs that run * queues).
   std::int64_t cycle(Scene scene, std::int64_t work_max, Actions& actions);
 
   /// When a cycle is due though nothing happens: at once where the last one ran out of work, else
@@ -150,8 +152,11 @@ class Scheduler {
       return {ground.cluster, scene.jobs, ground.placer, scene.now, work, work_max, scene.images};
     }
     Asker asker(JobId job) const { return reason::asker(job, scene.jobs, scene.images); }
-    Demand::Failure failure() const { return {ground.id, ground.cluster.growth(partition)}; }
+    Demand::Failure failure() const {
+      return {ground.id, ground.cluster.growth(partition) + line.unheld};
+    }
     bool spent() const { return work >= work_max; }
+    Effort effort() const { return {work, work_max}; }
     Turn on(Prospect& prospect) const {
       return {partition,
               line,
@@ -167,6 +172,8 @@ class Scheduler {
   /// what may overtake is to be found among.
   static constexpr std::size_t kInLineFew = 8;
   static constexpr std::size_t kInLineMax = 64;
+  /// What a start, a stop, or a review of a standing costs, in node states.
+  static constexpr std::int64_t kActWork = 16;
 
   OrderView view(Time now) const { return {policy_, run_times_, now}; }
   bool learns_run_times() const { return policy_.durations == PolicySpec::Durations::Learned; }
@@ -187,10 +194,10 @@ class Scheduler {
   /// As entry_of(), at its place in the policy's order.
   Waiting ordered_entry_of(const Job& job, std::uint32_t demand, const Line& line) const;
   void job_counts(const Job& job);
-  /// Those in line wait at the gate again.
-  void empty_line(PartitionId partition, Scene scene);
+  /// Those in line wait at the gate again. Returns how many they are.
+  std::int64_t empty_line(PartitionId partition, Scene scene);
   /// Lets those into the line who are next by their queues' quotas. False if nobody was.
-  bool restock(PartitionId partition, Scene scene);
+  bool restock(PartitionId partition, Scene scene, const Effort& effort);
   bool leave(const OrderKey& key, std::uint32_t demand, Line& line);
   void no_longer_waits(const Job& job, Line& line) const;
   void drop_claim(JobId job, Line& line);
@@ -209,9 +216,9 @@ class Scheduler {
                                  const Turn& turn) const;
   bool try_start(const Waiting& entry, StartRule rule, Turn& turn);
   bool try_start_beside(const Waiting& entry, Turn& turn);
-  void start_claimed(Turn& turn);
-  void start_heads(const Turn& among);
-  void review(PartitionId partition, Scene scene);
+  bool start_claimed(Turn& turn);
+  bool start_heads(const Turn& among);
+  void review(PartitionId partition, Scene scene, const Effort& effort);
   void work_off(Turn& turn);
   void make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after);
   std::vector<Eviction> choose_evictions(const Turn& among, Merge& merge, bool greedy);
@@ -228,7 +235,7 @@ class Scheduler {
   void backfill(Turn& turn, bool one_arrival, const std::optional<OrderKey>& after);
   void backfill_one(const Waiting& entry, Turn& turn);
   void backfill_all(Turn& turn, const std::optional<OrderKey>& after);
-  void backfill_by_plan(Turn& turn);
+  void backfill_by_plan(Turn& turn, const std::optional<OrderKey>& after);
   std::optional<Reservation> reserve_for(const Waiting& entry, Turn& turn);
   bool is_kept_out(const Waiting& entry, Turn& turn);
   std::optional<Reservation> pass_those_kept_out(Turn& turn, const std::optional<OrderKey>& after);
@@ -240,6 +247,7 @@ class Scheduler {
   Placer placer_;
   DemandTable demands_;
   std::vector<Line> lines_;  // by PartitionId
+  NodeParts grouped_;        // what tasks of groups hold
   Cluster empty_;            // the fleet with nothing on it
   Cluster empty_up_;         // the same, without the nodes that are down
   std::uint64_t fleet_version_ = 1;

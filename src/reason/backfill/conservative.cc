@@ -5,12 +5,14 @@
 
 #include "reason/backfill/easy.h"
 #include "reason/backfill/in_the_way.h"
+#include "reason/placement/thought.h"
 
 namespace gyre::reason {
 
 Schedule::Schedule(const Question& question, PartitionId partition, const Running& running)
     : question_(question), partition_(partition) {
   running.walk([&](const Ending& ending) {
+    ++question_.work;
     // What is expected to end now still holds what it has.
     endings_.push_back({std::max(ending.at, question.now + nanoseconds(1)), ending.job});
     return true;
@@ -26,7 +28,44 @@ std::vector<Time> Schedule::times() const {
   return times;
 }
 
+/// When it would fit were nobody else planned; nullopt: never.
+std::optional<Time> Schedule::fits_at(const Demand& demand) const {
+  Thought thought(question_.cluster, demand, question_.work);
+  if (thought.fits()) return question_.now;
+  std::vector<const Planned*> started;
+  for (const Planned& planned : planned_) {
+    if (planned.started) started.push_back(&planned);
+  }
+  std::sort(started.begin(), started.end(),
+            [](const Planned* a, const Planned* b) { return a->end < b->end; });
+  auto next = started.begin();
+  const auto release_until = [&](Time at) {
+    for (; next != started.end() && (*next)->end <= at && (*next)->end < Time::max(); ++next) {
+      question_.work += std::ssize((*next)->room.placement);
+      for (const TaskPlacement& task : (*next)->room.placement) {
+        thought.release(task.node, task.allocation);
+      }
+      if (thought.fits()) return true;
+    }
+    return false;
+  };
+  for (const Ending& ending : endings_) {
+    if (ending.at == Time::max()) break;
+    if (release_until(ending.at)) return (*next)->end;
+    const Job& job = *question_.jobs.find(ending.job);
+    question_.work += held_cost(job);
+    release_all(job, thought);
+    if (thought.fits()) return ending.at;
+  }
+  if (release_until(Time::max())) return (*next)->end;
+  return std::nullopt;
+}
+
 std::optional<Reservation> Schedule::plan(JobId job, const Demand& demand, Duration expected) {
+  const std::optional<Time> earliest = fits_at(demand);
+  never_fits_ = !earliest;
+  if (never_fits_) return std::nullopt;
+  question_.work += std::ssize(endings_);
   Trial gone(question_.cluster, partition_);
   auto ending = endings_.begin();
   std::vector<const Planned*> started;
@@ -34,18 +73,24 @@ std::optional<Reservation> Schedule::plan(JobId job, const Demand& demand, Durat
     if (planned.started) started.push_back(&planned);
   }
   for (const Time at : times()) {
-    if (at == Time::max() || question_.work >= question_.work_max) break;
+    // The first one is planned however little work is left.
+    const bool spent = question_.work >= question_.work_max && !planned_.empty();
+    if (at == Time::max() || spent) break;
     for (; ending != endings_.end() && ending->at <= at; ++ending) {
-      release_all(*question_.jobs.find(ending->job), gone);
+      const Job& over = *question_.jobs.find(ending->job);
+      question_.work += held_cost(over);
+      release_all(over, gone);
     }
     std::erase_if(started, [&](const Planned* planned) {
       if (planned->end > at) return false;
+      question_.work += std::ssize(planned->room.placement);
       for (const TaskPlacement& task : planned->room.placement) {
         gone.release(task.node, task.allocation);
       }
       return true;
     });
-    if (!enough_in_sum(at, demand)) continue;
+    ++question_.work;
+    if (at < *earliest || !enough_in_sum(at, demand)) continue;
     auto room = room_at(at, job, demand, expected);
     if (!room) continue;
     // What starts and is expected to end at one moment still holds what it has.
@@ -79,6 +124,7 @@ std::optional<Reservation> Schedule::room_at(Time at, JobId job, const Demand& d
   for (const Planned& planned : planned_) {
     ++question_.work;
     if (planned.started || planned.end <= at || planned.room.at >= until) continue;
+    question_.work += std::ssize(planned.room.placement);
     hold(trial, cluster, planned.room);
     if (planned.room.at >= at) add_in_the_way(demand, planned.room, question_.jobs, in_the_way);
   }

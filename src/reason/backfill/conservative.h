@@ -19,6 +19,8 @@ class Schedule {
   /// Plans one more job at the earliest time that delays none of those planned before. nullopt if
   /// there is no such time, or the work is spent. O(endings * (planned + search)).
   std::optional<Reservation> plan(JobId job, const Demand& demand, Duration expected);
+  /// Whether the job that was to be planned last would not even fit were all gone that end.
+  bool never_fits() const { return never_fits_; }
   /// The job planned last has started: the cluster holds its room now.
   void started();
 
@@ -30,6 +32,7 @@ class Schedule {
     bool started = false;  // the cluster holds it; it gives it back at its end
   };
 
+  std::optional<Time> fits_at(const Demand& demand) const;
   std::vector<Time> times() const;
   bool enough_in_sum(Time at, const Demand& demand) const;
   std::optional<Reservation> room_at(Time at, JobId job, const Demand& demand, Duration expected);
@@ -38,6 +41,7 @@ class Schedule {
   PartitionId partition_;
   std::vector<Ending> endings_;  // of what runs, ascending
   std::vector<Planned> planned_;
+  bool never_fits_ = false;
 };
 
 }  // namespace gyre::reason

@@ -14,9 +14,8 @@ std::optional<Reservation> reserve(const Question& question, JobId head, const D
   std::vector<const Job*> gone;
   std::optional<Time> at;
   running.walk([&](const Ending& ending) {
-    if (question.work >= question.work_max) return false;
-    ++question.work;
     gone.push_back(question.jobs.find(ending.job));
+    question.work += 2 * held_cost(*gone.back());
     release_all(*gone.back(), thought);
     if (thought.fits()) at = ending.at;
     return !at;
@@ -54,10 +53,15 @@ void hold(const Reservation& reservation, std::size_t task, Capacity& free) {
 }
 
 void run_past(Reservation& reservation, const std::vector<TaskPlacement>& placement) {
+  std::vector<std::pair<NodeId, std::size_t>> kept;
+  for (std::size_t i = 0; i < reservation.placement.size(); ++i) {
+    kept.emplace_back(reservation.placement[i].node, i);
+  }
+  std::sort(kept.begin(), kept.end());
   for (const TaskPlacement& task : placement) {
-    for (std::size_t i = 0; i < reservation.placement.size(); ++i) {
-      if (reservation.placement[i].node != task.node) continue;
-      run_past(reservation, i, task.allocation);
+    auto at = std::lower_bound(kept.begin(), kept.end(), std::pair(task.node, std::size_t{0}));
+    for (; at != kept.end() && at->first == task.node; ++at) {
+      run_past(reservation, at->second, task.allocation);
     }
   }
 }

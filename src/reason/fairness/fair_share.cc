@@ -107,10 +107,10 @@ void FairShare::grow(PartitionId partition, const ResourceSum& by) {
   release_from(grown.keeps_out);
 }
 
-void FairShare::advance(Time now) {
+std::int64_t FairShare::advance(Time now) {
   now_ = now;
   if (now >= next_window_) open_windows();
-  if (now < next_step_) return;
+  if (now < next_step_) return 0;
   next_step_ = Time::max();
   for (Index i = 0; i < queues_.size(); ++i) {
     Queue& queue = queues_[i];
@@ -120,6 +120,7 @@ void FairShare::advance(Time now) {
     }
     next_step_ = std::min(next_step_, step_end(queue.spec, now));
   }
+  return queue_count();
 }
 
 void FairShare::open_windows() {

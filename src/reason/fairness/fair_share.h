@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -45,8 +46,11 @@ class FairShare {
   bool is_leaf(const std::string& queue) const;
   void grow(PartitionId partition, const ResourceSum& by);
 
-  /// Brings past use up to `now`.
-  void advance(Time now);
+  /// Brings past use up to `now`. Returns how many queues that took a look at.
+  std::int64_t advance(Time now);
+  std::int64_t queue_count() const { return std::ssize(queues_); }
+  /// What a look at all queues and all that are in the member's line costs, in units of work.
+  std::int64_t line_cost(JobId job) const;
   /// When a queue that has used up its GPU time may go on; Time::max() for never.
   Time next_window() const;
 
@@ -58,8 +62,9 @@ class FairShare {
   const Waiting& entry_of(JobId job) const;
   std::vector<Waiting> gated(PartitionId partition) const;
 
-  /// Who may join the line next; nobody behind one that may not because of a demand's nodes.
-  std::optional<JobId> pick(PartitionId partition, const DemandTable& demands);
+  /// Who may join the line next; nobody behind one that may not because of a demand's nodes. Adds
+  /// the queues and jobs looked at to `work`.
+  std::optional<JobId> pick(PartitionId partition, const DemandTable& demands, std::int64_t& work);
   /// Whether pick() would look at anybody.
   bool has_pending(PartitionId partition) const;
   /// True once after those in line may not be the first any more, by arrivals or by what queues
@@ -195,7 +200,7 @@ class FairShare {
   std::optional<JobId> victim_among(const std::vector<Index>& queues, Index except,
                                     bool only_above) const;
 
-  std::optional<JobId> first_allowed(Index leaf, const DemandTable& demands);
+  std::optional<JobId> first_allowed(Index leaf, const DemandTable& demands, std::int64_t& work);
   std::optional<Index> kept_out_by(const Member& member) const;
   bool room_for_firm(const Member& member) const;
   static bool limits_keep_out(const Queue& queue, const ResourceSum& amount);

@@ -89,18 +89,21 @@ bool FairShare::take_disorder(PartitionId partition) {
   return std::exchange(part(partition).disorder, false);
 }
 
-std::optional<JobId> FairShare::pick(PartitionId partition, const DemandTable& demands) {
+std::optional<JobId> FairShare::pick(PartitionId partition, const DemandTable& demands,
+                                     std::int64_t& work) {
   Part& from = part(partition);
   while (!from.pending.empty()) {
     Index at = from.pending.begin()->queue;
+    ++work;
     while (!queues_[at].children.empty()) at = queues_[at].pending_children.begin()->queue;
-    if (const auto job = first_allowed(at, demands)) return job;
+    if (const auto job = first_allowed(at, demands, work)) return job;
     set_pending(at, false);
   }
   return std::nullopt;
 }
 
-std::optional<JobId> FairShare::first_allowed(Index index, const DemandTable& demands) {
+std::optional<JobId> FairShare::first_allowed(Index index, const DemandTable& demands,
+                                              std::int64_t& work) {
   Queue& leaf = queues_[index];
   Part& whole = part(leaf.partition);
   int looked_at = 0;
@@ -108,6 +111,7 @@ std::optional<JobId> FairShare::first_allowed(Index index, const DemandTable& de
   std::optional<std::int64_t> asked;  // by the last one that limits were looked at for
   std::optional<Index> keeper;        // who kept that out
   for (const auto& [key, id] : leaf.gated) {
+    ++work;
     if (++looked_at > kLookedAtMax || (starving && key.rank != kStarving)) return std::nullopt;
     const Member& member = *find(id);
     if (member.stage == Stage::TooLarge) {
@@ -214,6 +218,10 @@ std::int64_t FairShare::place_of(JobId job) const {
 }
 
 // --- giving back
+
+std::int64_t FairShare::line_cost(JobId job) const {
+  return queue_count() + std::ssize(part(queues_[find(job)->queue].partition).places);
+}
 
 bool FairShare::below(Index queue, Index top) const {
   for (std::optional<Index> at = queue; at; at = queues_[*at].parent) {

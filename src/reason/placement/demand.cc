@@ -15,7 +15,7 @@ std::uint32_t DemandTable::intern(PartitionId partition, const GangRequest& requ
     refresh(demands_[found->second], cluster);
     return found->second;
   }
-  if (index_.size() >= kIdleMax && unused_.empty()) forget_idle();
+  if (index_.size() >= forget_at_) forget_idle();
   std::uint32_t index = 0;
   if (unused_.empty()) {
     index = static_cast<std::uint32_t>(demands_.size());
@@ -25,7 +25,6 @@ std::uint32_t DemandTable::intern(PartitionId partition, const GangRequest& requ
     unused_.pop_back();
   }
   demands_[index] = make(partition, request, cluster);
-  any_affinity_ = any_affinity_ || request.affinity;
   for (Demand::Group& group : demands_[index].groups) group.id = ++last_group_;
   index_.emplace(Key{partition, request.topology, request.tasks, request.affinity}, index);
   return index;
@@ -78,6 +77,7 @@ void DemandTable::forget_idle() {
       ++entry;
     }
   }
+  forget_at_ = std::max(kIdleMax, 2 * index_.size());
 }
 
 }  // namespace gyre::reason

@@ -71,6 +71,13 @@ struct Demand {
   std::optional<Failure> failed_at;
 };
 
+/// Of all groups.
+inline std::int64_t task_count(const Demand& demand) {
+  std::int64_t count = 0;
+  for (const Demand::Group& group : demand.groups) count += group.count;
+  return count;
+}
+
 /// Interns demands. Forgets those that nobody waits for once there are many.
 class DemandTable {
  public:
@@ -83,9 +90,6 @@ class DemandTable {
   static Demand make(PartitionId partition, const GangRequest& request, const Cluster& cluster);
   /// Brings `could_run` up to the cluster's shapes.
   static void refresh(Demand& demand, const Cluster& cluster);
-
-  /// Whether there has ever been one that counts who runs where.
-  bool any_affinity() const { return any_affinity_; }
 
   template <class Visitor>
   void for_each(Visitor&& visit) {
@@ -109,7 +113,7 @@ class DemandTable {
   std::vector<Demand> demands_;
   std::vector<std::uint32_t> unused_;
   std::uint64_t last_group_ = 0;
-  bool any_affinity_ = false;
+  std::size_t forget_at_ = kIdleMax;  // when there are so many: twice what was left the last time
 };
 
 }  // namespace gyre::reason

@@ -388,8 +388,7 @@ RC_GTEST_PROP(Thought, SaysWhatAClusterWouldSayThatWasSoChanged, (std::uint64_t 
   Cluster changed = cluster;
   std::int64_t work = 0;
   Thought thought(cluster, demand, work);
-  const std::size_t nodes = demand.within() ? cluster.nodes().size() : 0;
-  RC_ASSERT(work == static_cast<std::int64_t>(cluster.classes({0}).size() + nodes));
+  RC_ASSERT(work == look_cost(cluster, {0}, demand.within()) + barred_cost(cluster, demand));
   Placer placer;
   std::vector<TaskPlacement> taken;
   for (std::uint64_t step = rng.below(12); step > 0; --step) {

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <numeric>
+#include <queue>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -30,13 +33,6 @@ bool beats(const Score& score, NodeId first, const Score& best, NodeId best_firs
   return score < best || (!(best < score) && first < best_first);
 }
 
-/// Whether the node is there to be taken, in a state of that index.
-bool is_in(const Cluster& cluster, NodeId node, std::uint32_t index) {
-  if (node.value >= cluster.nodes().size()) return false;  // it has not joined that cluster yet
-  const Node& one = cluster.node(node);
-  return one.open() && one.class_index == index;
-}
-
 /// The states that some preferred node is in, ascending.
 std::vector<std::uint32_t> states_of_preferred(const Search& search) {
   std::vector<std::uint32_t> states;
@@ -58,11 +54,13 @@ struct Best {
   std::vector<std::uint32_t> equal;  // states that are as good; kept where nodes are preferred
 
   void prefer(const Search& search) {
+    std::sort(equal.begin(), equal.end());
     for (const NodeId one : search.preferred) {
-      const bool good = std::any_of(equal.begin(), equal.end(), [&](std::uint32_t index) {
-        return is_in(search.cluster, one, index);
-      });
-      if (!good) continue;
+      if (one.value >= search.cluster.nodes().size()) return;  // it has not joined that cluster yet
+      const Node& there = search.cluster.node(one);
+      if (!there.open() || !std::binary_search(equal.begin(), equal.end(), there.class_index)) {
+        continue;
+      }
       node = one;
       return;
     }
@@ -70,7 +68,8 @@ struct Best {
 };
 
 std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
-                                                    const StateScore& score_of) {
+                                                    const StateScore& score_of,
+                                                    std::int64_t& work) {
   const Cluster& cluster = search.cluster;
   const Demand::Group& group = search.demand.groups.front();
   const bool prefers = !search.preferred.empty() && !search.per_node;
@@ -79,6 +78,7 @@ std::optional<std::vector<TaskPlacement>> place_one(const Search& search,
     const NodeClass& state = cluster.node_class(index);
     if (!usable(cluster, state.shape, state.free, group)) continue;
     const std::size_t asked = search.per_node ? state.nodes.size() : 1;
+    work += static_cast<std::int64_t>(asked) - 1;
     for (const NodeId node : std::span(state.nodes).first(asked)) {
       Score score = score_of(view_of(cluster, state, node), index, group);
       score.before = state.suspect ? kSuspect : 0;
@@ -155,13 +155,15 @@ class GangSearch {
         nodes_[groups] += static_cast<std::int64_t>(end - from);
       }
     }
+    looked_at_ += std::ssize(states_);
   }
 
   bool possible() const { return match(nodes_, missing_); }
 
   std::vector<TaskPlacement> place(const StateScore& score) {
     for (std::size_t g = 0; g < demand_.groups.size(); ++g) {
-      while (missing_[g] > 0) take_best(g, score);
+      for (int i = 0; missing_[g] > 0 && i < kLooksMax; ++i) take_best(g, score);
+      if (missing_[g] > 0) take_in_order(g, score);
     }
     return std::move(placement_);
   }
@@ -182,9 +184,41 @@ class GangSearch {
     bool used_up() const { return next == end; }
   };
 
+  /// A group looks at all states so often; for more it puts them in order.
+  static constexpr int kLooksMax = 2;
+
+  /// What a place in the order of a group's choices rests on. Of equal scores, preferred nodes go
+  /// first.
+  struct Standing {
+    const Score& score;
+    NodeId first;
+    bool preferred;
+  };
+  static bool is_better(const Standing& one, const Standing& best) {
+    const bool equal = !(one.score < best.score) && !(best.score < one.score);
+    if (equal && one.preferred != best.preferred) return one.preferred;
+    return beats(one.score, one.first, best.score, best.first);
+  }
+
+  /// A state that a group could use, as it ranks in its domain. Of one domain the order stays while
+  /// tasks come to it.
+  struct Choice {
+    Score score;
+    NodeId first;
+    State* state = nullptr;
+
+    bool operator<(const Choice& other) const {
+      return is_better({score, first, state->preferred},
+                       {other.score, other.first, other.state->preferred});
+    }
+    bool operator>(const Choice& other) const { return other < *this; }
+  };
+  using Choices = std::priority_queue<Choice, std::vector<Choice>, std::greater<>>;
+
   /// States of nodes that the affinity lets it take, told apart by what it wishes of them.
   void arrange(const Search& search, std::optional<std::uint32_t> domain) {
     wishes_.emplace(cluster_, *demand_.affinity);
+    looked_at_ += std::ssize(cluster_.group(demand_.affinity->near));
     const std::vector<NodeId> barred = barred_nodes(cluster_, demand_);
     const auto open = [&](NodeId node) {
       return (!domain || cluster_.domain(*search.within, node) == *domain) &&
@@ -245,14 +279,6 @@ class GangSearch {
     return supply_of(cluster_, demand_, level).tightest();
   }
 
-  /// Of equal scores, preferred nodes go first.
-  static bool is_better(const State& state, const Score& score, const State& best,
-                        const Score& best_score) {
-    const bool equal = !(score < best_score) && !(best_score < score);
-    if (equal && state.preferred != best.preferred) return state.preferred;
-    return beats(score, state.first(), best_score, best.first());
-  }
-
   bool take_would_do(const State& state, std::size_t g) {
     if (missing_.size() == 1) return true;
     --nodes_[state.groups];
@@ -274,22 +300,71 @@ class GangSearch {
       Score score = score_of(view, state.index, group);
       score.before = state.node_class->suspect ? kSuspect : 0;
       if (wishes_) score.before += wishes_->rank(state.place);
-      if (best != nullptr && !is_better(state, score, *best, best_score)) continue;
+      if (best != nullptr && !is_better({score, state.first(), state.preferred},
+                                        {best_score, best->first(), best->preferred})) {
+        continue;
+      }
       if (!take_would_do(state, g)) continue;
       best = &state;
       best_score = score;
     }
     GYRE_ASSERT(best != nullptr);  // the gang was possible, and still is
-    while (missing_[g] > 0 && !best->used_up() && take_would_do(*best, g)) {
-      const NodeId node = best->first();
+    take_nodes(*best, best_score, g);
+  }
+
+  /// The same until none is missing, with one look. A state that the group cannot have more nodes
+  /// of now cannot give it any later: what may be taken for it are the independent sets of a
+  /// matroid.
+  void take_in_order(std::size_t g, const StateScore& score_of) {
+    const Demand::Group& group = demand_.groups[g];
+    looked_at_ += static_cast<std::int64_t>(states_.size());
+    std::map<std::uint32_t, Choices> domains;
+    for (State& state : states_) {
+      if ((state.groups >> g & 1U) == 0 || state.used_up()) continue;
+      const NodeView view = view_of(cluster_, *state.node_class, state.first());
+      Score score = score_of(view, state.index, group);
+      score.before = (state.node_class->suspect ? kSuspect : 0) + Wishes::rank_inside(state.place);
+      domains[state.place.domain].push({score, state.first(), &state});
+    }
+    std::set<std::pair<Choice, std::uint32_t>> fronts;  // the best of each domain
+    const auto line_up = [&](std::uint32_t domain) {
+      if (domains[domain].empty()) return;
+      Choice front = domains[domain].top();
+      front.score.before = front.state->node_class->suspect ? kSuspect : 0;
+      if (wishes_) front.score.before += wishes_->rank(front.state->place);
+      fronts.emplace(front, domain);
+    };
+    for (const auto& [domain, choices] : domains) line_up(domain);
+    while (missing_[g] > 0) {
+      GYRE_ASSERT(!fronts.empty());
+      ++looked_at_;
+      const std::uint32_t domain = fronts.begin()->second;
+      fronts.erase(fronts.begin());
+      Choice choice = domains[domain].top();
+      domains[domain].pop();
+      State& state = *choice.state;
+      const bool would_do = take_would_do(state, g);
+      if (would_do) take_nodes(state, choice.score, g);
+      if (would_do && !state.used_up()) {
+        choice.first = state.first();
+        domains[domain].push(choice);
+      }
+      line_up(domain);
+    }
+  }
+
+  /// Takes nodes of the state while the group wants them, and no other place is better then.
+  void take_nodes(State& best, const Score& score, std::size_t g) {
+    while (missing_[g] > 0 && !best.used_up() && take_would_do(best, g)) {
+      const NodeId node = best.first();
       placement_.push_back({static_cast<std::int32_t>(placement_.size()), node,
-                            cluster_.pick(node, group.request, best_score.device_free)});
-      ++best->next;
-      --nodes_[best->groups];
+                            cluster_.pick(node, demand_.groups[g].request, score.device_free)});
+      ++best.next;
+      --nodes_[best.groups];
       --missing_[g];
       if (!wishes_) continue;
       placement_.back().allocation.group = demand_.affinity->group;
-      if (wishes_->took(best->place)) break;  // another may be wished for now
+      if (wishes_->took(best.place)) break;  // another may be wished for now
     }
   }
 
@@ -324,6 +399,12 @@ std::int64_t look_cost(const Cluster& cluster, PartitionId partition,
                        std::optional<TopologyLevel> within) {
   const std::size_t nodes = within ? cluster.nodes().size() : 0;
   return static_cast<std::int64_t>(cluster.classes(partition).size() + nodes);
+}
+
+std::int64_t barred_cost(const Cluster& cluster, const Demand& demand) {
+  if (!demand.restricted()) return 0;
+  return std::ssize(cluster.group(demand.affinity->group)) +
+         std::ssize(cluster.group(demand.affinity->apart)) + std::ssize(demand.avoid);
 }
 
 std::size_t usable_by(const Cluster& cluster, const Demand& demand, ShapeId shape,
@@ -400,14 +481,15 @@ std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
                                                          std::int64_t& work) {
   work += look_cost(search.cluster, search.demand.partition, search.within);
   work += static_cast<std::int64_t>(search.preferred.size());
-  if (is_plain(search.demand)) return place_one(search, score);
+  work += barred_cost(search.cluster, search.demand);
+  if (is_plain(search.demand)) return place_one(search, score, work);
   // Nodes are arranged only for what fits.
   if (search.demand.affinity && !supply_of(search.cluster, search.demand, search.within).enough()) {
     return std::nullopt;
   }
   GangSearch gang(search);
-  if (!gang.possible()) return std::nullopt;
-  auto placement = gang.place(score);
+  std::optional<std::vector<TaskPlacement>> placement;
+  if (gang.possible()) placement = gang.place(score);
   work += gang.looked_at();
   return placement;
 }
@@ -415,6 +497,7 @@ std::optional<std::vector<TaskPlacement>> find_placement(const Search& search,
 bool fits(const Cluster& cluster, const Demand& demand, std::int64_t& work) {
   const auto classes = cluster.classes(demand.partition);
   work += look_cost(cluster, demand.partition, demand.within());
+  work += barred_cost(cluster, demand);
   if (!is_plain(demand)) return supply_of(cluster, demand, demand.within()).enough();
   return std::any_of(classes.begin(), classes.end(), [&](std::uint32_t index) {
     const NodeClass& state = cluster.node_class(index);

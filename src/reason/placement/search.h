@@ -20,7 +20,7 @@ using StateScore = std::function<Score(const NodeView& node, std::uint32_t class
 /// one, so taking resources away never makes a gang fit. Takes groups in order; within a group,
 /// nodes of the best state by ascending id, then of the next best. Equal scores go to nodes that
 /// are preferred (without `per_node`), then to the state whose first node is lowest. Adds the
-/// states looked at to `work`. O(distinct node states * (1 + distinct states used)), times 4^groups
+/// states looked at to `work`. O(s log s + tasks log s) for s distinct node states, times 4^groups
 /// for a gang of several groups; with `per_node`, every node is a state. Of a demand with an
 /// affinity nodes count apart by what it wishes: O(nodes) more, and states times what they are told
 /// apart by.
@@ -45,6 +45,8 @@ bool may_take(const Cluster& cluster, const Demand& demand, NodeId node);
 /// What one look at all that a demand could use costs, in units of work.
 std::int64_t look_cost(const Cluster& cluster, PartitionId partition,
                        std::optional<TopologyLevel> within);
+/// The same of the nodes that its affinity keeps it from.
+std::int64_t barred_cost(const Cluster& cluster, const Demand& demand);
 
 /// Bit g: a node of that shape with `free` (devices ascending) has room for a task of group g.
 std::size_t usable_by(const Cluster& cluster, const Demand& demand, ShapeId shape,

@@ -4,7 +4,7 @@ namespace gyre::reason {
 
 Thought::Thought(const Cluster& cluster, const Demand& demand, std::int64_t& work)
     : cluster_(cluster), demand_(demand), supply_(supply_of(cluster, demand, demand.within())) {
-  work += look_cost(cluster, demand.partition, demand.within());
+  work += look_cost(cluster, demand.partition, demand.within()) + barred_cost(cluster, demand);
 }
 
 std::size_t Thought::find(NodeId node) const {

@@ -53,7 +53,6 @@ Wishes::Place Wishes::place(NodeId node) const {
 }
 
 std::int64_t Wishes::rank(const Place& place) const {
-  constexpr std::int64_t kFar = std::int64_t{1} << 40;
   constexpr std::int64_t kTasksMax = std::int64_t{1} << 32;
   const std::int64_t far = place.far * kFar;
   if (affinity_.balance == Balance::None) return far;

@@ -31,11 +31,14 @@ class Wishes {
 
   /// The lower, the rather; below 2^61.
   std::int64_t rank(const Place& place) const;
+  /// What of that tells places of one domain apart.
+  static std::int64_t rank_inside(const Place& place) { return place.far * kFar; }
   /// A task of the gang goes there. True if that changes what other places rank.
   bool took(const Place& place);
 
  private:
   static constexpr std::size_t kLevels = kTopologyLevels + 1;
+  static constexpr std::int64_t kFar = std::int64_t{1} << 40;
 
   const Cluster& cluster_;
   const Affinity& affinity_;

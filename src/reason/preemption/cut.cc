@@ -165,11 +165,15 @@ Reach::Cut Reach::cut(const Setting& setting, const Demand& demand, Time now) {
   Cut cut;
   for (const Candidate& candidate : candidates_) {
     const bool counts = candidate.job.value != 0 && candidate.rank > watch.bar;
-    cut.tried += counts && candidate.key() <= last ? 1 : 0;
+    if (!counts || last < candidate.key()) continue;
+    ++cut.tried;
+    cut.cost += candidate.cost;
   }
   for (const auto& [rank, id] : setting.taken) {
-    const bool counts = rank > watch.bar && candidates_[slots_.at(id)].key() <= last;
-    cut.tried -= counts ? 1 : 0;
+    const Candidate& candidate = candidates_[slots_.at(id)];
+    if (rank <= watch.bar || last < candidate.key()) continue;
+    --cut.tried;
+    cut.cost -= candidate.cost;
   }
   cut.victims = sweep.needed(last);
   return cut;

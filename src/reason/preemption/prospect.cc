@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <iterator>
 #include <span>
+#include <utility>
 
 namespace gyre::reason {
 namespace {
@@ -44,6 +46,14 @@ void make_free(Cluster& cluster, NodeId id, const Capacity& wanted) {
   }
 }
 
+/// The groups of tasks on a node, ascending, one for each task.
+std::vector<GroupId> groups_on(const NodeParts& grouped, NodeId id) {
+  std::vector<GroupId> groups;
+  for (const NodeParts::Part& part : grouped.on(id)) groups.push_back(part.allocation.group);
+  std::sort(groups.begin(), groups.end());
+  return groups;
+}
+
 }  // namespace
 
 Prospect& Prospect::operator=(const Prospect& other) {
@@ -55,6 +65,7 @@ void Prospect::follow(const Source& source) {
   if (!cluster_ || !catch_up(source)) make(source);
   seen_.clear();
   seen_.push_back(source.now.log().end());
+  seen_.push_back(source.grouped.log().end());
   for (const NodeLog* log : source.logs) seen_.push_back(log->end());
 }
 
@@ -66,9 +77,9 @@ bool Prospect::catch_up(const Source& source) {
     if (since) changed.push_back(*since);
     return since.has_value();
   };
-  if (!see(source.now.log(), seen_[0])) return false;
+  if (!see(source.now.log(), seen_[0]) || !see(source.grouped.log(), seen_[1])) return false;
   for (std::size_t i = 0; i < source.logs.size(); ++i) {
-    if (!see(*source.logs[i], seen_[i + 1])) return false;
+    if (!see(*source.logs[i], seen_[i + 2])) return false;
   }
   for (const std::span<const NodeId> nodes : changed) {
     for (const NodeId node : nodes) look_at(source, node);
@@ -81,21 +92,48 @@ void Prospect::make(const Source& source) {
   cluster_ = std::make_unique<Cluster>(source.now);
   placer_ = source.placer;
   ++made_;
-  for (std::uint32_t i = 0; i < source.now.nodes().size(); ++i) look_at(source, {i});
+  groups_.assign(source.now.nodes().size(), {});
+  for (std::uint32_t i = 0; i < source.now.nodes().size(); ++i) {
+    groups_[i] = groups_on(source.grouped, {i});
+    look_at(source, {i});
+  }
 }
 
 void Prospect::look_at(const Source& source, NodeId id) {
   const Node& now = source.now.node(id);
   const Node& kept = cluster_->node(id);
-  if (source.now.shape(now.shape).partition != source.partition) return;
+  std::vector<GroupId> groups = groups_on(source.grouped, id);
+  if (source.now.shape(now.shape).partition != source.partition) {
+    return count_groups(id, std::move(groups));  // those of all partitions are counted
+  }
   if (kept.up != now.up) cluster_->set_up(id, now.up);
   if (kept.duty != now.duty) cluster_->set_duty(id, now.duty);
   if (kept.silent != now.silent) cluster_->set_silent(id, now.silent);
   if (kept.quarantined != now.quarantined) cluster_->set_quarantined(id, now.quarantined);
   cluster_->set_suspect(id, now.suspect);
   Capacity wanted = now.free;
-  source.change(id, now, wanted);
+  source.change(id, now, wanted, groups);
   if (wanted != kept.free) make_free(*cluster_, id, wanted);
+  std::sort(groups.begin(), groups.end());
+  count_groups(id, std::move(groups));
+}
+
+/// Requires: ascending.
+void Prospect::count_groups(NodeId id, std::vector<GroupId> wanted) {
+  std::vector<GroupId>& counted = groups_[id.value];
+  if (counted == wanted) return;
+  std::vector<GroupId> differ;
+  const auto part = [](GroupId group) {
+    return Allocation{0, {}, {}, {}, Sharing::Exclusive, group};
+  };
+  std::set_difference(counted.begin(), counted.end(), wanted.begin(), wanted.end(),
+                      std::back_inserter(differ));
+  for (const GroupId group : differ) cluster_->release(id, part(group));
+  differ.clear();
+  std::set_difference(wanted.begin(), wanted.end(), counted.begin(), counted.end(),
+                      std::back_inserter(differ));
+  for (const GroupId group : differ) cluster_->allocate(id, part(group));
+  counted = std::move(wanted);
 }
 
 }  // namespace gyre::reason

@@ -7,6 +7,7 @@
 
 #include "domain/cluster.h"
 #include "reason/placement/placer.h"
+#include "reason/preemption/node_parts.h"
 
 namespace gyre::reason {
 
@@ -15,7 +16,7 @@ namespace gyre::reason {
 /// changed since the last one and not all that is to come.
 ///
 /// A memory, never an input: it says what a Trial would. A copy starts without it. Does not tell
-/// residents or groups apart. Not thread-safe.
+/// residents apart. Not thread-safe.
 class Prospect {
  public:
   Prospect() = default;
@@ -29,10 +30,13 @@ class Prospect {
     Cluster& now;
     PartitionId partition;
     const Placer& placer;
-    /// Where what `change` does has changed, besides where the cluster did.
+    const NodeParts& grouped;  // what tasks of groups hold now
+    /// Where what `change` does has changed, besides where the cluster and `grouped` did.
     std::vector<const NodeLog*> logs;
-    /// Makes of what a node has free now what it will have. Of that node's state alone.
-    std::function<void(NodeId id, const Node& node, Capacity& free)> change;
+    /// Makes of what a node has free now, and of the groups of the tasks that are there, each as
+    /// often as it has some, what it will have. Of that node's state alone.
+    std::function<void(NodeId id, const Node& node, Capacity& free, std::vector<GroupId>& groups)>
+        change;
   };
 
   /// Brings it up to date. O(nodes that changed), the first time and where a log forgot O(nodes).
@@ -54,10 +58,12 @@ class Prospect {
   bool catch_up(const Source& source);
   void make(const Source& source);
   void look_at(const Source& source, NodeId id);
+  void count_groups(NodeId id, std::vector<GroupId> wanted);
 
   std::unique_ptr<Cluster> cluster_;
   Placer placer_;
-  std::vector<std::uint64_t> seen_;  // of each log, the cluster's first
+  std::vector<std::uint64_t> seen_;  // of each log, the cluster's first, then that of `grouped`
+  std::vector<std::vector<GroupId>> groups_;  // that cluster_ counts, by node; ascending
   std::uint64_t made_ = 0;
 };
 

@@ -66,6 +66,7 @@ class Fleet {
     prospect_.follow(source());
     Cluster wanted = cluster_;
     for (std::uint32_t i = 0; i < cluster_.nodes().size(); ++i) {
+      if (cluster_.shape(cluster_.node({i}).shape).partition != PartitionId{0}) continue;
       for (const auto& part : leaving_.on({i})) wanted.release({i}, part.allocation);
       for (const auto& part : claimed_.on({i})) {
         if (is_free(wanted, {0, {i}, part.allocation})) wanted.allocate({i}, part.allocation);
@@ -74,6 +75,11 @@ class Fleet {
     const Classes now = classes_of(prospect_.cluster());
     RC_ASSERT(now == classes_of(wanted));
     RC_ASSERT(prospect_.cluster().free_gpu_milli({0}) == wanted.free_gpu_milli({0}));
+    for (std::uint64_t group = 1; group < kGroups; ++group) {
+      for (std::uint32_t i = 0; i < cluster_.nodes().size(); ++i) {
+        RC_ASSERT(prospect_.cluster().tasks_of({group}, {i}) == wanted.tasks_of({group}, {i}));
+      }
+    }
     caught_up += made == prospect_.made() ? 1 : 0;
     // Whatever fits that did not is seen by its growth.
     if (made == prospect_.made() && grown == prospect_.cluster().growth({0})) {
@@ -113,13 +119,20 @@ class Fleet {
   }
 
   Prospect::Source source() {
-    const auto change = [this](NodeId id, const Node& node, Capacity& free) {
-      for (const auto& part : leaving_.on(id)) add(part.allocation, 1, free);
+    const auto change = [this](NodeId id, const Node& node, Capacity& free,
+                               std::vector<GroupId>& groups) {
+      for (const auto& part : leaving_.on(id)) {
+        add(part.allocation, 1, free);
+        const auto own = std::find(groups.begin(), groups.end(), part.allocation.group);
+        if (own != groups.end()) groups.erase(own);
+      }
       for (const auto& part : claimed_.on(id)) {
-        if (node.open() && has(free, part.allocation)) add(part.allocation, -1, free);
+        if (!node.open() || !has(free, part.allocation)) continue;
+        add(part.allocation, -1, free);
+        if (part.allocation.group.value != 0) groups.push_back(part.allocation.group);
       }
     };
-    return {cluster_, {0}, placer_, {&leaving_.log(), &claimed_.log()}, change};
+    return {cluster_, {0}, placer_, grouped_, {&leaving_.log(), &claimed_.log()}, change};
   }
 
   void join() {
@@ -138,6 +151,7 @@ class Fleet {
     part.gpu_milli = GpuMilli{rng_.below(2) == 0 ? 1000 : 300};
     part.cpu = CpuMilli{static_cast<std::int64_t>(rng_.below(3)) * 1000};
     part.memory = MemoryMib{static_cast<std::int64_t>(rng_.below(3)) * 100};
+    part.group = GroupId{rng_.below(kGroups)};
     return part;
   }
 
@@ -146,6 +160,7 @@ class Fleet {
     if (!has(cluster_.node(node).free, part)) return;
     cluster_.allocate(node, part);
     held_.push_back({{++last_}, node, part});
+    if (part.group.value != 0) grouped_.add(node, {{last_}, 0, part});
   }
 
   void give_back() {
@@ -154,6 +169,7 @@ class Fleet {
     const Held held = held_[at];
     cluster_.release(held.node, held.part);
     leaving_.remove(held.node, held.job);
+    grouped_.remove(held.node, held.job);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(at));
   }
 
@@ -170,9 +186,12 @@ class Fleet {
     claimed_.add(node, {{++last_}, 0, some_part(cluster_.node(node).spec)});
   }
 
+  static constexpr std::uint64_t kGroups = 3;  // the first is none
+
   Rng rng_;
   Cluster cluster_;
   Placer placer_;
+  NodeParts grouped_;
   NodeParts leaving_;
   NodeParts claimed_;
   Prospect prospect_;
@@ -194,8 +213,9 @@ TEST(Prospect, ACopyIsMadeAnew) {
   Cluster cluster;
   ASSERT_TRUE(cluster.add({0}, {}).has_value());
   const Placer placer;
-  const auto nothing = [](NodeId, const Node&, Capacity&) {};
-  const Prospect::Source source{cluster, {0}, placer, {}, nothing};
+  const NodeParts grouped;
+  const auto nothing = [](NodeId, const Node&, Capacity&, std::vector<GroupId>&) {};
+  const Prospect::Source source{cluster, {0}, placer, grouped, {}, nothing};
   Prospect prospect;
   prospect.follow(source);
   EXPECT_EQ(prospect.made(), 1U);
@@ -212,8 +232,9 @@ TEST(Prospect, ALogThatForgotIsNoticed) {
   node.gpus = 1;
   ASSERT_TRUE(cluster.add({0}, node).has_value());
   const Placer placer;
-  const auto nothing = [](NodeId, const Node&, Capacity&) {};
-  const Prospect::Source source{cluster, {0}, placer, {}, nothing};
+  const NodeParts grouped;
+  const auto nothing = [](NodeId, const Node&, Capacity&, std::vector<GroupId>&) {};
+  const Prospect::Source source{cluster, {0}, placer, grouped, {}, nothing};
   Prospect prospect;
   prospect.follow(source);
   const Allocation one{1, kWholeGpu, {}, {}};

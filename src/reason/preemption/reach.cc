@@ -12,8 +12,13 @@ namespace {
 /// So many nodes are looked at one by one, however few there are in all.
 constexpr std::size_t kFew = 64;
 
-std::int64_t count_beyond(const Evictable& jobs, Rank bar) {
-  return std::distance(jobs.upper_bound({bar, JobId{~std::uint64_t{0}}}), jobs.end());
+/// Of a look at those of them that stand beyond the bar.
+std::int64_t cost_beyond(const Evictable& those, Rank bar, const JobTable& jobs) {
+  std::int64_t cost = 0;
+  for (auto at = those.upper_bound({bar, JobId{~std::uint64_t{0}}}); at != those.end(); ++at) {
+    cost += held_cost(*jobs.find(at->second));
+  }
+  return cost;
 }
 
 }  // namespace
@@ -34,36 +39,37 @@ void Reach::enter(const Job& job, Rank rank) {
   }
   const std::uint32_t slot = unused_.back();
   unused_.pop_back();
-  candidates_[slot] = {job.id, rank, Exposure(job)};
+  candidates_[slot] = {job.id, rank, Exposure(job), held_cost(job)};
   slots_.emplace(job.id, slot);
   for_each_held(job, [&](NodeId node, const Allocation& part) {
     if (residents_.size() <= node.value) residents_.resize(node.value + 1);
     residents_[node.value].push_back({slot, rank, part});
     log_.note(node);
   });
-  for (Watch& watch : watches_) watch.victims += rank > watch.bar ? 1 : 0;
+  for (Watch& watch : watches_) watch.cost += rank > watch.bar ? held_cost(job) : 0;
 }
 
 void Reach::leave(const Job& job, Rank rank) {
   if (!on_) return;
   const auto found = slots_.find(job.id);
   for (const TaskPlacement& task : job.placement) remove(task.node, found->second);
-  candidates_[found->second].job = {};
+  Candidate& candidate = candidates_[found->second];
+  for (Watch& watch : watches_) watch.cost -= rank > watch.bar ? candidate.cost : 0;
+  candidate.job = {};
   unused_.push_back(found->second);
   slots_.erase(found);
-  for (Watch& watch : watches_) watch.victims -= rank > watch.bar ? 1 : 0;
 }
 
 void Reach::move(const Job& job, Rank from, Rank to) {
   if (!on_) return;
   bool matters = false;
-  for (Watch& watch : watches_) {
-    const int change = (to > watch.bar ? 1 : 0) - (from > watch.bar ? 1 : 0);
-    watch.victims += change;
-    matters = matters || change != 0;
-  }
   const std::uint32_t slot = slots_.at(job.id);
   candidates_[slot].rank = to;
+  for (Watch& watch : watches_) {
+    const int change = (to > watch.bar ? 1 : 0) - (from > watch.bar ? 1 : 0);
+    watch.cost += change * candidates_[slot].cost;
+    matters = matters || change != 0;
+  }
   for_each_held(job, [&](NodeId node, const Allocation&) {
     for (Resident& resident : residents_[node.value]) {
       if (resident.slot == slot) resident.rank = to;
@@ -180,7 +186,7 @@ void Reach::watch(const Setting& setting, const Demand& demand, Rank bar, std::s
 
 void Reach::fill(const Setting& setting, const Demand& demand, Watch& watch) const {
   const Cluster& cluster = setting.cluster;
-  watch.victims = count_beyond(setting.evictable, watch.bar);
+  watch.cost = cost_beyond(setting.evictable, watch.bar, setting.jobs);
   watch.supply = Supply(demand);
   watch.usable.assign(cluster.nodes().size(), 0);
   for (const std::uint32_t index : cluster.classes(demand.partition)) {
@@ -239,8 +245,9 @@ void Reach::move_bar(const Setting& setting, const Demand& demand, Rank bar, Wat
   constexpr JobId kLast{~std::uint64_t{0}};
   const auto end = setting.evictable.upper_bound({high, kLast});
   for (auto at = setting.evictable.upper_bound({low, kLast}); at != end; ++at) {
-    watch.victims += change;
-    for_each_held(*setting.jobs.find(at->second),
+    const Job& job = *setting.jobs.find(at->second);
+    watch.cost += change * held_cost(job);
+    for_each_held(job,
                   [&](NodeId node, const Allocation&) { look_at(setting, demand, node, watch); });
   }
 }
@@ -261,7 +268,7 @@ std::optional<std::int64_t> Reach::beyond(const Setting& setting, const Demand& 
   if (bar != watch.bar) move_bar(setting, demand, bar, watch);
   catch_up(setting, demand, watch);
   if (watch.supply.enough()) return std::nullopt;
-  return watch.victims - count_beyond(setting.taken, bar);
+  return watch.cost - cost_beyond(setting.taken, bar, setting.jobs);
 }
 
 }  // namespace gyre::reason

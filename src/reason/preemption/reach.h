@@ -77,9 +77,9 @@ class Reach {
   /// evictable jobs).
   void watch(const Setting& setting, const Demand& demand, Rank bar);
   bool watches(const Demand& demand) const { return find(demand) < watches_.size(); }
-  /// How many jobs beyond the bar there are, if the demand did not fit were all of them gone;
-  /// nullopt if it would, or is not watched. O(nodes that changed since it was asked last, and jobs
-  /// between the bar then and now).
+  /// What a look at all jobs beyond the bar costs (held_cost()), if the demand did not fit were all
+  /// of them gone; nullopt if it would, or is not watched. O(nodes that changed since it was asked
+  /// last, and jobs between the bar then and now).
   std::optional<std::int64_t> beyond(const Setting& setting, const Demand& demand, Rank bar);
 
   /// Who of the jobs beyond the bar are to go so that the demand fits: the first ones until it
@@ -87,6 +87,7 @@ class Reach {
   struct Cut {
     std::vector<JobId> victims;  // the last one first
     std::int64_t tried = 0;      // jobs until it fitted
+    std::int64_t cost = 0;       // of a look at these
   };
   /// Requires: beyond() has just been asked of the demand, said nullopt, and it is watched.
   /// O(evictable jobs + tried log nodes).
@@ -106,7 +107,8 @@ class Reach {
     JobId job;  // 0: the slot is unused
     Rank rank = 0;
     Exposure exposure;
-    double at_risk = 0;  // at `weighed_at_`
+    std::int64_t cost = 0;  // of a look at it
+    double at_risk = 0;     // at `weighed_at_`
     VictimKey key() const { return {~rank, at_risk, job}; }
   };
   struct Resident {
@@ -119,7 +121,7 @@ class Reach {
     std::uint64_t asked = 0;  // the higher, the later
     bool filled = false;      // else all that follows is yet to be counted
     Rank bar = 0;
-    std::int64_t victims = 0;  // evictable jobs beyond it
+    std::int64_t cost = 0;  // of a look at the evictable jobs beyond it
     std::uint64_t seen_cluster = 0;
     std::uint64_t seen_residents = 0;
     std::vector<std::uint8_t> usable;  // by node: usable_by(), with the victims gone

@@ -87,17 +87,17 @@ class Fleet {
   int cuts = 0;
 
  private:
-  /// How many jobs are tried in vain; nullopt if the demand fits once all of them are gone.
+  /// What jobs cost that are tried in vain; nullopt if the demand fits once all of them are gone.
   std::optional<std::int64_t> searched(const Demand& demand, Rank bar, const Evictable& taken) {
     std::int64_t work = 0;
-    std::int64_t tried = 0;
+    std::int64_t cost = 0;
     Thought thought(cluster_, demand, work);
     for (const auto& [rank, id] : running_.evictable()) {
       if (rank <= bar || taken.contains({rank, id})) continue;
-      ++tried;
+      cost += held_cost(*jobs_.find(id));
       release_all(*jobs_.find(id), thought);
     }
-    return thought.fits() ? std::nullopt : std::optional(tried);
+    return thought.fits() ? std::nullopt : std::optional(cost);
   }
 
   /// The cut is what a search victim by victim finds.
@@ -111,11 +111,15 @@ class Fleet {
     };
     const Reach::Cut cut = running_.reach().cut(setting, demand, kNow);
     Thought thought(cluster_, demand, work);
-    std::int64_t tried = 0;
-    for (RankedVictims victims = order(); !thought.fits(); ++tried) {
-      release_all(*victims.take(bar), thought);
+    std::int64_t cost = 0;
+    RankedVictims first = order();
+    while (!thought.fits()) {
+      const Job& job = *first.take(bar);
+      cost += held_cost(job);
+      release_all(job, thought);
     }
-    RC_ASSERT(cut.tried == tried);
+    RC_ASSERT(cut.tried == first.tried());
+    RC_ASSERT(cut.cost == cost);
     Trial trial(cluster_, {0});
     RankedVictims victims = order();
     const ImageHolders none;

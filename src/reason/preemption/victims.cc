@@ -18,10 +18,10 @@ struct Taken {
 /// Takes victims until the demand fits. False if it never does.
 bool take_enough(const Question& question, Thought& thought, Rank bar, Victims& victims,
                  std::int64_t tries_max, std::vector<Taken>& taken) {
-  while (question.work < question.work_max && std::ssize(taken) < tries_max) {
+  while (std::ssize(taken) < tries_max) {
     const Job* job = victims.take(bar);
     if (job == nullptr) return false;
-    ++question.work;
+    question.work += victims.cost() + held_cost(*job);
     release_all(*job, thought);
     taken.push_back({job, victims.rank()});
     if (thought.fits()) return true;
@@ -60,6 +60,7 @@ const Job* RankedVictims::take(Rank bar) {
     }
     if (!left_out_.empty() && left_out_.contains(key.job)) continue;
     rank_ = ~key.inverse;
+    ++tried_;
     return jobs_.find(key.job);
   }
 }
@@ -86,6 +87,7 @@ std::optional<Room> make_room(const Question& question, Trial& trial, const Bene
   // Gives back, dearest first, what is not needed. The last one taken is.
   for (std::size_t i = taken.size(); i-- > 0;) {
     const Job& job = *taken[i].job;
+    question.work += held_cost(job);
     bool needed = enough && i + 1 == taken.size();
     if (enough && !needed) {
       allocate_all(job, thought);
@@ -104,7 +106,12 @@ std::optional<Room> make_room(const Question& question, Trial& trial, const Bene
 
 Room take_room(const Question& question, Trial& trial, const Beneficiary& who,
                std::vector<JobId> victims) {
-  for (const JobId victim : victims) release_all(*question.jobs.find(victim), trial);
+  question.work += task_count(who.demand);
+  for (const JobId victim : victims) {
+    const Job& job = *question.jobs.find(victim);
+    question.work += held_cost(job);
+    release_all(job, trial);
+  }
   auto placement =
       question.placer.find(question.cluster, who.demand, question.asker(who.job), question.work);
   GYRE_ASSERT(placement);

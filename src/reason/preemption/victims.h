@@ -22,6 +22,8 @@ class Victims {
   virtual void put_back(const Job& job, Rank rank) = 0;
   /// Of the last one taken.
   virtual Rank rank() const = 0;
+  /// What it costs to find one, besides what it holds, in units of work.
+  virtual std::int64_t cost() const { return 0; }
 };
 
 /// By rank, the worst first, of equal ones that with the least work at risk.
@@ -44,6 +46,8 @@ class RankedVictims final : public Victims {
   void leave_out(JobId job) { left_out_.insert(job); }
   /// Jobs that were looked at.
   std::int64_t looked_at() const { return looked_at_; }
+  /// How often one was taken.
+  std::int64_t tried() const { return tried_; }
 
  private:
   VictimKey key_of(const Job& job, Rank rank) const {
@@ -62,6 +66,7 @@ class RankedVictims final : public Victims {
   std::set<VictimKey> returned_;
   std::set<JobId> left_out_;
   std::int64_t looked_at_ = 0;
+  std::int64_t tried_ = 0;
   Rank rank_ = 0;
 };
 
@@ -79,8 +84,9 @@ struct Beneficiary {
 
 /// Running jobs beyond the bar whose end would let the beneficiary start, none that could be
 /// spared, and where it would start then. They are gone in `trial` afterwards, and the placement is
-/// taken. Not so if nullopt: no set of them makes enough room, or the work was spent before one was
-/// found. O(distinct node states + n log n) for n jobs that are tried, at most `tries_max`.
+/// taken. Not so if nullopt: no set of them makes enough room. Adds jobs and node states that were
+/// looked at to the work, whatever is left of it. O(distinct node states + n log n) for n jobs that
+/// are tried, at most `tries_max`.
 std::optional<Room> make_room(const Question& question, Trial& trial, const Beneficiary& who,
                               Victims& victims,
                               std::int64_t tries_max = std::numeric_limits<std::int64_t>::max());
