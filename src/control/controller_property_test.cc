@@ -292,6 +292,23 @@ TEST_P(ControllerProperty, RandomWorldsKeepTheBooksAndRestoredCoresDecideAlike) 
   }));
 }
 
+/// A core that goes on from a snapshot looks at all that is prepared for who waits; one that goes
+/// on may pass over what it has looked at before, since it would find nothing there.
+TEST_P(ControllerProperty, WhatIsNotLookedAtAgainHasNothingNew) {
+  EXPECT_TRUE(rc::check([&] {
+    RandomWorld world(*rc::gen::arbitrary<std::uint64_t>(), GetParam());
+    Controller core{Config{}};
+    for (int i = *rc::gen::inRange(20, 60); i > 0; --i) {
+      auto fresh = Controller::restore(Config{}, core.state());
+      RC_ASSERT(fresh.has_value());
+      const Event event = world.next(core);
+      const Commands commands = core.step(event).commands;
+      RC_ASSERT(fresh->step(event).commands == commands);
+      world.answer(commands);
+    }
+  }));
+}
+
 /// However little work one cycle may do, the next ones do the rest, without anything happening.
 TEST_P(ControllerProperty, ASmallBudgetPutsDecisionsOffButLosesNone) {
   EXPECT_TRUE(rc::check([&] {
