@@ -211,6 +211,11 @@ struct Fields<StartStages> {
       Field{"ports", &StartStages::ports}};
 };
 template <>
+struct Fields<Progress> {
+  static constexpr std::tuple list{Field{"heartbeat", &Progress::heartbeat},
+                                   Field{"line", &Progress::line}};
+};
+template <>
 struct Fields<JobSpec> {
   static constexpr std::tuple list{Field{"name", &JobSpec::name},
                                    Field{"tenant", &JobSpec::tenant},
@@ -223,6 +228,7 @@ struct Fields<JobSpec> {
                                    Field{"expected_duration", &JobSpec::expected_duration},
                                    Field{"deadline", &JobSpec::deadline},
                                    Field{"checkpoint", &JobSpec::checkpoint},
+                                   Field{"progress", &JobSpec::progress},
                                    Field{"retry", &JobSpec::retry},
                                    Field{"launch", &JobSpec::launch}};
 };

@@ -23,24 +23,6 @@ using Kind = SpecNode::Kind;
 /// What this version does not do yet, though a job spec may say it.
 constexpr std::array<std::string_view, 2> kLaterFields{"budget", "max_price"};
 
-std::string found(const SpecNode& node) {
-  switch (node.kind) {
-    case Kind::Null:
-      return "nothing";
-    case Kind::Bool:
-      return node.text;
-    case Kind::Number:
-      return "the number " + printable(node.text);
-    case Kind::String:
-      return "the text '" + printable(node.text) + "'";
-    case Kind::List:
-      return "a list";
-    case Kind::Map:
-      return "a map";
-  }
-  return "";
-}
-
 // Words that are too long to be a slip are not compared: the work grows with their square.
 std::string nearest_of(std::string_view word, const std::vector<std::string>& candidates) {
   return word.size() > kNameBytesMax ? "" : nearest(word, candidates);
@@ -230,6 +212,18 @@ class SpecReader {
     const bool short_form = std::find(names.begin(), names.end(), full) != names.end();
     expected(node, "a signal that a process can catch, as in SIGUSR1",
              short_form ? full : nearest_of(node.text, names));
+  }
+
+  void progress(const SpecNode& node) {
+    spec_.progress.emplace();
+    if (object(node, kProgress) && !has(node, "heartbeat")) {
+      problem(node, "'heartbeat' is missing: say how often there is a line, as in heartbeat: 10m");
+    }
+  }
+  void progress_heartbeat(const SpecNode& node) { positive(node, spec_.progress->heartbeat); }
+  void progress_line(const SpecNode& node) {
+    if (!is_line(node)) return expected(node, kLineForm);
+    spec_.progress->line = node.text;
   }
 
   void retry(const SpecNode& node) { object(node, kRetry); }
@@ -521,7 +515,7 @@ class SpecReader {
     }
   }
 
-  static constexpr std::array<KnownField, 27> kFields{{
+  static constexpr std::array<KnownField, 28> kFields{{
       {"name", &SpecReader::name},
       {"image", &SpecReader::image},
       {"command", &SpecReader::command},
@@ -532,6 +526,7 @@ class SpecReader {
       {"priority", &SpecReader::priority},
       {"preemptible", &SpecReader::preemptible},
       {"checkpoint", &SpecReader::checkpoint},
+      {"progress", &SpecReader::progress},
       {"retry", &SpecReader::retry},
       {"deadline", &SpecReader::deadline},
       {"expected_duration", &SpecReader::expected_duration},
@@ -561,6 +556,10 @@ class SpecReader {
       {"near", &SpecReader::placement_near},
       {"apart", &SpecReader::placement_apart},
       {"group", &SpecReader::placement_group},
+  }};
+  static constexpr std::array<KnownField, 2> kProgress{{
+      {"heartbeat", &SpecReader::progress_heartbeat},
+      {"line", &SpecReader::progress_line},
   }};
   static constexpr std::array<KnownField, 4> kResources{{
       {"gpu", &SpecReader::gpu},

@@ -32,6 +32,7 @@ preemptible: true
 topology: {required: rack}
 placement: {max_per_node: 2, spread: zone, near: data, apart: chat, group: tuning}
 checkpoint: {path: /ckpt, interval: 10m, signal: SIGUSR1, grace: 60s}
+progress: {heartbeat: 10m, line: "step "}
 retry: {on: [error, no-capacity], max: 5, backoff: 10s..5m}
 deadline: 12h
 expected_duration: 1h30m
@@ -51,6 +52,7 @@ working_directory: /data/run
   expected.placement =
       PlacementRules{"tuning", 2, Balance::Spread, TopologyLevel::Zone, "data", "chat"};
   expected.checkpoint = {"/ckpt", seconds(600), SIGUSR1, seconds(60)};
+  expected.progress = Progress{seconds(600), "step "};
   expected.retry = {true, false, true, 5, seconds(10), seconds(300)};
   expected.deadline = seconds(12 * 3600);
   expected.expected_duration = seconds(5400);
@@ -277,6 +279,13 @@ const BadSpec kMistakes[] = {
      "it cannot be both near to and apart from 'b'"},
     {"command: ls\nplacement: {apart: [a]}", "placement.apart: expected a name"},
     {"command: ls\nplacement: {away: a}", "placement.away: there is no such field"},
+    {"command: ls\nprogress: 10m", "progress: expected fields"},
+    {"command: ls\nprogress: {line: step}", "progress: 'heartbeat' is missing"},
+    {"command: ls\nprogress: {heartbeat: 10}", "progress.heartbeat: expected a time with a unit"},
+    {"command: ls\nprogress: {heartbeat: 500ms}", "a heartbeat is 1s to 7d, not 500ms"},
+    {"command: ls\nprogress: {heartbeat: 8d}", "a heartbeat is 1s to 7d, not 8d"},
+    {"command: ls\nprogress: {heartbeat: 1m, line: ''}",
+     "progress.line: expected a text of one line, 128 bytes at most"},
     {"command: ls\ncheckpoint: {path: ckpt}", "checkpoint.path: expected an absolute path"},
     {"command: ls\ncheckpoint: {signal: SIGUSR}", "(did you mean 'SIGUSR1'?)"},
     {"command: ls\ncheckpoint: {signal: SIGKILL}",
@@ -440,6 +449,10 @@ JobSpec any_spec() {
   }
   spec.checkpoint.path = *rc::gen::element<std::string>("", "/ckpt", "/a b/ü");
   if (*rc::gen::arbitrary<bool>()) spec.checkpoint.interval = span();
+  if (*rc::gen::arbitrary<bool>()) {
+    spec.progress = Progress{kHeartbeatMin + *rc::gen::element(Duration{}, seconds(3600)),
+                             *rc::gen::element<std::string>("", "step ", "5", "ü: 1")};
+  }
   spec.checkpoint.signal = *rc::gen::element(0, SIGUSR1, SIGHUP);
   spec.checkpoint.grace = *rc::gen::element(Duration{}, seconds(30), milliseconds(1));
   spec.retry = {*rc::gen::arbitrary<bool>(),

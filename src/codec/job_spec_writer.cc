@@ -129,6 +129,10 @@ Result<Json> as_json(const JobSpec& spec) {
   if (spec.priority != standard.priority) out["priority"] = spec.priority;
   if (spec.preemptible) out["preemptible"] = true;
   add("checkpoint", checkpoint_of(spec.checkpoint));
+  if (spec.progress) {
+    out["progress"]["heartbeat"] = duration_text(spec.progress->heartbeat);
+    if (!spec.progress->line.empty()) out["progress"]["line"] = spec.progress->line;
+  }
   add("retry", retry_of(spec.retry));
   if (spec.deadline) out["deadline"] = duration_text(*spec.deadline);
   if (spec.expected_duration) out["expected_duration"] = duration_text(*spec.expected_duration);
@@ -211,6 +215,10 @@ Json replicas_of(const ReplicaCount& count) {
   const ReplicaCount standard;
   Json out = {{"min", count.min}, {"max", count.max}};
   if (count.target_in_flight != 0) out["target_in_flight"] = count.target_in_flight;
+  if (count.target_queue_time != Duration{}) {
+    out["target_queue_time"] = duration_text(count.target_queue_time);
+  }
+  if (count.target_gpu_activity != 0) out["target_gpu_activity"] = count.target_gpu_activity;
   if (count.scale_down_after != standard.scale_down_after) {
     out["scale_down_after"] = duration_text(count.scale_down_after);
   }

@@ -38,7 +38,8 @@ static_assert(kDescribesAll<PolicySpec> && kDescribesAll<QueueSpec> && kDescribe
 static_assert(kDescribesAll<Request> && kDescribesAll<TaskGroup> && kDescribesAll<Checkpoint>);
 static_assert(kDescribesAll<ContainerSpec> && kDescribesAll<ContainerSpec::Volume>);
 static_assert(kDescribesAll<ContainerSpec::Tmpfs> && kDescribesAll<StartStages>);
-static_assert(kDescribesAll<Retry> && kDescribesAll<Launch> && kDescribesAll<JobSpec>);
+static_assert(kDescribesAll<Progress> && kDescribesAll<Retry> && kDescribesAll<Launch> &&
+              kDescribesAll<JobSpec>);
 static_assert(kDescribesAll<Allocation> && kDescribesAll<TaskPlacement> && kDescribesAll<TaskExit>);
 static_assert(kDescribesAll<Job> && kDescribesAll<Transition> && kDescribesAll<Tick>);
 static_assert(kDescribesAll<PolicySet> && kDescribesAll<QueueSet> && kDescribesAll<NodeJoined>);

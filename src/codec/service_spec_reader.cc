@@ -21,7 +21,8 @@ using Kind = SpecNode::Kind;
 constexpr std::array<std::string_view, 5> kOwnFields{"kind", "replicas", "requests", "probes",
                                                      "rollout"};
 /// What a job may say and a service decides.
-constexpr std::array<std::string_view, 3> kJobFields{"retry", "deadline", "expected_duration"};
+constexpr std::array<std::string_view, 4> kJobFields{"retry", "deadline", "expected_duration",
+                                                     "progress"};
 
 class ServiceReader {
  public:
@@ -113,6 +114,9 @@ class ServiceReader {
          {"max", [](auto& r, auto& n, auto& c) { r.number(n, 1, kReplicasMax, c.max); }},
          {"target_in_flight",
           [](auto& r, auto& n, auto& c) { r.number(n, 1, 1'000'000, c.target_in_flight); }},
+         {"target_queue_time", [](auto& r, auto& n, auto& c) { r.span(n, c.target_queue_time); }},
+         {"target_gpu_activity",
+          [](auto& r, auto& n, auto& c) { r.number(n, 1, 100, c.target_gpu_activity); }},
          {"scale_down_after", [](auto& r, auto& n, auto& c) { r.span(n, c.scale_down_after); }},
          {"idle", [](auto& r, auto& n, auto& c) { r.span(n, c.idle); }}});
     if (!has(node, "max")) out.max = std::max(1, out.min);
@@ -202,13 +206,7 @@ class ServiceReader {
     reader.span(node, out.interval);
   }
   static void line(ServiceReader& reader, const SpecNode& node, Probe& out) {
-    const bool fits = node.kind == Kind::String && !node.text.empty() &&
-                      node.text.size() <= kNameBytesMax &&
-                      node.text.find('\n') == std::string::npos;
-    if (!fits) {
-      return reader.problem(
-          node, fmt::format("expected a text of one line, {} bytes at most", kNameBytesMax));
-    }
+    if (!is_line(node)) return reader.problem(node, fmt::format("expected {}", kLineForm));
     out.pattern = node.text;
   }
   /// As a job's command is said.

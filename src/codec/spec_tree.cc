@@ -339,6 +339,29 @@ bool has(const SpecNode& map, std::string_view name) {
                      [name](const SpecNode::Key& key) { return key.name == name; });
 }
 
+std::string found(const SpecNode& node) {
+  switch (node.kind) {
+    case SpecNode::Kind::Null:
+      return "nothing";
+    case SpecNode::Kind::Bool:
+      return node.text;
+    case SpecNode::Kind::Number:
+      return "the number " + printable(node.text);
+    case SpecNode::Kind::String:
+      return "the text '" + printable(node.text) + "'";
+    case SpecNode::Kind::List:
+      return "a list";
+    case SpecNode::Kind::Map:
+      return "a map";
+  }
+  return "";
+}
+
+bool is_line(const SpecNode& node) {
+  return node.kind == SpecNode::Kind::String && !node.text.empty() &&
+         node.text.size() <= kNameBytesMax && node.text.find('\n') == std::string::npos;
+}
+
 tl::expected<SpecNode, SpecProblem> parse_spec_tree(std::string_view text, SpecFormat format) {
   if (text.size() > kSpecBytesMax) {
     return tl::unexpected(problem_at(

@@ -30,6 +30,13 @@ struct SpecNode::Key {
 /// Whether a map has that field.
 bool has(const SpecNode& map, std::string_view name);
 
+/// What it is, for an error: "the number 5", "a list".
+std::string found(const SpecNode& node);
+
+/// Whether it is a text that a line of a log may have. What is expected else is kLineForm.
+bool is_line(const SpecNode& node);
+inline constexpr std::string_view kLineForm = "a text of one line, 128 bytes at most";
+
 /// Reads one document. Errors: not UTF-8, larger or deeper than the limits, not the format, a tag,
 /// an anchor or an alias (which let a few lines stand for gigabytes), a key twice in one map.
 tl::expected<SpecNode, SpecProblem> parse_spec_tree(std::string_view text, SpecFormat format);

@@ -38,9 +38,8 @@ void Controller::on(const TaskStalled& event) {
   if (job->state != JobState::Running || rank >= job->tasks.size()) return;
   if (job->tasks[rank] != TaskState::Running) return;
   const NodeId node = job->placement[rank].node;
-  const std::string evidence =
-      fmt::format("task {} of job {} made no progress and its GPUs were idle for {}", event.rank,
-                  event.job.value, format_duration(event.idle));
+  const std::string evidence = fmt::format("task {} of job {} made no progress for {}", event.rank,
+                                           event.job.value, format_duration(event.idle));
   job->exit = {TaskExit::Kind::Lost, 0, false, evidence};
   stop(*job, Termination::TaskFailed);
   see(node, {Symptom::TaskStalled, evidence, 0, event.job});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/units.h"
 #include "base/utf8.h"
 
 namespace gyre {
@@ -98,6 +99,14 @@ Result<void> check_placement(const JobSpec& spec) {
   return {};
 }
 
+Result<void> check_progress(const JobSpec& spec) {
+  if (!spec.progress) return {};
+  const Duration heartbeat = spec.progress->heartbeat;
+  if (heartbeat >= kHeartbeatMin && heartbeat <= kHeartbeatMax) return {};
+  return fail(ErrorKind::Invalid, "progress: a heartbeat is 1s to 7d, not {}",
+              format_duration(heartbeat));
+}
+
 }  // namespace
 
 std::string_view group_of(const JobSpec& spec) {
@@ -176,6 +185,7 @@ Result<void> validate(const JobSpec& spec) {
                 spec.priority);
   }
   if (auto valid = validate(spec.launch.container); !valid) return valid;
+  if (auto valid = check_progress(spec); !valid) return valid;
   if (auto valid = check_ports(spec.launch); !valid) return valid;
   if (auto valid = check_artifacts(spec.launch); !valid) return valid;
   if (auto valid = check_placement(spec); !valid) return valid;

@@ -43,6 +43,17 @@ struct Retry {
   bool operator==(const Retry&) const = default;
 };
 
+/// How often each of its tasks shows that it goes on: a line of its log. One that does not, and
+/// whose GPUs do nothing either, hangs.
+struct Progress {
+  Duration heartbeat{0};  // kHeartbeatMin..kHeartbeatMax
+  std::string line{};     // a line that has this text; empty: any
+
+  bool operator==(const Progress&) const = default;
+};
+inline constexpr Duration kHeartbeatMin = seconds(1);
+inline constexpr Duration kHeartbeatMax = seconds(7 * 86'400);
+
 /// What a node runs. The decision core carries it and never looks inside.
 struct Launch {
   std::vector<std::string> command;                      // argv; empty: the image's own
@@ -69,6 +80,7 @@ struct JobSpec {
   std::optional<Duration> expected_duration;  // an estimate for planning, never enforced
   std::optional<Duration> deadline;           // since submission; the job is stopped when it passes
   Checkpoint checkpoint;
+  std::optional<Progress> progress{};  // none: nobody looks for hangs
   Retry retry;
   Launch launch;
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/units.h"
-#include "server/proxy/log_search.h"
+#include "server/log_search.h"
 #include "server/proxy/question.h"
 
 namespace gyre::server::proxy {

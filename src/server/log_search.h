@@ -7,9 +7,9 @@
 
 #include "act/task_logs.h"
 
-namespace gyre::server::proxy {
+namespace gyre::server {
 
-/// Reads on in one of a replica's logs, a piece at a time, for a text.
+/// Reads on in one of a task's logs, a piece at a time, for a text.
 class LogSearch {
  public:
   std::uint64_t offset() const { return offset_; }
@@ -49,4 +49,4 @@ class LogSearch {
   std::string tail_;
 };
 
-}  // namespace gyre::server::proxy
+}  // namespace gyre::server
