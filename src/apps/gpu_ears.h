@@ -12,12 +12,13 @@
 #include "live/inbox.h"
 #include "server/api/api.h"
 #include "server/api/idle_watch.h"
+#include "server/api/replica_use.h"
 #include "server/api/telemetry.h"
 
 namespace gyre::apps {
 
 /// Hands on what the probes of all nodes see, and looks with it for jobs that do not use their
-/// GPUs.
+/// GPUs, and for services that need more of them.
 class GpuEars final : public live::GpuListener {
  public:
   GpuEars(server::Telemetry& telemetry, live::Inbox& inbox)
@@ -30,12 +31,16 @@ class GpuEars final : public live::GpuListener {
     if (std::abs(now.ns - last) < kPause.ns) return;
     if (!looked_at_.compare_exchange_strong(last, now.ns)) return;
     static_cast<void>(inbox_.ask([this](const control::Controller& core) {
-      for (Event::Body& body : idle_.look(core, telemetry_, server::machine_time())) {
+      const Time time = server::machine_time();
+      for (Event::Body& body : idle_.look(core, telemetry_, time)) {
         inbox_.post(std::move(body), nullptr);
       }
+      replicas_.look(core, telemetry_, time);
     }));
   }
   void unheard(const std::string& node) override { telemetry_.gpus.unheard(node); }
+
+  const server::ReplicaUse& replicas() const { return replicas_; }
 
  private:
   static constexpr Duration kPause = milliseconds(900);  // of probes that look once a second
@@ -43,6 +48,7 @@ class GpuEars final : public live::GpuListener {
   server::Telemetry& telemetry_;
   live::Inbox& inbox_;
   server::IdleWatch idle_;  // on the driver's thread
+  server::ReplicaUse replicas_;
   std::atomic<std::int64_t> looked_at_ = 0;
 };
 

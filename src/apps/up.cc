@@ -49,6 +49,7 @@
 #include "live/world.h"
 #include "server/api/api.h"
 #include "server/chaos/chaos.h"
+#include "server/hangs/hang_watch.h"
 #include "server/http/server.h"
 #include "server/proxy/proxy.h"
 #include "server/proxy/service_watch.h"
@@ -239,7 +240,9 @@ struct Life {
         used(folder.tasks_path()),
         watch(server::kEventsKept, core, server::machine_time()),
         tracing(std::move(tracing_settings), folder.path(), core, logs),
-        counted(watch, telemetry),
+        hangs(core, telemetry, server::hang_ports(inbox, fleet)),
+        looking(telemetry, hangs),
+        counted(watch, looking),
         watchers(counted, tracing),
         onlookers(watchers, services),
         observers(budget, onlookers),
@@ -326,6 +329,8 @@ struct Life {
   process::GroupUsage used;
   server::Watch watch;
   Tracing tracing;
+  server::HangWatch hangs;
+  Both looking;
   Both counted;
   Both watchers;
   server::proxy::ServiceWatch services;
@@ -415,6 +420,7 @@ cli::Outcome<void> Life::start_proxy() {
   };
   ports.tell_exec = [this](const act::ExecOrder& order) { fleet.tell_exec(order); };
   ports.notice = say;
+  ports.gpu_activity = [this](const std::string& name) { return ears.replicas().activity(name); };
   auto address = settings.services;
   auto started = server::proxy::Proxy::start(address, {}, ports, settings.services_tls);
   if (!started && started.error().kind == ErrorKind::Conflict && !settings.services_wished) {
@@ -470,6 +476,7 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
         control::run(core, *world, watched, observers, {.events_per_snapshot = kEventsPerSnapshot});
     ending.driver_ended();
   });
+  hangs.start();
   const auto ready = start_agents();
   if (ready) {
     say(known);

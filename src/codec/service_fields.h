@@ -37,11 +37,14 @@ struct Fields<Probe> {
 };
 template <>
 struct Fields<ReplicaCount> {
-  static constexpr std::tuple list{Field{"min", &ReplicaCount::min},
-                                   Field{"max", &ReplicaCount::max},
-                                   Field{"target_in_flight", &ReplicaCount::target_in_flight},
-                                   Field{"scale_down_after", &ReplicaCount::scale_down_after},
-                                   Field{"idle", &ReplicaCount::idle}};
+  static constexpr std::tuple list{
+      Field{"min", &ReplicaCount::min},
+      Field{"max", &ReplicaCount::max},
+      Field{"target_in_flight", &ReplicaCount::target_in_flight},
+      Field{"scale_down_after", &ReplicaCount::scale_down_after},
+      Field{"idle", &ReplicaCount::idle},
+      Field{"target_queue_time", &ReplicaCount::target_queue_time},
+      Field{"target_gpu_activity", &ReplicaCount::target_gpu_activity}};
 };
 template <>
 struct Fields<RequestLimits> {
@@ -91,6 +94,10 @@ struct Fields<Service> {
                                    Field{"scale", &Service::scale},
                                    Field{"in_flight_milli", &Service::in_flight_milli},
                                    Field{"queued", &Service::queued},
+                                   Field{"waited", &Service::waited},
+                                   Field{"gpu_ppm", &Service::gpu_ppm},
+                                   Field{"asked_by_waits", &Service::asked_by_waits},
+                                   Field{"asked_by_gpus", &Service::asked_by_gpus},
                                    Field{"hold_until", &Service::hold_until},
                                    Field{"notice", &Service::notice},
                                    Field{"replicas", &Service::replicas}};
@@ -107,7 +114,9 @@ template <>
 struct Fields<ServiceLoadSeen> {
   static constexpr std::tuple list{Field{"service", &ServiceLoadSeen::service},
                                    Field{"in_flight_milli", &ServiceLoadSeen::in_flight_milli},
-                                   Field{"queued", &ServiceLoadSeen::queued}};
+                                   Field{"queued", &ServiceLoadSeen::queued},
+                                   Field{"waited", &ServiceLoadSeen::waited},
+                                   Field{"gpu_ppm", &ServiceLoadSeen::gpu_ppm}};
 };
 template <>
 struct Fields<ReplicaProbed> {

@@ -72,10 +72,17 @@ TEST(ServiceSpecText, EachMistakeIsNamedWhereItIs) {
             "more, and are tried again however they end\n");
   EXPECT_EQ(shown("{name: a, command: b, replicas: {min: 2, mx: 4}}"),
             "line 1, column 42: replicas.mx: there is no such field; there are min, max, "
-            "target_in_flight, scale_down_after, idle (did you mean 'max'?)\n");
+            "target_in_flight, target_queue_time, target_gpu_activity, scale_down_after, idle (did "
+            "you mean 'max'?)\n");
   EXPECT_EQ(shown("{name: a, command: b, replicas: {min: 1, max: 4}}"),
             "line 1, column 1: replicas: between 1 and 4 something must decide; set "
-            "target_in_flight\n");
+            "target_in_flight, target_queue_time or target_gpu_activity\n");
+  EXPECT_EQ(shown("{name: a, command: b, replicas: {max: 4, target_gpu_activity: 101}}"),
+            "line 1, column 63: replicas.target_gpu_activity: expected a whole number from 1 to "
+            "100\n");
+  EXPECT_EQ(shown("{name: a, command: b, replicas: {max: 4, target_gpu_activity: 60}}"),
+            "line 1, column 1: replicas: target_gpu_activity: a replica has no GPU; ask for one in "
+            "'resources', or leave it out\n");
   EXPECT_EQ(shown("{name: a, command: b, probes: {readiness: {http: /a, tcp: true}}}"),
             "line 1, column 43: probes.readiness: say one of `tcp: true`, `http: /PATH`, "
             "`exec: COMMAND`, `log: TEXT` and `heartbeat: DURATION`\n");

@@ -268,6 +268,29 @@ TEST_F(ServicesTest, TheLoadDecidesHowMany) {
   EXPECT_EQ(serving().size(), 1U);
 }
 
+TEST_F(ServicesTest, WaitsAndBusyGpusAskForMore) {
+  ServiceSpec spec = spec_of(1, 6);
+  spec.replicas.target_queue_time = seconds(1);
+  spec.replicas.target_gpu_activity = 60;
+  tell(ServiceApplied{spec});
+  make_ready({1});
+  tell(ServiceLoadSeen{"chat", 1'000, 1, milliseconds(1'600)});
+  EXPECT_EQ(serving().size(), 2U);
+  make_ready({2});
+  tell(ServiceLoadSeen{"chat", 1'000, 0, {}, 900'000});
+  EXPECT_EQ(serving().size(), 3U);
+  make_ready({3});
+  tell(ServiceLoadSeen{"chat", 1'000, 0});
+  wait(seconds(100));
+  EXPECT_EQ(serving().size(), 3U) << "what is not known any more holds";
+  const auto restored = Controller::restore(Config{}, core_.state());
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(restored->services().find("chat")->asked_by_gpus, 3);
+  tell(ServiceLoadSeen{"chat", 1'000, 0, {}, 100'000});
+  wait(seconds(100));
+  EXPECT_EQ(serving().size(), 1U);
+}
+
 TEST_F(ServicesTest, ADeletedServiceIsGoneWithItsReplicas) {
   tell(ServiceApplied{spec_of(2, 2)});
   make_ready({1});
@@ -392,7 +415,10 @@ class RandomServices {
     const std::string name = draw(2) == 0 ? "chat" : "draw";
     const std::int64_t dice = draw(11);
     if (dice == 0) return ServiceDeleted{name};
-    if (dice < 4) return ServiceLoadSeen{name, draw(8) * draw(1000), draw(3)};
+    if (dice < 4) {
+      return ServiceLoadSeen{name, draw(8) * draw(1000), draw(3), seconds(draw(4)),
+                             draw(1'200'000) - 100'000};
+    }
     if (dice < 9) {
       const Task task = some_task();
       const auto health = static_cast<ReplicaHealth>(draw(4));
@@ -402,12 +428,22 @@ class RandomServices {
     ServiceSpec spec = spec_of(min, min + 1 + few(3), std::to_string(draw(3)));
     spec.replica.name = name;
     spec.replica.preemptible = draw(2) == 0;
+    if (draw(2) == 0) spec.replica.launch.container.image = image();
     spec.rollout.progress_deadline = seconds(1 + draw(200));
     return ServiceApplied{spec};
   }
 
+  std::string image() { return "r.example/" + std::to_string(draw(3)); }
+
+  Event::Body images_event() {
+    NodeImagesSeen seen{{static_cast<std::uint32_t>(draw(2))}, {}, {}};
+    (draw(2) == 0 ? seen.removed : seen.added).push_back({image(), ""});
+    return seen;
+  }
+
   Event::Body job_event() {
-    const std::int64_t dice = draw(9);
+    const std::int64_t dice = draw(11);
+    if (dice > 8) return images_event();
     const Task task = some_task();
     if (dice < 3) return TaskStarted{task.job, task.attempt, 0};
     if (dice < 5) {

@@ -151,6 +151,8 @@ struct ServiceLoadSeen {
   std::string service;
   std::int64_t in_flight_milli = 0;  // requests at replicas, the mean since it was last told
   std::int64_t queued = 0;           // requests that wait for a replica
+  Duration waited{0};                // the longest that one did, or does, since it was last told
+  std::int64_t gpu_ppm = -1;         // busy time of the GPUs of all ready replicas; -1: not known
   bool operator==(const ServiceLoadSeen&) const = default;
 };
 /// What the probes say of a replica has become another.

@@ -57,12 +57,19 @@ Result<void> validate(const ReplicaCount& replicas) {
                 "and {}",
                 kReplicasMax, replicas.min, replicas.max);
   }
-  if (replicas.target_in_flight < 0) {
-    return fail(ErrorKind::Invalid, "replicas: target_in_flight cannot be negative");
+  if (replicas.target_in_flight < 0 || replicas.target_queue_time < Duration{}) {
+    return fail(ErrorKind::Invalid, "replicas: a target cannot be negative");
   }
-  if (replicas.target_in_flight == 0 && replicas.max > std::max(1, replicas.min)) {
+  if (replicas.target_gpu_activity < 0 || replicas.target_gpu_activity > 100) {
+    return fail(ErrorKind::Invalid, "replicas: target_gpu_activity is 1 to 100 percent, not {}",
+                replicas.target_gpu_activity);
+  }
+  const bool decides = replicas.target_in_flight > 0 || replicas.target_queue_time > Duration{} ||
+                       replicas.target_gpu_activity > 0;
+  if (!decides && replicas.max > std::max(1, replicas.min)) {
     return fail(ErrorKind::Invalid,
-                "replicas: between {} and {} something must decide; set target_in_flight",
+                "replicas: between {} and {} something must decide; set target_in_flight, "
+                "target_queue_time or target_gpu_activity",
                 replicas.min, replicas.max);
   }
   if (replicas.scale_down_after < Duration{} || replicas.idle < Duration{}) {
@@ -82,6 +89,12 @@ Result<void> validate(const ServiceSpec& spec) {
         "network: none would be reached by nobody; leave it out: replicas use their node's");
   }
   if (auto valid = validate(spec.replicas); !valid) return valid;
+  const bool has_gpu = !spec.replica.tasks.empty() && spec.replica.tasks[0].request.gpus > 0;
+  if (spec.replicas.target_gpu_activity > 0 && !has_gpu) {
+    return fail(ErrorKind::Invalid,
+                "replicas: target_gpu_activity: a replica has no GPU; ask for one in 'resources', "
+                "or leave it out");
+  }
   const auto& rules = spec.replica.placement;
   if (rules && rules->group.empty() && rules->max_per_node > spec.replicas.max) {
     return fail(ErrorKind::Invalid,

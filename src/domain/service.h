@@ -36,6 +36,8 @@ struct ReplicaCount {
   std::int32_t target_in_flight = 0;  // requests for each replica; 0: the load decides nothing
   Duration scale_down_after = seconds(300);  // how long fewer must have been enough
   Duration idle = seconds(300);              // without a request, before the last one goes
+  Duration target_queue_time{0};         // that a request waits for a replica; 0: decides nothing
+  std::int32_t target_gpu_activity = 0;  // percent, of replicas' GPUs; 0: decides nothing
 
   bool operator==(const ReplicaCount&) const = default;
 };
@@ -131,9 +133,13 @@ struct Service {
   Scale scale;
   std::int64_t in_flight_milli = 0;  // as last told
   std::int64_t queued = 0;
-  std::optional<Time> hold_until;  // no new replica before
-  std::string notice;              // what became of the last rollout, where it was undone
-  std::vector<Replica> replicas;   // by job
+  Duration waited;                  // by a request for a replica, the longest
+  std::int64_t gpu_ppm = -1;        // how busy the GPUs of its replicas are; -1: not known
+  std::int32_t asked_by_waits = 0;  // replicas, when that was told; 0: it asks for none
+  std::int32_t asked_by_gpus = 0;   // likewise
+  std::optional<Time> hold_until;   // no new replica before
+  std::string notice;               // what became of the last rollout, where it was undone
+  std::vector<Replica> replicas;    // by job
 
   const std::string& name() const { return spec.replica.name; }
   bool operator==(const Service&) const = default;

@@ -180,6 +180,17 @@ def test_it_goes_to_zero_and_comes_back_without_dropping_a_request(cloud):
     cloud.until(lambda: cloud.service()["wanted"] == 0, "rest again")
 
 
+def test_requests_that_wait_too_long_get_more_replicas(cloud):
+    cloud.apply(replicas={"min": 1, "max": 3, "target_queue_time": "300ms",
+                          "scale_down_after": "500ms"}, requests={"in_flight_max": 1})
+    with Load(cloud, clients=6, path="/slow?s=0.3") as load:
+        cloud.until(lambda: len(serving(cloud)) == 3, "three replicas")
+        assert cloud.service()["wanted"] == 3
+    assert load.faults == []
+    cloud.until(lambda: cloud.service()["wanted"] == 1, "rest")
+    assert cloud.service()["waited_ms"] == 0
+
+
 def test_without_a_replica_a_request_waits_and_is_told_why_in_the_end(cloud):
     holder = cloud.run("--gpu", "4", "--", "sleep", "600")
     cloud.wait(holder, "running")

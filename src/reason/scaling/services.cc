@@ -16,8 +16,15 @@ using Phase = Replica::Phase;
 /// A replica whose job was given up is not replaced at once: the next would fare no better.
 constexpr Duration kReplaceAfter = seconds(10);
 
-std::int64_t load_milli(const Service& service) {
-  return service.in_flight_milli + service.queued * 1000;
+Load load_of(const Service& service) {
+  return {service.in_flight_milli + service.queued * 1000, service.asked_by_waits,
+          service.asked_by_gpus};
+}
+
+std::int32_t ready_of(const Service& service) {
+  return static_cast<std::int32_t>(std::count_if(
+      service.replicas.begin(), service.replicas.end(),
+      [](const Replica& replica) { return replica.ready && replica.phase == Phase::Serving; }));
 }
 
 bool proves_itself(const Service& service) {
@@ -84,6 +91,16 @@ void Services::load(const ServiceLoadSeen& seen) {
   if (service == nullptr) return;
   service->in_flight_milli = seen.in_flight_milli;
   service->queued = seen.queued;
+  service->waited = seen.waited;
+  const ReplicaCount& count = service->spec.replicas;
+  const std::int32_t ready = ready_of(*service);
+  constexpr std::int64_t kMs = 1'000'000;
+  service->asked_by_waits =
+      asked_for(ready, seen.waited.ns / kMs, count.target_queue_time.ns / kMs);
+  if (seen.gpu_ppm < 0) return;  // what was known holds
+  service->gpu_ppm = std::min<std::int64_t>(seen.gpu_ppm, 1'000'000);
+  service->asked_by_gpus =
+      asked_for(ready, service->gpu_ppm, std::int64_t{count.target_gpu_activity} * 10'000);
 }
 
 void Services::probed(const ReplicaProbed& seen, const std::string& name, Time now) {
@@ -151,7 +168,7 @@ void Services::work_on(Service& service, Actions& actions, Time now) {
     service.scale = {};
   } else {
     const bool none = service.scale.wanted == 0;
-    service.scale = scaled(service.spec.replicas, service.scale, load_milli(service), now);
+    service.scale = scaled(service.spec.replicas, service.scale, load_of(service), now);
     if (none) service.progress_at = now;
     judge_rollout(service, now);
   }

@@ -101,8 +101,14 @@ void write_service(JsonText& out, const ServiceView& view, const ServiceStats* s
       .member("wanted", service.scale.wanted)
       .member("min", service.spec.replicas.min)
       .member("max", service.spec.replicas.max)
-      .member("notice", service.notice)
-      .member("trouble", view.trouble);
+      .member("waited_ms", service.waited.ns / 1'000'000)
+      .key("gpu_activity");
+  if (service.gpu_ppm < 0) {
+    out.null();
+  } else {
+    out.value(static_cast<double>(service.gpu_ppm) / 1e6);
+  }
+  out.member("notice", service.notice).member("trouble", view.trouble);
   out.key("url");
   url.empty() ? out.null() : out.value(url);
   out.key("requests");

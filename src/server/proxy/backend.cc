@@ -100,12 +100,12 @@ bool Backend::wait(const std::weak_ptr<Waiter>& waiter, Duration now) {
   ++stats_.queued;
   const auto queued = static_cast<std::size_t>(stats_.queued);
   if (waiters_.size() > 2 * queued + 16) {  // most have given up
-    std::erase_if(waiters_, [](const auto& weak) {
-      const auto one = weak.lock();
+    std::erase_if(waiters_, [](const Waiting& waiting) {
+      const auto one = waiting.waiter.lock();
       return !one || !one->waits();
     });
   }
-  waiters_.push_back(waiter);
+  waiters_.push_back({waiter, now});
   return true;
 }
 
@@ -113,6 +113,7 @@ void Backend::leave(Duration waited, Duration now) {
   count_time(now);
   --stats_.queued;
   stats_.waits.add(waited);
+  waited_ = std::max(waited_, waited);
 }
 
 void Backend::wake_waiters(Duration now) {
@@ -123,15 +124,15 @@ void Backend::wake_waiters(Duration now) {
       return may_take(target) && target.ejected_until <= now;
     });
     if (!any) return;
-    const auto waiter = waiters_.front().lock();
+    const auto waiter = waiters_.front().waiter.lock();
     waiters_.pop_front();
     if (waiter && waiter->waits()) waiter->wake();
   }
 }
 
 void Backend::drop_waiters() {
-  for (const auto& weak : std::exchange(waiters_, {})) {
-    const auto waiter = weak.lock();
+  for (const Waiting& waiting : std::exchange(waiters_, {})) {
+    const auto waiter = waiting.waiter.lock();
     if (waiter && waiter->waits()) waiter->wake();
   }
 }
@@ -173,6 +174,15 @@ std::int64_t Backend::mean_in_flight_milli(Duration now) {
   busy_ns_ = 0;
   measured_from_ = now;
   return mean;
+}
+
+Duration Backend::longest_wait(Duration now) {
+  Duration longest = std::exchange(waited_, Duration{});
+  for (const Waiting& waiting : waiters_) {
+    const auto one = waiting.waiter.lock();
+    if (one && one->waits()) longest = std::max(longest, now - waiting.since);
+  }
+  return longest;
 }
 
 std::vector<EndpointKey> Backend::drained() const {

@@ -82,6 +82,8 @@ class Backend {
 
   /// Requests at replicas, the mean since the last call, in thousandths.
   std::int64_t mean_in_flight_milli(Duration now);
+  /// The longest that a request has waited for a replica, or does, since the last call.
+  Duration longest_wait(Duration now);
   std::int64_t in_flight() const { return stats_.in_flight; }
   std::int64_t queued() const { return stats_.queued; }
   /// Draining replicas without a request.
@@ -113,7 +115,12 @@ class Backend {
   Route route_;
   std::vector<Target> targets_;
   std::size_t turn_ = 0;  // where the next search begins, so that equals share
-  std::deque<std::weak_ptr<Waiter>> waiters_;
+  struct Waiting {
+    std::weak_ptr<Waiter> waiter;
+    Duration since;
+  };
+  std::deque<Waiting> waiters_;
+  Duration waited_;  // the longest since that was last asked, of those who wait no more
   std::int64_t budget_milli_ = 10'000;
   ServiceStats stats_;
   std::array<Slice, 2> slices_;  // the current one first

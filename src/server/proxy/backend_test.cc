@@ -134,6 +134,19 @@ TEST(Backend, LoadIsTheMeanOverTime) {
   EXPECT_EQ(one.backend.mean_in_flight_milli(kNow + seconds(2)), 2000);
 }
 
+TEST(Backend, TheLongestWaitIsOfThoseWhoWaitAndThoseWhoDidOfLate) {
+  Backed one({});
+  EXPECT_EQ(one.backend.longest_wait(kNow), Duration{});
+  const auto waiter = std::make_shared<Waiting>();
+  ASSERT_TRUE(one.backend.wait(waiter, kNow));
+  EXPECT_EQ(one.backend.longest_wait(kNow + seconds(3)), seconds(3));
+  EXPECT_EQ(one.backend.longest_wait(kNow + seconds(4)), seconds(4));
+  waiter->woken = true;
+  one.backend.leave(seconds(5), kNow + seconds(5));
+  EXPECT_EQ(one.backend.longest_wait(kNow + seconds(6)), seconds(5));
+  EXPECT_EQ(one.backend.longest_wait(kNow + seconds(7)), Duration{});
+}
+
 TEST(Backend, QuantilesAreThoseOfLate) {
   Backed one({endpoint(1)});
   for (int i = 0; i < 100; ++i) one.backend.ended(200, milliseconds(i < 98 ? 15 : 1500), kNow);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -18,7 +19,8 @@ class LoadReporter {
  private:
   struct Told {
     Duration at;
-    bool waiting = false;  // then somebody waited
+    bool waiting = false;     // then somebody waited
+    std::int64_t ready = -1;  // replicas whose GPUs were told of; -1: none were yet
   };
 
   Loop& loop_;

@@ -53,6 +53,9 @@ class Proxy {
         start_exec;
     std::function<void(const act::ExecOrder&)> tell_exec;
     std::function<void(const std::string&)> notice;  // one line for a person
+    /// How busy the GPUs of a service's ready replicas are, in millionths; none where that is not
+    /// known. Empty: it never is.
+    std::function<std::optional<std::int64_t>(const std::string&)> gpu_activity;
   };
 
   /// With a certificate in `tls` clients speak HTTPS alone; the files are looked at once a second.

@@ -34,6 +34,10 @@ Routes view_routes(const control::Controller& core) {
     if (service.previous) route.former_probes = probes_of(*service.previous);
     route.in_flight_milli = service.in_flight_milli;
     route.queued = service.queued;
+    route.target_queue_time = service.spec.replicas.target_queue_time;
+    route.by_gpus = service.spec.replicas.target_gpu_activity > 0;
+    route.waited = service.waited;
+    route.gpu_ppm = service.gpu_ppm;
     for (const Replica& replica : service.replicas) {
       const Job* job = core.jobs().find(replica.job);
       if (job == nullptr || !replica.running || job->placement.empty()) continue;

@@ -46,6 +46,10 @@ struct Route {
   Probes former_probes;
   std::int64_t in_flight_milli = 0;  // as the core was told last
   std::int64_t queued = 0;
+  Duration target_queue_time;  // 0: nobody wants to know how long requests wait
+  bool by_gpus = false;        // the core wants to know how busy the replicas' GPUs are
+  Duration waited;             // as the core was told last
+  std::int64_t gpu_ppm = -1;
   std::vector<Endpoint> endpoints;
   std::string trouble;  // why none of its replicas is ready; for a person
   bool operator==(const Route&) const = default;
