@@ -133,7 +133,8 @@ describe('what a person should know and do', () => {
     await accessible();
     await page.getByRole('button', {name: 'Submit', exact: true}).click();
     await page.getByRole('heading', {name: 'train'}).waitFor();
-    await page.getByRole('tab', {name: 'spec'}).click();
+    await see('made from');
+    await page.getByRole('button', {name: 'What differs'}).click();
     await see('it was made from that one');
     const second = Number(/jobs\/(\d+)/.exec(page.url())[1]);
     const difference = page.getByRole('group', {name: `From job ${first} to job ${second}`});
@@ -168,12 +169,103 @@ describe('what a person should know and do', () => {
     await cloud.cli('policy', 'set', 'sjf-easy');
     await page.reload();
     const history = page.getByRole('list', {name: 'Policies that decided'});
-    await history.getByRole('listitem').filter({hasText: 'own'}).getByText(/event \d+/).waitFor();
+    await history.getByRole('listitem').filter({has: page.getByText('own', {exact: true})}).getByText(/event \d+/).waitFor();
     assert.equal(await history.getByRole('listitem').count(), 3);
     await policy.getByText('As a file').click();
-    await policy.locator('pre', {hasText: 'name: sjf-easy'}).waitFor();
+    await policy.locator('pre[aria-label="The policy as a file"]', {hasText: 'name: sjf-easy'}).waitFor();
     await accessible();
     await cloud.cli('policy', 'set', before);
+  });
+
+  test('a change of the policy stands among the decisions with what it changed, and is undone there', async () => {
+    const before = (await cloud.get('/v1/policy')).name;
+    await cloud.cli('policy', 'set', 'sjf-easy');
+    await visit('/decisions?kind=policy');
+    const latest = page.locator('.decision[data-kind=policy]', {has: page.getByRole('button', {name: 'Undo'})});
+    await latest.getByText(`sjf-easy decides from here on, in place of ${before}`).waitFor();
+    assert.equal(await latest.count(), 1, 'only the latest has its way back');
+    await page.locator('.decision[data-kind=policy]', {hasText: 'sjf-easy has taken its place since'}).first().waitFor();
+    await latest.getByText('What it changed').click();
+    await latest.getByRole('group', {name: `From policy ${before} to sjf-easy`}).locator('ins', {hasText: 'name: sjf-easy'}).waitFor();
+    await accessible();
+    await latest.getByRole('button', {name: 'Undo'}).click();
+    await see('What waits is decided by it at once');
+    await accessible();
+    await page.getByRole('button', {name: `Yes, decide by ${before}`}).click();
+    await latest.getByText(`${before} decides from here on, in place of sjf-easy`).waitFor(); // without a reload
+    assert.equal((await cloud.get('/v1/policy')).name, before);
+    await page.getByRole('button', {name: 'policy', exact: true}).click();
+    await page.locator('.decision[data-kind=start]').first().waitFor();
+    await latest.waitFor();
+  });
+
+  test('what is broken on purpose is told wherever it shows, and is ended after a question', async () => {
+    await cloud.agent('gpu-drill', '1xL40S:48GB', '--chaos');
+    const up = async () => (await cloud.get('/v1/nodes?name=gpu-drill')).nodes[0].state === 'up';
+    const drain = () => cloud.post('/v1/nodes/gpu-drill/faults', {do: 'drain-node', for: '10m', by: HOSTILE});
+    await drain();
+    await visit('/');
+    const drill = page.getByRole('region', {name: 'Broken on purpose'});
+    await drill.getByText('A drill: 1 node broken on purpose').waitFor();
+    await drill.getByText('it ends by itself in').waitFor();
+    await alert('gpu-drill').getByText('on purpose: it is drained').waitFor();
+    await accessible();
+    await drill.getByRole('button', {name: 'End it now'}).click();
+    await drill.getByRole('button', {name: 'Yes, end it'}).click();
+    await drill.waitFor({state: 'detached'}); // without a reload
+    assert.ok(await up());
+    await drain();
+    await visit('/nodes');
+    const row = page.getByRole('row', {name: /gpu-drill/});
+    await row.getByText('broken on purpose').waitFor();
+    await accessible();
+    await row.getByRole('link', {name: 'gpu-drill'}).click();
+    await drill.getByText('it is drained').waitFor();
+    await drill.getByRole('button', {name: 'End all, and allow no more'}).click();
+    await accessible();
+    await drill.getByRole('button', {name: 'Yes, switch faults on purpose off'}).click();
+    await drill.waitFor({state: 'detached'});
+    assert.equal((await cloud.get('/v1/chaos')).on, false);
+    await assert.rejects(drain(), /off/);
+    await visit('/healing');
+    const panel = page.getByRole('region', {name: 'Faults on purpose', exact: true});
+    await panel.getByText('by dashboard').waitFor();
+    await panel.locator('[data-fault] .state', {hasText: 'recovered'}).nth(1).waitFor(); // both of them
+    await accessible();
+    await panel.getByRole('button', {name: 'Allow faults on purpose'}).click();
+    await panel.getByRole('button', {name: 'Yes, allow them'}).click();
+    await panel.getByText('1 agent takes them').waitFor();
+    await panel.locator('.state', {hasText: 'allowed'}).waitFor();
+    assert.equal((await cloud.get('/v1/chaos')).on, true);
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+  });
+
+  test('a node tells of its agent and of the images that it holds', async () => {
+    await visit('/nodes');
+    await page.getByRole('row', {name: /gpu-drill/}).getByText('takes faults').waitFor();
+    await visit('/nodes/gpu-drill');
+    const agent = page.getByRole('region', {name: 'Agent'});
+    await agent.getByText('connected').waitFor();
+    await agent.getByText('within the last 5 s').waitFor();
+    await agent.getByText('it takes them').waitFor();
+    await agent.getByText((await cloud.get('/v1/server')).version, {exact: true}).waitFor();
+    const images = page.getByRole('region', {name: 'Images held'});
+    await images.getByText('each image is fetched when a job needs it').waitFor();
+    await accessible();
+    await visit('/nodes/gpu-ill');
+    await agent.getByText('it refuses them').waitFor();
+    // Images, and an agent that is gone: told by a made-up answer, since no registry is at hand.
+    const {nodes: [node]} = await cloud.get('/v1/nodes?name=gpu-ill');
+    const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
+    await page.route('**/v1/nodes?name=gpu-ill', (route) => route.fulfill({json: {nodes: [{...node, state: 'down', machine: null, images_held: 1,
+      images: [{reference: `registry.example/${HOSTILE}`, digest}], image_trouble: {image: 'big:latest', error: 'no space left'}}]}}));
+    await page.reload();
+    await images.getByText('sha256:0123456789ab').waitFor();
+    await images.getByText('no space left').waitFor();
+    await agent.locator('.state', {hasText: 'away'}).waitFor();
+    await accessible();
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+    await page.unroute('**/v1/nodes?name=gpu-ill');
   });
 
   test('admin makes a token that lets a machine in, and shows it once', async () => {

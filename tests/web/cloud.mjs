@@ -71,10 +71,10 @@ export class Cloud {
   }
 
   /** A node of its own, once it is up; of a server that was started with `--agents`. */
-  async agent(name, gpus) {
+  async agent(name, gpus, ...options) {
     const token = await this.cli('node', 'join-token');
     this.agents.push(spawn(PROGRAM, ['agent', '--server', `127.0.0.1:${this.agentsPort}`, '--state', join(this.folder, name),
-      '--name', name, '--virtual-gpus', gpus, '--share', '4'],
+      '--name', name, '--virtual-gpus', gpus, '--share', '4', ...options],
     {env: {...this.environment, GYRE_JOIN_TOKEN: token}, stdio: 'ignore'}));
     for (;;) {
       const {nodes} = await this.get(`/v1/nodes?name=${name}`);
@@ -97,12 +97,17 @@ export class Cloud {
     return (await fetch(this.url + path)).json();
   }
 
-  async submit(spec) {
-    const answer = await fetch(`${this.url}/v1/jobs`, {
-      method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(spec),
+  /** Posts JSON, and fails where that is refused. */
+  async post(path, body) {
+    const answer = await fetch(this.url + path, {
+      method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body),
     });
     if (!answer.ok) throw new Error(await answer.text());
-    return (await answer.json()).id;
+    return answer.json();
+  }
+
+  async submit(spec) {
+    return (await this.post('/v1/jobs', spec)).id;
   }
 
   /** Applies a service whose replicas have one page, /ready, and are ready by it; another where `MARK` in `env` names it. */

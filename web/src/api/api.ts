@@ -33,6 +33,8 @@ type Clock = Schemas['Clock'];
 export type Server = Schemas['Server'];
 export type Health = operations['health']['responses'][200]['content']['application/json'];
 export type Healing = Schemas['Healing'];
+export type Chaos = Schemas['Chaos'];
+export type Fault = Schemas['Fault'];
 export type LabRun = Schemas['LabRun'];
 export type LabReport = Schemas['LabReport'];
 export type LabResult = LabReport['results'][number];
@@ -42,6 +44,7 @@ type JoinToken = operations['makeJoinToken']['responses'][201]['content']['appli
 type LabRunFull = operations['showLabRun']['responses'][200]['content']['application/json'];
 export type Policies = operations['listPolicies']['responses'][200]['content']['application/json'];
 export type Policy = Schemas['Policy'];
+export type PolicyEntry = Schemas['PolicyEntry'];
 export type Waiting = Schemas['Waiting'];
 export type Problem = Schemas['Problem'];
 export type Plan = operations['planJob']['responses'][200]['content']['application/json'];
@@ -65,7 +68,7 @@ function given<T extends object>(parameters: T): Record<string, unknown> {
 export const api = createApi({
   reducerPath: 'api',
   baseQuery: fetchBaseQuery({baseUrl: '/', timeout: 30_000, headers: {Accept: 'application/json'}}),
-  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab', 'Costs', 'Health', 'Healing', 'Policy'],
+  tagTypes: ['Jobs', 'Job', 'Nodes', 'Queues', 'Overview', 'History', 'Decisions', 'Usage', 'Incidents', 'Gpus', 'Services', 'Lab', 'Costs', 'Health', 'Healing', 'Policy', 'Chaos'],
   keepUnusedDataFor: 30,
   refetchOnMountOrArgChange: 5,
   endpoints: (build) => ({
@@ -217,6 +220,20 @@ export const api = createApi({
       query: () => ({url: 'v1/healing', method: 'DELETE'}),
       invalidatesTags: ['Healing', 'Incidents'],
     }),
+    /** Null where nothing can be broken: a simulated world. */
+    showChaos: build.query<Chaos | null, void>({
+      query: () => ({url: 'v1/chaos', validateStatus: ({ok, status}) => ok || status === 404}),
+      transformResponse: (answer: Chaos, meta) => (meta?.response?.status === 404 ? null : answer),
+      providesTags: ['Chaos'],
+    }),
+    turnChaos: build.mutation<Chaos, boolean>({
+      query: (on) => ({url: 'v1/chaos', method: 'POST', body: {on, by: 'dashboard'}}),
+      invalidatesTags: ['Chaos', 'Nodes', 'Overview', 'Incidents'],
+    }),
+    mendNode: build.mutation<Chaos, string>({
+      query: (node) => ({url: `v1/nodes/${encodeURIComponent(node)}/faults`, method: 'DELETE'}),
+      invalidatesTags: ['Chaos', 'Nodes', 'Overview', 'Incidents'],
+    }),
     makeJoinToken: build.mutation<JoinToken, JoinTokenOrder>({
       query: (body) => ({url: 'v1/join-tokens', method: 'POST', body}),
       invalidatesTags: ['Health'],
@@ -286,5 +303,6 @@ export const {
   useShowUsageQuery, useShowCostsQuery, useListIncidentsQuery, useListGpusQuery, useReadGpuHistoryQuery,
   useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useListServiceEventsQuery, useListServiceActsQuery, useEventsOfJobsQuery,
   useReadHealthQuery, useShowServerQuery, useShowHealingQuery, useResetHealingMutation, useMakeJoinTokenMutation,
+  useShowChaosQuery, useTurnChaosMutation, useMendNodeMutation,
   useListPoliciesQuery, useShowPolicyQuery, useSetPolicyMutation, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
 } = api;

@@ -67,7 +67,7 @@ export class Live {
     // What changes without an event: the means of the history, and the clock itself.
     window.setInterval(() => {
       if (document.hidden || !this.isOpen()) return;
-      this.dispatch(api.util.invalidateTags(['History', 'Overview', 'Nodes', 'Queues', 'Usage', 'Incidents', 'Gpus', 'Health', 'Policy']));
+      this.dispatch(api.util.invalidateTags(['History', 'Overview', 'Nodes', 'Queues', 'Usage', 'Incidents', 'Gpus', 'Health', 'Policy', 'Chaos']));
     }, 10_000);
     window.setInterval(() => {
       if (!document.hidden && this.isOpen()) void this.readClock();
@@ -157,7 +157,7 @@ export class Live {
   }
 
   private readAll(): void {
-    this.dispatch(api.util.invalidateTags([...LISTS, 'Job', 'History', 'Usage', 'Incidents', 'Gpus', 'Health', 'Healing', 'Policy']));
+    this.dispatch(api.util.invalidateTags([...LISTS, 'Job', 'History', 'Usage', 'Incidents', 'Gpus', 'Health', 'Healing', 'Policy', 'Chaos']));
   }
 
   private visibilityChanged(): void {

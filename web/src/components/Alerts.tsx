@@ -4,6 +4,8 @@ import {
   errorText, useListIncidentsQuery, useListNodesQuery, useListQueuesQuery, useListServicesQuery, useReadHealthQuery,
 } from '../api/api';
 import {alertsOf, inShort, NODE_STATES_TOLD} from '../lib/alerts';
+import {useChaos} from '../lib/chaos';
+import {openFaults} from '../lib/faults';
 import {count} from '../lib/format';
 import {Name, Panel, StateMark} from './Bits';
 import {Empty, Loading} from './States';
@@ -19,9 +21,10 @@ export function Alerts() {
     services: useListServicesQuery(),
     queues: useListQueuesQuery(),
   };
+  const faults = openFaults(useChaos().data);
   const {health, nodes, incidents, services, queues} = parts;
   const all = alertsOf({health: health.data, nodes: nodes.data, incidents: incidents.data, services: services.data,
-    queues: queues.data});
+    queues: queues.data, faults});
   const unknown = Object.entries(parts).filter(([, part]) => part.data === undefined && part.error !== undefined);
   const waiting = Object.values(parts).some((part) => part.data === undefined && part.error === undefined);
   const {shown, more} = inShort(all);

@@ -12,6 +12,7 @@ const MARKS: Record<string, string> = {
   ok: '✓', lost: '✕', ready: '✓', updating: '⇄', short: '◔', resting: '◐', 'not ready': '✕',
   open: '◔', held: '‖', recovered: '✓', undone: '↶', ended: '⊘', noted: '·',
   slow: '◔', full: '✕', away: '?', starved: '◷', valid: '✓', over: '✕', 'ends soon': '◔',
+  live: '●', 'at hand': '○', connected: '●', lasts: '◔', refused: '⊘', allowed: '◔', off: '⊘',
 };
 
 /** A state by word, mark and colour; the colour of another state where that is given. */

@@ -5,14 +5,14 @@ import {useNow, worldTime} from '../lib/clock';
 import {ago, words} from '../lib/format';
 import {JobLink, StateMark} from './Bits';
 
-export const KINDS: Record<string, {label: string; plural: string; did: string}> = {
-  start: {label: 'start', plural: 'starts', did: 'started'},
-  backfill: {label: 'backfill', plural: 'backfills', did: 'started ahead of its turn'},
-  preempt: {label: 'preempt', plural: 'preemptions', did: 'is stopped to make room'},
-  requeue: {label: 'requeue', plural: 'returns to the line', did: 'goes back into the line'},
-  stop: {label: 'stop', plural: 'stops', did: 'is stopped'},
-  'give-up': {label: 'give up', plural: 'jobs given up', did: 'was given up'},
-  warn: {label: 'warn', plural: 'warnings', did: 'does not use its GPUs'},
+export const KINDS: Record<string, {label: string; one: string; plural: string; did: string}> = {
+  start: {label: 'start', one: 'start', plural: 'starts', did: 'started'},
+  backfill: {label: 'backfill', one: 'backfill', plural: 'backfills', did: 'started ahead of its turn'},
+  preempt: {label: 'preempt', one: 'preemption', plural: 'preemptions', did: 'is stopped to make room'},
+  requeue: {label: 'requeue', one: 'return to the line', plural: 'returns to the line', did: 'goes back into the line'},
+  stop: {label: 'stop', one: 'stop', plural: 'stops', did: 'is stopped'},
+  'give-up': {label: 'give up', one: 'job given up', plural: 'jobs given up', did: 'was given up'},
+  warn: {label: 'warn', one: 'warning', plural: 'warnings', did: 'does not use its GPUs'},
 };
 
 /** One act: which, on which job, why, what it was weighed against, and what became of it. */

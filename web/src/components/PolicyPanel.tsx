@@ -7,6 +7,7 @@ import {ago} from '../lib/format';
 import {ownPolicy} from '../lib/lab';
 import {Name, Panel, StateMark} from './Bits';
 import {MakeLive} from './MakeLive';
+import {PolicyChange} from './PolicyChange';
 import {Shown} from './States';
 
 /** The policy in force, those that can take its place, and those before it. `fixed`: a played simulation's. */
@@ -78,9 +79,8 @@ function History({policy, fixed}: {policy: Policy; fixed: boolean}) {
           <li key={entry.event ?? 'first'}>
             <strong><Name>{entry.name}</Name></strong>
             <small className="grow">since {since(entry.since)}{entry.event !== null && `, event ${entry.event}`}</small>
-            {!fixed && index > 0 && (
-              <MakeLive name={entry.name} text={entry.text} label="Make live again" live={policy.text} />
-            )}
+            <PolicyChange entry={entry} before={policy.history[index + 1]} live={policy}
+              back={!fixed && index > 0 ? {label: 'Make live again', to: entry} : undefined} />
           </li>
         ))}
       </ol>

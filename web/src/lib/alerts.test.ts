@@ -1,7 +1,9 @@
 import {describe, expect, test} from 'vitest';
 
-import type {Incident, Node, Queue, Service} from '../api/api';
+import type {Fault, Incident, Node, Queue, Service} from '../api/api';
+import {agentOf} from './agents';
 import {alertsOf, inShort, SHOWN_OF_A_KIND} from './alerts';
+import {faultLeftMs, faultText, openFaults} from './faults';
 import {isAct} from './healing';
 import {undoOf} from './undo';
 
@@ -82,5 +84,46 @@ describe('what can be undone', () => {
     expect(isAct(incident({}))).toBe(true);
     expect(isAct(incident({remedy: 'note'}))).toBe(false);
     expect(isAct(incident({job: 3, remedy: 'retry'}))).toBe(false);
+  });
+});
+
+const fault = (parts: Partial<Fault>) => ({id: 1, do: 'cut-node', way: 'both', node: 'n', job: null, at: '2026-01-01T00:00:00Z', for_ms: 60_000,
+  state: 'lasts', by: 'ops', ...parts}) as Fault;
+
+describe('faults on purpose', () => {
+  test('are open until the fleet has recovered, the one of each node', () => {
+    const open = openFaults({faults: [fault({id: 4, node: 'a'}), fault({id: 3, node: 'b', state: 'ended'}), fault({id: 2, node: 'c', state: 'recovered'}),
+      fault({id: 1, node: 'd', state: 'refused'}), fault({id: 0, node: 'e', state: 'lost'})]});
+    expect([...open.keys()]).toEqual(['a', 'b']);
+    expect(openFaults(null).size + openFaults(undefined).size).toBe(0);
+  });
+
+  test('say what is wrong, and how long it still lasts', () => {
+    expect(faultText(fault({}))).toBe('its network is cut');
+    expect(faultText(fault({way: 'to-server'}))).toBe('what it says to the server is lost');
+    expect(faultText(fault({do: 'a-new-one'}))).toBe('a-new-one');
+    const at = Date.parse('2026-01-01T00:00:45Z');
+    expect(faultLeftMs(fault({}), at)).toBe(15_000);
+    expect(faultLeftMs(fault({}), at + 60_000)).toBe(0);
+    expect(faultLeftMs(fault({state: 'ended'}), at)).toBeNull();
+  });
+
+  test('make an alert of their node one that passes by itself', () => {
+    const faults = openFaults({faults: [fault({node: 'd'})]});
+    const [other, drilled] = alertsOf({nodes: [node('d', 'down'), node('e', 'down', 2)], faults});
+    expect(other).toMatchObject({about: 'e', grave: true});
+    expect(drilled).toMatchObject({about: 'd', grave: false, text: '8 GPUs out of use; on purpose: its network is cut, by ops',
+      mend: expect.stringContaining('drill')});
+  });
+});
+
+describe('an agent', () => {
+  const machine = {} as Node['machine'];
+  test('is connected, silent or away', () => {
+    expect(agentOf({state: 'up', machine})).toBe('connected');
+    expect(agentOf({state: 'quarantined', machine})).toBe('connected');
+    expect(agentOf({state: 'silent', machine})).toBe('silent');
+    expect(agentOf({state: 'down', machine})).toBe('away');
+    expect(agentOf({state: 'up', machine: null})).toBe('away');
   });
 });

@@ -1,5 +1,6 @@
 /** What a person should look at, of what the server tells: each with where it is seen, and what mends it. */
-import type {Health, Incident, Node, Queue, Service} from '../api/api';
+import type {Fault, Health, Incident, Node, Queue, Service} from '../api/api';
+import {faultText} from './faults';
 import {count, number, sentence, words} from './format';
 import {stateOf} from './services';
 
@@ -20,6 +21,7 @@ export interface Told {
   incidents?: readonly Incident[]; // that are open
   services?: readonly Service[];
   queues?: readonly Queue[];
+  faults?: ReadonlyMap<string, Fault>; // on purpose and open, by node
 }
 
 export const NODE_STATES_TOLD = 'down,silent,quarantined,draining,cordoned';
@@ -49,7 +51,7 @@ function ofStorage({storage}: Health): Alert[] {
     text: storage.detail ?? '', mend: known.mend}] : [];
 }
 
-function ofNodes(nodes: readonly Node[], incidents: readonly Incident[]): Alert[] {
+function ofNodes(nodes: readonly Node[], incidents: readonly Incident[], faults: ReadonlyMap<string, Fault>): Alert[] {
   const why = new Map<string, Incident>(); // the latest of each, which come first
   for (const one of incidents) if (one.node !== null && !why.has(one.node)) why.set(one.node, one);
   const order = Object.keys(NODES);
@@ -58,10 +60,13 @@ function ofNodes(nodes: readonly Node[], incidents: readonly Incident[]): Alert[
       const incident = why.get(node.name);
       const gpus = count(node.gpus, 'GPU');
       const what = node.state === 'down' ? `${gpus} out of use` : `nothing new is put on its ${gpus}`;
+      const fault = faults.get(node.name);
       const lasts = node.state === 'quarantined' && (incident?.remedy === 'cordon' || incident?.remedy === 'drain');
       return {key: `node ${node.id}`, ...NODES[lasts ? 'cordoned' : node.state]!, state: node.state, about: node.name,
         to: `/nodes/${encodeURIComponent(node.name)}`,
-        text: incident ? `${what}; ${words(incident.symptom)}: ${incident.evidence}` : what};
+        text: [what, fault && `on purpose: ${faultText(fault)}, by ${fault.by}`,
+          incident && `${words(incident.symptom)}: ${incident.evidence}`].filter(Boolean).join('; '),
+        ...(fault && {grave: false, mend: 'It comes back by itself once the drill is over.'})};
     });
 }
 
@@ -102,8 +107,8 @@ function ofQueues(queues: readonly Queue[]): Alert[] {
 }
 
 /** What does not work first; nodes, then services, then queues. */
-export function alertsOf({health, nodes, incidents = [], services, queues}: Told): Alert[] {
-  const all = [...(health ? ofStorage(health) : []), ...ofHeld(incidents), ...ofNodes(nodes ?? [], incidents),
+export function alertsOf({health, nodes, incidents = [], services, queues, faults = new Map()}: Told): Alert[] {
+  const all = [...(health ? ofStorage(health) : []), ...ofHeld(incidents), ...ofNodes(nodes ?? [], incidents, faults),
     ...ofServices(services ?? []), ...ofQueues(queues ?? [])];
   return [...all.filter((one) => one.grave), ...all.filter((one) => !one.grave)];
 }

@@ -11,7 +11,7 @@ import {spans, timing} from './jobs';
 import {calibration, difference, figuresOf, FIGURES, ownPolicy, sinceOf} from './lab';
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
-import {fairShares, pruned, treeOf} from './queues';
+import {fairShares, pruned, summedUp, treeOf} from './queues';
 import {actsOf, healthOf, revisions, stateOf} from './services';
 import {endOfObject, parseElements} from './slices';
 import {pareto} from './waste';
@@ -258,6 +258,14 @@ describe('the history of a job’s GPUs', () => {
 });
 
 describe('queues', () => {
+  it('have over time what those below them have', () => {
+    const line = (name: string, values: (number | null)[]) => ({name, gpus_used: values, jobs_queued: values, jobs_placed: values});
+    const lines = [line('top', [null, 0, 1]), line('middle', [null, 1, 0]), line('low', [null, 2, 5]), line('other', [null, 7, null])];
+    const queues = [{name: 'top', parent: ''}, {name: 'middle', parent: 'top'}, {name: 'low', parent: 'middle'}, {name: 'other', parent: 'gone'}];
+    expect(summedUp(lines, queues).map(({gpus_used: gpus}) => gpus)).toEqual([[null, 3, 6], [null, 3, 5], [null, 2, 5], [null, 7, null]]);
+    expect(summedUp(lines, [])).toEqual(lines);
+  });
+
   const queue = (name: string, more: Partial<Queue> = {}): Queue => ({
     name, partition: '', parent: '', weight: 1, jobs_queued: 0, jobs_placed: 0, gpu_milli_used: 0, gpu_milli_guaranteed: 0,
     gpu_milli_max: null, jobs_max: null, gpu_seconds_used: 0, gpu_seconds_max: null, share: 0, gpu_milli_past: 0,
@@ -347,7 +355,7 @@ describe('services', () => {
   const replica = (job: number, revision: number, ready: boolean): Service['replicas'][number] =>
     ({job, revision, phase: 'serving', state: 'running', ready, node: 'a', fault: ''});
   const service = (fields: Partial<Service>): Service => ({name: 'web', revision: 1, previous_revision: null, deleted: false,
-    ready: 0, wanted: 0, min: 0, max: 2, notice: '', trouble: '', url: null, requests: null, replicas: [], ...fields});
+    ready: 0, wanted: 0, min: 0, max: 2, waited_ms: 0, gpu_activity: null, notice: '', trouble: '', url: null, requests: null, replicas: [], ...fields});
 
   it('are what most needs to be known of them', () => {
     expect(stateOf(service({}))).toBe('resting');

@@ -1,4 +1,4 @@
-import type {Queue} from '../api/api';
+import type {History, Queue} from '../api/api';
 
 /** A queue with those below it. */
 export interface Branch {
@@ -53,6 +53,22 @@ export function treeOf(queues: readonly Queue[]): Branch[] {
   };
   return [...new Set(queues.map(({partition}) => partition))].flatMap((partition) =>
     branches(`partition:${partition}`, queues.find((one) => one.partition === partition)!.gpu_milli_up));
+}
+
+/** Lines over time in which each queue has what those below it have, too: so does the tree count. */
+export function summedUp(lines: History['queues'], queues: readonly Pick<Queue, 'name' | 'parent'>[]): History['queues'] {
+  const parents = new Map(queues.map(({name, parent}) => [name, parent]));
+  const isBelow = (name: string, other: string) => {
+    for (let at = parents.get(name), steps = 0; at && steps < parents.size; at = parents.get(at), ++steps) if (at === other) return true;
+    return false;
+  };
+  const sum = (all: readonly (number | null)[][]) =>
+    (all[0] ?? []).map((_, step) => all.reduce<number | null>((total, one) => (one[step] == null ? total : (total ?? 0) + one[step]), null));
+  return lines.map((line) => {
+    const own = [line, ...lines.filter(({name}) => isBelow(name, line.name))];
+    return {...line, gpus_used: sum(own.map((one) => one.gpus_used)), jobs_queued: sum(own.map((one) => one.jobs_queued)),
+      jobs_placed: sum(own.map((one) => one.jobs_placed))};
+  });
 }
 
 /** The branches with a name that holds the text, and what leads to them; the first `max` queues of these. */

@@ -3,13 +3,14 @@ import {Link, useSearchParams} from 'react-router';
 
 import {
   errorText, useLazyListDecisionsQuery, useListDecisionsQuery, useListIncidentsQuery, useListServiceActsQuery,
-  useStopJobMutation, type Decision, type Incident,
+  useShowPolicyQuery, useStopJobMutation, type Decision, type Incident, type Policy,
 } from '../api/api';
 import {comparePositions} from '../api/position';
 import {Chips, Panel} from '../components/Bits';
 import {Confirm} from '../components/Confirm';
 import {DecisionLine, KINDS} from '../components/DecisionLine';
 import {IncidentLine} from '../components/IncidentLine';
+import {PolicyActLine} from '../components/PolicyActLine';
 import {ServiceActLine} from '../components/ServiceActLine';
 import {Empty, Loading, Shown} from '../components/States';
 import {count} from '../lib/format';
@@ -17,11 +18,13 @@ import {isAct} from '../lib/healing';
 import type {ServiceAct} from '../lib/services';
 import {useTitle} from '../lib/title';
 import {undoOf} from '../lib/undo';
+import {useAppSelector} from '../store';
 
 const PAGE = 100;
 const HEAL = 'heal'; // acts on nodes, which the server lists as incidents
 const SERVICE = 'service'; // what services did by themselves, which stands among their events
-const OTHERS = [HEAL, SERVICE];
+const POLICY = 'policy'; // changes of the policy in force, which a person made
+const OTHERS = [HEAL, SERVICE, POLICY];
 const SERVICES_EVERY_MS = 10_000;
 const INCIDENTS_MAX = 1000; // that a server keeps
 
@@ -41,7 +44,7 @@ export default function DecisionsPage() {
         <Chips label="Kinds" chosen={kinds} toggle={toggle}
           options={[...Object.entries(KINDS).map(([value, {label}]) => ({value, label})), ...OTHERS.map((value) => ({value, label: value}))]} />
       </div>
-      <Panel title="Every act that nobody asked for, newest first">
+      <Panel title="Every act that nobody asked for, and each change of the policy, newest first">
         <List key={kind} kinds={kinds} />
       </Panel>
     </>
@@ -81,6 +84,13 @@ function actsOfServices(acts: readonly ServiceAct[]): Act[] {
   return acts.map((one) => ({at: Date.parse(one.at), line: <ServiceActLine key={`service ${one.service} ${one.id}`} act={one} />}));
 }
 
+/** Changes, of those that are kept; the policy that the server began with is none. */
+function actsOfPolicy(policy: Policy, fixed: boolean): Act[] {
+  return policy.history.slice(0, -1).map((entry, index) => ({at: Date.parse(entry.since ?? ''),
+    line: <PolicyActLine key={`policy ${entry.event}`} policy={policy} entry={entry} before={policy.history[index + 1]!}
+      after={policy.history[index - 1]} fixed={fixed} />}));
+}
+
 /** What can be done about a decision; or why nothing can. */
 function UndoDecision({decision}: {decision: Decision}) {
   const [stop, result] = useStopJobMutation();
@@ -103,6 +113,8 @@ function List({kinds}: {kinds: readonly string[]}) {
   const newest = useListDecisionsQuery({kind, limit: PAGE}, {skip});
   const incidents = useListIncidentsQuery({limit: INCIDENTS_MAX}, {skip: !wants(HEAL)});
   const services = useListServiceActsQuery(undefined, {skip: !wants(SERVICE), pollingInterval: SERVICES_EVERY_MS, skipPollingIfUnfocused: true});
+  const policy = useShowPolicyQuery(undefined, {skip: !wants(POLICY)});
+  const fixed = useAppSelector(({link}) => link.simulation !== null);
   const [older, setOlder] = useState<readonly Decision[]>([]);
   const [cursor, setCursor] = useState<string | null>(null); // of what follows `older`
   const [read, reading] = useLazyListDecisionsQuery();
@@ -122,15 +134,17 @@ function List({kinds}: {kinds: readonly string[]}) {
       {(decisions) => (
         <Shown query={wants(HEAL) ? incidents : {...incidents, data: []}} what="acts of healing">
           {(healed) => {
-            const others = [...actsOfHealing(wants(HEAL) ? healed : []), ...actsOfServices((wants(SERVICE) && services.data) || [])];
+            const others = [...actsOfHealing(wants(HEAL) ? healed : []), ...actsOfServices((wants(SERVICE) && services.data) || []),
+              ...(wants(POLICY) && policy.data ? actsOfPolicy(policy.data, fixed) : [])];
             const list = byTime(joined(decisions, older), others, cursor !== null && !skip);
             if (list.length === 0) {
-              return services.isLoading ? <Loading what="acts of services" /> : <Empty>{kinds.length > 0 ? 'Nothing of this kind yet.'
+              return services.isLoading || policy.isLoading ? <Loading what="the rest" /> : <Empty>{kinds.length > 0 ? 'Nothing of this kind yet.'
                 : 'Nothing yet: no job has been decided on since the server started.'}</Empty>;
             }
             return (
               <>
                 <ul className="decisions">{list.map(({line}) => line)}</ul>
+                {policy.error !== undefined && <p role="alert" className="bad">Changes of the policy are missing: {errorText(policy.error)}</p>}
                 {services.error !== undefined && <p role="alert" className="bad">Acts of services are missing: {errorText(services.error)}</p>}
                 <p className="foot">
                   {count(list.length, 'decision')} shown.{' '}

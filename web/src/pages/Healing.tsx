@@ -3,6 +3,7 @@ import {Link} from 'react-router';
 
 import {useListIncidentsQuery, useListNodesQuery, useReadOverviewQuery, type Incident} from '../api/api';
 import {Chips, Choice, Name, NodeLink, Panel, Tile} from '../components/Bits';
+import {FaultsPanel} from '../components/FaultsPanel';
 import {IncidentLine} from '../components/IncidentLine';
 import {IncidentTimeline} from '../components/IncidentTimeline';
 import {Release} from '../components/Release';
@@ -51,6 +52,7 @@ export default function HealingPage() {
           toggle={filters.toggle} />
       </div>
       <Shown query={incidents} what="incidents">{(list) => <Content all={list} filters={filters} />}</Shown>
+      <FaultsPanel />
     </>
   );
 }

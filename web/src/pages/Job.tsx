@@ -39,11 +39,18 @@ const Shell = lazy(() => import('../components/Shell'));
 const TABS = ['output', 'terminal', 'GPUs', 'events', 'decisions', 'spec'] as const;
 const GPU_TASKS_SHOWN = 4;
 const COST_EVERY_MS = 10_000;
+/** The job that this one was made from, as the address says; 0: none. */
+function originOf(params: URLSearchParams): number {
+  const id = Number(params.get('from'));
+  return Number.isSafeInteger(id) && id > 0 ? id : 0;
+}
+
 const NAMESAKES_MAX = 100; // looked through for the one before
 
 function JobDetail({job}: {job: JobFull}) {
   const [params] = useAddress();
   const [tab, setTab] = useState<(typeof TABS)[number]>(params.has('compare') ? 'spec' : 'output');
+  const origin = originOf(params);
   const now = useNow();
   return (
     <>
@@ -51,6 +58,10 @@ function JobDetail({job}: {job: JobFull}) {
         <h1><Name>{job.name || `job ${job.id}`}</Name></h1>
         <StateMark state={job.state} />
         <span className="quiet">job {job.id}, {timing(job, now, duration)}</span>
+        {origin > 0 && origin !== job.id && (
+          <span className="quiet">made from <JobLink id={origin} />{' '}
+            <button onClick={() => setTab('spec')}>What differs</button></span>
+        )}
         <span className="grow" />
         <Link className="button" to={`/submit?from=${job.id}`}>Submit again</Link>
         <Stop job={job} />
@@ -316,7 +327,7 @@ function Spec({job}: {job: JobFull}) {
 /** What differs from another job's spec: the one it was made from, a forerunner by name, or any other. */
 function Compared({job, text}: {job: JobFull; text: string}) {
   const [params, change] = useAddress();
-  const origin = Number(params.get('from')) || undefined;
+  const origin = originOf(params) || undefined;
   const namesake = useForerunner(job);
   const asked = params.get('compare') ?? '';
   const other = Number(asked) || (asked === '' ? origin ?? namesake : undefined);

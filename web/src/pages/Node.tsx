@@ -1,13 +1,20 @@
 import {Link, useParams} from 'react-router';
 
-import {errorText, useActOnNodeMutation, useListJobsQuery, useListNodesQuery, type Node} from '../api/api';
+import {
+  errorText, useActOnNodeMutation, useListIncidentsQuery, useListJobsQuery, useListNodesQuery, type Node,
+} from '../api/api';
+import {AgentPanel} from '../components/AgentPanel';
 import {JobLink, Meter, Name, Panel, StateMark} from '../components/Bits';
 import {Confirm} from '../components/Confirm';
+import {Drill} from '../components/Drill';
 import {GpuPanels} from '../components/GpuPanels';
+import {ImagesPanel} from '../components/ImagesPanel';
+import {IncidentLine} from '../components/IncidentLine';
 import {Release} from '../components/Release';
 import {Empty, Shown} from '../components/States';
 import {useNow} from '../lib/clock';
 import {count, duration, memory, number} from '../lib/format';
+import {useChaos} from '../lib/chaos';
 import {timing} from '../lib/jobs';
 import {useTitle} from '../lib/title';
 
@@ -31,6 +38,8 @@ export default function NodePage() {
 }
 
 function Detail({node}: {node: Node}) {
+  const chaos = useChaos();
+  const simulated = chaos.isUninitialized || chaos.data === null;
   return (
     <>
       <div className="bar">
@@ -46,6 +55,8 @@ function Detail({node}: {node: Node}) {
         <span className="grow" />
         <Duty node={node} />
       </div>
+      <Drill node={node.name} />
+      {node.state !== 'up' && <Incidents node={node.name} />}
       <Panel title="In use">
         <div className="meters">
           <Meter label="CPU" used={(node.cpu_milli - node.cpu_milli_free) / 1000} all={node.cpu_milli / 1000} show={number} />
@@ -59,6 +70,12 @@ function Detail({node}: {node: Node}) {
       </Panel>
       {node.gpus > 0 && <GpuPanels node={node} />}
       <JobsHere node={node} />
+      {!simulated && !chaos.isLoading && (
+        <div className="columns">
+          <AgentPanel node={node} takesFaults={chaos.data?.nodes.includes(node.name)} />
+          <ImagesPanel node={node} />
+        </div>
+      )}
     </>
   );
 }
@@ -78,6 +95,18 @@ function Duty({node}: {node: Node}) {
         <Confirm label="Drain" yes="Yes, move its preemptible jobs away" act={() => go('drain')} />
       )}
     </>
+  );
+}
+
+/** Why it is out of service, of what Gyre did by itself. */
+function Incidents({node}: {node: string}) {
+  const incidents = useListIncidentsQuery({open: true, limit: 1000});
+  const here = incidents.data?.filter((one) => one.node === node) ?? [];
+  if (here.length === 0) return null;
+  return (
+    <Panel title="What is being healed here">
+      <ul className="decisions">{here.map((one) => <IncidentLine key={one.id} incident={one} />)}</ul>
+    </Panel>
   );
 }
 

@@ -7,6 +7,9 @@ import {Chart} from '../components/Chart';
 import {HeatMap} from '../components/HeatMap';
 import {CARDS_MAX, NodeCards} from '../components/NodeCards';
 import {Empty, Shown} from '../components/States';
+import {agentOf} from '../lib/agents';
+import {useChaos} from '../lib/chaos';
+import {openFaults} from '../lib/faults';
 import {count, memory, number, percent} from '../lib/format';
 import {trimmed} from '../lib/history';
 import {orderKey} from '../lib/names';
@@ -14,7 +17,7 @@ import {useRowKeys} from '../lib/rows';
 import {useTitle} from '../lib/title';
 
 const ROW_PX = 40;
-type Key = 'name' | 'state' | 'gpu_model' | 'gpus' | 'gpus_free' | 'cpu_milli_free' | 'memory_mib_free';
+type Key = 'name' | 'state' | 'gpu_model' | 'gpus' | 'gpus_free' | 'cpu_milli_free' | 'memory_mib_free' | 'agent';
 const COLUMNS: {key: Key; label: string; number?: boolean}[] = [
   {key: 'name', label: 'Name'},
   {key: 'state', label: 'State'},
@@ -23,7 +26,9 @@ const COLUMNS: {key: Key; label: string; number?: boolean}[] = [
   {key: 'gpus_free', label: 'Free', number: true},
   {key: 'cpu_milli_free', label: 'CPU free', number: true},
   {key: 'memory_mib_free', label: 'Memory free', number: true},
+  {key: 'agent', label: 'Agent'},
 ];
+const sortedBy = (node: Node, key: Key) => (key === 'agent' ? node.machine?.agent_version ?? '' : node[key]);
 
 export default function NodesPage() {
   useTitle('Nodes');
@@ -98,7 +103,7 @@ function Fleet({nodes: latest}: {nodes: readonly Node[]}) {
       (models.length === 0 || models.includes(node.gpu_model)));
     const way = sort.up ? 1 : -1;
     const keyed = list.map((node) => {
-      const value = node[sort.key];
+      const value = sortedBy(node, sort.key);
       return {node, key: typeof value === 'number' ? value : orderKey(value)};
     });
     keyed.sort((a, b) => (a.key < b.key ? -way : a.key > b.key ? way : a.node.id - b.node.id));
@@ -148,6 +153,9 @@ function Table({nodes, sort, setSort}: {
   });
   const scrollTo = useCallback((index: number) => virtual.scrollToIndex(index), [virtual]);
   const box = useRowKeys(scrollTo, nodes.length);
+  const {data: chaos} = useChaos();
+  const takers = useMemo(() => new Set(chaos?.nodes), [chaos]);
+  const faults = useMemo(() => openFaults(chaos), [chaos]);
   return (
     <div className="grid-table nodes" role="table" aria-label="Nodes" aria-rowcount={nodes.length + 1} ref={box}>
       <div role="rowgroup">
@@ -177,11 +185,25 @@ function Table({nodes, sort, setSort}: {
                 <span role="cell" className="number">{number(node.gpus_free)}</span>
                 <span role="cell" className="number">{number(node.cpu_milli_free / 1000)} of {number(node.cpu_milli / 1000)}</span>
                 <span role="cell" className="number">{memory(node.memory_mib_free)} of {memory(node.memory_mib)}</span>
+                <span role="cell"><Agent node={node} chaos={faults.has(node.name) ? 'broken on purpose' : takers.has(node.name) ? 'takes faults' : ''} /></span>
               </div>
             );
           })}
         </div>
       </div>
     </div>
+  );
+}
+
+/** Its version while it is heard; else that it is not. */
+function Agent({node, chaos}: {node: Node; chaos: string}) {
+  const agent = agentOf(node);
+  return (
+    <>
+      {node.machine && <>{node.machine.agent_version} </>}
+      {agent === 'silent' && <span className="quiet">not heard </span>}
+      {!node.machine && agent === 'away' && '– '}
+      {chaos && <span className="badge" title={chaos === 'takes faults' ? 'it was started with --chaos' : undefined}>{chaos}</span>}
+    </>
   );
 }

@@ -8,6 +8,7 @@ import {Alerts} from '../components/Alerts';
 import {Choice, JobLink, Panel, StateMark, Tile} from '../components/Bits';
 import {Chart} from '../components/Chart';
 import {DecisionLine, KINDS} from '../components/DecisionLine';
+import {Drill} from '../components/Drill';
 import {Empty, Shown} from '../components/States';
 import {useNow} from '../lib/clock';
 import {ago, money, number, percent, words} from '../lib/format';
@@ -22,6 +23,7 @@ export function OverviewPage() {
   return (
     <>
       <h1 className="hidden">Overview</h1>
+      <Drill />
       <Shown query={overview} what="the overview">{(data) => <Tiles overview={data} />}</Shown>
       <Alerts />
       <OverTime />
@@ -44,8 +46,8 @@ function Tiles({overview}: {overview: Overview}) {
           {overview.gpus_down > 0 && `, ${number(overview.gpus_down)} more on nodes that are down`}</small>
       </Tile>
       {overview.hour_micro_usd !== null && (
-        <Tile value={money(overview.hour_micro_usd)} unit="an hour" label="spent just now">
-          <small><Link to="/costs">who spends it</Link></small>
+        <Tile value={money(overview.hour_micro_usd)} label="spent just now">
+          <small>an hour; <Link to="/costs">who spends it</Link></small>
         </Tile>
       )}
       <Tile value={number(placed)} label="jobs on nodes">
@@ -101,7 +103,7 @@ function HistoryCharts({history}: {history: History}) {
 function LatestDecisions({lastHour}: {lastHour?: Record<string, number>}) {
   const decisions = useListDecisionsQuery({limit: 8});
   const sum = Object.entries(lastHour ?? {}).filter(([, n]) => n > 0)
-    .map(([kind, n]) => `${number(n)} ${KINDS[kind]?.plural ?? kind}`).join(', ');
+    .map(([kind, n]) => `${number(n)} ${KINDS[kind]?.[n === 1 ? 'one' : 'plural'] ?? kind}`).join(', ');
   return (
     <Panel title="What Gyre did, and why" aside={<Link to="/decisions">all decisions</Link>}>
       {sum && <p className="quiet">In the last hour: {sum}.</p>}

@@ -7,7 +7,7 @@ import {QueueTree} from '../components/QueueTree';
 import {Empty, Shown} from '../components/States';
 import {number} from '../lib/format';
 import {COLOURS, trimmed} from '../lib/history';
-import {hasQuota, pruned, treeOf} from '../lib/queues';
+import {hasQuota, pruned, summedUp, treeOf} from '../lib/queues';
 import {useTitle} from '../lib/title';
 
 const WINDOWS = ['1h', '24h', '30d'] as const;
@@ -34,7 +34,7 @@ export default function QueuesPage() {
           </Panel>
         )}
       </Shown>
-      <Shares />
+      <Shares queues={queues.data ?? []} />
     </>
   );
 }
@@ -51,7 +51,7 @@ function Tree({queues}: {queues: readonly Queue[]}) {
   );
 }
 
-function Shares() {
+function Shares({queues}: {queues: readonly Queue[]}) {
   const [window, setWindow] = useState<(typeof WINDOWS)[number]>('1h');
   const history = useReadHistoryQuery({window});
   return (
@@ -59,15 +59,15 @@ function Shares() {
       <Choice label="How far back" options={WINDOWS} chosen={window} choose={setWindow} />
     }>
       <Shown query={{...history, data: history.currentData}} what="the history">
-        {(data) => data.queues.length === 0 ? <Empty>No queue has had a job yet.</Empty> : <Charts history={trimmed(data)} />}
+        {(data) => data.queues.length === 0 ? <Empty>No queue has had a job yet.</Empty> : <Charts history={trimmed(data)} queues={queues} />}
       </Shown>
     </Panel>
   );
 }
 
-function Charts({history}: {history: History}) {
+function Charts({history, queues}: {history: History; queues: readonly Queue[]}) {
   const shared = {beginsMs: Date.parse(history.begins_at), stepMs: history.step_s * 1000};
-  const shown = history.queues.slice(0, COLOURS.length);
+  const shown = summedUp(history.queues, queues).slice(0, COLOURS.length);
   const lines = (pick: (one: History['queues'][number]) => readonly (number | null)[]) =>
     shown.map((one, index) => ({label: one.name, colour: COLOURS[index]!, values: pick(one), filled: shown.length === 1}));
   return (

@@ -83,13 +83,16 @@ function Tiles({service}: {service: Service}) {
       <Tile value={number(service.ready)} unit={`of ${number(service.wanted)}`} label="replicas ready"><small>{range}</small></Tile>
       {requests && (
         <>
-          <Tile value={number(requests.in_flight)} label="requests in flight"><small>{number(requests.queued)} wait for a replica</small></Tile>
+          <Tile value={number(requests.in_flight)} label="requests in flight"><small>{number(requests.queued)} wait for a replica{service.waited_ms > 0 && `; the longest of late waited ${time(service.waited_ms)}`}</small></Tile>
           <Tile value={requests.per_second.toFixed(1)} unit="a second" label="requests, of late"><small>{number(requests.total)} since the server began</small></Tile>
           <Tile value={time(requests.p99_ms)} label="99 of 100 are over within"><small>half of them within {time(requests.p50_ms)}</small></Tile>
           <Tile value={errors(requests)} label="errors since the server began">
             <small>{number(requests.retries)} sent once more, {number(requests.refused)} refused for want of a replica</small>
           </Tile>
         </>
+      )}
+      {service.gpu_activity !== null && (
+        <Tile value={(service.gpu_activity * 100).toFixed(0)} unit="%" label="of their time its GPUs are busy"><small>of ready replicas, over 15 s</small></Tile>
       )}
     </div>
   );

@@ -1,0 +1,1 @@
+function e({state:e,machine:t}){return e===`silent`?`silent`:t===null||e===`down`?`away`:`connected`}var t={connected:`within the last 5 s`,silent:`more than 5 s ago: its tasks are taken to run until their lease is over`,away:`before it went away`};export{e as n,t};
