@@ -20,6 +20,12 @@ std::string quoted(const Job& job) {
                                : fmt::format("job {} ('{}')", job.id.value, job.spec.name);
 }
 
+std::string words(std::string_view name) {
+  std::string text(name);
+  std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
 std::string on_nodes(const std::vector<std::string>& nodes, std::size_t tasks) {
   if (nodes.empty()) return "";
   if (tasks == 1) return fmt::format(" on {}", nodes.front());
@@ -101,7 +107,7 @@ class DecisionLog::Story {
     if (change.to == JobState::Queued && change.cause != Termination::Preempted) {
       Decision told = begin(*job, DecisionKind::Requeue);
       told.why = fmt::format(
-          "{} of attempt {}; retry {} of {}{}", to_string(change.cause), change.attempt,
+          "{}, attempt {}; retry {} of {}{}", words(to_string(change.cause)), change.attempt,
           job->retries, job->spec.retry.retries_max,
           job->hold_until ? fmt::format(" in {}", format_duration(*job->hold_until - event_.at))
                           : "");

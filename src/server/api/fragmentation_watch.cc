@@ -1,6 +1,7 @@
 #include "server/api/fragmentation_watch.h"
 
 #include <cmath>
+#include <utility>
 
 #include "server/api/fleet_watch.h"
 
@@ -27,6 +28,7 @@ void FragmentationWatch::after(const Event& event, const control::Decisions& dec
     learn(mix_, job->spec.tasks);
     ruler_.reset();
   }
+  changed_at_ = event.at;
   if (event.at - measured_at_ >= kStep) lately(core, event.at);
 }
 
@@ -35,8 +37,9 @@ const reason::Fragmentation::Sum& FragmentationWatch::measure(const control::Con
   const auto began = Clock::now();
   if (!ruler_) ruler_.emplace(mix_.seen);
   sum_ = ruler_->measure(core.cluster());
-  free_.set(now, sum_.free_milli);
-  fragmented_.set(now, std::llround(sum_.lost_milli));
+  const Time since = std::exchange(changed_at_, std::nullopt).value_or(now);
+  free_.set(since, sum_.free_milli);
+  fragmented_.set(since, std::llround(sum_.lost_milli));
   measured_at_ = now;
   measured_ = Clock::now();
   took_ = measured_ - began;

@@ -21,7 +21,8 @@ class FragmentationWatch final : public control::Observer {
   void after(const Event& event, const control::Decisions& decisions,
              const control::Controller& core) override;
 
-  /// As it is at `now`. O(node states), times the kinds of tasks where those have changed.
+  /// As it is at `now`, and was since the latest event. O(node states), times the kinds of tasks
+  /// where those have changed.
   const reason::Fragmentation::Sum& measure(const control::Controller& core, Time now);
   /// The same, or what was measured before, where measuring anew would take more than a twentieth
   /// of the thread's time.
@@ -39,6 +40,7 @@ class FragmentationWatch final : public control::Observer {
   observe::GaugeHistory free_;
   observe::GaugeHistory fragmented_;
   Time measured_at_;
+  std::optional<Time> changed_at_;  // by events since then: the latest
   Clock::time_point measured_;
   Clock::duration took_{};
 };

@@ -90,6 +90,18 @@ TEST_F(WatchTest, WhatIsFreeAndOfNoUseIsMeasured) {
   EXPECT_EQ(fragmentation.gpu_milli_fragmented().value(), 500);
 }
 
+TEST_F(WatchTest, WhatIsMeasuredLateIsToldOfTheTimeSinceItWasSo) {
+  FragmentationWatch& fragmentation = watch.fragmentation;
+  fragmentation.measure(core, core.now());
+  const std::int64_t all = fragmentation.gpu_milli_free().value();
+  submit(spec("one", 1));
+  const Time later = core.now() + seconds(100);
+  fragmentation.measure(core, later);
+  const auto means = fragmentation.gpu_milli_free().read(0, later).means;
+  ASSERT_GE(means.size(), 6U);
+  for (std::size_t i = means.size() - 5; i < means.size(); ++i) EXPECT_EQ(means[i], all - 1000);
+}
+
 TEST_F(WatchTest, FragmentationIsLookedAtAsTimeGoesBy) {
   submit(spec("one", 1));
   submit(spec("two", 2));

@@ -1,7 +1,7 @@
 import type {Incident} from '../api/api';
 import {useNow, worldTime} from '../lib/clock';
 import {ago, count, duration, sentence} from '../lib/format';
-import {isAct, isOpen, REMEDIES, stepName, stepOutcome} from '../lib/healing';
+import {isAct, isOpen, KEPT, REMEDIES, stepName, stepOutcome} from '../lib/healing';
 import {Fact, JobLink, Name, NodeLink, StateMark} from './Bits';
 import {Release} from './Release';
 
@@ -25,6 +25,7 @@ export function IncidentLine({incident}: {incident: Incident}) {
           <Fact name="Taken for">{incident.diagnosis}</Fact>
           <Fact name="Done">{REMEDIES[incident.remedy]}</Fact>
           {incident.steps.map((step, i) => <Fact key={i} name={stepName(step)}><Name>{stepOutcome(step)}</Name></Fact>)}
+          {incident.moved.length > 0 && <Fact name="Moved"><Moved jobs={incident.moved} /></Fact>}
           <Fact name="Outcome">{outcome(incident, now)}</Fact>
           {incident.undo !== null && node !== null && (
             <Fact name="To undo"><Release name={node} label="Undo" /> or <code>{incident.undo}</code></Fact>
@@ -33,6 +34,18 @@ export function IncidentLine({incident}: {incident: Incident}) {
         </dl>
       </div>
     </li>
+  );
+}
+
+const SHOWN = 8;
+
+/** The jobs that were told to leave the node, and by what their work is kept. */
+function Moved({jobs}: {jobs: Incident['moved']}) {
+  return (
+    <>
+      {jobs.slice(0, SHOWN).map(({job, kept_by}, i) => <span key={job}>{i > 0 && '; '}<JobLink id={job} />: {KEPT[kept_by]}</span>)}
+      {jobs.length > SHOWN && `; and ${count(jobs.length - SHOWN, 'job')} more`}
+    </>
   );
 }
 

@@ -30,6 +30,13 @@ export function repairTimes(incidents: readonly Pick<Incident, 'recovery_ms'>[])
   };
 }
 
+/** By what the work of a job that was moved is kept. */
+export const KEPT: Record<Incident['moved'][number]['kept_by'], string> = {
+  checkpoint_signal: 'asked to save by its checkpoint signal',
+  last_checkpoint: 'goes on from its last checkpoint',
+  nothing: 'begins anew',
+};
+
 /** What a remedy does, for a person. */
 export const REMEDIES: Record<Incident['remedy'], string> = {
   note: 'noted only: nothing has to be done by now',
