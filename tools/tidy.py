@@ -53,7 +53,8 @@ STANDARD_HEADER = re.compile(r"^[a-z_]+$")
 # instead. Tests of pure code keep all of it except files (they read samples).
 BANS = [
     ("clock", r"\b(?:system|steady|high_resolution|file|utc)_clock\b|\b(?:clock_gettime|"
-              r"gettimeofday|clock|std::time|localtime(?:_r)?)\s*\(",
+              r"gettimeofday|clock|timespec_get|(?:local|gm)time(?:_r)?)\s*\("
+              r"|(?:(?<![\w.>:])|\bstd::|(?<!\w)::)time\s*\(\s*(?:nullptr|NULL|0|&)",
      "time is data: take gyre::Time from the event"),
     ("sleep", r"\b(?:sleep_for|sleep_until|usleep|nanosleep|sleep)\s*\(",
      "ask for a Tick through next_wakeup()"),
@@ -62,13 +63,16 @@ BANS = [
                r"|\bthread_local\b|\bpthread_\w+|#\s*include\s*<(?:thread|mutex|atomic|future|"
                r"condition_variable|shared_mutex|semaphore|latch|barrier|stop_token)>",
      "pure code runs on one thread; concurrency lives in live/ and the adapters"),
-    ("environment", r"\b(?:secure_|std::)?(?:getenv|setenv|putenv)\s*\(",
+    ("environment", r"\b(?:secure_|std::)?(?:getenv|setenv|putenv)\s*\(|\benviron\b",
      "take it from Config; cli/ reads the environment"),
-    ("file", r"\bstd::(?:basic_)?[io]?f(?:stream|open)\b|\bstd::filesystem\b|\b(?:fopen|freopen|"
-             r"tmpfile|opendir|(?<![\w>])::open)\s*\(|#\s*include\s*<(?:fstream|filesystem)>",
+    ("file", r"\bstd::(?:basic_)?[io]?f(?:stream|ilebuf|open)\b|\bstd::filesystem\b"
+             r"|\b(?:fopen|freopen|popen|tmpfile|opendir|(?<![\w>])::open)\s*\("
+             r"|(?<![\w.>])(?:std::|::)?system\s*\(|#\s*include\s*<(?:fstream|filesystem)>",
      "files belong to an adapter; take the content as a value"),
     ("random", r"\bstd::(?:mt19937\w*|minstd_rand\w*|random_device|default_random_engine|shuffle|"
-               r"sample|\w+_distribution)\b|\b(?:std::)?s?rand\s*\(|#\s*include\s*<random>",
+               r"sample|\w+_distribution)\b|\b(?:std::)?s?rand\s*\("
+               r"|(?<![\w.>])(?:::)?random\s*\(\s*\)|\b[dejlmn]rand48\s*\("
+               r"|#\s*include\s*<random>",
      "use gyre::Rng, split by name"),
     ("iostream", r"\bstd::(?:cout|cerr|clog|cin)\b|#\s*include\s*<(?:iostream|syncstream)>",
      "return a value, or text made with fmt"),

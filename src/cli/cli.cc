@@ -182,7 +182,11 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
 
 int run(int argc, const char* const* argv, const Ports& ports) {
   try {
-    return run_verb(argc, argv, ports);
+    const int code = run_verb(argc, argv, ports);
+    const auto lost = lost_output();
+    if (!lost) return code;
+    complain(fmt::format("cannot write to stdout: {}", *lost));
+    return kError;
   } catch (const std::exception& error) {
     complain(fmt::format("an unforeseen error: {}", error.what()));
     return kError;

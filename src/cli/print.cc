@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 namespace gyre::cli {
 namespace {
@@ -17,6 +19,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kReset = "\x1b[0m";
+
+std::atomic<int> lost = 0;  // the errno of the first write to stdout that failed
+
+/// Who closes a pipe wants no more.
+void note_lost(int error) {
+  int none = 0;
+  if (error != EPIPE) lost.compare_exchange_strong(none, error);
+}
 
 /// Characters, without the colours around them.
 std::size_t width_of(std::string_view cell) {
@@ -148,11 +158,21 @@ bool print_as_document(const Json& document, Format format) {
 
 void complain(std::string_view message) { fmt::print(stderr, "gyre: {}\n", message); }
 
+std::optional<std::string> lost_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) note_lost(errno);
+  const int error = lost;
+  if (error == 0) return std::nullopt;
+  return std::generic_category().message(error);
+}
+
 void write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(descriptor, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // nobody reads any more
+    if (written <= 0) {
+      if (descriptor == STDOUT_FILENO) note_lost(errno);
+      return;
+    }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,5 +49,9 @@ void complain(std::string_view message);
 
 /// All of `bytes` to a descriptor, whatever they are.
 void write_all(int descriptor, std::string_view bytes);
+
+/// Why something that this process wrote to stdout has not arrived, as on a full disk; none: all
+/// has, or whoever reads it has gone.
+std::optional<std::string> lost_output();
 
 }  // namespace gyre::cli

@@ -16,7 +16,9 @@ std::string describe(const NodeSpec& node) {
   const std::string memory =
       node.gpu_memory.value > 0 ? fmt::format(" of {}", format_memory(node.gpu_memory)) : "";
   const std::string gpus =
-      node.gpus == 0 ? "no GPUs" : fmt::format("{} x {}{}", node.gpus, node.gpu_model, memory);
+      node.gpus == 0 ? "no GPUs"
+                     : fmt::format("{}{} x {}{}", node.virtual_gpus ? "virtual GPUs: " : "",
+                                   node.gpus, node.gpu_model, memory);
   return fmt::format("{} with {}, {:.4g} CPU, {}", node.name, gpus,
                      static_cast<double>(node.cpu.value) / 1000, format_memory(node.memory));
 }

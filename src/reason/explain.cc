@@ -182,7 +182,8 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition, const Clus
   }
   if (!demand.feasible) {
     answer.reason = WaitReason::WaitingForProvisioning;
-    answer.detail = fmt::format("needs {}; the nodes that have this are down", need);
+    answer.detail =
+        fmt::format("needs {}; the nodes that have this are down or out of service", need);
     return answer;
   }
   answer.jobs_ahead = static_cast<std::int64_t>(line.waiting.rank(key));

@@ -12,6 +12,8 @@ namespace gyre::server {
 /// Reads on in one of a task's logs, a piece at a time, for a text.
 class LogSearch {
  public:
+  static constexpr std::uint64_t kLookedAtMax = 65'536;  // of what is behind, the latest
+
   std::uint64_t offset() const { return offset_; }
 
   /// Whether the text has been said, here or in what came before.
@@ -34,7 +36,6 @@ class LogSearch {
   /// Whether this piece has a line that has the text. The reader keeps up with any log: of what
   /// comes faster than it is asked for, the latest is looked at.
   bool beats(const act::LogChunk& chunk, const std::string& text) {
-    constexpr std::uint64_t kLookedAtMax = 65'536;
     const bool beat = found(chunk, text.empty() ? "\n" : text);
     if (chunk.size > offset_ + kLookedAtMax) {
       offset_ = chunk.size - kLookedAtMax;

@@ -1,6 +1,7 @@
 """`gyre run`, `logs`, `stop` and `submit`: output, exit codes, signals."""
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -109,7 +110,7 @@ def test_stop_ends_jobs(cloud):
     first = cloud.run("--gpu", "4", "--", "sleep", "1000")
     second = cloud.run("--gpu", "4", "--", "sleep", "1000")
     cloud.wait(first, "running")
-    cloud.cli("stop", first, second)
+    cloud.cli("stop", second, first)
     assert cloud.wait(first)["exit_code"] == 143
     assert cloud.wait(second)["state"] == "cancelled"
     assert cloud.job(second)["exit_code"] is None
@@ -179,3 +180,15 @@ def test_submit_to_running_is_quick(cloud):
     begin = time.monotonic()
     cloud.cli("run", "--", "true")
     assert time.monotonic() - begin < 10
+
+
+def test_output_that_cannot_be_written_is_an_error(cloud):
+    job = cloud.run("--", "echo", "hello")
+    cloud.wait(job)
+    with open("/dev/full", "wb") as full:
+        for verb in (["ps", "-a"], ["nodes", "-o", "json"], ["logs", job], ["logs", "-f", job],
+                     ["run", "--", "echo", "hello"], ["completion", "bash"]):
+            ran = subprocess.run([cloud.program, *map(str, verb)], env=cloud.environment,
+                                 stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            assert ran.returncode == 1, verb
+            assert "cannot write" in ran.stderr and "No space left" in ran.stderr, ran.stderr

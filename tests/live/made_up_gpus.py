@@ -52,5 +52,8 @@ class Machine:
         return text.decode()
 
     def end(self):
+        lived = self.cloud.process is not None
         self.cloud.end()
+        if lived:
+            self.cloud.replay()
         shutil.rmtree(self.state, ignore_errors=True)

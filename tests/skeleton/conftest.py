@@ -76,9 +76,9 @@ class Tree:
         assert old in text, f"{path} no longer holds {old!r}"
         (self.root / path).write_text(text.replace(old, new))
 
-    def run(self, *command, **options):
+    def run(self, *command, timeout=300, **options):
         done = subprocess.run(command, cwd=self.root, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=300,
+                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=timeout,
                               check=False, **options)
         return done.returncode, done.stdout
 

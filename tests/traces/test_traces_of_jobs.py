@@ -143,6 +143,7 @@ def test_without_traces_a_callers_trace_is_passed_on(gyre, tmp_path):
         assert cloud.job(other)["trace_id"] is None
     finally:
         cloud.end()
+    cloud.replay()
 
 
 def test_an_address_that_is_none_is_said(gyre, tmp_path):

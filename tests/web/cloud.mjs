@@ -1,4 +1,5 @@
 // A real `gyre up` on a state folder of its own, and the command line that talks to it.
+import assert from 'node:assert/strict';
 import {execFile, spawn} from 'node:child_process';
 import {mkdtempSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -135,6 +136,7 @@ export class Cloud {
       for (const job of jobs) await this.wait(job.id, 'succeeded', 'failed', 'cancelled');
       for (const agent of this.agents) await ended(agent, 'SIGTERM');
       await this.down();
+      assert.match(await this.cli('replay', join(this.folder, 'state', 'journal.sqlite')), /came out the same/);
     }
     rmSync(this.folder, {recursive: true, force: true});
   }

@@ -499,6 +499,7 @@ describe('a simulated world', () => {
     const stood = await bar.getByTestId('play-time').innerText();
     await bar.getByLabel('Speed').selectOption('600');
     assert.equal(await bar.getByTestId('play-time').innerText(), stood);
+    assert.ok(Number(await bar.getByRole('slider').getAttribute('max')) < 60 * 86_400, 'it ends where the trace does');
     await bar.getByRole('slider').fill('90000');
     await bar.getByRole('slider').press('ArrowRight');
     await bar.getByText('paused').waitFor();

@@ -149,7 +149,8 @@ std::optional<Duration> Forecaster::draw_work(const Job& job, Duration age, doub
 
 std::string Forecaster::why_unknown(const Job& job, const std::set<JobId>& endless) const {
   const WaitReason reason = core_.explain(job).reason;
-  if (reason == WaitReason::WaitingForProvisioning) return "the nodes that it needs are down";
+  if (reason == WaitReason::WaitingForProvisioning)
+    return "the nodes that it needs are down or out of service";
   if (reason == WaitReason::ExceedsMaxQuota) return "its queue may never use so much";
   for (const JobId id : endless) {
     const Job* other = core_.jobs().find(id);

@@ -11,8 +11,9 @@ constexpr std::chrono::seconds kLookPause{1};
 constexpr Duration kPauseMin = seconds(1);  // between two looks at one task
 constexpr Duration kPauseMax = seconds(30);
 constexpr int kLooksPerHeartbeat = 10;
-constexpr double kBusyMin = 0.01;   // of the time: less is no work
-constexpr int kReadsOpenMax = 256;  // tasks whose logs are being read
+constexpr double kBusyMin = 0.01;            // of the time: less is no work
+constexpr std::size_t kReadMax = 1'000'000;  // bytes of a log at a look
+constexpr int kReadsOpenMax = 256;           // tasks whose logs are being read
 
 bool holds_devices(JobState state) {
   return state == JobState::Starting || state == JobState::Running;
@@ -202,7 +203,7 @@ void HangWatch::read(const Task& task, Line& line, Duration now) {
       queries[i] = query;
       queries[i].stream = static_cast<act::LogStream>(i);
       queries[i].offset = watched.searches[i].offset();
-      if (!watched.searches[i].begun()) queries[i].bytes_max = 0;
+      queries[i].bytes_max = watched.searches[i].begun() ? kReadMax : 0;
     }
   }
   for (std::size_t i = 0; i < queries.size(); ++i) {
@@ -215,8 +216,12 @@ void HangWatch::read(const Task& task, Line& line, Duration now) {
       } else if (!search.begun()) {
         search.begin_at_end(*chunk);
         watched->alive = watched->alive || chunk->size > 0;
-      } else if (search.beats(*chunk, text)) {
-        watched->alive = true;
+      } else {
+        // What is left out of a log that grows too fast may have been a heartbeat.
+        const bool grew = chunk->size > search.offset();
+        const bool unread = chunk->size > chunk->next_offset + LogSearch::kLookedAtMax;
+        const bool beat = search.beats(*chunk, text);
+        watched->alive = watched->alive || beat || (text.empty() ? grew : unread);
       }
       if (--watched->reads_open == 0) watched->read = true;
     });

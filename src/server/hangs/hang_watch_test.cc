@@ -119,6 +119,24 @@ TEST_F(HangWatchTest, OneLookAloneDoesNotCondemn) {
   EXPECT_THAT(told_, IsEmpty());
 }
 
+TEST_F(HangWatchTest, WithoutATextAllThatItWritesIsLife) {
+  submit();
+  for (int i = 0; i < 200; ++i) {
+    log_ += "\rtrain " + std::to_string(i) + "%";
+    pass(1);
+  }
+  EXPECT_THAT(told_, IsEmpty());
+}
+
+TEST_F(HangWatchTest, WhatIsLeftOutOfALogMayHaveBeenAHeartbeat) {
+  submit("step ");
+  for (int i = 0; i < 200; ++i) {
+    log_ += std::string(400'000, 'x');
+    pass(1);
+  }
+  EXPECT_THAT(told_, IsEmpty());
+}
+
 TEST_F(HangWatchTest, LinesWithItsTextAloneCount) {
   submit("step ");
   for (int i = 0; i < 120; ++i) {

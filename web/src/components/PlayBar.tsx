@@ -3,7 +3,7 @@ import {useEffect, useState} from 'react';
 
 import {api, errorText, turnSimulation} from '../api/api';
 import {played} from '../api/live';
-import {useNow} from '../lib/clock';
+import {isPlayedTime, useNow} from '../lib/clock';
 import {duration} from '../lib/format';
 import {useAppDispatch, useAppSelector} from '../store';
 
@@ -16,7 +16,7 @@ export function PlayBar() {
   const [drag, setDrag] = useState<number | null>(null);
   const [error, setError] = useState('');
   const [furthest, setFurthest] = useState(0);
-  const nowS = Math.floor(now / 1000);
+  const nowS = isPlayedTime() ? Math.floor(now / 1000) : 0;
   useEffect(() => setFurthest((old) => Math.max(old, nowS)), [nowS]);
   if (!simulation) return null;
   const endS = Math.max(1, Math.ceil(Date.parse(simulation.last_arrival_at) / 1000), furthest);

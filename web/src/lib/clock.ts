@@ -30,6 +30,11 @@ export function serverNow(atMs = monotonic()): number {
   return anchor.serverMs + (atMs - anchor.localMs) * anchor.rate;
 }
 
+/** Whether the server has said the time, and it is a simulation's. */
+export function isPlayedTime(): boolean {
+  return isSimulated;
+}
+
 /** A time of the world that is shown: of day, or since a simulation's beginning. */
 export function worldTime(at: string, nowMs: number): string {
   return isSimulated ? sinceBeginning(at) : clockTime(at, nowMs);
