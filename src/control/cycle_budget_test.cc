@@ -118,7 +118,7 @@ JobSpec kept_out(Rng& rng, std::uint64_t index) {
 
 std::vector<Attack> attacks() {
   return {{"HugeGangs", 24, 60, 0, huge_gang},         {"EqualJobs", 24, 300, 0, equal_job},
-          {"ManyDemands", 24, 300, 0, another_demand}, {"Chains", 24, 120, 0, next_in_chain},
+          {"ManyDemands", 24, 120, 0, another_demand}, {"Chains", 24, 120, 0, next_in_chain},
           {"Quotas", 24, 120, 30, of_a_queue},         {"Rules", 24, 60, 0, ruled},
           {"KeptOut", 24, 120, 0, kept_out, true}};
 }
@@ -337,6 +337,17 @@ class Crowd {
  private:
   std::uint64_t seq_ = 0;
 };
+
+/// More than Merge looks at beforehand: it walks the line.
+TEST(CycleBudgetCrowd, MoreDemandsThanAreLookedAtBeforehandAreWalked) {
+  constexpr std::int64_t kBudget = 20'000;
+  for (const char* policy : {"easy", "gyre"}) {
+    Besieged fleet({"ManyDemands", 24, 1100, 0, another_demand}, *policy_by_name(policy), kBudget,
+                   1);
+    fleet.run();
+    EXPECT_LE(fleet.charged_max(), 2 * kBudget);
+  }
+}
 
 TEST(CycleBudgetCrowd, ManyThatFitAtOnceStartInManyCycles) {
   Crowd crowd("fifo");
