@@ -86,7 +86,7 @@ def submit(cloud, share, command=LOOK):
 
 def said(cloud, job):
     """What the job has printed: its instance, how it shares, the memory of that."""
-    return until(lambda: cloud.cli("logs", job).stdout.split(), lambda: cloud.job(job))
+    return until(lambda: cloud.cli("logs", job, code=None).stdout.split(), lambda: cloud.job(job))
 
 
 def gone(gpus):
