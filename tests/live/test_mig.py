@@ -109,7 +109,7 @@ def test_two_jobs_get_an_instance_each_also_when_the_server_is_killed(gpus):
     assert len(gpus.parts()) == 2, "the jobs go on in theirs"
     cloud.up("--fsync", "off")
     assert "is not offered" not in cloud.said, "what is there is Gyre's"
-    assert [cloud.job(job)["state"] for job in (large, small)] == ["running", "running"]
+    assert [cloud.wait(job, "running")["attempt"] for job in (large, small)] == [1, 1]
     assert len(gpus.parts()) == 2
     third = submit(cloud, "0.142", "echo $CUDA_VISIBLE_DEVICES")
     assert cloud.wait(third)["state"] == "succeeded"
