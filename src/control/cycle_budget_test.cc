@@ -341,9 +341,9 @@ class Crowd {
 /// More than Merge looks at beforehand: it walks the line.
 TEST(CycleBudgetCrowd, MoreDemandsThanAreLookedAtBeforehandAreWalked) {
   constexpr std::int64_t kBudget = 20'000;
+  const Attack attack{"ManyDemands", 24, 1100, 0, another_demand};
   for (const char* policy : {"easy", "gyre"}) {
-    Besieged fleet({"ManyDemands", 24, 1100, 0, another_demand}, *policy_by_name(policy), kBudget,
-                   1);
+    Besieged fleet(attack, *policy_by_name(policy), kBudget, 1);
     fleet.run();
     EXPECT_LE(fleet.charged_max(), 2 * kBudget);
   }
