@@ -130,17 +130,15 @@ std::vector<NvmlPlacement> MigDriver::free_places(NvmlDevice* device, unsigned p
   return places;
 }
 
-Result<GpuInstance> MigDriver::make(const std::string& device, const MigProfile& profile) {
+Result<GpuInstance> MigDriver::make(const std::string& device, const MigProfile& profile,
+                                    unsigned id) {
   const auto gpu = find(device);
   if (!gpu) return tl::unexpected(gpu.error());
-  const auto id = profile_id(device, profile);
-  if (!id) return tl::unexpected(id.error());
   const auto taken = instances(device);
   if (!taken) return tl::unexpected(taken.error());
   unsigned room = 0;
-  int code = nvml_.gpu_instance_room(*gpu, *id, &room);
+  int code = nvml_.gpu_instance_room(*gpu, id, &room);
   if (code != kSuccess) return nvml_.failed("tell what room is left on GPU " + device, code);
-  const auto places = free_places(*gpu, *id, *taken);
   if (room == 0) {
     return fail(ErrorKind::Unavailable,
                 "no room for a MIG instance {} on GPU {}: the slices that are free do not lie "
@@ -149,11 +147,11 @@ Result<GpuInstance> MigDriver::make(const std::string& device, const MigProfile&
   }
   NvmlGpuInstance* made = nullptr;
   code = kNotSupported;
-  if (!places.empty()) {
+  if (const auto places = free_places(*gpu, id, *taken); !places.empty()) {
     const NvmlPlacement place = best_place(places, *taken);
-    code = nvml_.create_gpu_instance_at(*gpu, *id, &place, &made);
+    code = nvml_.create_gpu_instance_at(*gpu, id, &place, &made);
   }
-  if (code == kNotSupported) code = nvml_.create_gpu_instance(*gpu, *id, &made);
+  if (code == kNotSupported) code = nvml_.create_gpu_instance(*gpu, id, &made);
   NvmlGpuInstanceInfo info{};
   if (code == kSuccess) code = nvml_.gpu_instance_info(made, &info);
   if (code != kSuccess) {

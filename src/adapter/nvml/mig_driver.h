@@ -46,7 +46,8 @@ class MigDriver {
   Result<unsigned> profile_id(const std::string& device, const MigProfile& profile);
 
   /// A GPU instance where it leaves most room for large profiles: beside others, else at the end.
-  Result<GpuInstance> make(const std::string& device, const MigProfile& profile);
+  /// `id`: the driver's number of the profile.
+  Result<GpuInstance> make(const std::string& device, const MigProfile& profile, unsigned id);
 
   /// A compute instance over all of it.
   Result<MigDevice> make_compute(const std::string& device, const GpuInstance& instance,

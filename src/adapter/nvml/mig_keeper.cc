@@ -75,7 +75,7 @@ Result<void> MigKeeper::destroy(const MigRecord& record) {
 Result<GpuInstance> MigKeeper::make_in_time(const MigRecord& record, const MigProfile& profile) {
   const std::int64_t until = monotonic_ns() + options_.room_max.ns;
   for (;;) {
-    auto made = (*driver())->make(record.device, profile);
+    auto made = (*driver())->make(record.device, profile, record.profile);
     const bool may_come = !made && made.error().kind == ErrorKind::Unavailable && has_leftovers();
     if (!may_come || monotonic_ns() >= until) return made;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

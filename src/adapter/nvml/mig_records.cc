@@ -1,17 +1,13 @@
 #include "adapter/nvml/mig_records.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <sstream>
 #include <system_error>
 #include <utility>
+
+#include "live/files.h"
 
 namespace gyre::nvml {
 namespace {
@@ -19,7 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".mig";
-constexpr std::size_t kBytesMax = 64UL * 1024;
 
 bool read_numbers(std::istringstream& line, std::vector<unsigned>& numbers) {
   for (std::string word; line >> word;) {
@@ -56,29 +51,6 @@ bool read_line(const std::string& text, MigRecord& record) {
   if (name != "made" || numbers.size() != 3) return false;
   record.made = GpuInstance{numbers[0], record.profile, numbers[1], numbers[2], false};
   return true;
-}
-
-/// Whole and on the disk, or not at all.
-bool write_durably(const std::string& folder, const std::string& name, const std::string& text) {
-  const std::string fresh = folder + "/" + name + ".new";
-  const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return false;
-  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const bool kept = written && ::fsync(file) == 0;
-  ::close(file);
-  if (!kept || std::rename(fresh.c_str(), (folder + "/" + name).c_str()) != 0) return false;
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool settled = directory >= 0 && ::fsync(directory) == 0;
-  ::close(directory);
-  return settled;
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kBytesMax, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return text;
 }
 
 }  // namespace
@@ -123,7 +95,8 @@ MigRecords::MigRecords(std::string folder) : folder_(std::move(folder)) {
   for (const auto& entry : fs::directory_iterator(folder_, error)) {
     const std::string name = entry.path().filename();
     if (!name.ends_with(kSuffix)) continue;
-    auto record = parse_mig_record(read_file(entry.path()));
+    const auto text = live::read_private_file(entry.path());
+    auto record = text ? parse_mig_record(*text) : Result<MigRecord>(tl::unexpected(text.error()));
     if (record && record->task + std::string(kSuffix) == name) {
       std::string task = record->task;
       all_.emplace(std::move(task), std::move(*record));
@@ -137,12 +110,10 @@ MigRecords::MigRecords(std::string folder) : folder_(std::move(folder)) {
 Result<void> MigRecords::put(const MigRecord& record) {
   std::error_code error;
   fs::create_directories(folder_, error);
-  if (error || !write_durably(folder_, record.task + std::string(kSuffix), to_text(record))) {
-    return fail(ErrorKind::Internal, "cannot write {}/{}{}: {}", folder_, record.task, kSuffix,
-                std::generic_category().message(error ? error.value() : errno));
-  }
-  all_[record.task] = record;
-  return {};
+  auto kept =
+      live::write_private_file(folder_ + "/" + record.task + std::string(kSuffix), to_text(record));
+  if (kept) all_[record.task] = record;
+  return kept;
 }
 
 void MigRecords::remove(const std::string& task) {

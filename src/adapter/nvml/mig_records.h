@@ -40,7 +40,7 @@ class MigRecords {
   const std::map<std::string, MigRecord>& all() const { return all_; }
   const std::vector<std::string>& damaged() const { return damaged_; }
 
-  /// Durable on return. Errors: Internal, the disk's.
+  /// Durable on return. Errors: the disk's.
   Result<void> put(const MigRecord& record);
   void remove(const std::string& task);
 
