@@ -60,17 +60,14 @@ std::string telling_line(std::string_view output) {
   return process::plain_text(any);
 }
 
-std::string criu_version() {
-  const Ran ran = run("exec criu --version");
-  if (ran.code == 127) return "";
-  const std::string line = telling_line(ran.output);
-  constexpr std::string_view kLabel = "Version: ";
-  return line.starts_with(kLabel) ? line.substr(kLabel.size()) : line;
-}
-
 std::string criu_text() {
-  const std::string version = criu_version();
-  if (version.empty()) return "not on PATH";
+  const Ran asked = run("exec criu --version");
+  if (asked.code == 127) return "not on PATH";
+  std::string version = telling_line(asked.output);
+  if (asked.code != 0) return fmt::format("it does not tell its version: {}", version);
+  constexpr std::string_view kLabel = "Version: ";
+  if (version.starts_with(kLabel)) version.erase(0, kLabel.size());
+  if (version.empty()) version = "of no version that it tells";
   if (geteuid() != 0) return fmt::format("{}; whether it works here only root can ask", version);
   const Ran ran = run("exec criu check");
   const std::string said = telling_line(ran.output);

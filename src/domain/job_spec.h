@@ -43,11 +43,11 @@ struct Retry {
   bool operator==(const Retry&) const = default;
 };
 
-/// How often each of its tasks shows that it goes on: a line of its log. One that does not, and
-/// whose GPUs do nothing either, hangs.
+/// How often each of its tasks shows that it goes on, in its log. One that does not, and whose GPUs
+/// do nothing either, hangs.
 struct Progress {
   Duration heartbeat{0};  // kHeartbeatMin..kHeartbeatMax
-  std::string line{};     // a line that has this text; empty: any
+  std::string line{};     // a line that has this text; empty: anything that it writes
 
   bool operator==(const Progress&) const = default;
 };
