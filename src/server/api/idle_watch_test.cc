@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "server/api/test_kit.h"
+
 namespace gyre::server {
 namespace {
 
@@ -9,60 +11,27 @@ namespace {
 class IdleWatchTest : public ::testing::Test {
  protected:
   IdleWatchTest() {
-    tell(PolicySet{*policy_by_name("preemptive")});
-    tell(QueueSet{{"default", ""}});
-    tell(NodeJoined{{0}, {"n", "", "H100", 2, {81'920}, {64'000}, {524'288}, false}});
-    tell(IdleSet{{5, seconds(60), seconds(30), {}}});
-    JobSpec spec;
-    spec.tasks = {{1, {}}};
-    spec.tasks[0].request.gpus = 2;
-    tell(JobSubmitted{{1}, spec, {}});
-    read(900'000, 900'000);
-    tell(TaskStarted{{1}, 1, 0, {}});
-  }
-
-  void tell(Event::Body body) {
-    const Event event{now_, EventSeq{++seq_}, std::move(body)};
-    const control::Decisions& decisions = core_.step(event);
-    telemetry_.after(event, decisions, core_);
-  }
-
-  /// The activity of each device's SMs, and of its driver's utilisation.
-  void read(std::optional<std::int64_t> first, std::optional<std::int64_t> second,
-            bool by_sm = true) {
-    std::vector<GpuReading> readings(2);
-    for (std::size_t i = 0; i < 2; ++i) {
-      const auto ppm = i == 0 ? first : second;
-      readings[i].fresh = ppm.has_value();
-      readings[i].sample.at = now_;
-      readings[i].sample.health = GpuHealth::Ok;
-      if (!ppm) continue;
-      auto& values = readings[i].sample.values;
-      if (by_sm) values[static_cast<std::size_t>(GpuMetric::SmActive)] = *ppm;
-      values[static_cast<std::size_t>(GpuMetric::Utilisation)] = by_sm ? 100 : *ppm / 10'000;
-    }
-    telemetry_.gpus.report("n", readings);
+    node_.tell(IdleSet{{5, seconds(60), seconds(30), {}}});
+    node_.read({900'000, 900'000});
+    node_.run({}, 2);
   }
 
   /// Seconds of such readings, looking after each; what the core was told is told it.
   void pass(int count, std::optional<std::int64_t> first, std::optional<std::int64_t> second,
             bool by_sm = true) {
     for (int i = 0; i < count; ++i) {
-      now_ = now_ + seconds(1);
-      read(first, second, by_sm);
-      for (Event::Body& body : watch_.look(core_, telemetry_, now_)) {
+      node_.now = node_.now + seconds(1);
+      node_.read({first, second}, by_sm);
+      for (Event::Body& body : watch_.look(node_.core, node_.telemetry, node_.now)) {
         told_.push_back(std::get<GpuUseSeen>(body).use);
-        tell(std::move(body));
+        node_.tell(std::move(body));
       }
     }
   }
-  const Job& job() const { return *core_.jobs().find({1}); }
-  bool warned() const { return core_.idle().warning({1}) != nullptr; }
+  const Job& job() const { return *node_.core.jobs().find({1}); }
+  bool warned() const { return node_.core.idle().warning({1}) != nullptr; }
 
-  Time now_{seconds(1'700'000'000).ns};
-  std::uint64_t seq_ = 0;
-  control::Controller core_{control::Config{}};
-  Telemetry telemetry_{core_};
+  test::SeenNode node_{2};
   IdleWatch watch_;
   std::vector<GpuUse> told_;
 };
@@ -123,7 +92,7 @@ TEST_F(IdleWatchTest, WorkAfterTheWarningWithdrawsIt) {
 
 TEST_F(IdleWatchTest, AClockThatJumpsProvesNothing) {
   pass(30, 0, 0);
-  now_ = now_ + seconds(7200);
+  node_.now = node_.now + seconds(7200);
   pass(5, 0, 0);
   EXPECT_TRUE(told_.empty());
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "server/api/test_kit.h"
+
 namespace gyre::server {
 namespace {
 
@@ -9,50 +11,27 @@ namespace {
 class ReplicaUseTest : public ::testing::Test {
  protected:
   ReplicaUseTest() {
-    tell(PolicySet{*policy_by_name("preemptive")});
-    tell(QueueSet{{"default", ""}});
-    tell(NodeJoined{{0}, {"n", "", "H100", 2, {81'920}, {64'000}, {524'288}, false}});
-    read(0);
+    node_.read({0, 0});
     ServiceSpec spec;
     spec.replica.name = "chat";
     spec.replica.tasks = {{1, {}}};
     spec.replica.tasks[0].request.gpus = 1;
     spec.replicas.max = 2;
     spec.replicas.target_gpu_activity = 60;
-    tell(ServiceApplied{spec});
-    tell(TaskStarted{{1}, 1, 0, {}});
-    tell(ReplicaProbed{{1}, 1, ReplicaHealth::Ready, ""});
-  }
-
-  void tell(Event::Body body) {
-    const Event event{now_, EventSeq{++seq_}, std::move(body)};
-    const control::Decisions& decisions = core_.step(event);
-    telemetry_.after(event, decisions, core_);
-  }
-
-  void read(std::int64_t ppm) {
-    std::vector<GpuReading> readings(2);
-    for (GpuReading& reading : readings) {
-      reading.fresh = true;
-      reading.sample.at = now_;
-      reading.sample.health = GpuHealth::Ok;
-      reading.sample.values[static_cast<std::size_t>(GpuMetric::SmActive)] = ppm;
-    }
-    telemetry_.gpus.report("n", readings);
+    node_.tell(ServiceApplied{spec});
+    node_.tell(TaskStarted{{1}, 1, 0, {}});
+    node_.tell(ReplicaProbed{{1}, 1, ReplicaHealth::Ready, ""});
   }
 
   void pass(int count, std::optional<std::int64_t> ppm) {
     for (int i = 0; i < count; ++i) {
-      now_ = now_ + seconds(1);
-      if (ppm) read(*ppm);
-      use_.look(core_, telemetry_, now_);
+      node_.now = node_.now + seconds(1);
+      if (ppm) node_.read({ppm, ppm});
+      use_.look(node_.core, node_.telemetry, node_.now);
     }
   }
 
-  Time now_{seconds(1'700'000'000).ns};
-  std::uint64_t seq_ = 0;
-  control::Controller core_{control::Config{}};
-  Telemetry telemetry_{core_};
+  test::SeenNode node_{2};
   ReplicaUse use_;
 };
 
@@ -77,10 +56,10 @@ TEST_F(ReplicaUseTest, SaysNothingWhereItWasNotSeen) {
 
 TEST_F(ReplicaUseTest, OtherReplicasAreAnotherWindow) {
   pass(16, 900'000);
-  tell(ReplicaProbed{{1}, 1, ReplicaHealth::NotReady, "why"});
+  node_.tell(ReplicaProbed{{1}, 1, ReplicaHealth::NotReady, "why"});
   pass(1, 900'000);
   EXPECT_EQ(use_.activity("chat"), std::nullopt);
-  tell(ServiceDeleted{"chat"});
+  node_.tell(ServiceDeleted{"chat"});
   pass(20, 900'000);
   EXPECT_EQ(use_.activity("chat"), std::nullopt);
 }

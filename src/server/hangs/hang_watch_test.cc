@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/api/test_kit.h"
+
 namespace gyre::server {
 namespace {
 
@@ -16,33 +18,23 @@ using ::testing::SizeIs;
 /// the test's.
 class HangWatchTest : public ::testing::Test {
  protected:
-  HangWatchTest() {
-    tell(PolicySet{*policy_by_name("preemptive")});
-    tell(HealingSet{default_healing()});
-    tell(QueueSet{{"default", ""}});
-    tell(NodeJoined{{0}, {"n", "", "H100", 1, {81'920}, {64'000}, {524'288}, false}});
-  }
+  HangWatchTest() { node_.tell(HealingSet{default_healing()}); }
 
   void submit(std::string line = "", int gpus = 0) {
     JobSpec spec;
-    spec.tasks = {{1, {}}};
-    spec.tasks[0].request.gpus = gpus;
     spec.progress = Progress{seconds(60), std::move(line)};
-    tell(JobSubmitted{{1}, spec, {}});
-    tell(TaskStarted{{1}, 1, 0, {}});
+    run(std::move(spec), gpus);
   }
 
-  void tell(Event::Body body) {
-    const Event event{now_, EventSeq{++seq_}, std::move(body)};
-    const control::Decisions& decisions = core_.step(event);
-    telemetry_.after(event, decisions, core_);
-    watch_.after(event, decisions, core_);
+  void run(JobSpec spec, int gpus = 0) {
+    node_.run(std::move(spec), gpus);
+    watch_.after(node_.last, {}, node_.core);
   }
 
   HangPorts ports() {
     HangPorts ports;
     ports.ask = [this](const live::Query& query) {
-      query(core_);
+      query(node_.core);
       return Result<void>();
     };
     ports.read_log = [this](const act::LogQuery& query, const live::Done<act::LogChunk>& done) {
@@ -65,25 +57,15 @@ class HangWatchTest : public ::testing::Test {
   void pass(int count, std::optional<std::int64_t> gpu_ppm = std::nullopt) {
     for (int i = 0; i < count; ++i) {
       clock_ = clock_ + seconds(1);
-      now_ = now_ + seconds(1);
-      if (gpu_ppm) {
-        GpuReading reading;
-        reading.fresh = true;
-        reading.sample.at = now_;
-        reading.sample.health = GpuHealth::Ok;
-        reading.sample.values[static_cast<std::size_t>(GpuMetric::SmActive)] = *gpu_ppm;
-        telemetry_.gpus.report("n", {reading});
-      }
+      node_.now = node_.now + seconds(1);
+      if (gpu_ppm) node_.read({gpu_ppm});
       watch_.look();
     }
   }
 
-  Time now_{seconds(1'700'000'000).ns};
   Duration clock_ = seconds(1000);
-  std::uint64_t seq_ = 0;
-  control::Controller core_{control::Config{}};
-  Telemetry telemetry_{core_};
-  HangWatch watch_{core_, telemetry_, ports()};
+  test::SeenNode node_{1};
+  HangWatch watch_{node_.core, node_.telemetry, ports()};
   std::string log_;
   const std::string empty_;
   bool away_ = false;
@@ -103,8 +85,8 @@ TEST_F(HangWatchTest, WhoWritesNothingForSoLongHangs) {
   EXPECT_EQ(told_[0].job, JobId{1});
   EXPECT_EQ(told_[0].attempt, 1);
   EXPECT_GT(told_[0].idle, seconds(60));
-  tell(told_[0]);
-  EXPECT_EQ(core_.jobs().find({1})->state, JobState::Stopping);
+  node_.tell(told_[0]);
+  EXPECT_EQ(node_.core.jobs().find({1})->state, JobState::Stopping);
   pass(200);
   EXPECT_THAT(told_, SizeIs(1)) << "nobody waits for it any more";
 }
@@ -151,7 +133,7 @@ TEST_F(HangWatchTest, LinesWithItsTextAloneCount) {
 }
 
 TEST_F(HangWatchTest, AGpuThatWorksIsLife) {
-  telemetry_.gpus.report("n", {GpuReading{}});
+  node_.read({std::nullopt});
   submit("", 1);
   pass(300, 200'000);
   EXPECT_THAT(told_, IsEmpty());
@@ -186,10 +168,7 @@ TEST_F(HangWatchTest, WhatANodeDoesNotSayCondemnsNobody) {
 }
 
 TEST_F(HangWatchTest, WhoSaysNothingOfHeartbeatsIsNotWatched) {
-  JobSpec spec;
-  spec.tasks = {{1, {}}};
-  tell(JobSubmitted{{1}, spec, {}});
-  tell(TaskStarted{{1}, 1, 0, {}});
+  run({});
   silent_ = true;
   pass(300);
   EXPECT_THAT(told_, IsEmpty());
@@ -198,7 +177,7 @@ TEST_F(HangWatchTest, WhoSaysNothingOfHeartbeatsIsNotWatched) {
 
 TEST_F(HangWatchTest, ANewServerTakesUpWithWhatRuns) {
   submit();
-  HangWatch next{core_, telemetry_, ports()};
+  HangWatch next{node_.core, node_.telemetry, ports()};
   for (int i = 0; i < 100; ++i) {
     clock_ = clock_ + seconds(1);
     next.look();
