@@ -67,8 +67,10 @@ std::array<std::string, 4> RunTimes::kinds_of(const JobSpec& spec) {
   const std::int32_t gpus = gpu_total(spec.tasks).value;
   const std::int32_t tasks = task_count(spec.tasks);
   const char gap = '\x1f';
-  return {fmt::format("{}{}{}{}{}{}{}{}{}", spec.tenant, gap, spec.queue, gap, stem(spec.name), gap,
-                      gpus, gap, tasks),
+  // Those of one batch lose alike where they are stopped.
+  const bool keeps = spec.checkpoint.interval.value_or(Duration{0}).ns > 0;
+  return {fmt::format("{}{}{}{}{}{}{}{}{}{}", spec.tenant, gap, spec.queue, gap, stem(spec.name),
+                      gap, gpus, gap, tasks, keeps ? "\x1fkeeps" : ""),
           fmt::format("{}{}{}", spec.queue, gap, gpus), fmt::format("{}", gpus), std::string()};
 }
 
