@@ -183,7 +183,7 @@ void Controller::on(const JobSubmitted& event) {
   submit(std::move(fresh));
 }
 
-void Controller::submit(Job fresh) {
+void Controller::submit(Job&& fresh) {
   fresh.submitted_at = now_;
   fresh.state_since = now_;
   Job& job = jobs_.add(std::move(fresh));

@@ -182,7 +182,7 @@ class Controller {
   /// `total`: the run time that the job took, if it ended by itself.
   void end(Job& job, JobState final_state, Termination cause,
            std::optional<Duration> total = std::nullopt);
-  void submit(Job fresh);
+  void submit(Job&& fresh);
   void work_on_services();
   std::int32_t with_image(const Job& job) const;
   void count_container(const Job& job, int by);
@@ -234,7 +234,7 @@ class Controller {
   Cluster cluster_;
   JobTable jobs_;
   std::vector<QueueSpec> queues_;
-  std::map<std::string, PartitionId> queue_partitions_;
+  std::unordered_map<std::string, PartitionId> queue_partitions_;  // looked up, never walked
   reason::Scheduler scheduler_;
   std::set<std::pair<Time, JobId>> timers_;           // holds and deadlines
   std::map<JobId, std::set<JobId>> making_room_;      // beneficiary -> jobs being preempted for it

@@ -152,7 +152,7 @@ Explanation Controller::explain(const Job& job) const {
                                 format_duration(*job.hold_until - now_));
     return answer;
   }
-  answer = scheduler_.explain(job, partition_of(job), cluster_, jobs_);
+  answer = scheduler_.explain(job, partition_of(job), cluster_, jobs_, now_);
   const auto room = making_room_.find(job.id);
   const bool blocked = answer.reason == WaitReason::WaitingForPreemption ||
                        answer.reason == WaitReason::WaitingForTurn ||

@@ -149,7 +149,7 @@ Result<void> Controller::resume_queues(const ControllerState& state) {
 
 Result<void> Controller::adopt(const Job& saved) {
   if (auto taken = take(cluster_, saved); !taken) return taken;
-  const Job& job = jobs_.add(saved);
+  const Job& job = jobs_.add(Job(saved));
   const auto partition = partition_of(job.spec);
   if (is_final(job.state)) {
     finished_.push_back(job.id);

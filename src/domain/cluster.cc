@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <numeric>
 
 #include "base/assert.h"
@@ -39,10 +40,8 @@ std::size_t Cluster::ClassKeyHash::operator()(const ClassKey& key) const noexcep
     hash = (std::rotl(hash, 23) ^ word) * 0x9e3779b97f4a7c15ULL;
   };
   for (std::size_t i = 0; i < key.free.gpu.size(); i += 4) {
-    std::uint64_t word = 0;
-    for (std::size_t j = 0; j < 4; ++j) {
-      word = word << 16 | static_cast<std::uint16_t>(key.free.gpu[i + j]);
-    }
+    std::uint64_t word = 0;  // of its order nothing hangs: classes are looked up, never walked
+    std::memcpy(&word, &key.free.gpu[i], sizeof word);
     mix(word);
   }
   mix(static_cast<std::uint64_t>(key.free.cpu.value));

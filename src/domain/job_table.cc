@@ -6,30 +6,30 @@
 
 namespace gyre {
 
-Job& JobTable::add(Job job) {
+Job& JobTable::add(Job&& job) {
   GYRE_ASSERT(job.id > last());
   skip_to({job.id.value - 1});
   const ImageId image = image_id(job.spec.launch.container.image);
   std::uint32_t slot = 0;
   if (unused_.empty()) {
     slot = static_cast<std::uint32_t>(slots_.size());
-    slots_.push_back(std::move(job));
+    slots_.emplace_back(std::move(job));
     images_.push_back(image);
   } else {
     slot = unused_.back();
     unused_.pop_back();
-    slots_[slot] = std::move(job);
+    slots_[slot].emplace(std::move(job));
     images_[slot] = image;
   }
   index_.push_back(slot);
   ++size_;
-  return slots_[slot];
+  return *slots_[slot];
 }
 
 void JobTable::forget(JobId id) {
   GYRE_ASSERT(find(id) != nullptr);
   std::uint32_t& slot = index_[id.value - first_];
-  slots_[slot] = Job{};
+  slots_[slot].reset();
   unused_.push_back(slot);
   slot = kNone;
   --size_;
@@ -46,7 +46,7 @@ std::uint32_t JobTable::slot_of(JobId id) const {
 
 Job* JobTable::find(JobId id) {
   const std::uint32_t slot = slot_of(id);
-  return slot == kNone ? nullptr : &slots_[slot];
+  return slot == kNone ? nullptr : &*slots_[slot];
 }
 
 const Job* JobTable::find(JobId id) const { return const_cast<JobTable*>(this)->find(id); }

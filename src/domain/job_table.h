@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "domain/image_holders.h"
@@ -15,7 +16,7 @@ namespace gyre {
 class JobTable {
  public:
   /// Requires: job.id > last().
-  Job& add(Job job);
+  Job& add(Job&& job);
   void forget(JobId id);
 
   Job* find(JobId id);
@@ -32,7 +33,7 @@ class JobTable {
   template <class Visitor>
   void for_each(Visitor&& visit) const {
     for (const std::uint32_t slot : index_) {
-      if (slot != kNone) visit(slots_[slot]);
+      if (slot != kNone) visit(*slots_[slot]);
     }
   }
 
@@ -43,7 +44,7 @@ class JobTable {
 
   std::uint64_t first_ = 1;          // id of index_[0]
   std::deque<std::uint32_t> index_;  // slot by id
-  std::deque<Job> slots_;
+  std::deque<std::optional<Job>> slots_;
   std::deque<ImageId> images_;  // by slot
   std::vector<std::uint32_t> unused_;
   std::size_t size_ = 0;

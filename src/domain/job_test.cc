@@ -36,7 +36,7 @@ TEST(JobTable, IdsStayDenseWhileJobsAreForgotten) {
   for (std::uint64_t i = 1; i <= 100; ++i) {
     Job job;
     job.id = {i};
-    table.add(job);
+    table.add(std::move(job));
   }
   Job& kept = *table.find({100});
   for (std::uint64_t i = 1; i <= 99; ++i) table.forget({i});
@@ -49,7 +49,7 @@ TEST(JobTable, IdsStayDenseWhileJobsAreForgotten) {
   table.skip_to({200});
   Job next;
   next.id = {201};
-  table.add(next);
+  table.add(std::move(next));
   EXPECT_EQ(table.last(), JobId{201});
   EXPECT_EQ(table.find({150}), nullptr);
 }
@@ -60,7 +60,7 @@ TEST(JobTable, AnImageIsKnownWhileItsJobIs) {
     Job job;
     job.id = {i};
     if (i != 2) job.spec.launch.container.image = "r.example/a:" + std::to_string(i);
-    table.add(job);
+    table.add(std::move(job));
   }
   EXPECT_EQ(table.image({1}), image_id("r.example/a:1"));
   EXPECT_EQ(table.image({2}), ImageId{});
@@ -69,7 +69,7 @@ TEST(JobTable, AnImageIsKnownWhileItsJobIs) {
   EXPECT_EQ(table.image({3}), ImageId{});
   Job next;
   next.id = {4};
-  table.add(next);
+  table.add(std::move(next));
   EXPECT_EQ(table.image({4}), ImageId{}) << "it is where the third was";
 }
 
@@ -107,7 +107,7 @@ TEST(JobSpec, RulesOfASpecAreSaid) {
     change(copy);
     return !validate(copy);
   };
-  EXPECT_TRUE(broken([](JobSpec& s) { s.tasks[0].request.gpus = 17; }));
+  EXPECT_TRUE(broken([](JobSpec& s) { s.tasks[0].request.gpus = 1025; }));
   EXPECT_TRUE(broken([](JobSpec& s) { s.tasks[0].request.gpus = -1; }));
   EXPECT_TRUE(broken([](JobSpec& s) { s.tasks[0].request.gpu_milli = {0}; }));
   EXPECT_TRUE(broken([](JobSpec& s) { s.tasks[0].request = {2, {500}, {}, {}, {}, {}}; }));

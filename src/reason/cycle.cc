@@ -24,29 +24,62 @@ constexpr int kPlannedMax = 16;
 std::int64_t Scheduler::cycle(Scene scene, std::int64_t work_max, Actions& actions) {
   std::int64_t work = fair_.advance(scene.now);
   const Effort effort{work, work_max};
+  if (soonest_.look > scene.now) return work;
+  Due soonest{Time::max()};
   for (std::uint32_t i = 0; i < lines_.size(); ++i) {
-    review({i}, scene, effort);
-    Line& line = lines_[i];
-    if (line.governed && restock({i}, scene, effort)) review({i}, scene, effort);
-    if (line.stale == Stale::Nothing && !line.unfinished) continue;
-    Turn turn{{i}, line, scene, actions, work, work_max, {scene.cluster, placer_}};
-    // What changed while a pass is unfinished is for the next pass.
-    const bool goes_on = line.unfinished.has_value();
-    const bool changed = goes_on && line.stale != Stale::Nothing;
-    do {
-      work_off(turn);
-      line.stale = changed ? Stale::Everything : Stale::Nothing;
-    } while (line.governed && !turn.spent() && restock({i}, scene, effort));
+    if (dues_[i].look <= scene.now) {
+      look_at({i}, scene, effort, actions);
+      dues_[i] = due_of(lines_[i]);
+    }
+    soonest.look = std::min(soonest.look, dues_[i].look);
+    soonest.wake = std::min(soonest.wake, dues_[i].wake);
   }
+  soonest_ = soonest;
   return work;
 }
 
+void Scheduler::look_at(PartitionId partition, Scene scene, const Effort& effort,
+                        Actions& actions) {
+  Line& line = this->line(partition);
+  review(partition, scene, effort);
+  if (line.governed && restock(partition, scene, effort)) review(partition, scene, effort);
+  if (line.stale == Stale::Nothing && !line.unfinished) return;
+  Turn turn{partition, line,           scene, actions, effort.work, effort.work_max,
+            {scene.cluster, placer_}};
+  // What changed while a pass is unfinished is for the next pass.
+  const bool goes_on = line.unfinished.has_value();
+  const bool changed = goes_on && line.stale != Stale::Nothing;
+  do {
+    work_off(turn);
+    line.stale = changed ? Stale::Everything : Stale::Nothing;
+  } while (line.governed && !turn.spent() && restock(partition, scene, effort));
+}
+
+Time Scheduler::wake_of(const Line& line) {
+  Time wake = Time::max();
+  if (!line.patience.empty()) wake = line.patience.begin()->first;
+  if (!line.waiting.empty()) wake = std::min(wake, line.running.next_review().first);
+  return wake;
+}
+
+Scheduler::Due Scheduler::due_of(const Line& line) {
+  // What quotas count changes with the time.
+  const bool at_once =
+      line.governed || line.unfinished || line.behind || line.stale != Stale::Nothing;
+  const Time wake = wake_of(line);
+  return {at_once ? Time{} : std::min(wake, line.running.next_passing()), wake};
+}
+
+bool Scheduler::has_leftover(PartitionId partition) const {
+  const Line& line = lines_[partition.value];
+  if (line.unfinished || line.behind || line.stale != Stale::Nothing) return true;
+  return line.governed && line.waiting.size() < line.in_line_max && fair_.has_pending(partition);
+}
+
 bool Scheduler::has_leftover() const {
+  if (soonest_.look != Time{}) return false;
   for (std::uint32_t i = 0; i < lines_.size(); ++i) {
-    const Line& line = lines_[i];
-    if (line.unfinished || line.behind || line.stale != Stale::Nothing) return true;
-    if (line.governed && line.waiting.size() < line.in_line_max && fair_.has_pending({i}))
-      return true;
+    if (has_leftover({i})) return true;
   }
   return false;
 }
@@ -89,7 +122,7 @@ void Scheduler::review(PartitionId partition, Scene scene, const Effort& effort)
     }
     work += kActWork;
     const Job& job = *scene.jobs.find(id);
-    target.running.update(job, outlook_of(job, scene.now));
+    target.running.update(job, outlook_of(job, scene.now), scene.now);
     target.stale = Stale::Everything;
   }
 }

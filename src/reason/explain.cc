@@ -90,11 +90,11 @@ bool enough_in_sum(const Demand& demand, const Free& free) {
 
 /// What is to be said where it would not even fit, were all gone that are expected to end.
 std::string_view held_text(const Running& running, const Demand& demand, const Cluster& cluster,
-                           const JobTable& jobs) {
+                           const JobTable& jobs, Time now) {
   if (!running.has_endless()) return "";
   std::int64_t work = 0;
   Thought thought(cluster, demand, work);
-  running.walk([&](const Ending& ending) {
+  running.walk(now, [&](const Ending& ending) {
     release_all(*jobs.find(ending.job), thought);
     return !thought.fits();
   });
@@ -161,7 +161,7 @@ bool blocked_by_wishes(const Cluster& cluster, const JobSpec& spec, Demand& dema
 }  // namespace
 
 Explanation Scheduler::explain(const Job& job, PartitionId partition, const Cluster& cluster,
-                               const JobTable& jobs) const {
+                               const JobTable& jobs, Time now) const {
   const Line& line = lines_[partition.value];
   const OrderKey key = key_of(job, line);
   Demand demand = DemandTable::make(partition, job.spec, cluster);
@@ -211,7 +211,7 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition, const Clus
                               need, answer.blocked_by->value);
     return answer;
   }
-  const std::string_view held = held_text(line.running, demand, cluster, jobs);
+  const std::string_view held = held_text(line.running, demand, cluster, jobs, now);
   if (blocked_by_wishes(cluster, job.spec, demand, held, answer)) return answer;
   const Free free = free_for(demand, cluster);
   answer.reason =

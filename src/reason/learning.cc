@@ -83,7 +83,7 @@ void Scheduler::move_running(const std::vector<const Job*>& jobs, bool alike, Ti
                              Line& line) {
   if (!alike) {
     for (const Job* job : jobs) {
-      if (line.running.contains(job->id)) line.running.update(*job, outlook_of(*job, now));
+      if (line.running.contains(job->id)) line.running.update(*job, outlook_of(*job, now), now);
     }
     return;
   }

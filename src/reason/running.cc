@@ -48,26 +48,25 @@ void Running::take(JobId id, const Entry& entry) {
   if (entry.kind == Kind::Late) late_by_id_.erase(id);
 }
 
-void Running::grow_old(Entry& entry) const {
-  if (entry.kind == Kind::Estimated && entry.key < now_) {
+void Running::grow_old(Entry& entry, Time now) {
+  if (entry.kind == Kind::Estimated && entry.key < now) {
     entry.kind = Kind::Late;
     entry.key = over_a_tenth_past(entry.start, entry.key);
   }
-  if (entry.kind == Kind::Late && entry.key <= now_) {
+  if (entry.kind == Kind::Late && entry.key <= now) {
     entry.kind = Kind::Open;
     entry.key = Time{-entry.start.ns};
   }
 }
 
 std::int64_t Running::advance(Time now, std::int64_t jobs_max) {
-  now_ = now;
   std::int64_t moved = 0;
   for (ByTime* passing : {&estimated_, &late_}) {
-    while (moved < jobs_max && !passing->empty() && passing->begin()->first <= now_) {
+    while (moved < jobs_max && !passing->empty() && passing->begin()->first <= now) {
       const JobId id = passing->begin()->second;
       Entry& entry = jobs_.at(id);
       Entry older = entry;
-      grow_old(older);
+      grow_old(older, now);
       if (older.kind == entry.kind) break;  // ends right now
       take(id, entry);
       put(id, older);
@@ -78,7 +77,15 @@ std::int64_t Running::advance(Time now, std::int64_t jobs_max) {
   return moved;
 }
 
-Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) const {
+Time Running::next_passing() const {
+  Time next = Time::max();
+  // One with an estimate is late after it, not at it.
+  if (!estimated_.empty()) next = saturating_add(estimated_.begin()->first, nanoseconds(1));
+  if (!late_.empty()) next = std::min(next, late_.begin()->first);
+  return next;
+}
+
+Running::Entry Running::entry_of(const Job& job, const Outlook& outlook, Time now) {
   const Time start = job.attempt_started_at;
   Entry entry{Kind::Open, Time{-start.ns}, start, outlook.standing};
   if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
@@ -91,13 +98,13 @@ Running::Entry Running::entry_of(const Job& job, const Outlook& outlook) const {
   } else if (outlook.remaining) {
     entry.kind = Kind::Estimated;
     entry.key = saturating_add(start, *outlook.remaining);
-    grow_old(entry);
+    grow_old(entry, now);
   }
   return entry;
 }
 
-void Running::insert(const Job& job, const Outlook& outlook) {
-  const Entry entry = entry_of(job, outlook);
+void Running::insert(const Job& job, const Outlook& outlook, Time now) {
+  const Entry entry = entry_of(job, outlook, now);
   jobs_.emplace(job.id, entry);
   put(job.id, entry);
   if (entry.kind == Kind::Leaving) start_leaving(job);
@@ -123,10 +130,10 @@ void Running::erase(const Job& job) {
   jobs_.erase(found);
 }
 
-void Running::update(const Job& job, const Outlook& outlook) {
+void Running::update(const Job& job, const Outlook& outlook, Time now) {
   const auto found = jobs_.find(job.id);
-  if (found == jobs_.end()) return insert(job, outlook);
-  const Entry entry = entry_of(job, outlook);
+  if (found == jobs_.end()) return insert(job, outlook, now);
+  const Entry entry = entry_of(job, outlook, now);
   const Entry old = std::exchange(found->second, entry);
   if (old.kind != entry.kind || old.key != entry.key) {
     take(job.id, old);

@@ -36,10 +36,10 @@ class Running {
     std::optional<Standing> standing;   // nullopt: it is never stopped for another
   };
 
-  void insert(const Job& job, const Outlook& outlook);  // O(log n)
-  void erase(const Job& job);                           // O(log n)
+  void insert(const Job& job, const Outlook& outlook, Time now);  // O(log n)
+  void erase(const Job& job);                                     // O(log n)
   /// The job's state or outlook changed.
-  void update(const Job& job, const Outlook& outlook);
+  void update(const Job& job, const Outlook& outlook, Time now);
   /// What is believed of jobs has changed: those that may be stopped stand at `rank` until their
   /// review. Those that are left alone for now stay so, and for those whose review is due it is
   /// left. O(log n) for each.
@@ -79,12 +79,15 @@ class Running {
   /// that is all it may be, the next call goes on. O(log n) for each.
   std::int64_t advance(Time now, std::int64_t jobs_max = std::numeric_limits<std::int64_t>::max());
 
+  /// When a job passes its estimate next: until then advance() has nothing to do.
+  Time next_passing() const;
+
   /// Calls `visit(Ending)` in ascending order until it returns false. A job being stopped ends
   /// after its grace; one past its estimate, now; one without an estimate, or over a tenth past it,
   /// is expected to run as long again as it has run. A replica is not expected to end. O(jobs
-  /// visited).
+  /// visited). Requires: advanced to `now`.
   template <class Visitor>
-  void walk(Visitor&& visit) const;
+  void walk(Time now, Visitor&& visit) const;
 
  private:
   enum class Kind : std::uint8_t { Estimated, Late, Open, Leaving, Endless };
@@ -96,15 +99,14 @@ class Running {
   };
   using ByTime = std::set<std::pair<Time, JobId>>;
 
-  Entry entry_of(const Job& job, const Outlook& outlook) const;
+  static Entry entry_of(const Job& job, const Outlook& outlook, Time now);
   ByTime& order(Kind kind);
   void put(JobId id, const Entry& entry);
   void take(JobId id, const Entry& entry);
   void start_leaving(const Job& job);
   /// What has become of a job with an estimate by now.
-  void grow_old(Entry& entry) const;
+  static void grow_old(Entry& entry, Time now);
 
-  Time now_;
   std::unordered_map<JobId, Entry> jobs_;  // looked up, never walked
   ByTime estimated_;                       // by expected end
   ByTime late_;                            // past it, by when that is over a tenth
@@ -125,9 +127,9 @@ inline Time open_end(Time start, Time now) {
 }
 
 template <class Visitor>
-void Running::walk(Visitor&& visit) const {
+void Running::walk(Time now, Visitor&& visit) const {
   for (const JobId id : late_by_id_) {
-    if (!visit(Ending{now_, id})) return;
+    if (!visit(Ending{now, id})) return;
   }
   auto next_estimated = estimated_.begin();
   auto next_open = open_.begin();
@@ -137,13 +139,13 @@ void Running::walk(Visitor&& visit) const {
     const std::array<Ending, 3> candidates{
         next_estimated == estimated_.end()
             ? kNone
-            : Ending{std::max(now_, next_estimated->first), next_estimated->second},
+            : Ending{std::max(now, next_estimated->first), next_estimated->second},
         next_open == open_.end()
             ? kNone
-            : Ending{open_end(Time{-next_open->first.ns}, now_), next_open->second},
+            : Ending{open_end(Time{-next_open->first.ns}, now), next_open->second},
         next_leaving == leaving_.end()
             ? kNone
-            : Ending{std::max(now_, next_leaving->first), next_leaving->second}};
+            : Ending{std::max(now, next_leaving->first), next_leaving->second}};
     const auto soonest = std::min_element(candidates.begin(), candidates.end());
     if (*soonest == kNone || !visit(*soonest)) return;
     switch (soonest - candidates.begin()) {

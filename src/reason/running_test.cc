@@ -39,8 +39,8 @@ RC_GTEST_PROP(Running, WalksInOrderOfExpectedEnd, (std::uint64_t seed)) {
     if (rng.below(3) != 0) {
       job.spec.expected_duration = seconds(static_cast<std::int64_t>(rng.below(2000)));
     }
-    const Job& kept = jobs.add(job);
-    running.insert(kept, {kept.spec.expected_duration, std::nullopt});
+    const Job& kept = jobs.add(Job(job));
+    running.insert(kept, {kept.spec.expected_duration, std::nullopt}, now);
     if (rng.below(5) == 0) {
       running.erase(kept);
     } else {
@@ -52,7 +52,7 @@ RC_GTEST_PROP(Running, WalksInOrderOfExpectedEnd, (std::uint64_t seed)) {
   std::vector<Time> times;
   std::vector<JobId> ids;
   running.advance(now);
-  running.walk([&](const Ending& ending) {
+  running.walk(now, [&](const Ending& ending) {
     RC_ASSERT(ending.at == expected(*jobs.find(ending.job), now));
     times.push_back(ending.at);
     ids.push_back(ending.job);
@@ -75,19 +75,18 @@ RC_GTEST_PROP(Running, IsAsIfItHadBegunNowHoweverTheTimePassed, (std::uint64_t s
     job.state = JobState::Running;
     job.attempt_started_at = now;
     if (rng.below(4) != 0) job.spec.expected_duration = nanoseconds(1 + rng.below(40));
-    const Job& kept = jobs.add(job);
-    aged.insert(kept, {kept.spec.expected_duration, std::nullopt});
+    const Job& kept = jobs.add(Job(job));
+    aged.insert(kept, {kept.spec.expected_duration, std::nullopt}, now);
     now = now + nanoseconds(static_cast<std::int64_t>(rng.below(6)));
-    aged.advance(now);
+    if (aged.next_passing() <= now) aged.advance(now);
   }
   Running fresh;
-  fresh.advance(now);
   jobs.for_each([&](const Job& job) {
-    fresh.insert(job, {job.spec.expected_duration, std::nullopt});
+    fresh.insert(job, {job.spec.expected_duration, std::nullopt}, now);
   });
-  const auto walked = [](const Running& running) {
+  const auto walked = [now](const Running& running) {
     std::vector<Ending> endings;
-    running.walk([&](const Ending& ending) {
+    running.walk(now, [&](const Ending& ending) {
       endings.push_back(ending);
       return true;
     });
@@ -113,13 +112,13 @@ TEST(Running, LateJobsKeepTheirOrderSoThatAReservationStaysWhereItIs) {
     job.state = JobState::Running;
     // The higher its id, the sooner it is over a tenth past its estimate.
     job.spec.expected_duration = seconds(1000 - 10 * static_cast<std::int64_t>(i));
-    const Job& kept = jobs.add(job);
-    running.insert(kept, {kept.spec.expected_duration, std::nullopt});
+    const Job& kept = jobs.add(Job(job));
+    running.insert(kept, {kept.spec.expected_duration, std::nullopt}, Time{});
   }
   const Time now{seconds(1000).ns};
   running.advance(now);
   std::vector<Ending> endings;
-  running.walk([&](const Ending& ending) {
+  running.walk(now, [&](const Ending& ending) {
     endings.push_back(ending);
     return true;
   });
@@ -132,12 +131,12 @@ TEST(Running, WhatIsBeingStoppedIsNotStoppedAgain) {
   job.id = {1};
   job.state = JobState::Running;
   const Running::Outlook outlook{std::nullopt, Standing{-3, Time{} + seconds(60)}};
-  running.insert(job, outlook);
+  running.insert(job, outlook, Time{});
   EXPECT_TRUE(running.has_evictable(-4));
   EXPECT_FALSE(running.has_evictable(-3));
   EXPECT_EQ(running.next_review(), (std::pair{Time{} + seconds(60), JobId{1}}));
   job.state = JobState::Preempting;
-  running.update(job, outlook);
+  running.update(job, outlook, Time{});
   EXPECT_FALSE(running.has_evictable(-10));
   EXPECT_EQ(running.next_review().first, Time::max());
   EXPECT_EQ(running.leaving().size(), 1U);
@@ -149,17 +148,17 @@ TEST(Running, AReplicaIsNotExpectedToEnd) {
   replica.id = JobId{1};
   replica.service = "web";
   replica.state = JobState::Running;
-  running.insert(replica, {});
+  running.insert(replica, {}, Time{});
   EXPECT_TRUE(running.has_endless());
   int visited = 0;
   const auto count = [&visited](const Ending&) { return ++visited > 0; };
-  running.walk(count);
+  running.walk(Time{}, count);
   EXPECT_EQ(visited, 0);
   EXPECT_FALSE(running.expected_end(replica.id));
   replica.state = JobState::Stopping;
-  running.update(replica, {});
+  running.update(replica, {}, Time{});
   EXPECT_FALSE(running.has_endless());
-  running.walk(count);
+  running.walk(Time{}, count);
   EXPECT_EQ(visited, 1) << "one that is being stopped is";
   running.erase(replica);
   EXPECT_TRUE(running.ids().empty());

@@ -21,7 +21,7 @@ ResourceSum resources_of(const NodeSpec& node) {
 void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
   std::vector<std::pair<std::uint32_t, Waiting>> entries;  // with their line
   for (std::uint32_t i = 0; i < lines_.size(); ++i) {
-    Line& line = lines_[i];
+    Line& line = this->line({i});
     drop_claims(line);
     if (line.governed) empty_line({i}, scene);
     const auto collect = [&](const Waiting& entry) { entries.emplace_back(i, entry); };
@@ -58,7 +58,7 @@ void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
     line.running.reach() = Reach();
     for (const JobId id : line.running.ids()) {
       const Job& job = *scene.jobs.find(id);
-      line.running.update(job, outlook_of(job, scene.now));
+      line.running.update(job, outlook_of(job, scene.now), scene.now);
     }
   }
 }
@@ -189,7 +189,11 @@ Running::Outlook Scheduler::outlook_of(const Job& job, Time now) {
 }
 
 Line& Scheduler::line(PartitionId partition) {
-  if (lines_.size() <= partition.value) lines_.resize(partition.value + 1);
+  if (lines_.size() <= partition.value) {
+    lines_.resize(partition.value + 1);
+    dues_.resize(lines_.size());
+  }
+  dues_[partition.value].look = soonest_.look = Time{};
   return lines_[partition.value];
 }
 
@@ -279,7 +283,7 @@ void Scheduler::no_longer_waits(const Job& job, Line& line) const {
 
 void Scheduler::job_placed(const Job& job, PartitionId partition, Time now) {
   no_longer_waits(job, line(partition));
-  line(partition).running.insert(job, outlook_of(job, now));
+  line(partition).running.insert(job, outlook_of(job, now), now);
   for (std::size_t i = 0; i < job.placement.size(); ++i) {
     const TaskPlacement& task = job.placement[i];
     if (task.allocation.group.value == 0 || job.tasks[i] == TaskState::Ended) continue;
@@ -312,7 +316,7 @@ void Scheduler::job_released(const Job& job, PartitionId partition, bool gone, T
 }
 
 void Scheduler::job_stopping(const Job& job, PartitionId partition, Time now) {
-  line(partition).running.update(job, outlook_of(job, now));
+  line(partition).running.update(job, outlook_of(job, now), now);
   if (job.state == JobState::Preempting && job.preempted_for.value != 0) {
     ++line(partition).making_room[job.preempted_for];
   }
@@ -355,9 +359,10 @@ void Scheduler::drop_claims(Line& line) {
 std::optional<Time> Scheduler::next_wakeup(Time now) const {
   if (has_leftover()) return now;
   Time first = Time::max();
-  for (const Line& line : lines_) {
-    if (!line.patience.empty()) first = std::min(first, line.patience.begin()->first);
-    if (!line.waiting.empty()) first = std::min(first, line.running.next_review().first);
+  if (soonest_.look != Time{}) {
+    first = soonest_.wake;
+  } else {
+    for (const Line& line : lines_) first = std::min(first, wake_of(line));
   }
   first = std::min(first, fair_.next_window());
   if (first > Time::max() - kReviewInterval) return std::nullopt;

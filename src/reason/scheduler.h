@@ -107,7 +107,7 @@ class Scheduler {
 
   /// Why the job does not run. Requires: it is queued, and no cycle is due.
   Explanation explain(const Job& job, PartitionId partition, const Cluster& cluster,
-                      const JobTable& jobs) const;
+                      const JobTable& jobs, Time now) const;
 
   std::vector<Reservation> reservations() const;
   /// The same, one by one.
@@ -182,7 +182,17 @@ class Scheduler {
   OrderKey key_of(const Job& job, const Line& line) const;
   Waiting entry_of(const Job& job, std::uint32_t demand, const Line& line) const;
   Running::Outlook outlook_of(const Job& job, Time now);
+  /// Of a partition's line, so that an event which does not concern the line passes it by.
+  struct Due {
+    Time look;                // when a cycle is to look at it; Time{}: it may have changed
+    Time wake = Time::max();  // when one is due though nothing happens
+  };
+
+  /// To be changed: the next cycle looks at it.
   Line& line(PartitionId partition);
+  static Time wake_of(const Line& line);
+  static Due due_of(const Line& line);
+  bool has_leftover(PartitionId partition) const;
   void sync_partitions(const Cluster& cluster);
 
   void use_placer();
@@ -218,6 +228,7 @@ class Scheduler {
   bool try_start_beside(const Waiting& entry, Turn& turn);
   bool start_claimed(Turn& turn);
   bool start_heads(const Turn& among);
+  void look_at(PartitionId partition, Scene scene, const Effort& effort, Actions& actions);
   void review(PartitionId partition, Scene scene, const Effort& effort);
   void work_off(Turn& turn);
   void make_way(Turn& turn, const Waiting* only, const std::optional<OrderKey>& after);
@@ -247,6 +258,8 @@ class Scheduler {
   Placer placer_;
   DemandTable demands_;
   std::vector<Line> lines_;  // by PartitionId
+  std::vector<Due> dues_;    // the same
+  Due soonest_;              // of all
   NodeParts grouped_;        // what tasks of groups hold
   Cluster empty_;            // the fleet with nothing on it
   Cluster empty_up_;         // the same, without the nodes that are down

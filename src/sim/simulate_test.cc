@@ -321,10 +321,33 @@ TEST(SimulateDeterminism, TheseInputsGiveTheseBytesEverywhere) {
     const auto report = simulate(options);
     return report ? fingerprint(*report) : report.error().message;
   };
-  EXPECT_EQ(run(1, "fifo"), "a79a30bb35a51e8f");
-  EXPECT_EQ(run(1, "easy"), "e1bdb12de7d3f169");
-  EXPECT_EQ(run(1, "preemptive"), "a25aa83685896ff6");
-  EXPECT_EQ(run(2, "preemptive"), "3334f909149d8853");
+  struct Case {
+    std::uint64_t seed;
+    const char* policy;
+    const char* bytes;
+  };
+  for (const Case& one : {
+           Case{1, "fifo", "a79a30bb35a51e8f"},
+           {1, "easy", "e1bdb12de7d3f169"},
+           {1, "preemptive", "a25aa83685896ff6"},
+           {2, "preemptive", "3334f909149d8853"},
+           {1, "priority", "f01940b072688bfc"},
+           {1, "sjf", "dcee0badb11214fc"},
+           {1, "srtf", "9486a8064a543a54"},
+           {1, "qssf", "4baa7dbd132c2505"},
+           {1, "tiresias", "39a78b79f5471285"},
+           {1, "conservative", "19f1b9ffc5dbbde1"},
+           {1, "gyre", "c68f626e37c58452"},
+           {1, "easy+random", "0fcd01391f55f57b"},
+           {1, "easy+dot-product", "a37df85b485371e7"},
+           {1, "easy+gpu-clustering", "3669b8a550aa86a9"},
+           {1, "easy+gpu-packing", "79bcdd3b7a71f12e"},
+           {1, "easy+weighted-best-fit", "34fbca24906cdf74"},
+           {1, "easy+fgd", "7e299782358c7444"},
+           {1, "easy+lookahead", "dc9b78878aa4bd5a"},
+       }) {
+    EXPECT_EQ(run(one.seed, one.policy), one.bytes) << one.policy;
+  }
 }
 
 // --- real traces

@@ -71,7 +71,7 @@ std::optional<Event> World::introduction() {
   return stamp(NodeJoined{NodeId{static_cast<std::uint32_t>(index)}, inputs_.fleet.nodes[index]});
 }
 
-Event World::arrival() {
+std::optional<Event> World::arrival() {
   const std::size_t index = arrived_++;
   ++jobs_open_;
   return stamp(JobSubmitted{JobId{index + 1}, spec_of(index), {}});
@@ -105,7 +105,7 @@ std::optional<NodeChange> World::next_change() {
   return inputs_.failures.peek(now_, arrivals_left || !timers_.empty());
 }
 
-Event World::change(const NodeChange& change) {
+std::optional<Event> World::change(const NodeChange& change) {
   inputs_.failures.pop(change);
   node_up_[change.node] = change.up ? 1 : 0;
   const NodeId node{change.node};
@@ -119,7 +119,7 @@ Time World::next_script_time() const {
   return inputs_.script->events[scripted_].at;
 }
 
-Event World::next_of_script() {
+std::optional<Event> World::next_of_script() {
   const Event::Body& body = inputs_.script->events[scripted_++].body;
   if (const auto* lost = std::get_if<NodeLost>(&body)) {
     node_up_[lost->node.value] = 0;
@@ -176,7 +176,7 @@ std::optional<Event> World::next_of_burst() {
   const auto rank_id = static_cast<std::int32_t>(rank);
   if (!burst.ends) return stamp(TaskStarted{gang.job, gang.attempt, rank_id});
   gang.alive[rank] = 0;
-  Event event = task_ended(gang, rank_id);
+  auto event = task_ended(gang, rank_id);
   if (last && !gang.stopped && inputs_.script != nullptr) {  // its next run begins anew
     Progress& progress = progress_[gang.job.value - 1];
     ++progress.run;
@@ -191,7 +191,7 @@ bool World::bursts() const {
   return burst_ && gangs_[burst_->gang].generation == burst_->generation;
 }
 
-Event World::task_ended(const Gang& gang, std::int32_t rank) {
+std::optional<Event> World::task_ended(const Gang& gang, std::int32_t rank) {
   TaskEnded ended{gang.job, gang.attempt, rank, {}};
   if (gang.stopped) {
     const bool ran = gang.started_at.ns >= 0;

@@ -111,17 +111,24 @@ class World final : public control::World {
   };
   static constexpr std::uint32_t kNoGang = 0xffffffff;
 
-  Event stamp(Event::Body body) { return {now_, EventSeq{++seq_}, std::move(body)}; }
+  template <class Body>
+  std::optional<Event> stamp(Body&& body) {
+    std::optional<Event> event(std::in_place);
+    event->at = now_;
+    event->seq = EventSeq{++seq_};
+    event->body = std::forward<Body>(body);
+    return event;
+  }
   std::size_t introductions() const;
   std::optional<Event> introduction();
   std::optional<Event> next_of_burst();
   void begin_burst();
   bool bursts() const;
-  Event task_ended(const Gang& gang, std::int32_t rank);
-  Event arrival();
+  std::optional<Event> task_ended(const Gang& gang, std::int32_t rank);
+  std::optional<Event> arrival();
   JobSpec spec_of(std::size_t index) const;
-  Event change(const NodeChange& change);
-  Event next_of_script();
+  std::optional<Event> change(const NodeChange& change);
+  std::optional<Event> next_of_script();
   void lose(NodeId node);
   std::optional<NodeChange> next_change();
 

@@ -11,7 +11,7 @@ namespace gyre::reason {
 
 Schedule::Schedule(const Question& question, PartitionId partition, const Running& running)
     : question_(question), partition_(partition) {
-  running.walk([&](const Ending& ending) {
+  running.walk(question.now, [&](const Ending& ending) {
     ++question_.work;
     // What is expected to end now still holds what it has.
     endings_.push_back({std::max(ending.at, question.now + nanoseconds(1)), ending.job});

@@ -13,7 +13,7 @@ std::optional<Reservation> reserve(const Question& question, JobId head, const D
   Thought thought(question.cluster, demand, question.work);
   std::vector<const Job*> gone;
   std::optional<Time> at;
-  running.walk([&](const Ending& ending) {
+  running.walk(question.now, [&](const Ending& ending) {
     gone.push_back(question.jobs.find(ending.job));
     question.work += 2 * held_cost(*gone.back());
     release_all(*gone.back(), thought);

@@ -133,10 +133,10 @@ TEST(PreferredNodes, AreOnesThatHoldTheJobsImage) {
   Job job;
   job.id = {1};
   job.spec.launch.container.image = "r.example/t";
-  jobs.add(job);
+  jobs.add(Job(job));
   job.id = {2};
   job.spec.launch.container.image.clear();
-  jobs.add(job);
+  jobs.add(Job(job));
   ImageHolders images;
   images.add({4}, {"r.example/t:latest", ""});
   EXPECT_EQ(asker({1}, jobs, images).preferred.size(), 1U);

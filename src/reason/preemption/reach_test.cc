@@ -155,7 +155,7 @@ class Fleet {
   }
 
   void restand() {
-    if (Job* job = some_running()) running_.update(*job, outlook());
+    if (Job* job = some_running()) running_.update(*job, outlook(), Time{});
   }
 
   void start() {
@@ -173,7 +173,7 @@ class Fleet {
     if (rng_.below(2) == 0) job.spec.checkpoint.interval = seconds(3);
     job.tasks.assign(placement->size(), TaskState::Running);
     job.placement = std::move(*placement);
-    running_.insert(jobs_.add(std::move(job)), outlook());
+    running_.insert(jobs_.add(std::move(job)), outlook(), Time{});
   }
 
   void end_one_task() {
