@@ -55,14 +55,18 @@ void complain_of_dropped(std::uint64_t bytes) {
 
 int exit_code_of(const Json& job) {
   const auto& code = job.at("exit_code");
-  if (code.is_number()) return code.get<int>();
   const std::string state = job.value("state", "");
+  if (state == "succeeded") return code.is_number() ? code.get<int>() : kOk;
   const std::string reason = job.at("reason").is_string() ? job.value("reason", "") : "";
-  if (state == "succeeded") return kOk;
   std::string detail = job.value("reason_detail", "");
   if (!detail.empty()) detail = ": " + detail;
-  complain(
-      terminal_safe(fmt::format("job {} {} ({}){}", job.value("id", 0), state, reason, detail)));
+  const bool the_node_says = job.contains("exit") && job.at("exit").is_object() &&
+                             !job.at("exit").value("message", "").empty();
+  if (!code.is_number() || the_node_says) {
+    complain(
+        terminal_safe(fmt::format("job {} {} ({}){}", job.value("id", 0), state, reason, detail)));
+  }
+  if (code.is_number()) return code.get<int>();
   return reason == "never_fits" ? kNeverPlaced : kError;
 }
 

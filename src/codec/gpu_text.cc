@@ -122,8 +122,8 @@ class GpuParser {
     if (!is_number(part) || read.ec != std::errc{} || read.ptr != end) {
       return wrong(fmt::format("'{}' is no count", printable(part)));
     }
-    if (number > kGpusPerNodeMax) {
-      return wrong(fmt::format("a node has at most {} GPUs", kGpusPerNodeMax));
+    if (number > kGpusPerTaskMax) {
+      return wrong(fmt::format("a task asks for at most {} GPUs", kGpusPerTaskMax));
     }
     const auto milli = static_cast<std::int32_t>(number * 1000 + 0.5);
     if (number > 0 && milli == 0) return wrong("the least share of a GPU is 0.001");

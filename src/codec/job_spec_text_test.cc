@@ -151,7 +151,7 @@ TEST(JobSpecText, BadGpuRequests) {
       {"H100:80XB:8", kInvalid, "'8' stands behind the count"},
       {"H100:80GB:8:1", kInvalid, "'1' stands behind the count"},
       {"H100:80XB", kInvalid, "'80XB' is no count"},
-      {"H100:17", kInvalid, "a node has at most 16 GPUs"},
+      {"H100:1025", kInvalid, "a task asks for at most 1024 GPUs"},
       {"1.5", kInvalid, "whole ones"},
       {"0.0001", kInvalid, "least share"},
       {"-1", kInvalid, "'-1' is no model"},

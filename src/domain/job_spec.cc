@@ -10,9 +10,9 @@ namespace gyre {
 namespace {
 
 Result<void> validate(const Request& request) {
-  if (request.gpus < 0 || request.gpus > kGpusPerNodeMax) {
-    return fail(ErrorKind::Invalid, "a task asks for {} GPUs; a node has 0 to {}", request.gpus,
-                kGpusPerNodeMax);
+  if (request.gpus < 0 || request.gpus > kGpusPerTaskMax) {
+    return fail(ErrorKind::Invalid, "a task asks for {} GPUs; it may ask for 0 to {}", request.gpus,
+                kGpusPerTaskMax);
   }
   if (request.gpu_milli.value < 1 || request.gpu_milli > kWholeGpu) {
     return fail(ErrorKind::Invalid, "a GPU share is 1 to 1000 thousandths, not {}",

@@ -11,6 +11,8 @@ namespace gyre {
 
 /// GPUs of one node at most; a node with more is refused when it joins.
 inline constexpr int kGpusPerNodeMax = 16;
+/// What one task may ask for. More than a node can have is well-formed, and never fits.
+inline constexpr int kGpusPerTaskMax = 1024;
 
 /// What one task asks of one node. A fraction (`gpu_milli` under 1000) is a share of one device, so
 /// it needs gpus == 1; otherwise whole free devices are meant.

@@ -155,6 +155,14 @@ def test_submit_takes_files_and_stdin(cloud):
     assert cloud.cli("submit", "--key", "k", path).stdout == "4\n"
 
 
+def test_a_command_that_is_not_there_ends_as_in_a_shell_and_is_no_fault_of_the_node(cloud):
+    said = cloud.cli("run", "--", "gyre-no-such-command", code=127).stderr
+    assert "no such command" in said
+    assert cloud.cli("run", "--", "/etc/passwd", code=126).stderr
+    assert [job["retries"] for job in cloud.json("ps", "-a")["jobs"]] in ([], [0, 0])
+    assert cloud.json("incidents")["incidents"] == []
+
+
 def test_waiting_has_its_own_exit_code(cloud):
     result = cloud.cli("submit", "--wait", "--timeout", "1s", "-", code=4,
                        stdin="command: sleep 1000\n")
@@ -167,8 +175,9 @@ def test_plan_changes_nothing(cloud):
     plan = cloud.json("plan", path)
     assert plan["starts_now"] and plan["placement"][0]["devices"] == [0]
     assert cloud.json("ps", "-a") == {"jobs": []}
-    path.write_text(SPEC.replace("H100:1", "H100:16"), encoding="utf-8")
-    assert "4 x H100" in cloud.cli("plan", path, code=3).stderr
+    for count in (16, 17, 1024):
+        path.write_text(SPEC.replace("H100:1", f"H100:{count}"), encoding="utf-8")
+        assert "4 x H100" in cloud.cli("plan", path, code=3).stderr
     cloud.run("--gpu", "4", "--", "sleep", "1000")
     path.write_text(SPEC, encoding="utf-8")
     waiting = cloud.json("plan", path)

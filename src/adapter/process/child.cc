@@ -98,6 +98,22 @@ Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor, std:
 
 }  // namespace
 
+ErrorKind kind_of_exec_error(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return ErrorKind::NotFound;
+    case EACCES:
+    case ENOEXEC:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case E2BIG:
+      return ErrorKind::Invalid;
+    default:
+      return ErrorKind::Unavailable;
+  }
+}
+
 Result<pid_t> start_child(const Fd& folder, const SupervisorSpec& spec) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return os_error("cannot start a task");
@@ -120,7 +136,9 @@ Result<pid_t> start_child(const Fd& folder, const SupervisorSpec& spec) {
   } while (n < 0 && errno == EINTR);
   if (n != static_cast<ssize_t>(sizeof failure)) return child;  // closed by a successful exec
   ::waitpid(child, nullptr, 0);
-  return fail(ErrorKind::Unavailable, "{}", describe(failure, spec));
+  const bool ran_up_to_it = failure.step == Step::Exec;
+  return fail(ran_up_to_it ? kind_of_exec_error(failure.error) : ErrorKind::Unavailable, "{}",
+              describe(failure, spec));
 }
 
 void start_holder(const Fd& folder, const SupervisorSpec& spec, const Fd& connection) {

@@ -14,6 +14,10 @@ namespace gyre::process {
 /// runs. Errors: what kept it from running, worded for the job's owner. Requires: one thread.
 Result<pid_t> start_child(const Fd& folder, const SupervisorSpec& spec);
 
+/// Why execve(2) failed: NotFound, or Invalid where the command itself cannot be run; else
+/// Unavailable.
+ErrorKind kind_of_exec_error(int error);
+
 /// Forks a holder, within the control groups, for a command that was asked for over `connection`
 /// (exec/holder.h): the command runs as one of the task's own, in its working directory and
 /// environment. Where there is no other process to be had, the connection's end says so. Requires:

@@ -183,13 +183,15 @@ TEST_F(ProcessExecutorTest, SaysWhyACommandCannotRun) {
   act::TaskStart task = shell_task(key(1), "");
   task.command = {"gyre-no-such-command"};
   TaskExit exit = run(task);
-  EXPECT_EQ(exit.kind, TaskExit::Kind::StartFailed);
+  EXPECT_EQ(exit.kind, TaskExit::Kind::Exited);
+  EXPECT_EQ(exit.code, 127) << "as a shell tells it";
   EXPECT_THAT(exit.message, HasSubstr("cannot run 'gyre-no-such-command': no such command on the"));
 
   task.key = key(2);
   task.command = {"/etc/passwd"};
   exit = run(task);
-  EXPECT_EQ(exit.kind, TaskExit::Kind::StartFailed);
+  EXPECT_EQ(exit.kind, TaskExit::Kind::Exited);
+  EXPECT_EQ(exit.code, 126);
   EXPECT_THAT(exit.message, HasSubstr("cannot run '/etc/passwd': Permission denied"));
 
   task = shell_task(key(3), "true");

@@ -41,6 +41,14 @@ pid_t starter() {
   return parent;
 }
 
+/// As a shell tells that there is no such command, or that it cannot be run; all else is a fault of
+/// the node.
+TaskExit not_run(const Error& error) {
+  if (error.kind == ErrorKind::NotFound) return {.code = 127, .message = error.message};
+  if (error.kind == ErrorKind::Invalid) return {.code = 126, .message = error.message};
+  return start_failed(error);
+}
+
 /// When what is sent to end the task.
 struct StopPlan {
   std::optional<Time> term_at;  // none: SIGTERM has been sent
@@ -65,7 +73,7 @@ class Supervisor {
   Result<void> prepare();
   Result<void> prepare_container();
   std::optional<TaskExit> run_command();
-  Result<void> run_in_container();
+  std::optional<TaskExit> run_in_container();
   void open_door();
   void admit();
   void signal_command(int signal) const;
@@ -195,16 +203,19 @@ Result<void> Supervisor::prepare_container() {
   return container_->launch(spec_.groups);
 }
 
-Result<void> Supervisor::run_in_container() {
+/// nullopt: it runs.
+std::optional<TaskExit> Supervisor::run_in_container() {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
   const ContainerSession::Output output{Fd(::openat(folder_.get(), kStdoutFile, kFlags, 0600)),
                                         Fd(::openat(folder_.get(), kStderrFile, kFlags, 0600)),
                                         open_exec_door(folder_)};
-  if (!output.out || !output.err) return os_error("cannot open the task's log files");
+  if (!output.out || !output.err) {
+    return start_failed(os_error("cannot open the task's log files").value());
+  }
   Time alive = spec_.asked_at + spec_.stages.root;
   if (!spec_.stages.warm) {
     const auto ready = container_->wait_ready();
-    if (!ready) return tl::unexpected(ready.error());
+    if (!ready) return start_failed(ready.error());
     spec_.stages.create = *ready - alive;
     alive = *ready;
   }
@@ -213,9 +224,9 @@ Result<void> Supervisor::run_in_container() {
   const Time asked = monotonic_now();
   spec_.stages.init = asked - alive;
   const auto ran = container_->run(spec_.working_directory, spec_.command, spec_.env, output);
-  if (!ran) return tl::unexpected(ran.error());
+  if (!ran) return not_run(ran.error());
   spec_.stages.ready = *ran - asked;
-  return {};
+  return std::nullopt;
 }
 
 void Supervisor::signal_command(int signal) const {
@@ -225,12 +236,12 @@ void Supervisor::signal_command(int signal) const {
 /// nullopt: it runs.
 std::optional<TaskExit> Supervisor::run_command() {
   if (container_) {
-    if (const auto ran = run_in_container(); !ran) return start_failed(ran.error());
+    if (auto failed = run_in_container()) return failed;
   } else {
     const Time made = monotonic_now();
     spec_.stages.root = made - spec_.asked_at;
     const auto started = start_child(folder_, spec_);
-    if (!started) return start_failed(started.error());
+    if (!started) return not_run(started.error());
     command_ = *started;
     if (!spec_.artifacts.empty()) files_.emplace().folder = work_folder();
     spec_.stages.ready = monotonic_now() - made;

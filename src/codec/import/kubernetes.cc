@@ -76,7 +76,7 @@ void amounts(Kubernetes& job, const SpecNode& node, const std::string& path) {
     } else if (key == "memory") {
       memory(job, item, where);
     } else if (key == "nvidia.com/gpu") {
-      const auto count = job.whole(item, where, 0, kGpusPerNodeMax);
+      const auto count = job.whole(item, where, 0, kGpusPerTaskMax);
       if (count) job.gpus = std::to_string(*count);
       job.gpu_at = item;
     } else if (key.find("/gpu") != std::string::npos || key.starts_with("nvidia.com/")) {

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <sstream>
 
+#include "adapter/process/child.h"
 #include "adapter/process/line.h"
 
 namespace gyre::process {
@@ -181,7 +182,7 @@ Result<Time> ContainerSession::run(const std::string& folder,
     return fail(ErrorKind::Unavailable, "cannot enter the working directory '{}' in the image: {}",
                 folder.empty() ? plan_.working_directory : folder, error_text(word->value));
   }
-  return fail(ErrorKind::Unavailable, "cannot run '{}' in the image: {}", command.front(),
+  return fail(kind_of_exec_error(word->value), "cannot run '{}' in the image: {}", command.front(),
               word->value == ENOENT ? "there is no such program" : error_text(word->value));
 }
 
