@@ -115,6 +115,10 @@ GpuSet offer(const std::vector<Gpu>& found, bool mps_can_run) {
     offered.push_back(&gpu);
   }
   set.links = links_between(offered);
+  const bool together = std::all_of(offered.begin(), offered.end(), [&](const Gpu* gpu) {
+    return gpu->fabric == offered.front()->fabric;
+  });
+  if (together) set.fabric = offered.front()->fabric;
   return set;
 }
 
@@ -153,15 +157,17 @@ MemoryMib nominal_gpu_memory(std::string_view product_name, MemoryMib usable) {
 }
 
 NodeSpec node_of(const Machine& machine, const GpuSet& gpus, std::string partition) {
-  return {.name = machine.name,
-          .partition = std::move(partition),
-          .gpu_model = gpus.model,
-          .gpus = static_cast<std::int32_t>(gpus.devices.size()),
-          .gpu_memory = gpus.memory,
-          .cpu = machine.cpu,
-          .memory = machine.memory,
-          .virtual_gpus = gpus.is_virtual,
-          .gpu_sharing = gpus.sharing};
+  NodeSpec node{.name = machine.name,
+                .partition = std::move(partition),
+                .gpu_model = gpus.model,
+                .gpus = static_cast<std::int32_t>(gpus.devices.size()),
+                .gpu_memory = gpus.memory,
+                .cpu = machine.cpu,
+                .memory = machine.memory,
+                .virtual_gpus = gpus.is_virtual,
+                .gpu_sharing = gpus.sharing};
+  node.location.nvlink = gpus.fabric;
+  return node;
 }
 
 }  // namespace gyre::act

@@ -29,6 +29,7 @@ struct Gpu {
   std::string driver = {};
   std::string bus_id = {};
   std::vector<std::string> links = {};  // for each NVLink that is up, who is at its other end
+  std::string fabric = {};              // of NVLinks between machines; empty: none
 };
 
 /// The GPUs that a machine offers: all of one model.
@@ -41,6 +42,7 @@ struct GpuSet {
   std::vector<std::string> left_out;     // what is not offered and why, one line each
   std::string driver = {};               // empty: none
   std::vector<GpuLink> links = {};
+  std::string fabric = {};  // that all of them are in; empty: none
 
   bool operator==(const GpuSet&) const = default;
 };
@@ -70,6 +72,7 @@ std::string short_gpu_model(std::string_view product_name);
 /// else `usable` rounded up to a size that is made.
 MemoryMib nominal_gpu_memory(std::string_view product_name, MemoryMib usable);
 
+/// Its NVLink domain is the fabric of its GPUs.
 NodeSpec node_of(const Machine& machine, const GpuSet& gpus, std::string partition);
 
 }  // namespace gyre::act

@@ -98,6 +98,15 @@ TEST(GpuSet, TellsWhichOfItsGpusAreLinked) {
   EXPECT_EQ(set.links, (std::vector<GpuLink>{{0, -1, 3}, {0, 1, 2}, {1, 0, 2}}));
 }
 
+TEST(GpuSet, ItsNvlinkDomainIsTheFabricThatAllOfItsGpusAreIn) {
+  std::vector<Gpu> found = {gpu("GB200", 196'608, "0"), gpu("GB200", 196'608, "1"),
+                            gpu("T4", 16'384, "t")};
+  found[0].fabric = found[1].fabric = "f.1";
+  EXPECT_EQ(node_of({}, offer(found, true), "main").location.nvlink, "f.1");
+  found[1].fabric = "f.2";
+  EXPECT_EQ(node_of({}, offer(found, true), "main").location.nvlink, "");
+}
+
 TEST(GpuSet, SharesInTheWayThatEnforcesMost) {
   std::vector<Gpu> found = {gpu("A100", 81'920, "0"), gpu("A100", 81'920, "1")};
   EXPECT_EQ(offer(found, true).sharing, Sharing::Mps);

@@ -14,6 +14,7 @@
 //   lacks FIELD                       that reading is not supported, on any device
 //   process INDEX PID MEMORY_MIB
 //   link INDEX LINK REMOTE_BUS_ID
+//   fabric INDEX UUID STATE CLIQUE    UUID: 32 hexadecimal digits; STATE 3: it has joined it
 //   xid SERIAL INDEX NUMBER           an Xid event; each serial is given once
 //   mig_fails CALL CODE               list room make_gpu make_compute end_compute end_gpu (19: in
 //   use) mig_kills CALL                    the process dies in that call, when it has had its
@@ -109,6 +110,11 @@ void read_line(Machine& out, std::istringstream line) {
     unsigned link = 0;
     line >> index >> link;
     line >> out.links[index][link];
+  }
+  if (word == "fabric") {
+    stand_in::Fabric fabric;
+    line >> index >> fabric.uuid >> fabric.state >> fabric.clique;
+    out.fabrics[index] = fabric;
   }
   if (word == "mig_fails") {
     std::string call;
@@ -220,6 +226,12 @@ struct NvmlPci {
   char legacy_id[16];
   unsigned domain, bus, device, device_id, subsystem_id;
   char id[32];
+};
+struct NvmlFabric {
+  unsigned char cluster[16];
+  int status;
+  unsigned clique;
+  unsigned char state;
 };
 struct NvmlEvent {
   const void* device;
@@ -380,6 +392,21 @@ int nvmlDeviceGetNvLinkRemotePciInfo_v2(const void* device, unsigned link, NvmlP
   if (const int code = enter(index_of(device)); code != 0) return code;
   const std::lock_guard lock(mutex);
   return put(pci->id, sizeof(pci->id), machine.links[index_of(device)][link]);
+}
+
+int nvmlDeviceGetGpuFabricInfo(const void* device, NvmlFabric* fabric) {
+  if (const int code = enter(index_of(device)); code != 0) return code;
+  const std::lock_guard lock(mutex);
+  const auto known = machine.fabrics.find(index_of(device));
+  if (known == machine.fabrics.end()) return 3;  // NVML_ERROR_NOT_SUPPORTED
+  *fabric = {};
+  for (std::size_t i = 0; i < sizeof(fabric->cluster); ++i) {
+    const std::string digits = known->second.uuid.substr(2 * i, 2);
+    fabric->cluster[i] = static_cast<unsigned char>(std::stoi(digits, nullptr, 16));
+  }
+  fabric->clique = known->second.clique;
+  fabric->state = static_cast<unsigned char>(known->second.state);
+  return 0;
 }
 
 int nvmlEventSetCreate(void** set) {

@@ -28,6 +28,11 @@ struct Xid {
   unsigned long long number;
 };
 
+struct Fabric {
+  std::string uuid;  // 32 hexadecimal digits
+  int state = 0;
+  unsigned clique = 0;
+};
 struct Machine {
   std::string driver = "550.54.15";
   int init_code = 0;
@@ -38,6 +43,7 @@ struct Machine {
   std::set<std::string> lacks;
   std::map<unsigned, std::vector<Process>> processes;
   std::map<unsigned, std::map<unsigned, std::string>> links;
+  std::map<unsigned, Fabric> fabrics;
   std::vector<Xid> xids;
   std::map<std::string, int> mig_fails;
   std::set<std::string> mig_kills;

@@ -1,6 +1,10 @@
 #include "adapter/nvml/inventory.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "adapter/nvml/library.h"
@@ -8,6 +12,20 @@
 
 namespace gyre::nvml {
 namespace {
+
+/// As NVIDIA's own tools name it: the fabric's UUID and the clique in it.
+std::string fabric_of(const Library& nvml, NvmlDevice* device) {
+  NvmlFabric fabric{};
+  if (nvml.fabric(device, &fabric) != kSuccess) return "";
+  const auto& bytes = fabric.cluster;
+  const bool joins = std::any_of(std::begin(bytes), std::end(bytes), [](auto b) { return b != 0; });
+  if (fabric.state != kFabricJoined || fabric.status != kSuccess || !joins) return "";
+  std::string text;
+  for (std::size_t i = 0; i < std::size(bytes); ++i) {
+    text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+  }
+  return fmt::format("{}.{}", text, fabric.clique);
+}
 
 Result<act::Gpu> read(const Library& nvml, unsigned index) {
   NvmlDevice* device = nullptr;
@@ -35,6 +53,7 @@ Result<act::Gpu> read(const Library& nvml, unsigned index) {
   NvmlPci pci{};
   if (nvml.pci(device, &pci) == kSuccess) gpu.bus_id = pci.id;
   for (auto& [link, remote] : read_links(nvml, device)) gpu.links.push_back(std::move(remote));
+  gpu.fabric = fabric_of(nvml, device);
   return gpu;
 }
 

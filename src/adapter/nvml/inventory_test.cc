@@ -33,6 +33,17 @@ TEST(Inventory, TellsTheDriverAndWhoIsLinkedWithWhom) {
   EXPECT_TRUE((*gpus)[1].links.empty());
 }
 
+TEST(Inventory, TellsTheFabricOfADevice) {
+  const std::string uuid(32, 'a');
+  const MadeUpMachine machine("fabric 0 " + uuid + " 3 7\nfabric 1 " + uuid + " 2 7\nfabric 2 " +
+                              std::string(32, '0') + " 3 0\n");
+  const auto gpus = find_gpus(stand_in());
+  ASSERT_TRUE(gpus) << gpus.error().message;
+  EXPECT_EQ((*gpus)[0].fabric, "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa.7");
+  EXPECT_EQ((*gpus)[1].fabric, "") << "it has not joined yet";
+  EXPECT_EQ((*gpus)[2].fabric, "") << "it joins no machines";
+}
+
 TEST(Inventory, SeesMigMode) {
   const MadeUpMachine machine("set 1 mig 1\n");
   const auto gpus = find_gpus(stand_in());

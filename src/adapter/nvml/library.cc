@@ -56,6 +56,7 @@ Result<Library> Library::load(const std::string& file) {
   library.may(library.processes, "nvmlDeviceGetComputeRunningProcesses_v3");
   library.may(library.link_state, "nvmlDeviceGetNvLinkState");
   library.may(library.link_remote, "nvmlDeviceGetNvLinkRemotePciInfo_v2");
+  library.may(library.fabric, "nvmlDeviceGetGpuFabricInfo");
   library.may(library.event_set_create, "nvmlEventSetCreate");
   library.may(library.event_register, "nvmlDeviceRegisterEvents");
   library.may(library.event_wait, "nvmlEventSetWait_v2");

@@ -37,6 +37,12 @@ struct NvmlPci {
   unsigned domain, bus, device, device_id, subsystem_id;
   char id[32];
 };
+struct NvmlFabric {
+  unsigned char cluster[16];  // all zero: of no fabric that joins machines
+  int status;
+  unsigned clique;
+  unsigned char state;
+};
 struct NvmlEvent {
   NvmlDevice* device;
   unsigned long long type;
@@ -87,6 +93,7 @@ struct NvmlComputeInstanceInfo {
   NvmlPlacement placement;
 };
 }
+static_assert(sizeof(NvmlFabric) == 28);
 static_assert(sizeof(NvmlGpuInstanceProfile) == 48 && sizeof(NvmlGpuInstanceInfo) == 24);
 static_assert(sizeof(NvmlComputeInstanceProfile) == 36 && sizeof(NvmlComputeInstanceInfo) == 32);
 
@@ -101,6 +108,7 @@ inline constexpr int kGpuIsLost = 15;
 inline constexpr int kInUse = 19;
 inline constexpr unsigned kTextBytes = 96;  // NVML_DEVICE_NAME_V2_BUFFER_SIZE, ..._UUID_V2_...
 inline constexpr unsigned long long kXidEvent = 0x8;
+inline constexpr unsigned char kFabricJoined = 3;  // NVML_GPU_FABRIC_STATE_COMPLETED
 
 /// The driver's library, loaded. A function that this driver lacks and that Gyre can do without
 /// answers kNotSupported. Calls may block for ever when the driver hangs. Thread-safe, as NVML is.
@@ -136,6 +144,7 @@ class Library {
   int (*processes)(NvmlDevice*, unsigned*, NvmlProcess*) = nullptr;
   int (*link_state)(NvmlDevice*, unsigned, int*) = nullptr;
   int (*link_remote)(NvmlDevice*, unsigned, NvmlPci*) = nullptr;
+  int (*fabric)(NvmlDevice*, NvmlFabric*) = nullptr;
   int (*event_set_create)(NvmlEventSet**) = nullptr;
   int (*event_register)(NvmlDevice*, unsigned long long, NvmlEventSet*) = nullptr;
   int (*event_wait)(NvmlEventSet*, NvmlEvent*, unsigned) = nullptr;
