@@ -246,7 +246,8 @@ std::string describe_place(const Json& place) {
   for (const Json& device : place.at("devices")) {
     devices += (devices.empty() ? " GPU " : ",") + device.dump();
   }
-  return place.value("node", "") + devices;
+  const bool declared = !devices.empty() && place.value("virtual_gpus", false);
+  return place.value("node", "") + devices + (declared ? " (virtual)" : "");
 }
 
 std::string range_text(const Json& range) {

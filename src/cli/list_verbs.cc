@@ -346,11 +346,13 @@ Outcome<int> events(const Session& session, const std::string& job, bool follow)
   const bool one_document = !follow && is_document(format);
   Json all = Json::array();
   std::string cursor;
+  bool any = false;
   for (bool more = true; more;) {
     const auto page = get_json(
         *client, "/v1/events?limit=1000" + query + (cursor.empty() ? "" : "&cursor=" + cursor));
     if (!page) return tl::unexpected(page.error());
     for (const Json& event : page->at("events")) {
+      any = true;
       if (one_document) {
         all.push_back(event);
       } else {
@@ -359,6 +361,11 @@ Outcome<int> events(const Session& session, const std::string& job, bool follow)
     }
     cursor = page->value("next_cursor", "");
     more = page->value("more", false);
+  }
+  if (!any && !job.empty()) {  // of a job that is there, or of none
+    if (const auto known = get_json(*client, *job_path(job)); !known) {
+      return tl::unexpected(known.error());
+    }
   }
   if (one_document) print_document(Json{{"events", std::move(all)}}, format);
   std::fflush(stdout);

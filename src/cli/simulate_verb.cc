@@ -204,7 +204,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
                    "draw the trace anew from its parts of this length, another way each seed")
       ->type_name("DURATION");
   verb->add_option("--limit", flags->limit, "read so many rows at most")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::PositiveNumber);
   verb->add_flag("--skip-bad-rows", flags->skip_bad_rows,
                  "count malformed rows, do not refuse them");
   verb->add_flag("--check", flags->check, "verify every invariant after every event");

@@ -204,3 +204,4 @@ class Watched:
     def end(self):
         self.monitors.end()
         self.cloud.end()
+        self.cloud.replay()

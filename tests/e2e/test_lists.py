@@ -37,6 +37,19 @@ def test_nodes_say_what_is_virtual(cloud):
     assert "virtual" in cloud.said
 
 
+def test_what_is_placed_on_virtual_gpus_says_so(cloud):
+    spec = "command: [sleep, '1000']\nresources: {gpu: 2}\n"
+    plan = json.loads(cloud.cli("plan", "-", "-o", "json", stdin=spec).stdout)
+    assert plan["placement"][0]["virtual_gpus"] is True
+    assert "GPU 0,1 (virtual)" in cloud.cli("plan", "-", stdin=spec).stdout
+    without = cloud.cli("plan", "-", stdin="command: ['true']\n").stdout
+    assert "(virtual)" not in without, "it has none"
+    job = cloud.run("--gpu", "2", "--", "sleep", "1000")
+    cloud.wait(job, "running")
+    assert cloud.job(job)["placement"][0]["virtual_gpus"] is True
+    assert "\ngyre_gpus_virtual 4\n" in cloud.http("GET", "/metrics")[2].decode()
+
+
 def test_explain_has_the_one_reason_and_its_numbers(cloud):
     first = cloud.run("--gpu", "4", "--", "sleep", "1000")
     waiting = cloud.run("--gpu", "2", "--", "true")
@@ -51,6 +64,11 @@ def test_explain_has_the_one_reason_and_its_numbers(cloud):
     cloud.wait(waiting)
     assert cloud.json("explain", waiting)["ended"]["reason"] == "completed"
     assert "user_request" in cloud.cli("explain", first).stdout
+
+
+def test_events_of_a_job_that_is_not_there_are_an_error(cloud):
+    assert "no job 9999" in cloud.cli("events", "9999", code=1).stderr
+    assert cloud.cli("events").stdout == ""
 
 
 def test_events_tell_a_jobs_way(cloud):

@@ -78,13 +78,14 @@ void FleetWatch::note_queues(const control::Controller& core, Time at) {
 
 void FleetWatch::count_fleet(const control::Controller& core) {
   counts_.nodes_up = counts_.nodes_down = counts_.gpu_milli_up = counts_.gpu_milli_down = 0;
-  gpu_milli_open_ = 0;
+  counts_.virtual_gpus = gpu_milli_open_ = 0;
   closed_.clear();
   std::uint32_t id = 0;
   for (const Node& node : core.cluster().nodes()) {
     const std::int64_t milli = std::int64_t{kWholeGpu.value} * node.spec.gpus;
     (node.up ? counts_.nodes_up : counts_.nodes_down) += 1;
     (node.up ? counts_.gpu_milli_up : counts_.gpu_milli_down) += milli;
+    if (node.up && node.spec.virtual_gpus) counts_.virtual_gpus += node.spec.gpus;
     if (node.open()) gpu_milli_open_ += milli;
     if (node.up && !node.open()) closed_.push_back(NodeId{id});
     ++id;

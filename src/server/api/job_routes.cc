@@ -52,7 +52,7 @@ http::Response explanation_of(const JobView& job, const control::Outlook* outloo
 struct Planned {
   control::PlannedJob job;
   std::optional<control::Quote> price;
-  std::vector<std::string> nodes;  // of the placement
+  std::vector<JobView::Place> places;  // of the placement
 };
 
 void write_range(JsonText& out, const control::Quote::Range& range) {
@@ -84,7 +84,7 @@ http::Response plan_response(const Planned& planned) {
   const auto& outlook = planned.job.outlook;
   JsonText out;
   out.open('{').member("starts_now", plan.starts_now).key("placement");
-  write_placement(out, plan.placement, planned.nodes);
+  write_placement(out, plan.placement, planned.places);
   out.key("preempts").open('[');
   for (const JobId job : plan.preempts) out.value(job.value);
   out.close(']').key("waiting");
@@ -285,10 +285,10 @@ void Api::plan_job(const Call& call) const {
                     now = options_.clock()] {
           auto planned = control::plan_job(*copy, spec, now);
           if (!planned) return refuse(reply, planned.error());
-          std::vector<std::string> nodes = node_names(*copy, planned->plan.placement);
+          auto places = places_of(*copy, planned->plan.placement);
           auto price = control::quote(*copy, spec, planned->plan, now);
           const auto seen = std::make_shared<const Planned>(
-              Planned{std::move(*planned), std::move(price), std::move(nodes)});
+              Planned{std::move(*planned), std::move(price), std::move(places)});
           reply([seen] { return plan_response(*seen); });
         });
       });

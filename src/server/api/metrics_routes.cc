@@ -36,6 +36,7 @@ struct CoreNumbers {
   std::int64_t nodes_up = 0;
   std::int64_t nodes_down = 0;
   std::int64_t gpu_milli_up = 0;
+  std::int64_t virtual_gpus_up = 0;
   std::map<std::string_view, std::int64_t> gpus_by_sharing;  // of nodes that are up
   std::int64_t take_overs = 0;
   reason::Fragmentation::Sum fragmentation;
@@ -72,6 +73,7 @@ CoreNumbers look(const control::Controller& core) {
     ++(node.up ? out.nodes_up : out.nodes_down);
     if (!node.up || node.spec.gpus == 0) continue;
     out.gpu_milli_up += std::int64_t{node.spec.gpus} * kWholeGpu.value;
+    if (node.spec.virtual_gpus) out.virtual_gpus_up += node.spec.gpus;
     out.gpus_by_sharing[to_string(node.spec.gpu_sharing)] += node.spec.gpus;
   }
   const auto& incidents = core.healer().incidents();
@@ -102,6 +104,9 @@ void write_state(MetricsText& out, const CoreNumbers& numbers, const CoreCounts:
   out.sample({{"state", "down"}}, static_cast<double>(numbers.nodes_down));
   out.family("gyre_gpus", "gauge", "GPUs of nodes that are up.");
   out.sample({}, static_cast<double>(numbers.gpu_milli_up) / 1000);
+  out.family("gyre_gpus_virtual", "gauge",
+             "Those of them that are declared, with no device behind them.");
+  out.sample({}, static_cast<double>(numbers.virtual_gpus_up));
   out.family("gyre_gpus_offered", "gauge", "GPUs of nodes that are up, by how they are shared.");
   for (const auto& [sharing, count] : numbers.gpus_by_sharing) {
     out.sample({{"sharing", std::string(sharing)}}, static_cast<double>(count));

@@ -116,7 +116,7 @@ void write_full(JsonText& out, const JobView& job) {
     out.null();
   }
   out.key("placement");
-  write_placement(out, job.full->placement, job.nodes);
+  write_placement(out, job.full->placement, job.places);
   write_start(out, job);
   out.key("exit");
   if (job.full->exit) {
@@ -137,14 +137,15 @@ void write_time(JsonText& out, std::string_view name, const std::optional<Time>&
   }
 }
 
-std::vector<std::string> node_names(const control::Controller& core,
-                                    const std::vector<TaskPlacement>& placement) {
-  std::vector<std::string> names;
-  names.reserve(placement.size());
+std::vector<JobView::Place> places_of(const control::Controller& core,
+                                      const std::vector<TaskPlacement>& placement) {
+  std::vector<JobView::Place> places;
+  places.reserve(placement.size());
   for (const TaskPlacement& task : placement) {
-    names.push_back(core.cluster().node(task.node).spec.name);
+    const NodeSpec& node = core.cluster().node(task.node).spec;
+    places.push_back({node.name, node.virtual_gpus});
   }
-  return names;
+  return places;
 }
 
 JobView view_job(const control::Controller& core, const Job& job, bool full, Time now) {
@@ -161,7 +162,7 @@ JobView view_job(const control::Controller& core, const Job& job, bool full, Tim
   view.queue = job.spec.queue;
   view.gpu_milli = gpu_total(job.spec.tasks).value;
   view.tasks = task_count(job.spec.tasks);
-  view.nodes = node_names(core, job.placement);
+  view.places = places_of(core, job.placement);
   for (std::size_t rank = 0; rank < job.ports.size(); ++rank) {
     for (std::size_t i = 0; i < job.ports[rank].size(); ++i) {
       view.ports.push_back({job.spec.launch.ports[i], static_cast<std::int32_t>(rank),
@@ -227,7 +228,7 @@ void write_ports(JsonText& out, const JobView& job) {
   out.key("ports").open('[');
   for (const JobView::Port& port : job.ports) {
     out.open('{').member("name", port.name).member("rank", port.rank);
-    out.member("node", job.nodes[static_cast<std::size_t>(port.rank)]).key("address");
+    out.member("node", job.places[static_cast<std::size_t>(port.rank)].node).key("address");
     if (port.address.empty()) {
       out.null();
     } else {
@@ -259,7 +260,7 @@ void write_job(JsonText& out, const JobView& job) {
       .member("queue", job.queue);
   out.key("gpus").thousandths(job.gpu_milli).member("tasks", job.tasks);
   out.key("nodes").open('[');
-  for (const std::string& name : job.nodes) out.value(name);
+  for (const JobView::Place& place : job.places) out.value(place.node);
   out.close(']');
   write_ports(out, job);
   write_time(out, "submitted_at", job.submitted_at);
@@ -529,11 +530,12 @@ void write_explanation(JsonText& out, const Explanation& explanation,
 }
 
 void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,
-                     const std::vector<std::string>& names) {
+                     const std::vector<JobView::Place>& places) {
   out.open('[');
   for (std::size_t i = 0; i < placement.size(); ++i) {
     const Allocation& part = placement[i].allocation;
-    out.open('{').member("rank", placement[i].rank).member("node", names[i]);
+    out.open('{').member("rank", placement[i].rank).member("node", places[i].node);
+    out.member("virtual_gpus", places[i].virtual_gpus);
     out.key("devices").open('[');
     for (int device = 0; device < kGpusPerNodeMax; ++device) {
       if ((part.devices >> device & 1) != 0) out.value(device);

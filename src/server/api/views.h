@@ -22,6 +22,11 @@ namespace gyre::server {
 /// What the API says of a job: plain data, copied from the core on the driver's thread and written
 /// as JSON elsewhere.
 struct JobView {
+  /// The node of one task.
+  struct Place {
+    std::string node;
+    bool virtual_gpus = false;  // as the node's
+  };
   JobId id;
   std::string name;
   JobState state = JobState::Queued;
@@ -36,7 +41,7 @@ struct JobView {
   std::string queue;
   std::int64_t gpu_milli = 0;  // of the whole gang
   std::int32_t tasks = 0;
-  std::vector<std::string> nodes;  // by rank, while placed
+  std::vector<Place> places;   // by rank, while placed
   Time submitted_at;
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
@@ -134,10 +139,10 @@ void write_queue(JsonText& out, const QueueView& queue);
 void write_explanation(JsonText& out, const Explanation& explanation,
                        const control::Outlook* outlook = nullptr);
 
-/// Which devices a task has on which node, by rank. `node_names` is parallel to `placement`.
+/// Which devices a task has on which node, by rank. `places` is parallel to `placement`.
 void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,
-                     const std::vector<std::string>& node_names);
-std::vector<std::string> node_names(const control::Controller& core,
-                                    const std::vector<TaskPlacement>& placement);
+                     const std::vector<JobView::Place>& places);
+std::vector<JobView::Place> places_of(const control::Controller& core,
+                                      const std::vector<TaskPlacement>& placement);
 
 }  // namespace gyre::server

@@ -78,6 +78,7 @@ void write_overview(JsonText& out, const OverviewView& view) {
   out.member("nodes_down", counts.nodes_down);
   out.member("gpus", counts.gpu_milli_up / kWholeGpu.value)
       .member("gpus_down", counts.gpu_milli_down / kWholeGpu.value);
+  out.member("gpus_virtual", counts.virtual_gpus);
   out.key("gpus_used").thousandths(counts.gpu_milli_used);
   out.key("decisions_last_hour").open('{');
   for (int i = 0; i < kDecisionKindCount; ++i) {

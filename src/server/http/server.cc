@@ -44,6 +44,7 @@ Result<Address> parse_address(const std::string& text) {
   std::string_view host = text;
   std::string_view port;
   if (parse_port(text, address.port)) return address;
+  if (!text.empty() && text.find_first_not_of("0123456789") == text.npos) port = text;
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
     if (end == text.npos) return fail(ErrorKind::Invalid, "'{}': the ']' is missing", text);

@@ -291,6 +291,7 @@ TEST(AddressTest, ReadsLoopbackAddressesOnly) {
                             "[::1]80", ":80", "192.168.0.1"}) {
     EXPECT_FALSE(parse_address(wrong)) << wrong;
   }
+  EXPECT_NE(parse_address("99999").error().message.find("0 to 65535"), std::string::npos);
 }
 
 }  // namespace
