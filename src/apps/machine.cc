@@ -19,7 +19,7 @@ void say(const std::string& line) { fmt::print(stderr, "{}\n", cli::terminal_saf
 void introduce(const NodeSpec& node, const act::GpuSet& gpus,
                const std::vector<std::string>& enforced) {
   std::string line =
-      fmt::format("node {}: {:.4g} CPU, {}", node.name, static_cast<double>(node.cpu.value) / 1000,
+      fmt::format("node {}: {:.15g} CPU, {}", node.name, static_cast<double>(node.cpu.value) / 1000,
                   format_memory(node.memory));
   if (node.gpus > 0) {
     line +=

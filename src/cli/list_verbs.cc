@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -24,6 +25,11 @@ std::string since(const Json& time) {
   if (!then) return "-";
   const std::int64_t age = std::time(nullptr) - then->ns / 1'000'000'000;
   return format_duration(seconds(std::max<std::int64_t>(0, age)));
+}
+
+/// With three decimals at most, however large: "1024", "0.5".
+std::string plain(double number) {
+  return fmt::format("{:.15g}", std::round(number * 1000) / 1000);
 }
 
 std::string text_of(const Json& value) {
@@ -159,8 +165,8 @@ Outcome<int> nodes(const Session& session) {
         node.value("name", ""),
         paint_state(node.value("state", "")),
         gpu_text(node),
-        fmt::format("{:.4g} of {:.4g}", node.value("cpu_milli_free", 0.0) / 1000,
-                    node.value("cpu_milli", 0.0) / 1000),
+        fmt::format("{} of {}", plain(node.value("cpu_milli_free", 0.0) / 1000),
+                    plain(node.value("cpu_milli", 0.0) / 1000)),
         memory_text(node, "memory_mib_free", "memory_mib")};
     if (holding) row.push_back(std::to_string(node.value("images_held", 0)));
     if (located) row.push_back(terminal_safe(location_text(node)));
@@ -172,7 +178,7 @@ Outcome<int> nodes(const Session& session) {
 
 std::string with_unit(const Json& gpu, const char* name, double divisor, const char* unit) {
   const Json& value = gpu.at(name);
-  return value.is_number() ? fmt::format("{:.4g} {}", value.get<double>() / divisor, unit) : "-";
+  return value.is_number() ? fmt::format("{} {}", plain(value.get<double>() / divisor), unit) : "-";
 }
 
 void add_gpu_rows(Table& table, const Json& document) {
@@ -230,9 +236,9 @@ Outcome<int> gpus(const Session& session, const std::string& only) {
 }
 
 std::string of_limit(const Json& queue, const char* used, const char* limit, double unit) {
-  const std::string now = fmt::format("{:.4g}", queue.value(used, 0.0) / unit);
+  const std::string now = plain(queue.value(used, 0.0) / unit);
   const Json& max = queue.at(limit);
-  return max.is_number() ? fmt::format("{} of {:.4g}", now, max.get<double>() / unit) : now;
+  return max.is_number() ? fmt::format("{} of {}", now, plain(max.get<double>() / unit)) : now;
 }
 
 /// Parents before their children, which are set off.
@@ -242,8 +248,8 @@ void add_queue_rows(Table& table, const Json& queues, const std::string& parent,
     table.add({std::string(2 * static_cast<std::size_t>(depth), ' ') + queue.value("name", ""),
                queue.at("jobs_queued").dump(), queue.at("jobs_placed").dump(),
                of_limit(queue, "gpu_milli_used", "gpu_milli_max", 1000),
-               fmt::format("{:.4g}", queue.value("gpu_milli_guaranteed", 0.0) / 1000),
-               queue.at("weight").dump(), fmt::format("{:.1f} %", 100 * queue.value("share", 0.0)),
+               plain(queue.value("gpu_milli_guaranteed", 0.0) / 1000), queue.at("weight").dump(),
+               fmt::format("{:.1f} %", 100 * queue.value("share", 0.0)),
                of_limit(queue, "gpu_seconds_used", "gpu_seconds_max", 3600)});
     add_queue_rows(table, queues, queue.value("name", ""), depth + 1);
   }
@@ -263,8 +269,9 @@ Outcome<int> list_queues(const Session& session) {
 
 void print_explanation(const Json& it) {
   const std::string state = it.value("state", "");
-  fmt::print("job {} ({}) is {}\n", it.at("job").dump(), terminal_safe(it.value("name", "")),
-             paint_state(state));
+  const std::string name = it.value("name", "");
+  fmt::print("job {}{} is {}\n", it.at("job").dump(),
+             name.empty() ? "" : " (" + terminal_safe(name) + ")", paint_state(state));
   for (const Json& port : it.at("ports")) {
     fmt::print("port '{}' of task {}: {}\n", terminal_safe(port.value("name", "")),
                port.at("rank").dump(), terminal_safe(place_of(port)));

@@ -19,7 +19,7 @@ std::string describe(const NodeSpec& node) {
       node.gpus == 0 ? "no GPUs"
                      : fmt::format("{}{} x {}{}", node.virtual_gpus ? "virtual GPUs: " : "",
                                    node.gpus, node.gpu_model, memory);
-  return fmt::format("{} with {}, {:.4g} CPU, {}", node.name, gpus,
+  return fmt::format("{} with {}, {:.15g} CPU, {}", node.name, gpus,
                      static_cast<double>(node.cpu.value) / 1000, format_memory(node.memory));
 }
 

@@ -10,6 +10,21 @@ namespace {
 
 using ::testing::ElementsAre;
 
+TEST_F(ControllerTest, NumbersInReasonsArePlainHoweverLarge) {
+  tell(NodeJoined{NodeId{0}, {"big", "", "A100", 8, {81920}, {16'384'500}, {524288}, true}});
+  JobSpec wide = job_of(8);
+  wide.tasks[0].request.cpu = {10'240'000};
+  const JobId first = submit(wide);
+  ASSERT_EQ(state(first), JobState::Starting);
+  const std::string detail = core_.explain(job(submit(wide))).detail;
+  EXPECT_NE(detail.find("needs 8 GPUs, 10240 CPU"), detail.npos) << detail;
+  EXPECT_NE(detail.find("0 GPUs, 6144.5 CPU and"), detail.npos) << detail;
+  wide.tasks[0].request.cpu = {20'000'000};
+  const std::string never = core_.check(wide).error().message;
+  EXPECT_NE(never.find("asks for 8 GPUs, 20000 CPU"), never.npos) << never;
+  EXPECT_NE(never.find("16384.5 CPU"), never.npos) << never;
+}
+
 TEST_F(ControllerTest, AJobThatFitsStartsAtOnceAndSucceeds) {
   add_node(8);
   const JobId id = submit(job_of(2));

@@ -13,6 +13,11 @@
 namespace gyre::reason {
 namespace {
 
+/// Thousandths as a plain number, however large: "1024", "0.5".
+std::string thousandths(std::int64_t number) {
+  return fmt::format("{:.15g}", static_cast<double>(number) / 1000);
+}
+
 std::string gpus_text(const Request& request) {
   const std::string model =
       request.gpu_models.empty() ? "" : fmt::format(" {}", fmt::join(request.gpu_models, " or "));
@@ -38,7 +43,7 @@ std::string describe(const GangRequest& request) {
     if (group.count > 1) text += fmt::format("{} nodes with ", group.count);
     text += gpus_text(group.request);
     if (group.request.cpu.value > 0) {
-      text += fmt::format(", {:.4g} CPU", static_cast<double>(group.request.cpu.value) / 1000);
+      text += fmt::format(", {} CPU", thousandths(group.request.cpu.value));
     }
     if (group.request.memory.value > 0) text += ", " + format_memory(group.request.memory);
     if (group.count > 1) text += " each";
@@ -104,10 +109,9 @@ std::string_view held_text(const Running& running, const Demand& demand, const C
 }
 
 std::string free_text(const Free& free) {
-  return fmt::format(
-      "{:.4g} GPUs, {:.4g} CPU and {} are free in sum, at most {:.4g} GPUs on one node",
-      static_cast<double>(free.gpu_milli) / 1000, static_cast<double>(free.cpu) / 1000,
-      format_memory({free.memory}), static_cast<double>(free.node_gpu_milli_max) / 1000);
+  return fmt::format("{} GPUs, {} CPU and {} are free in sum, at most {} GPUs on one node",
+                     thousandths(free.gpu_milli), thousandths(free.cpu),
+                     format_memory({free.memory}), thousandths(free.node_gpu_milli_max));
 }
 
 /// Why nodes with room are none that the job may take.

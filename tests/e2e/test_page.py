@@ -14,6 +14,14 @@ def test_the_page_may_run_the_servers_own_scripts_only(cloud):
     assert re.search(rb"<script(?![^>]*src=)|style=|onclick=", page) is None
 
 
+def test_the_page_is_the_same_whatever_its_address_carries_along(cloud):
+    plain = cloud.http("GET", "/")
+    for query in ("/?x=0", "/?utm_source=mail&x", "/?"):
+        status, _, page = cloud.http("GET", query)
+        assert status == 200 and page == plain[2]
+    assert cloud.http("GET", "/v1/jobs?x=0")[0] == 400
+
+
 def test_what_the_page_names_is_served_and_kept(cloud):
     page = cloud.http("GET", "/")[2].decode()
     for path in re.findall(r'"(/assets/[^"]+)"', page):

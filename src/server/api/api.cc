@@ -88,7 +88,7 @@ void Api::add_meta_routes() {
     response.body = openapi_json();
     call.answer(std::move(response));
   });
-  router_.add("GET", "/", {},
+  router_.add("GET", "/", kAnyParameters,
               [](const Call& call) { call.answer(serve_dashboard("index.html", call.request)); });
   router_.add("GET", "/assets/{id}", {}, [](const Call& call) {
     call.answer(serve_dashboard("assets/" + call.id, call.request));

@@ -89,7 +89,9 @@ void Router::handle(http::Request request, http::Reply reply) const {
       continue;
     }
     Call call{std::move(request), std::move(*id), std::move(reply)};
-    if (auto problem = check_query(call.request, route.parameters)) return call.fail(*problem);
+    if (route.parameters != kAnyParameters) {
+      if (auto problem = check_query(call.request, route.parameters)) return call.fail(*problem);
+    }
     return route.handler(std::move(call));
   }
   const Call call{std::move(request), {}, std::move(reply)};

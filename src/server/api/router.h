@@ -19,13 +19,17 @@ struct Call {
   void fail(http::Problem problem) const;
 };
 
+/// Of a route that looks at none: a page is the same whatever a link to it carries along.
+inline const std::vector<std::string> kAnyParameters{"*"};
+
 /// Finds the route of a request by path and method. Answers by itself 404 and 405 (with Allow), and
 /// 400 for a query parameter that the route does not know. Thread-safe once all routes are added.
 class Router {
  public:
   using Handler = std::function<void(Call)>;
 
-  /// `pattern` is a path; "{id}" stands for any one segment. `parameters` are those of the query.
+  /// `pattern` is a path; "{id}" stands for any one segment. `parameters` are those of the query;
+  /// kAnyParameters: whatever there is.
   void add(std::string method, std::string pattern, std::vector<std::string> parameters,
            Handler handler);
 

@@ -36,6 +36,24 @@ TEST(RouterTest, WhatIsNotThereIsAnsweredWithThePathsThatAre) {
   EXPECT_THAT(answer(router, "/a"), HasSubstr("there is /metrics, /v1/jobs/{id}, /healthz\""));
 }
 
+TEST(RouterTest, ParametersThatARouteDoesNotKnowAreRefusedButWhereAnyAreTaken) {
+  Router router;
+  const auto ok = [](const Call& call) { call.answer({}); };
+  router.add("GET", "/", kAnyParameters, ok);
+  router.add("GET", "/v1/jobs", {"state"}, ok);
+  const auto status = [&](const std::string& path) {
+    int answered = 0;
+    http::Request request;
+    request.method = "GET";
+    request.path = path;
+    request.query = {{"x", "0"}};
+    router.handle(std::move(request), [&](auto make) { answered = make().status; });
+    return answered;
+  };
+  EXPECT_EQ(status("/"), 200);
+  EXPECT_EQ(status("/v1/jobs"), 400);
+}
+
 TEST(RouterTest, WhereAPathListsThemAllThatOneIsNamedAlone) {
   Router router;
   add(router, "GET", "/healthz");
