@@ -276,6 +276,26 @@ def test_the_log_stream_resumes_where_it_stopped(cloud):
     assert json.loads(rest["data"])["text"] == "lo\n" and end["event"] == "end"
 
 
+def test_a_log_is_searched_from_its_beginning_to_its_end(cloud):
+    job = cloud.run("--", "sh", "-c", "echo A Needle; seq 200000; printf 'the last needle'")
+    cloud.wait(job, "succeeded")
+    stream = cloud.raw(STREAM.format(f"/v1/jobs/{job}/logs/search?text=NEEDLE", "").encode())
+    first, last, end = events_of(stream, 3)
+    stream.close()
+    assert json.loads(first["data"]) == {"offset": 0, "text": "A Needle"}
+    assert json.loads(last["data"])["text"] == "the last needle"
+    size = json.loads(last["data"])["offset"] + len("the last needle")
+    assert end["event"] == "end" and json.loads(end["data"]) == {
+        "attempt": 1, "searched": size, "size": size, "dropped": 0, "more": False}
+    for query, what in (("", "text"), ("?text=", "text"), ("?text=a%0Ab", "text"),
+                        (f"?text={'x' * 257}", "text"), ("?text=a&limit=10001", "limit"),
+                        ("?text=a&stream=both", "stream"), ("?text=a&rank=x", "rank")):
+        status, _, problem = cloud.http("GET", f"/v1/jobs/{job}/logs/search{query}")
+        assert status == 400 and f"'{what}'" in problem["detail"], query
+    assert cloud.http("GET", f"/v1/jobs/{job}/logs/search?text=a&rank=7")[0] == 404
+    assert cloud.http("GET", "/v1/jobs/999/logs/search?text=a")[0] == 404
+
+
 def descriptors(process):
     return len(os.listdir(f"/proc/{process.pid}/fd"))
 

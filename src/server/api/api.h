@@ -131,6 +131,7 @@ class Api {
   static void show_lab_run(Lab& lab, const Call& call);
   static void delete_lab_run(Lab& lab, const Call& call);
   void read_log(const Call& call) const;
+  void search_log(const Call& call) const;
   void follow_log(const Call& call, const act::LogQuery& query) const;
   void list_artifacts(const Call& call) const;
   void read_artifact(const Call& call) const;

@@ -135,6 +135,58 @@ std::vector<GpuWatch::Series> GpuWatch::history(const std::string& node, std::si
   return all;
 }
 
+/// Over its last minute; nullopt: it does not tell.
+std::optional<std::int64_t> GpuWatch::busy_ppm(const Device& device) {
+  if (const auto sm = device.history.window(GpuMetric::SmActive, seconds(60))) return sm->mean;
+  const auto percent = device.history.window(GpuMetric::Utilisation, seconds(60));
+  return percent ? std::optional(percent->mean * 10'000) : std::nullopt;
+}
+
+GpuWatch::Activity GpuWatch::activity(Time now) const {
+  const std::lock_guard lock(mutex_);
+  Activity sum;
+  for (const auto& [node, devices] : nodes_) {
+    for (const Device& device : devices) {
+      const GpuSample& latest = device.history.latest();
+      if (latest.health != GpuHealth::Ok || now - latest.at > seconds(60)) continue;
+      const auto ppm = busy_ppm(device);
+      if (!ppm) continue;
+      ++sum.read;
+      if (*ppm > kIdlePpm) ++sum.active;
+    }
+  }
+  return sum;
+}
+
+GpuWatch::ActivitySeries GpuWatch::activity(std::size_t window, Time now) const {
+  constexpr std::size_t kPercent = 0;
+  constexpr std::size_t kSm = 1;
+  static_assert(kCharted[kPercent] == GpuMetric::Utilisation &&
+                kCharted[kSm] == GpuMetric::SmActive);
+  const auto empty = observe::SampleMeans({kSteps[window], kStepsMax}).read(now);
+  ActivitySeries sum{empty.begins_at, empty.step, {}};
+  sum.steps.resize(empty.means.size());
+  const std::lock_guard lock(mutex_);
+  for (const auto& [node, devices] : nodes_) {
+    for (const Device& device : devices) {
+      const auto percent = device.means[window][kPercent].read(now);
+      const auto sm = device.means[window][kSm].read(now);
+      // One that has a reading from after `now` begins later than the others do.
+      const auto later = static_cast<std::size_t>((sm.begins_at - sum.begins_at).ns / sum.step.ns);
+      if (sm.begins_at != percent.begins_at) continue;
+      for (std::size_t i = 0; i + later < sum.steps.size(); ++i) {
+        if (!sm.means[i] && !percent.means[i]) continue;
+        const std::int64_t ppm = sm.means[i] ? *sm.means[i] : *percent.means[i] * 10'000;
+        auto& known = sum.steps[i + later];
+        Activity& step = known ? *known : known.emplace();
+        ++step.read;
+        if (ppm > kIdlePpm) ++step.active;
+      }
+    }
+  }
+  return sum;
+}
+
 std::optional<GpuWatch::Usage> GpuWatch::usage(const std::string& node, int device) const {
   const std::lock_guard lock(mutex_);
   const auto known = nodes_.find(node);

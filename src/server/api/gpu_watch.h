@@ -62,6 +62,24 @@ class GpuWatch final : public live::GpuListener {
   /// Of each device up to `now`; empty: no probe has reported. Requires: window < kWindows.size().
   std::vector<Series> history(const std::string& node, std::size_t window, Time now) const;
 
+  /// How many devices tell how busy they are, and how many of these are busier than kIdlePpm.
+  struct Activity {
+    std::int64_t read = 0;
+    std::int64_t active = 0;
+    bool operator==(const Activity&) const = default;
+  };
+  /// Over the minute before `now`, of devices that are healthy. O(devices).
+  Activity activity(Time now) const;
+
+  /// The same by steps up to `now`, all that are kept; nullopt where no device told.
+  struct ActivitySeries {
+    Time begins_at;
+    Duration step;
+    std::vector<std::optional<Activity>> steps;
+  };
+  /// O(devices * steps). Requires: window < kWindows.size().
+  ActivitySeries activity(std::size_t window, Time now) const;
+
   struct Latest {
     std::string node;
     int device = 0;      // as allocations count them
@@ -85,6 +103,7 @@ class GpuWatch final : public live::GpuListener {
   static std::array<std::vector<observe::SampleMeans>, kWindows.size()> new_means();
   static void note_means(Device& device, const GpuSample& sample);
   static void note_usage(Device& device, const GpuSample& sample);
+  static std::optional<std::int64_t> busy_ppm(const Device& device);
 
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<Device>> nodes_;

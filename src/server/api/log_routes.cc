@@ -3,23 +3,44 @@
 #include <memory>
 
 #include "server/api/api.h"
+#include "server/api/log_search_stream.h"
 #include "server/api/log_stream.h"
 
 namespace gyre::server {
 namespace {
 
 constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 62U;
+constexpr std::size_t kSearchTextMax = 256;
+constexpr std::uint64_t kFoundDefault = 1'000;
+constexpr std::uint64_t kFoundMax = 10'000;
 
-std::optional<http::Problem> read_query(const http::Request& request, act::LogQuery& query,
-                                        bool& follow) {
+/// Which log, and which stream of it.
+std::optional<http::Problem> read_log_name(const http::Request& request, act::LogQuery& query) {
   const auto stream = request.query_value("stream").value_or("stdout");
   if (stream != "stdout" && stream != "stderr") {
     return bad_parameter("stream", fmt::format("'{}' is neither 'stdout' nor 'stderr'", stream));
   }
   query.stream = stream == "stdout" ? act::LogStream::Stdout : act::LogStream::Stderr;
-  if (auto wrong = read_number(request, "offset", kOffsetMax, query.offset)) return wrong;
   if (auto wrong = read_attempt(request, query.attempt)) return wrong;
-  if (auto wrong = read_rank(request, query.rank)) return wrong;
+  return read_rank(request, query.rank);
+}
+
+std::optional<http::Problem> read_search(const http::Request& request, act::LogQuery& query,
+                                         std::string& text, std::uint64_t& limit) {
+  if (auto wrong = read_log_name(request, query)) return wrong;
+  if (auto wrong = read_number(request, "limit", kFoundMax, limit)) return wrong;
+  text = request.query_value("text").value_or("");
+  if (text.empty() || text.size() > kSearchTextMax || text.find('\n') != text.npos) {
+    return bad_parameter(
+        "text", fmt::format("it must be a part of a line, of 1 to {} bytes", kSearchTextMax));
+  }
+  return std::nullopt;
+}
+
+std::optional<http::Problem> read_query(const http::Request& request, act::LogQuery& query,
+                                        bool& follow) {
+  if (auto wrong = read_log_name(request, query)) return wrong;
+  if (auto wrong = read_number(request, "offset", kOffsetMax, query.offset)) return wrong;
   if (auto wrong = read_flag(request, "follow", follow)) return wrong;
   const std::string_view resume = request.header("last-event-id");
   if (!resume.empty()) {
@@ -49,6 +70,8 @@ http::Response log_response(act::LogChunk chunk) {
 void Api::add_log_routes() {
   router_.add("GET", "/v1/jobs/{id}/logs", {"stream", "offset", "follow", "attempt", "rank"},
               [this](const Call& call) { read_log(call); });
+  router_.add("GET", "/v1/jobs/{id}/logs/search", {"text", "stream", "attempt", "rank", "limit"},
+              [this](const Call& call) { search_log(call); });
 }
 
 void Api::read_log(const Call& call) const {
@@ -67,6 +90,31 @@ void Api::read_log(const Call& call) const {
       return log_response(std::move(*chunk));
     });
   });
+}
+
+void Api::search_log(const Call& call) const {
+  const auto id = read_job_id(call.id);
+  if (!id) return call.fail(http::problem_of(id.error()));
+  act::LogQuery query;
+  query.job = *id;
+  std::string text;
+  std::uint64_t limit = kFoundDefault;
+  if (auto wrong = read_search(call.request, query, text, limit)) return call.fail(*wrong);
+  fleet_.read_log(query,
+                  [this, query, text, limit, reply = call.reply](Result<act::LogChunk> chunk) {
+                    reply([this, query, text, limit, chunk = std::move(chunk)]() mutable {
+                      if (!chunk) return http::respond(http::problem_of(chunk.error()));
+                      http::Response response;
+                      response.content_type = "text/event-stream";
+                      response.headers.emplace_back("Cache-Control", "no-store");
+                      response.stream = std::make_unique<LogSearchStream>(
+                          [this](const act::LogQuery& part, live::Done<act::LogChunk> done) {
+                            fleet_.read_log(part, std::move(done));
+                          },
+                          query, std::move(*chunk), text, limit);
+                      return response;
+                    });
+                  });
 }
 
 void Api::follow_log(const Call& call, const act::LogQuery& query) const {

@@ -259,6 +259,33 @@ TEST(GpuWatch, BusyTimeIsByTheSmsWhereTheyTell) {
   EXPECT_DOUBLE_EQ(usage.busy_seconds, 2);
 }
 
+TEST(GpuWatch, CountsWhoTellsAndWhoIsActive) {
+  GpuWatch watch;
+  GpuReading silent;
+  silent.fresh = true;
+  GpuReading idle = silent;
+  GpuReading busy = silent;
+  for (std::int64_t at = 1000; at <= 1030; at += 5) {
+    for (GpuReading* one : {&silent, &idle, &busy}) one->sample.at = Time{seconds(at).ns};
+    idle.sample[GpuMetric::Utilisation] = 1;
+    busy.sample[GpuMetric::Utilisation] = 0;
+    busy.sample[GpuMetric::SmActive] = at < 1020 ? 20'000 : 0;  // what SMs do is believed
+    watch.report("a", {silent, idle, busy});
+  }
+  const auto at = [](std::int64_t s) { return Time{seconds(s).ns}; };
+  EXPECT_EQ(watch.activity(at(1031)), (GpuWatch::Activity{2, 1}));
+  EXPECT_EQ(watch.activity(at(1100)), (GpuWatch::Activity{0, 0})) << "that is too long ago";
+  const auto hour = watch.activity(0, at(1045));
+  ASSERT_EQ(hour.begins_at + hour.step * static_cast<std::int64_t>(hour.steps.size()), at(1050));
+  const std::vector<std::optional<GpuWatch::Activity>> last(hour.steps.end() - 6, hour.steps.end());
+  using Steps = std::vector<std::optional<GpuWatch::Activity>>;
+  EXPECT_EQ(last, (Steps{std::nullopt, {{2, 1}}, {{2, 1}}, {{2, 0}}, {{2, 0}}, std::nullopt}));
+  // A device that has a reading from after `now` does not move the others.
+  EXPECT_EQ(watch.activity(0, at(1005)).steps.back(), std::optional(GpuWatch::Activity{2, 1}));
+  watch.unheard("a");
+  EXPECT_EQ(watch.activity(at(1031)).read, 0) << "nobody tells of them";
+}
+
 TEST(GpuWatch, KeepsTheLatestOfEachDevice) {
   GpuWatch watch;
   GpuReading reading;

@@ -66,7 +66,7 @@ struct OverviewView {
   reason::Fragmentation::Sum fragmentation;
 };
 
-void write_overview(JsonText& out, const OverviewView& view) {
+void write_overview(JsonText& out, const OverviewView& view, GpuWatch::Activity activity) {
   const FleetWatch::Counts& counts = view.counts;
   out.open('{').member("policy", view.policy).member("version", GYRE_VERSION);
   out.key("jobs").open('{');
@@ -95,6 +95,7 @@ void write_overview(JsonText& out, const OverviewView& view) {
   } else {
     out.null();
   }
+  out.member("gpus_read", activity.read).member("gpus_active", activity.active);
   out.close('}');
 }
 
@@ -147,13 +148,38 @@ void write_lines(JsonText& out, const LinesView& lines) {
   write_series(out, "jobs_placed", lines.jobs_placed, false);
 }
 
-void write_history(JsonText& out, const HistoryView& view) {
+/// What is known of the step that holds `at`.
+std::optional<GpuWatch::Activity> activity_at(const GpuWatch::ActivitySeries& series, Time at) {
+  if (series.steps.empty() || at < series.begins_at) return std::nullopt;
+  const auto step = static_cast<std::size_t>((at - series.begins_at).ns / series.step.ns);
+  return step < series.steps.size() ? series.steps[step] : std::nullopt;
+}
+
+/// By the steps of `fleet`.
+void write_activity(JsonText& out, const Series& fleet, const GpuWatch::ActivitySeries& series) {
+  using Count = std::int64_t GpuWatch::Activity::*;
+  const auto write = [&](std::string_view name, Count count) {
+    out.key(name).open('[');
+    for (std::size_t i = 0; i < fleet.means.size(); ++i) {
+      const auto told =
+          activity_at(series, fleet.begins_at + fleet.step * static_cast<std::int64_t>(i));
+      told ? out.value((*told).*count) : out.null();
+    }
+    out.close(']');
+  };
+  write("gpus_read", &GpuWatch::Activity::read);
+  write("gpus_active", &GpuWatch::Activity::active);
+}
+
+void write_history(JsonText& out, const HistoryView& view,
+                   const GpuWatch::ActivitySeries& activity) {
   out.open('{')
       .member("begins_at", format_utc(view.gpu_milli_up.begins_at))
       .member("step_s", view.gpu_milli_up.step.ns / seconds(1).ns);
   write_series(out, "gpus", view.gpu_milli_up, true);
   write_series(out, "gpus_free", view.gpu_milli_free, true);
   write_series(out, "gpus_fragmented", view.gpu_milli_fragmented, true);
+  write_activity(out, view.gpu_milli_up, activity);
   out.key("fleet").open('{');
   write_lines(out, view.fleet);
   out.close('}').key("queues").open('[');
@@ -181,9 +207,12 @@ void Api::add_watch_routes() {
               ledger.prices() == nullptr ? std::nullopt : std::optional(ledger.rate()),
               watch_.fragmentation.lately(core, options_.clock())};
         },
-        [](const OverviewView& view) {
+        [this](const OverviewView& view) {
+          const Telemetry* telemetry = options_.telemetry;
           JsonText out;
-          write_overview(out, view);
+          write_overview(out, view,
+                         telemetry == nullptr ? GpuWatch::Activity{}
+                                              : telemetry->gpus.activity(machine_time()));
           return json_response(std::move(out));
         });
   });
@@ -243,9 +272,16 @@ void Api::show_history(const Call& call) const {
         watch_.fragmentation.lately(core, now);
         return view_history(watch_, window, now);
       },
-      [](const HistoryView& view) {
+      [this, window](const HistoryView& view) {
+        const Series& fleet = view.gpu_milli_up;
+        GpuWatch::ActivitySeries activity;
+        if (options_.telemetry != nullptr && window < GpuWatch::kWindows.size()) {
+          const auto newest = static_cast<std::int64_t>(fleet.means.size()) - 1;
+          activity =
+              options_.telemetry->gpus.activity(window, fleet.begins_at + fleet.step * newest);
+        }
         JsonText out;
-        write_history(out, view);
+        write_history(out, view, activity);
         return json_response(std::move(out));
       });
 }

@@ -2,136 +2,144 @@
 import {useVirtualizer} from '@tanstack/react-virtual';
 import {useEffect, useMemo, useReducer, useRef, useState} from 'react';
 
+import {useAddress} from '../lib/address';
 import {bytes, count, number} from '../lib/format';
-import {LogLines, type Piece} from '../lib/log';
+import {LogLines} from '../lib/log';
+import {followLog, logUrl, readAround, type LogName, type LogState, type Stream} from '../lib/logReading';
 import {Choice} from './Bits';
+import {LogSearch} from './LogSearch';
 import {Empty} from './States';
 
 const LINES_MAX = 100_000;
-const TAIL_BYTES = 1024 * 1024; // a longer log begins this far before its end
 const LINE_PX = 19;
-const RETRY_MS = 1500;
 const REDRAW_MS = 80;
 
-type Stream = 'stdout' | 'stderr';
-type State = 'reading' | 'live' | 'over' | 'away' | 'none';
-
-/** Where to begin, so that a log of gigabytes does not have to come through whole. */
-async function beginning(id: number, stream: Stream, signal: AbortSignal): Promise<{attempt?: string; offset: number}> {
-  const answer = await fetch(`/v1/jobs/${id}/logs?stream=${stream}&offset=0`, {method: 'HEAD', signal});
-  const size = Number(answer.headers.get('X-Log-Size') ?? 0);
-  if (!answer.ok || size <= TAIL_BYTES) return {offset: 0};
-  return {attempt: answer.headers.get('X-Attempt') ?? undefined, offset: size - TAIL_BYTES};
-}
-
-/** Follows the log into `log`, until `stop` is called. */
-function follow(id: number, stream: Stream, log: LogLines, started: boolean, tell: (state: State) => void): () => void {
-  const ending = new AbortController();
-  let source: EventSource | null = null;
-  let timer = 0;
-  let first: {attempt?: string; offset: number} | null = null;
-  const again = () => {
-    source?.close();
-    tell('away');
-    timer = window.setTimeout(() => void open(), RETRY_MS);
-  };
-  const open = async () => {
-    try {
-      first ??= started ? await beginning(id, stream, ending.signal) : {offset: 0};
-    } catch {
-      if (!ending.signal.aborted) again();
-      return;
-    }
-    if (ending.signal.aborted) return;
-    const at = log.attempt > 0 ? {attempt: String(log.attempt), offset: log.offset} : first;
-    const query = new URLSearchParams({follow: 'true', stream, offset: String(at.offset)});
-    if (at.attempt) query.set('attempt', at.attempt);
-    source = new EventSource(`/v1/jobs/${id}/logs?${query}`);
-    source.addEventListener('open', () => tell('live'));
-    source.addEventListener('log', (event) => {
-      if (log.add(JSON.parse((event as MessageEvent<string>).data) as Piece)) tell('live');
-    });
-    source.addEventListener('end', () => {
-      source?.close();
-      tell('over');
-    });
-    source.addEventListener('error', again);
-  };
-  void open();
-  return () => {
-    ending.abort();
-    window.clearTimeout(timer);
-    source?.close();
-  };
-}
-
-const WORDS: Record<State, string> = {
-  reading: 'reading', live: 'live', over: 'complete', away: 'the server is away; goes on by itself', none: '',
+const WORDS: Record<LogState, string> = {
+  reading: 'reading', live: 'live', over: 'ended', part: 'a part of it', away: 'the server is away; goes on by itself', none: '',
 };
 
-export function LogView({id, started}: {id: number; started: boolean}) {
-  const begun = useRef(started); // a later start is heard through the stream
-  const [stream, setStream] = useState<Stream>('stdout');
+/** Reads into a log: its end as it grows, or what stands around the byte `at`. `comes`: it may begin yet. */
+function useLog(name: LogName, at: number | null, comes: boolean) {
+  const begins = useRef(comes); // when it is opened: a later start is heard through the stream
+  begins.current = comes;
   const log = useRef(new LogLines(LINES_MAX));
-  const [state, setState] = useState<State>('reading');
+  const [state, setState] = useState<LogState>('reading');
+  const [target, setTarget] = useState<number | null>(null); // the line at `at`, of all that were read
   const [version, redraw] = useReducer((n: number) => n + 1, 0);
-  const [search, setSearch] = useState('');
-  const [hit, setHit] = useState(0);
-
+  const {job, rank, attempt, stream} = name;
   useEffect(() => {
-    log.current = new LogLines(LINES_MAX);
+    const lines = new LogLines(LINES_MAX);
+    log.current = lines;
     setState('reading');
+    setTarget(null);
     redraw();
     let timer = 0;
-    const stop = follow(id, stream, log.current, begun.current, (now) => {
+    const tell = (now: LogState) => {
       setState(now);
       timer ||= window.setTimeout(() => {
         timer = 0;
         redraw();
       }, REDRAW_MS);
+    };
+    const which = {job, rank, attempt, stream};
+    if (at === null) {
+      const stop = followLog(which, lines, begins.current, tell);
+      return () => {
+        window.clearTimeout(timer);
+        stop();
+      };
+    }
+    const ending = new AbortController();
+    readAround(which, at, lines, ending.signal, () => setTarget(lines.dropped + lines.shown().length)).then(tell, () => {
+      if (!ending.signal.aborted) tell('away');
     });
     return () => {
       window.clearTimeout(timer);
-      stop();
+      ending.abort();
     };
-  }, [id, stream]);
+  }, [job, rank, attempt, stream, at]);
+  return {log: log.current, state, target, version};
+}
 
-  const lines = useMemo(() => [...log.current.shown()], [version]); // `version` stands for the content of `log`
+/** `comes`: the job is not over, so what is chosen may begin yet. */
+export function LogView({job, rank, attempt, comes}: {job: number; rank: number; attempt: number; comes: boolean}) {
+  const [params, change] = useAddress();
+  const stream: Stream = params.get('stream') === 'stderr' ? 'stderr' : 'stdout';
+  const asked = params.get('at');
+  const at = asked !== null && /^\d{1,15}$/.test(asked) ? Number(asked) : null;
+  const name: LogName = {job, rank, attempt, stream};
+  const {log, state, target, version} = useLog(name, at, comes);
+  const [search, setSearch] = useState('');
+  const [everywhere, setEverywhere] = useState(''); // what all of the log is searched for
+  const [hit, setHit] = useState<number | null>(null);
+
+  const lines = useMemo(() => [...log.shown()], [log, version]); // `version` stands for the content of `log`
   const hits = useMemo(() => {
     const wanted = search.toLowerCase();
-    return wanted ? lines.flatMap((line, index) => (line.toLowerCase().includes(wanted) ? [index] : [])) : [];
-  }, [lines, search]);
-  const current = hits.length > 0 ? hits[((hit % hits.length) + hits.length) % hits.length] : undefined;
+    return wanted ? lines.flatMap((line, index) => (line.toLowerCase().includes(wanted) && !log.isNote(index) ? [index] : [])) : [];
+  }, [lines, search, log]);
+  const found = target === null ? undefined : target - log.dropped;
+  const current = hit === null && found !== undefined ? found
+    : hits.length > 0 ? hits[(((hit ?? 0) % hits.length) + hits.length) % hits.length] : undefined;
+  const part = !log.whole && log.count > 0 ? ` of the ${bytes(log.offset - log.begun)} shown` : '';
 
   return (
     <div className="log">
       <div className="bar">
-        <Choice label="Which output" options={['stdout', 'stderr'] as const} chosen={stream} choose={setStream} />
-        <input type="search" placeholder="search the output" aria-label="Search the output" value={search}
+        <Choice label="Which output" options={['stdout', 'stderr'] as const} chosen={stream}
+          choose={(one) => change({stream: one === 'stdout' ? '' : one, at: ''})} />
+        <input type="search" placeholder="search the output" aria-label="Search the output" value={search} maxLength={256}
           onChange={(event) => { setSearch(event.target.value); setHit(0); }}
-          onKeyDown={(event) => { if (event.key === 'Enter') setHit((n) => n + (event.shiftKey ? -1 : 1)); }} />
+          onKeyDown={(event) => { if (event.key === 'Enter') setHit((n) => (n ?? 0) + (event.shiftKey ? -1 : 1)); }} />
         {search && (
           <span role="status">
-            {hits.length === 0 ? 'not found' : `${number(hits.indexOf(current!) + 1)} of ${count(hits.length, 'line')}`}
+            {hits.length === 0 ? `not found${part && ` in the ${bytes(log.offset - log.begun)} shown`}`
+              : `${number(hits.indexOf(current ?? -1) + 1)} of ${count(hits.length, 'line')}${part}`}
           </span>
         )}
+        {search && part && <button onClick={() => setEverywhere(search)}>Search all {bytes(log.size)}</button>}
         <span className="grow" />
-        <span role="status" className="quiet" data-testid="log-state">{WORDS[state]}</span>
-        <a href={`/v1/jobs/${id}/logs?stream=${stream}`} target="_blank" rel="noreferrer">raw, first 64 KiB</a>
+        <span role="status" className="quiet" data-testid="log-state">{state === 'over' && log.whole ? 'complete' : WORDS[state]}</span>
+        <a href={logUrl(name, '')} target="_blank" rel="noreferrer">raw, first 64 KiB</a>
       </div>
+      {everywhere && <LogSearch key={`${rank} ${attempt} ${stream} ${everywhere}`} name={name} text={everywhere} at={at}
+        go={(offset) => { setHit(null); change({at: String(offset)}); }} close={() => setEverywhere('')} />}
       {lines.length === 0
-        ? <Empty>{state === 'over' ? `Nothing was written to ${stream}.` : `Nothing has been written to ${stream} yet.`}</Empty>
-        : <Lines lines={lines} search={search} current={current} dropped={log.current.dropped} />}
-      <p className="foot">{count(lines.length, 'line')}, {bytes(log.current.offset)} in this attempt</p>
+        ? <Empty>{nothing(name, state)}</Empty>
+        : <Lines lines={lines} search={search} current={current} log={log} />}
+      <p className="foot">
+        {extent(log, state)}{' '}
+        {lines.length > 0 && log.begun > 0 && <button onClick={() => { setHit(null); change({at: '0'}); }}>Show its beginning</button>}{' '}
+        {at !== null && <button onClick={() => { setHit(null); change({at: ''}); }}>Show its end</button>}
+      </p>
     </div>
   );
 }
 
-function Lines({lines, search, current, dropped}: {
+/** Why there is no line. */
+function nothing({rank, attempt, stream}: LogName, state: LogState): string {
+  const which = attempt > 0 ? ` in attempt ${attempt}` : '';
+  if (state === 'none') return `No output of task ${rank}${which} is kept: the task did not start, or its log is gone.`;
+  if (state === 'away') return 'It cannot be read just now.';
+  return state === 'over' ? `Nothing was written to ${stream}.` : `Nothing has been written to ${stream} yet.`;
+}
+
+/** How much of the log is here. */
+function extent(log: LogLines, state: LogState): string {
+  if (log.attempt === 0) return '';
+  const lines = count(log.count, 'line');
+  const where = `of attempt ${log.attempt}`;
+  if (log.whole) return `${lines}, all ${bytes(log.offset)} ${where}${state === 'over' ? '' : ' so far'}`;
+  if (log.dropped > 0) return `the latest ${lines} of the log ${where}, which has ${bytes(log.size)}; those before are not in this page`;
+  const begin = log.begun > 0 ? `from ${bytes(log.begun)} after its beginning on` : 'from its beginning on';
+  return `${lines} ${where}: ${bytes(log.offset - log.begun)} of ${bytes(log.size)}, ${begin}`;
+}
+
+function Lines({lines, search, current, log}: {
   lines: readonly string[];
   search: string;
   current: number | undefined;
-  dropped: number;
+  log: LogLines;
 }) {
   const scroll = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
@@ -151,10 +159,10 @@ function Lines({lines, search, current, dropped}: {
         const box = event.currentTarget;
         atEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 3 * LINE_PX;
       }}>
-      {dropped > 0 && <div className="quiet">{count(dropped, 'earlier line')} not kept in this page</div>}
+      {log.dropped > 0 && <div className="quiet">{count(log.dropped, 'earlier line')} not kept in this page</div>}
       <div style={{height: virtual.getTotalSize(), position: 'relative'}}>
         {virtual.getVirtualItems().map((item) => (
-          <div key={item.key} className={item.index === current ? 'line current' : 'line'} dir="auto"
+          <div key={item.key} className={`line${item.index === current ? ' current' : ''}${log.isNote(item.index) ? ' quiet' : ''}`} dir="auto"
             style={{transform: `translateY(${item.start}px)`, height: LINE_PX}}>
             <Marked text={lines[item.index] ?? ''} wanted={search} />
           </div>

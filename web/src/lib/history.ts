@@ -33,6 +33,8 @@ export function trimmed(history: History): History {
     gpus: history.gpus.slice(from),
     gpus_free: history.gpus_free.slice(from),
     gpus_fragmented: history.gpus_fragmented.slice(from),
+    gpus_read: history.gpus_read.slice(from),
+    gpus_active: history.gpus_active.slice(from),
     fleet: cut(history.fleet),
     queues: history.queues.map(cut),
   };

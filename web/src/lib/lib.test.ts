@@ -126,6 +126,7 @@ describe('a log', () => {
     log.add({attempt: 1, offset: 0, text: 'one\n'});
     log.add({attempt: 1, offset: 10, text: 'three\n'});
     expect(text(log)).toContain('6 bytes are not shown');
+    expect(log.whole).toBe(false);
     log.add({attempt: 2, offset: 0, text: 'again\n'});
     expect(text(log)).toContain('attempt 2');
     expect(log.add({attempt: 1, offset: 0, text: 'late\n'})).toBe(false);
@@ -203,10 +204,12 @@ describe('a history', () => {
   it('begins where something is known, an hour at the most', () => {
     const values = [...Array<null>(350).fill(null), ...Array<number>(10).fill(1)];
     const lines = {gpus_used: values, jobs_queued: values, jobs_placed: values};
-    const cut = trimmed({begins_at: '2026-01-01T00:00:00.000Z', step_s: 10, gpus: values, gpus_free: values, gpus_fragmented: values, fleet: lines,
+    const cut = trimmed({begins_at: '2026-01-01T00:00:00.000Z', step_s: 10, gpus: values, gpus_free: values, gpus_fragmented: values,
+      gpus_read: values, gpus_active: values, fleet: lines,
       queues: [{name: 'q', ...lines}]});
     expect(cut.gpus.length).toBe(60);
     expect(cut.gpus_fragmented.length).toBe(60);
+    expect(cut.gpus_active.length).toBe(60);
     expect(cut.queues[0]?.jobs_queued.length).toBe(60);
     expect(cut.begins_at).toBe('2026-01-01T00:50:00.000Z');
   });

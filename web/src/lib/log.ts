@@ -5,9 +5,11 @@ export interface Piece {
   offset: number; // bytes from the attempt's beginning
   text?: string;
   base64?: string;
+  bytes?: Uint8Array;
 }
 
 export function pieceBytes(piece: Piece): Uint8Array {
+  if (piece.bytes !== undefined) return piece.bytes;
   if (piece.base64 !== undefined) {
     return Uint8Array.from(atob(piece.base64), (c) => c.charCodeAt(0));
   }
@@ -24,6 +26,8 @@ export function printable(line: string): string {
   return plain.slice(plain.lastIndexOf('\r') + 1).replace(CONTROLS, '\ufffd');
 }
 
+const bytesOf = (many: number) => `${many} byte${many === 1 ? '' : 's'}`;
+
 const LINE_MAX = 10_000; // characters of one line; a longer one is broken
 
 /**
@@ -34,7 +38,11 @@ export class LogLines {
   lines: string[] = [];
   dropped = 0; // lines no longer kept
   attempt = 0;
+  begun = 0; // of the first attempt taken: bytes before what is here
   offset = 0; // bytes taken of this attempt
+  size = 0; // bytes in the log of this attempt, as far as anybody has said
+  private missing = false; // something between was not taken
+  private notes: number[] = []; // which of all lines ever are this page's own words, in order
   private decoder = new TextDecoder();
   private open = ''; // a line without its end
 
@@ -46,9 +54,10 @@ export class LogLines {
     if (piece.attempt < this.attempt) return false;
     if (piece.attempt > this.attempt) this.begin(piece);
     else if (piece.offset < this.offset) bytes = bytes.subarray(this.offset - piece.offset);
-    else if (piece.offset > this.offset) this.note(`${piece.offset - this.offset} bytes are not shown`);
+    else if (piece.offset > this.offset) this.skip(piece.offset, 'shown');
     if (bytes.length === 0) return false;
     this.offset = Math.max(this.offset, piece.offset + pieceBytes(piece).length);
+    this.size = Math.max(this.size, this.offset);
     const parts = (this.open + this.decoder.decode(bytes, {stream: true})).split('\n');
     this.open = parts.pop() ?? '';
     for (const part of parts) this.push(part);
@@ -60,23 +69,58 @@ export class LogLines {
     return true;
   }
 
+  /** Bytes that the server has no longer, from an offset on. */
+  drop(attempt: number, offset: number, bytes: number): void {
+    if (attempt < this.attempt) return;
+    if (attempt > this.attempt) this.begin({attempt, offset});
+    if (offset + bytes > this.offset) this.skip(offset + bytes, 'kept');
+  }
+
+  /** Whether nothing is left out of what there was to read so far. */
+  get whole(): boolean {
+    return this.begun === 0 && this.dropped === 0 && !this.missing && this.offset >= this.size;
+  }
+
+  /** Lines of the log that are here, the one without an end as well. */
+  get count(): number {
+    return this.lines.length + (this.open ? 1 : 0) - this.notes.length;
+  }
+
+  /** Whether the line at `index` is no line of the log, but says what is not here. */
+  isNote(index: number): boolean {
+    return this.notes.includes(this.dropped + index);
+  }
+
   /** All lines, the one without an end as well. */
   shown(): string[] {
     return this.open ? [...this.lines, printable(this.open)] : this.lines;
   }
 
   private begin(piece: Piece): void {
-    if (this.attempt > 0) this.note(`attempt ${piece.attempt}`);
-    else if (piece.offset > 0) this.note(`${piece.offset} bytes before this are not shown`);
+    if (this.attempt > 0) {
+      this.note(`attempt ${piece.attempt}`);
+      this.size = 0;
+    } else {
+      this.begun = piece.offset;
+      if (piece.offset > 0) this.note(`${bytesOf(piece.offset)} before this are not shown`);
+    }
     this.attempt = piece.attempt;
     this.offset = piece.offset;
     this.decoder = new TextDecoder();
+  }
+
+  private skip(to: number, why: 'shown' | 'kept'): void {
+    this.note(`${bytesOf(to - this.offset)} are not ${why}`);
+    this.missing = true;
+    this.offset = to;
+    this.size = Math.max(this.size, to);
   }
 
   private note(text: string): void {
     if (this.open) this.push(this.open);
     this.open = '';
     this.decoder = new TextDecoder();
+    this.notes.push(this.dropped + this.lines.length);
     this.lines.push(`── ${text} ──`);
   }
 
@@ -93,5 +137,6 @@ export class LogLines {
     const cut = Math.min(this.lines.length, over + Math.floor(this.linesMax / 10));
     this.lines = this.lines.slice(cut);
     this.dropped += cut;
+    this.notes = this.notes.filter((line) => line >= this.dropped);
   }
 }

@@ -11,15 +11,18 @@ import {EventTable} from '../components/EventTable';
 import {GpusOverTime} from '../components/GpuPanels';
 import {LogView} from '../components/LogView';
 import {SpecDiff} from '../components/SpecDiff';
+import {TaskChoice} from '../components/TaskChoice';
 import {WaitingReason} from '../components/Waiting';
 import {Confirm} from '../components/Confirm';
 import {Empty, Failed, Loading, Shown} from '../components/States';
 import {useAddress} from '../lib/address';
+import {attemptsOf, chosenTask} from '../lib/attempts';
 import {useNow, worldTime} from '../lib/clock';
 import {ago, count, duration, gpuHours, hostPort, memory, money, number, sentence} from '../lib/format';
 import {wordsOf} from '../lib/exec';
 import {changesState, isOver, spans, timing} from '../lib/jobs';
 import {useTitle} from '../lib/title';
+import {useAppSelector} from '../store';
 
 export default function JobPage() {
   const id = Number(useParams().id);
@@ -37,6 +40,7 @@ export default function JobPage() {
 const Shell = lazy(() => import('../components/Shell'));
 
 const TABS = ['output', 'terminal', 'GPUs', 'events', 'decisions', 'spec'] as const;
+type Tab = (typeof TABS)[number];
 const GPU_TASKS_SHOWN = 4;
 const COST_EVERY_MS = 10_000;
 /** The job that this one was made from, as the address says; 0: none. */
@@ -48,9 +52,13 @@ function originOf(params: URLSearchParams): number {
 const NAMESAKES_MAX = 100; // looked through for the one before
 
 function JobDetail({job}: {job: JobFull}) {
-  const [params] = useAddress();
-  const [tab, setTab] = useState<(typeof TABS)[number]>(params.has('compare') ? 'spec' : 'output');
+  const [params, change] = useAddress();
+  const asked = params.get('tab') ?? (params.has('compare') ? 'spec' : '');
+  const tab = TABS.find((one) => one === asked) ?? 'output';
+  const setTab = (one: Tab) => change({tab: one});
   const origin = originOf(params);
+  const {rank, attempt} = chosenTask(params, job);
+  const simulated = useAppSelector(({link}) => link.simulation !== null);
   const now = useNow();
   return (
     <>
@@ -70,6 +78,7 @@ function JobDetail({job}: {job: JobFull}) {
       <Warning job={job} />
       <Timeline id={job.id} />
       <Facts job={job} />
+      <TaskChoice job={job} />
       <div className="tabs" role="tablist" aria-label="About this job">
         {TABS.map((one) => (
           <button key={one} role="tab" id={`tab-${one}`} aria-selected={one === tab} aria-controls="tab-panel"
@@ -86,9 +95,12 @@ function JobDetail({job}: {job: JobFull}) {
         ))}
       </div>
       <div className="panel" role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
-        {tab === 'output' && <LogView id={job.id} started={job.attempt > 0} />}
-        {tab === 'terminal' && <ShellPanel job={job} />}
-        {tab === 'GPUs' && <Gpus job={job} />}
+        {tab === 'output' && (simulated ? <Empty>This is a simulation: its jobs run nothing and write nothing.</Empty>
+          : <LogView job={job.id} rank={rank} attempt={attempt}
+            comes={!isOver(job.state) && (attempt === 0 || attempt === job.attempt)} />)}
+        {tab === 'terminal' && (simulated ? <Empty>This is a simulation: there is no task to open a terminal in.</Empty>
+          : <ShellPanel key={rank} job={job} first={rank} />)}
+        {tab === 'GPUs' && <Gpus job={job} rank={params.has('rank') ? rank : null} attempt={attempt} />}
         {tab === 'events' && <Events id={job.id} />}
         {tab === 'decisions' && <Decisions id={job.id} />}
         {tab === 'spec' && <Spec job={job} />}
@@ -216,9 +228,9 @@ function Facts({job}: {job: JobFull}) {
 }
 
 /** A shell, or any other command, in one of its running tasks. It ends with the tab. */
-function ShellPanel({job}: {job: JobFull}) {
+function ShellPanel({job, first}: {job: JobFull; first: number}) {
   const [text, setText] = useState('sh');
-  const [rank, setRank] = useState('0');
+  const [rank, setRank] = useState(String(first));
   const [open, setOpen] = useState<{command: string[]; rank: number; turn: number} | null>(null);
   const button = useRef<HTMLButtonElement>(null);
   const leave = useCallback(() => button.current?.focus(), []);
@@ -250,18 +262,25 @@ function ShellPanel({job}: {job: JobFull}) {
   );
 }
 
-/** What the devices that it holds have done since it has them. */
-function Gpus({job}: {job: JobFull}) {
-  const holding = job.placement.filter(({devices}) => devices.length > 0);
-  if (holding.length === 0) return <Empty>It holds no GPU now. What each GPU did stands on its node’s page.</Empty>;
+/** What the devices that it holds have done since it has them; those of one task where one is chosen. */
+function Gpus({job, rank, attempt}: {job: JobFull; rank: number | null; attempt: number}) {
+  const events = useJobEventsQuery(job.id);
+  if (attempt !== 0 && attempt !== job.attempt) {
+    return <Empty>Which GPUs an earlier attempt had is not kept. What each GPU did stands on its node’s page.</Empty>;
+  }
+  const began = attemptsOf(job, events.currentData?.events ?? [])[0]?.began ?? job.started_at;
+  const holding = job.placement.filter((task) => task.devices.length > 0 && (rank === null || task.rank === rank));
+  if (holding.length === 0) {
+    return <Empty>{rank === null ? 'It' : `Task ${rank}`} holds no GPU now. What each GPU did stands on its node’s page.</Empty>;
+  }
   return (
     <>
       {holding.slice(0, GPU_TASKS_SHOWN).map((task) => (
-        <GpusOverTime key={task.rank} title={`On ${task.node}, GPU ${task.devices.join(', ')}`} node={task.node}
-          devices={task.devices} since={job.started_at} />
+        <GpusOverTime key={task.rank} title={`${job.tasks > 1 ? `Task ${task.rank} on` : 'On'} ${task.node}, GPU ${task.devices.join(', ')}`} node={task.node}
+          devices={task.devices} since={began} />
       ))}
       {holding.length > GPU_TASKS_SHOWN && (
-        <p className="foot">The first {GPU_TASKS_SHOWN} of {count(holding.length, 'task')} are shown.</p>
+        <p className="foot">The first {GPU_TASKS_SHOWN} of {count(holding.length, 'task')} are shown; choose a task above for its own.</p>
       )}
     </>
   );
