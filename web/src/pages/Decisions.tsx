@@ -12,13 +12,14 @@ import {DecisionLine, KINDS} from '../components/DecisionLine';
 import {IncidentLine} from '../components/IncidentLine';
 import {PolicyActLine} from '../components/PolicyActLine';
 import {ServiceActLine} from '../components/ServiceActLine';
+import {SinceStart} from '../components/SinceStart';
 import {Empty, Loading, Shown} from '../components/States';
 import {count} from '../lib/format';
 import {isAct} from '../lib/healing';
 import type {ServiceAct} from '../lib/services';
 import {useTitle} from '../lib/title';
 import {undoOf} from '../lib/undo';
-import {useAppSelector} from '../store';
+import {PLAYED, useIsSimulated} from '../lib/world';
 
 const PAGE = 100;
 const HEAL = 'heal'; // acts on nodes, which the server lists as incidents
@@ -95,6 +96,8 @@ function actsOfPolicy(policy: Policy, fixed: boolean): Act[] {
 function UndoDecision({decision}: {decision: Decision}) {
   const [stop, result] = useStopJobMutation();
   const undo = undoOf(decision);
+  const simulated = useIsSimulated();
+  if (simulated && undo.by !== 'nothing') return <p className="undo"><small>{PLAYED}</small></p>;
   return (
     <p className="undo">
       {result.error && <span role="alert" className="bad">{errorText(result.error)}</span>}
@@ -114,7 +117,7 @@ function List({kinds}: {kinds: readonly string[]}) {
   const incidents = useListIncidentsQuery({limit: INCIDENTS_MAX}, {skip: !wants(HEAL)});
   const services = useListServiceActsQuery(undefined, {skip: !wants(SERVICE), pollingInterval: SERVICES_EVERY_MS, skipPollingIfUnfocused: true});
   const policy = useShowPolicyQuery(undefined, {skip: !wants(POLICY)});
-  const fixed = useAppSelector(({link}) => link.simulation !== null);
+  const fixed = useIsSimulated();
   const [older, setOlder] = useState<readonly Decision[]>([]);
   const [cursor, setCursor] = useState<string | null>(null); // of what follows `older`
   const [read, reading] = useLazyListDecisionsQuery();
@@ -138,8 +141,8 @@ function List({kinds}: {kinds: readonly string[]}) {
               ...(wants(POLICY) && policy.data ? actsOfPolicy(policy.data, fixed) : [])];
             const list = byTime(joined(decisions, older), others, cursor !== null && !skip);
             if (list.length === 0) {
-              return services.isLoading || policy.isLoading ? <Loading what="the rest" /> : <Empty>{kinds.length > 0 ? 'Nothing of this kind yet.'
-                : 'Nothing yet: no job has been decided on since the server started.'}</Empty>;
+              return services.isLoading || policy.isLoading ? <Loading what="the rest" /> : <Empty>
+                {kinds.length > 0 ? 'Nothing of this kind' : 'Nothing: no job has been decided on'} <SinceStart />.</Empty>;
             }
             return (
               <>

@@ -13,6 +13,7 @@ import {useNow, worldTime} from '../lib/clock';
 import {count, duration, number, percent, sentence} from '../lib/format';
 import {isAbout, isOpen, repairTimes} from '../lib/healing';
 import {useTitle} from '../lib/title';
+import {useIsSimulated} from '../lib/world';
 
 const KEPT_MAX = 1000; // incidents that a server keeps
 const PAGE = 50;
@@ -41,6 +42,7 @@ export default function HealingPage() {
   useTitle('Healing');
   const filters = useFilters();
   const incidents = useListIncidentsQuery({limit: KEPT_MAX});
+  if (useIsSimulated()) return <Simulated />;
   return (
     <>
       <div className="bar">
@@ -53,6 +55,20 @@ export default function HealingPage() {
       </div>
       <Shown query={incidents} what="incidents">{(list) => <Content all={list} filters={filters} />}</Shown>
       <FaultsPanel />
+    </>
+  );
+}
+
+function Simulated() {
+  return (
+    <>
+      <h1>Healing</h1>
+      <Panel title="Incidents">
+        <Empty>
+          A simulation records no incidents, whatever goes wrong in it. Nodes that went away stand
+          in <Link to="/nodes">the fleet</Link>, the jobs that they took along among <Link to="/decisions?kind=requeue,give-up">the decisions</Link>.
+        </Empty>
+      </Panel>
     </>
   );
 }

@@ -10,6 +10,7 @@ import {DecisionLine} from '../components/DecisionLine';
 import {EventTable} from '../components/EventTable';
 import {GpusOverTime} from '../components/GpuPanels';
 import {LogView} from '../components/LogView';
+import {SinceStart} from '../components/SinceStart';
 import {SpecDiff} from '../components/SpecDiff';
 import {TaskChoice} from '../components/TaskChoice';
 import {WaitingReason} from '../components/Waiting';
@@ -22,7 +23,7 @@ import {ago, count, duration, gpuHours, hostPort, memory, money, number, sentenc
 import {wordsOf} from '../lib/exec';
 import {changesState, isOver, spans, timing} from '../lib/jobs';
 import {useTitle} from '../lib/title';
-import {useAppSelector} from '../store';
+import {PLAYED, useIsSimulated} from '../lib/world';
 
 export default function JobPage() {
   const id = Number(useParams().id);
@@ -58,7 +59,7 @@ function JobDetail({job}: {job: JobFull}) {
   const setTab = (one: Tab) => change({tab: one});
   const origin = originOf(params);
   const {rank, attempt} = chosenTask(params, job);
-  const simulated = useAppSelector(({link}) => link.simulation !== null);
+  const simulated = useIsSimulated();
   const now = useNow();
   return (
     <>
@@ -111,7 +112,9 @@ function JobDetail({job}: {job: JobFull}) {
 
 function Stop({job}: {job: JobFull}) {
   const [stop, result] = useStopJobMutation();
+  const simulated = useIsSimulated();
   if (isOver(job.state)) return null;
+  if (simulated) return <><span className="quiet">{PLAYED}</span> <button disabled>Stop</button></>;
   const asking = job.state === 'stopping' || result.isSuccess;
   return (
     <>
@@ -302,7 +305,7 @@ function Events({id}: {id: number}) {
   return (
     <Shown query={{...events, data: events.currentData}} what="events">
       {({events: list}) => list.length === 0
-        ? <Empty>Its changes are no longer kept: the server keeps the latest 10,000 since it started.</Empty>
+        ? <Empty>None of its changes is kept: of all jobs the latest 10,000 are.</Empty>
         : <EventTable caption="How the job changed state" events={list} heading="Was"
             cell={(event) => event.from ? <StateMark state={event.from} /> : <span className="quiet">new</span>} />}
     </Shown>
@@ -313,7 +316,7 @@ function Decisions({id}: {id: number}) {
   const decisions = useListDecisionsQuery({job: id, limit: 100});
   return (
     <Shown query={{...decisions, data: decisions.currentData}} what="decisions">
-      {({decisions: list}) => list.length === 0 ? <Empty>Gyre has decided nothing about it yet.</Empty>
+      {({decisions: list}) => list.length === 0 ? <Empty>Gyre has decided nothing about it <SinceStart />.</Empty>
         : <ul className="decisions">{list.map((one) => <DecisionLine key={one.id} decision={one} />)}</ul>}
     </Shown>
   );

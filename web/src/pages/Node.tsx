@@ -17,6 +17,7 @@ import {count, duration, memory, number} from '../lib/format';
 import {useChaos} from '../lib/chaos';
 import {timing} from '../lib/jobs';
 import {useTitle} from '../lib/title';
+import {PLAYED, useIsSimulated} from '../lib/world';
 
 export default function NodePage() {
   const {name = ''} = useParams();
@@ -83,8 +84,10 @@ function Detail({node}: {node: Node}) {
 /** Takes the node out of service, or back into it. */
 function Duty({node}: {node: Node}) {
   const [act, result] = useActOnNodeMutation();
+  const simulated = useIsSimulated();
   const out = node.state === 'cordoned' || node.state === 'draining';
   const go = (action: 'cordon' | 'drain' | 'uncordon') => void act({name: node.name, action});
+  if (simulated) return <span className="quiet">{PLAYED}</span>;
   return (
     <>
       {result.error && <span role="alert" className="bad">{errorText(result.error)}</span>}

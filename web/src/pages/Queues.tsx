@@ -4,6 +4,7 @@ import {useListQueuesQuery, useReadHistoryQuery, type History, type Queue} from 
 import {Choice, Panel, SearchBar} from '../components/Bits';
 import {Chart} from '../components/Chart';
 import {QueueTree} from '../components/QueueTree';
+import {SinceStart} from '../components/SinceStart';
 import {Empty, Shown} from '../components/States';
 import {number} from '../lib/format';
 import {COLOURS, trimmed} from '../lib/history';
@@ -59,7 +60,7 @@ function Shares({queues}: {queues: readonly Queue[]}) {
       <Choice label="How far back" options={WINDOWS} chosen={window} choose={setWindow} />
     }>
       <Shown query={{...history, data: history.currentData}} what="the history">
-        {(data) => data.queues.length === 0 ? <Empty>No queue has had a job yet.</Empty> : <Charts history={trimmed(data)} queues={queues} />}
+        {(data) => data.queues.length === 0 ? <Empty>No queue has had a job <SinceStart />.</Empty> : <Charts history={trimmed(data)} queues={queues} />}
       </Shown>
     </Panel>
   );
