@@ -9,11 +9,13 @@ import {Choice, JobLink, Panel, StateMark, Tile} from '../components/Bits';
 import {Chart} from '../components/Chart';
 import {DecisionLine, KINDS} from '../components/DecisionLine';
 import {Drill} from '../components/Drill';
+import {SinceStart} from '../components/SinceStart';
 import {Empty, Shown} from '../components/States';
 import {useNow} from '../lib/clock';
 import {ago, money, number, percent, words} from '../lib/format';
 import {trimmed} from '../lib/history';
 import {useTitle} from '../lib/title';
+import {useIsSimulated} from '../lib/world';
 
 const WINDOWS = ['1h', '24h', '30d'] as const;
 
@@ -45,6 +47,7 @@ function Tiles({overview}: {overview: Overview}) {
         <small>{percent(overview.gpus_used, overview.gpus)}
           {overview.gpus_down > 0 && `, ${number(overview.gpus_down)} more on nodes that are down`}</small>
       </Tile>
+      <Activity overview={overview} />
       {overview.hour_micro_usd !== null && (
         <Tile value={money(overview.hour_micro_usd)} label="spent just now">
           <small>an hour; <Link to="/costs">who spends it</Link></small>
@@ -68,6 +71,26 @@ function Tiles({overview}: {overview: Overview}) {
   );
 }
 
+/** How many GPUs do something, of those that tell. */
+function Activity({overview}: {overview: Overview}) {
+  const simulated = useIsSimulated();
+  const {gpus, gpus_read: read, gpus_active: active} = overview;
+  if (read === 0) {
+    return (
+      <Tile value="unknown" label="GPUs active">
+        <small>{simulated ? 'simulated GPUs do nothing that could be read' : 'no GPU tells how busy it is'}</small>
+      </Tile>
+    );
+  }
+  return (
+    <Tile value={number(active)} unit={`of ${number(read)} that tell`} label="GPUs active">
+      <meter min={0} max={read} value={active} aria-label="GPUs active" />
+      <small>busier than 1 % in the last minute{read < gpus && `; of ${number(gpus - read)} more nothing is known`};{' '}
+        <Link to="/efficiency">who wastes</Link></small>
+    </Tile>
+  );
+}
+
 function OverTime() {
   const [window, setWindow] = useState<(typeof WINDOWS)[number]>('1h');
   const history = useReadHistoryQuery({window});
@@ -75,22 +98,27 @@ function OverTime() {
   return (
     <Panel title="Over time" aside={choice}>
       <Shown query={{...history, data: history.currentData}} what="the history">
-        {(data) => <HistoryCharts history={trimmed(data)} />}
+        {(data) => <HistoryCharts history={trimmed(data)} days={window === '30d'} />}
       </Shown>
     </Panel>
   );
 }
 
-function HistoryCharts({history}: {history: History}) {
+function HistoryCharts({history, days}: {history: History; days: boolean}) {
+  const told = history.gpus_active.some((value) => value !== null);
   const shared = {beginsMs: Date.parse(history.begins_at), stepMs: history.step_s * 1000};
   const most = Math.max(0, ...history.gpus.map((value) => value ?? 0));
   return (
     <div className="columns">
-      <Chart {...shared} label="GPUs given out over time" unit={`GPUs, mean of ${history.step_s} s`} max={most}
-        lines={[
-          {label: 'given out', colour: 'var(--blue)', values: history.fleet.gpus_used, filled: true},
-          {label: 'up', colour: 'var(--quiet)', values: history.gpus},
-        ]} />
+      <div>
+        <Chart {...shared} label="GPUs given out over time" unit={`GPUs, mean of ${history.step_s} s`} max={most}
+          lines={[
+            {label: 'given out', colour: 'var(--blue)', values: history.fleet.gpus_used, filled: true},
+            {label: 'up', colour: 'var(--quiet)', values: history.gpus},
+            ...(told ? [{label: 'active', colour: 'var(--green)', values: history.gpus_active}] : []),
+          ]} />
+        {!told && <p className="foot">How many were active is unknown: {days ? 'that is kept for a day.' : 'no GPU has told.'}</p>}
+      </div>
       <Chart {...shared} label="Jobs over time" unit={`jobs, mean of ${history.step_s} s`}
         lines={[
           {label: 'on nodes', colour: 'var(--green)', values: history.fleet.jobs_placed, filled: true},
@@ -110,7 +138,7 @@ function LatestDecisions({lastHour}: {lastHour?: Record<string, number>}) {
       <Shown query={decisions} what="decisions">
         {({decisions: list}) =>
           list.length === 0 ? (
-            <Empty>Nothing yet. Run a job: <code>gyre run -- echo hello</code></Empty>
+            <Empty>Nothing <SinceStart />. Run a job: <code>gyre run -- echo hello</code></Empty>
           ) : (
             <ul className="decisions">{list.map((one) => <DecisionLine key={one.id} decision={one} />)}</ul>
           )}
@@ -125,7 +153,7 @@ function LatestFailures() {
   return (
     <Panel title="Jobs that failed last" aside={<Link to="/jobs?state=failed&sort=ended">all failed jobs</Link>}>
       <Shown query={failed} what="failed jobs">
-        {({jobs}) => jobs.length === 0 ? <Empty>No job has failed.</Empty> : (
+        {({jobs}) => jobs.length === 0 ? <Empty>Of the jobs that are still known none has failed.</Empty> : (
           <ul className="attention">
             {jobs.map((job) => (
               <li key={job.id}>
