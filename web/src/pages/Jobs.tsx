@@ -2,9 +2,9 @@ import {useVirtualizer} from '@tanstack/react-virtual';
 import {useCallback, useDeferredValue, useEffect, useRef, useState} from 'react';
 import {Link} from 'react-router';
 
-import {errorText, useListJobsQuery, useListQueuesQuery, useStopJobMutation, type Job, type JobView} from '../api/api';
+import {useListJobsQuery, useListQueuesQuery, type Job, type JobView} from '../api/api';
 import {Chips, Name, StateMark} from '../components/Bits';
-import {Confirm} from '../components/Confirm';
+import {Bulk, useAllOf, type Chosen} from '../components/Bulk';
 import {Empty, Failed, Loading} from '../components/States';
 import {useAddress} from '../lib/address';
 import {useNow} from '../lib/clock';
@@ -12,13 +12,13 @@ import {count, duration, number, words} from '../lib/format';
 import {isTyping} from '../lib/keys';
 import {useRowKeys, useThrottled} from '../lib/rows';
 import {useTitle} from '../lib/title';
-import {isOver, timing} from '../lib/jobs';
+import {timing} from '../lib/jobs';
+import {useIsSimulated} from '../lib/world';
 
 const PAGE = 100;
 const ROW_PX = 44;
 const READ_EVERY_MS = 150; // while a person scrolls through
 const STATES = ['queued', 'starting', 'running', 'preempting', 'stopping', 'succeeded', 'failed', 'cancelled'];
-const STOPPED_AT_ONCE = 4; // a browser has six connections to one server, and one is the live stream
 
 type Sort = NonNullable<JobView['sort']>;
 const COLUMNS: {label: string; sort?: Sort; kind?: string}[] = [
@@ -62,15 +62,17 @@ function useRows(view: JobView, first: number, last: number) {
 export default function JobsPage() {
   useTitle('Jobs');
   const {view, change} = useView();
-  const [chosen, setChosen] = useState<ReadonlyMap<number, Job>>(new Map());
+  const [chosen, setChosen] = useState<Chosen>(new Map());
+  const all = useAllOf(view);
+  const simulated = useIsSimulated();
   return (
     <div className="page-full">
       <div className="bar">
         <h1>Jobs</h1>
         <Filters view={view} change={change} />
       </div>
-      <Bulk chosen={chosen} done={() => setChosen(new Map())} />
-      <Table view={view} change={change} chosen={chosen} choose={setChosen} />
+      <Bulk chosen={chosen} choose={setChosen} all={all} simulated={simulated} />
+      <Table view={view} change={change} chosen={chosen} choose={setChosen} all={all} />
     </div>
   );
 }
@@ -115,51 +117,12 @@ function Filters({view, change}: {view: JobView; change: Change}) {
   );
 }
 
-/** Stops the chosen jobs, a few at a time, and says what could not be stopped. */
-function Bulk({chosen, done}: {chosen: ReadonlyMap<number, Job>; done: () => void}) {
-  const [stop] = useStopJobMutation();
-  const [left, setLeft] = useState(0);
-  const [errors, setErrors] = useState<string[]>([]);
-  const open = [...chosen.values()].filter((job) => !isOver(job.state));
-  const run = async () => {
-    setErrors([]);
-    setLeft(open.length);
-    const line = [...open];
-    const wrong: string[] = [];
-    const work = async () => {
-      for (let job = line.shift(); job; job = line.shift()) {
-        const answer = await stop(job.id);
-        if (answer.error) wrong.push(`job ${job.id}: ${errorText(answer.error)}`);
-        setLeft((n) => n - 1);
-      }
-    };
-    await Promise.all(Array.from({length: STOPPED_AT_ONCE}, work));
-    setErrors(wrong);
-    if (wrong.length === 0) done();
-  };
-  if (chosen.size === 0 && errors.length === 0) return null;
-  return (
-    <div className="bulk" role="region" aria-label="Chosen jobs">
-      <span>{count(chosen.size, 'job')} chosen, {number(open.length)} of them not over</span>
-      {left > 0 ? <progress max={open.length} value={open.length - left} aria-label="Stopping" />
-        : <Confirm label="Stop" yes={`Yes, stop ${count(open.length, 'job')}`} disabled={open.length === 0}
-          act={() => void run()} />}
-      <button onClick={() => { setErrors([]); done(); }}>Choose none</button>
-      {errors.length > 0 && (
-        <p role="alert" className="bad">
-          {count(errors.length, 'job')} could not be stopped: {errors.slice(0, 3).join('; ')}
-          {errors.length > 3 && ` and ${errors.length - 3} more`}
-        </p>
-      )}
-    </div>
-  );
-}
-
-function Table({view, change, chosen, choose}: {
+function Table({view, change, chosen, choose, all}: {
   view: JobView;
   change: Change;
-  chosen: ReadonlyMap<number, Job>;
-  choose: (chosen: ReadonlyMap<number, Job>) => void;
+  chosen: Chosen;
+  choose: (chosen: Chosen) => void;
+  all: ReturnType<typeof useAllOf>;
 }) {
   const scroll = useRef<HTMLDivElement>(null);
   const [total, setTotal] = useState(0);
@@ -198,7 +161,12 @@ function Table({view, change, chosen, choose}: {
       <div className="grid-body" role="table" aria-label="Jobs" aria-rowcount={total + 1} ref={box}>
         <div role="rowgroup">
           <div role="row" className="row head" aria-rowindex={1}>
-            <span role="columnheader"><span className="hidden">Choose</span></span>
+            <span role="columnheader">
+              <input type="checkbox" checked={chosen.size > 0} disabled={all.none || all.read !== null}
+                aria-label={chosen.size > 0 ? 'Choose none' : 'Choose all that match and are not over'}
+                title={all.none ? 'Those that match are over' : chosen.size > 0 ? 'Choose none' : 'Choose all that match and are not over'}
+                onChange={() => (chosen.size > 0 ? choose(new Map()) : void all.run(choose))} />
+            </span>
             {COLUMNS.map((column) => <Head key={column.label} column={column} view={view} change={change} />)}
           </div>
         </div>
@@ -235,7 +203,7 @@ function Row({index, top, job, chosen, toggle}: {
   index: number;
   top: number;
   job: Job | undefined;
-  chosen: ReadonlyMap<number, Job>;
+  chosen: Chosen;
   toggle: (job: Job) => void;
 }) {
   const now = useNow();
