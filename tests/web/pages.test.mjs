@@ -20,7 +20,7 @@ describe('pages', () => {
     await go('/jobs');
     await see('No job yet');
     await go('/decisions');
-    await see('Nothing yet');
+    await see(/^Nothing: no job has been decided on since this server started at .*\d\d:\d\d:\d\d\.$/);
     await go('/healing');
     await see('Nothing has gone wrong yet');
     await go('/services');
@@ -39,6 +39,8 @@ describe('pages', () => {
     await see('of 4 GPUs');
     await page.locator('.tile-value', {hasText: /^3 of 4/}).waitFor(); // without a reload
     await page.locator('.decision', {hasText: 'train'}).getByText('its turn').waitFor();
+    await page.locator('.tile', {hasText: 'GPUs active'}).getByText('unknown').waitFor(); // declared ones tell nothing
+    await see('How many were active is unknown: no GPU has told.');
     await accessible();
   });
 
@@ -86,6 +88,33 @@ describe('pages', () => {
     await page.getByRole('button', {name: 'Yes, stop 3 jobs'}).click();
     for (const id of ids) await cloud.wait(id, 'cancelled');
     await page.locator('[data-job]', {hasText: 'sweep-2'}).getByText('cancelled').waitFor();
+  });
+
+  test('all that match are chosen at once, and what could not be stopped stays chosen', async () => {
+    const ids = [];
+    for (let i = 0; i < 5; ++i) ids.push(await cloud.run('--name', `flock-${i}`, '--', 'sleep', '1000'));
+    await cloud.cli('stop', String(ids[0]));
+    await cloud.wait(ids[0], 'cancelled');
+    await go('/jobs?search=flock');
+    await page.getByRole('checkbox', {name: 'Choose all that match and are not over'}).press('Space');
+    const bulk = page.getByRole('region', {name: 'Chosen jobs'});
+    await bulk.getByText('4 jobs chosen, 4 of them not over').waitFor();
+    assert.ok(!await page.getByRole('checkbox', {name: `Choose job ${ids[0]}`}).isChecked());
+    await accessible();
+    const refused = `**/v1/jobs/${ids[2]}/actions`;
+    await page.route(refused, (route) => route.fulfill({status: 503, json: {detail: 'the journal is away'}}));
+    await bulk.getByRole('button', {name: 'Stop', exact: true}).click();
+    await bulk.getByRole('button', {name: 'Yes, stop 4 jobs'}).click();
+    await bulk.getByText(`1 job could not be stopped: job ${ids[2]}: the journal is away`).waitFor();
+    await bulk.getByText('3 jobs asked to stop').waitFor();
+    await bulk.getByText('1 job chosen').waitFor();
+    await page.unroute(refused);
+    await bulk.getByRole('button', {name: 'Stop', exact: true}).click();
+    await bulk.getByRole('button', {name: 'Yes, stop 1 job'}).click();
+    for (const id of ids) await cloud.wait(id, 'cancelled');
+    await bulk.getByText('1 job asked to stop').waitFor();
+    await page.getByRole('button', {name: 'failed', exact: true}).click();
+    assert.ok(await page.getByRole('checkbox', {name: 'Choose all that match and are not over'}).isDisabled().catch(() => true));
   });
 
   test('a job is shown in full: states, output with search, events, decisions, spec', async () => {
@@ -198,7 +227,7 @@ describe('pages', () => {
     await page.locator('.decision[data-kind=start]').first().waitFor();
     await accessible();
     await page.getByRole('button', {name: 'give up', exact: true}).click();
-    await see('Nothing of this kind yet');
+    await see(/^Nothing of this kind since this server started at/);
   });
 
   test('dark colours have enough contrast too', async () => {
@@ -247,6 +276,10 @@ queues:
     const reach = await queue('research').locator('.queue-bar .limit').first().boundingBox();
     const bar = await queue('research').locator('.queue-bar').first().boundingBox();
     assert.ok(Math.abs(reach.x + reach.width - bar.x - 0.75 * bar.width) < 2, 'the limit stands at three quarters');
+    assert.equal(await page.locator('.state', {hasText: 'starved'}).count(), 0, 'nobody has less than is due while a job waits');
+    await divided.submit({...borrows, queue: 'speech', name: 'unheard'});
+    await queue('speech').getByText('it lacks 1 of 1 GPU of its fair share, while others hold more than theirs; 1 job waiting').waitFor();
+    assert.equal(await page.locator('.state', {hasText: 'starved'}).count(), 1);
     await accessible();
     await queue('vision').getByRole('link', {name: '1 waiting'}).focus();
     await page.keyboard.press('Enter');
@@ -360,7 +393,17 @@ describe('a machine with GPUs', () => {
     const [{name}] = (await machine.get('/v1/nodes')).nodes;
     await page.goto(`${machine.url}/#/nodes/${name}`);
     const row = page.getByRole('row', {name: /^0 NVIDIA H100/});
-    for (const text of ['ok', '80 %', '350 W', 'sw power cap', `job ${job}`]) await row.getByText(text).first().waitFor();
+    for (const text of ['ok', '80 %', '350 W', 'sw power cap', `job ${job}`, 'in use']) await row.getByText(text).first().waitFor();
+    await page.getByRole('row', {name: /^1 NVIDIA H100/}).getByText('free').waitFor();
+    await page.route('**/v1/usage?*', async (route) => {
+      const report = await (await route.fetch()).json();
+      for (const one of report.jobs) Object.assign(one, {verdict: 'idle', gpu_idle_s: 900});
+      await route.fulfill({json: report});
+    });
+    await page.reload();
+    await row.getByText('held but idle').waitFor();
+    await row.getByText('for 15 min').waitFor();
+    await page.unroute('**/v1/usage?*');
     await page.getByRole('row', {name: /^1 NVIDIA H100/}).getByText('3 % by the driver').waitFor();
     const chart = page.getByRole('img', {name: /^Power of each GPU/});
     const told = page.getByText(/GPU 0 [\d.]+, GPU 1/).first();
@@ -533,6 +576,23 @@ describe('a simulated world', () => {
   });
 
   test('says that it cannot be changed', async () => {
+    await visit('/healing');
+    await page.getByRole('button', {name: 'Pause'}).click();
+    await see('A simulation records no incidents');
+    assert.equal(await page.getByText('Nothing has gone wrong').count(), 0);
+    await visit('/');
+    await see('simulated GPUs do nothing that could be read');
+    const {jobs} = await simulation.get('/v1/jobs?state=running&limit=1');
+    await visit(`/jobs/${jobs[0].id}`);
+    await see('its jobs run nothing and write nothing');
+    await see('nothing in it can be changed');
+    assert.ok(await page.getByRole('button', {name: 'Stop', exact: true}).isDisabled());
+    await visit('/decisions?kind=start');
+    await page.locator('.decision').first().waitFor();
+    assert.equal(await page.getByRole('button', {name: 'Stop the job'}).count(), 0);
+    await visit('/nodes/node-0');
+    await see('nothing in it can be changed');
+    assert.equal(await page.getByRole('button', {name: 'Drain'}).count(), 0);
     await visit('/submit');
     await page.getByLabel('Command, run by /bin/sh').fill('true');
     await page.getByRole('button', {name: 'Submit', exact: true}).click();

@@ -1,7 +1,8 @@
 /** What the GPUs of a node do now, and did over the last hour or day. */
 import {useState} from 'react';
 
-import {useListGpusQuery, useReadGpuHistoryQuery, type Gpu, type GpuHistory, type Node} from '../api/api';
+import {useListGpusQuery, useReadGpuHistoryQuery, useShowUsageQuery, type Gpu, type GpuHistory, type Node} from '../api/api';
+import {gpuVerdict} from '../lib/gpuVerdict';
 import {memory, number, words} from '../lib/format';
 import {COLOURS, endOfKnown, knownFrom, partOf} from '../lib/history';
 import {Choice, JobLink, Panel, StateMark} from './Bits';
@@ -9,6 +10,7 @@ import {Chart} from './Chart';
 import {Empty, Shown} from './States';
 
 const WINDOWS = ['1h', '24h'] as const;
+const SETTLE = '10m'; // before that no job is judged, as on the page of efficiency
 
 export function GpuPanels({node}: {node: Node}) {
   const gpus = useListGpusQuery(node.name);
@@ -33,12 +35,14 @@ const reading = (value: number | null, show: (value: number) => string) => (valu
 const percentOf = (ppm: number) => `${number(Math.round(ppm / 1000) / 10)} %`;
 
 function Now({gpus}: {gpus: readonly Gpu[]}) {
+  const usage = useShowUsageQuery({settle: SETTLE});
+  const jobs = new Map(usage.data?.jobs.map((one) => [one.job, one]));
   return (
     <div className="wide-table" tabIndex={0} role="region" aria-label="Table of GPUs">
       <table>
         <caption className="hidden">GPUs and their readings</caption>
         <thead><tr>
-          <th scope="col">GPU</th><th scope="col">Health</th><th scope="col" className="number">Active</th>
+          <th scope="col">GPU</th><th scope="col">Health</th><th scope="col">Use</th><th scope="col" className="number">Active</th>
           <th scope="col" className="number">Memory</th><th scope="col" className="number">Power</th>
           <th scope="col" className="number">Temperature</th><th scope="col">Slowed by</th><th scope="col">Jobs</th>
         </tr></thead>
@@ -46,6 +50,7 @@ function Now({gpus}: {gpus: readonly Gpu[]}) {
           <tr key={gpu.device}>
             <th scope="row">{gpu.device} <small>{gpu.product}</small></th>
             <td><StateMark state={gpu.health} />{gpu.xids > 0 && <small> Xid {gpu.last_xid}</small>}</td>
+            <td><Verdict {...gpuVerdict(gpu, jobs)} /></td>
             <td className="number">{gpu.sm_active_ppm === null ? reading(gpu.utilisation_percent, (value) => `${value} %`)
               : percentOf(gpu.sm_active_ppm)}{gpu.sm_active_ppm === null && gpu.utilisation_percent !== null && <small> by the driver</small>}</td>
             <td className="number">{reading(gpu.memory_used_mib, memory)}
@@ -62,6 +67,10 @@ function Now({gpus}: {gpus: readonly Gpu[]}) {
       </table>
     </div>
   );
+}
+
+function Verdict({state, like, why}: ReturnType<typeof gpuVerdict>) {
+  return <><StateMark state={state} like={like} />{why && <> <small>{why}</small></>}</>;
 }
 
 /** What the GPUs of a node did; only `devices` of them, and only since `since`, where these are given. */

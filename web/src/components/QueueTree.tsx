@@ -3,7 +3,7 @@ import {Link} from 'react-router';
 
 import {count, gpuHours, money, number, sentence} from '../lib/format';
 import type {Branch} from '../lib/queues';
-import {JobLink, Name} from './Bits';
+import {JobLink, Name, StateMark} from './Bits';
 
 /** The length of each partition's bars: all its GPUs, or more where somebody holds or is guaranteed more. */
 function scales(branches: readonly Branch[], known = new Map<string, number>()): Map<string, number> {
@@ -39,7 +39,7 @@ function Row({branch, scale, partitions, depth = 0}: {
   partitions: boolean;
   depth?: number;
 }) {
-  const {queue, below} = branch;
+  const {queue, below, starved} = branch;
   const jobs = (state: string, text: string) => (below.length > 0 ? text
     : <Link to={`/jobs?state=${state}&queue=${encodeURIComponent(queue.name)}`}>{text}</Link>);
   return (
@@ -54,6 +54,14 @@ function Row({branch, scale, partitions, depth = 0}: {
             {jobs('queued', `${number(queue.jobs_queued)} waiting`)}
           </small>
         </h3>
+        {starved && (
+          <p>
+            <StateMark state="starved" like={starved.of === 'guarantee' ? 'failed' : 'queued'} /> it lacks {gpus(starved.lackMilli)} of{' '}
+            {count(hundredths(starved.dueMilli), 'GPU')} {starved.of === 'guarantee' ? 'that it is guaranteed'
+              : 'of its fair share, while others hold more than theirs'};{' '}
+            {count(queue.jobs_queued, 'job')} waiting
+          </p>
+        )}
         <Bar branch={branch} scale={scale.get(queue.partition)!} />
         <p className="quiet">{terms(branch)}</p>
         {queue.first_waiting && (
@@ -73,7 +81,8 @@ function Row({branch, scale, partitions, depth = 0}: {
 }
 
 const ON_NODES = 'starting,running,preempting,stopping';
-const gpus = (milli: number) => number(Math.round(milli / 10) / 100);
+const hundredths = (milli: number) => Math.round(milli / 10) / 100;
+const gpus = (milli: number) => number(hundredths(milli));
 
 /** The bar in words. */
 function terms({queue, fairMilli, borrowedMilli}: Branch): string {

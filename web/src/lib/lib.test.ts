@@ -294,6 +294,24 @@ describe('queues', () => {
     expect(Math.round(tree[0]!.below[0]!.fairMilli)).toBe(7200);
     expect(tree.map((one) => one.borrowedMilli)).toEqual([1000, 0, 0, 0]);
   });
+  it('are starved where jobs wait for want of what the queue is due', () => {
+    const waits = (reason: string) => ({job: 1, name: '', why: {reason}}) as Queue['first_waiting'];
+    const starved = (...queues: Queue[]) => treeOf(queues).map((one) => one.starved && [one.starved.of, one.starved.dueMilli, one.starved.lackMilli]);
+    const due = {gpu_milli_guaranteed: 4000, gpu_milli_used: 1000};
+    expect(starved(queue('a', {...due, first_waiting: waits('WaitingForTurn')}))).toEqual([['guarantee', 4000, 3000]]);
+    expect(starved(queue('a', due))).toEqual([null]);
+    for (const reason of ['NeverFits', 'OnHold', 'ExceedsMaxQuota', 'Misconfigured', 'PendingEvaluation']) {
+      expect(starved(queue('a', {...due, first_waiting: waits(reason)}))).toEqual([null]);
+    }
+    expect(starved(queue('a', {...due, gpu_milli_used: 4000, first_waiting: waits('WaitingForTurn')}))).toEqual([null]);
+    // One that waits below counts for those above it.
+    expect(starved(queue('a', due), queue('b', {parent: 'a', first_waiting: waits('WaitingForTurn')}))).toEqual([['guarantee', 4000, 3000]]);
+    // Less than a fair share is starved only while another holds more than its own.
+    const small = queue('a', {gpu_milli_used: 1000, first_waiting: waits('WaitingForTurn')});
+    expect(starved(small, queue('b', {gpu_milli_used: 6000}))).toEqual([null, null]);
+    expect(starved(small, queue('b', {gpu_milli_used: 11_000}))).toEqual([['fair share', 6000, 5000], null]);
+    expect(starved(queue('alone', {first_waiting: waits('WaitingForTurn')}))).toEqual([null]);
+  });
   it('are found by name, with what leads to them', () => {
     const tree = treeOf([queue('a'), queue('b', {parent: 'a'}), queue('c', {parent: 'a'}), queue('b2', {parent: 'b'}), queue('d')]);
     const names = (text: string, max = 9) => {

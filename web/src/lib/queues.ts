@@ -5,10 +5,34 @@ export interface Branch {
   queue: Queue;
   fairMilli: number; // GPUs that it would hold were all queues to ask for more than there is
   borrowedMilli: number; // held beyond its guarantee, where anything is guaranteed in its partition
+  starved: Starved | null;
   below: Branch[];
 }
 
 type Siblings = readonly Pick<Queue, 'weight' | 'gpu_milli_guaranteed' | 'gpu_milli_max'>[];
+
+/** What a queue lacks of its due while jobs of it wait for no fault of their own. */
+export interface Starved {
+  of: 'guarantee' | 'fair share'; // of the latter only while a sibling holds more than its own
+  dueMilli: number;
+  lackMilli: number;
+}
+
+/** Reasons of waiting that more GPUs for the queue would not end. */
+const NOT_FOR_LACK = new Set(['Misconfigured', 'NeverFits', 'OnHold', 'ExceedsMaxQuota', 'PendingEvaluation']);
+
+/** Whether a job of the queue, or of those below it, waits for want of what others hold. */
+function waitsForLack({queue, below}: {queue: Queue; below: readonly Branch[]}): boolean {
+  const first = queue.first_waiting;
+  return (first !== null && !NOT_FOR_LACK.has(first.why.reason)) || below.some(waitsForLack);
+}
+
+function starvedOf(queue: Queue, below: readonly Branch[], fairMilli: number, othersBeyond: boolean): Starved | null {
+  if (!waitsForLack({queue, below})) return null;
+  const lacks = (of: Starved['of'], dueMilli: number) =>
+    (queue.gpu_milli_used < dueMilli ? {of, dueMilli, lackMilli: dueMilli - queue.gpu_milli_used} : null);
+  return lacks('guarantee', queue.gpu_milli_guaranteed) ?? (othersBeyond ? lacks('fair share', Math.round(fairMilli)) : null);
+}
 
 const HALVINGS = 60;
 
@@ -48,8 +72,12 @@ export function treeOf(queues: readonly Queue[]): Branch[] {
   const branches = (place: string, milli: number): Branch[] => {
     const siblings = children.get(place) ?? [];
     const fair = fairShares(siblings, milli);
-    return siblings.map((queue, index) =>
-      ({queue, fairMilli: fair[index]!, borrowedMilli: borrowed(queue), below: branches(`queue:${queue.name}`, fair[index]!)}));
+    const beyond = siblings.map((one, index) => one.gpu_milli_used > Math.round(fair[index]!));
+    return siblings.map((queue, index) => {
+      const below = branches(`queue:${queue.name}`, fair[index]!);
+      const starved = starvedOf(queue, below, fair[index]!, beyond.some((is, other) => is && other !== index));
+      return {queue, fairMilli: fair[index]!, borrowedMilli: borrowed(queue), starved, below};
+    });
   };
   return [...new Set(queues.map(({partition}) => partition))].flatMap((partition) =>
     branches(`partition:${partition}`, queues.find((one) => one.partition === partition)!.gpu_milli_up));
