@@ -26,11 +26,44 @@ using cli::give_up;
 cli::Outcome<void> check_own_journal(const std::string& state_folder) {
   const auto place = cli::read_journal_place(state_folder);
   if (!place) return give_up(cli::kError, "{}", place.error().message);
-  if (!*place) return {};
+  if (!*place || (*place)->is_own()) return {};
   return give_up(cli::kError,
                  "the journal of the state folder {} is in {}: start it with 'gyre server "
                  "--journal', or choose another folder with --state",
                  state_folder, (*place)->journal);
+}
+
+namespace {
+
+/// `what`: what is there in place of the journal of the folder's cluster.
+cli::Outcome<void> refuse_cluster(const cli::StateFolder& folder, const std::string& cluster,
+                                  const std::string& what) {
+  return give_up(cli::kError,
+                 "the state folder {} is of cluster {}, and its journal {} {}. Tasks of that "
+                 "cluster may still run, and would be ended as unknown: put its journal back; or "
+                 "remove {}/journal.json to go on without it, and have them ended",
+                 folder.path(), cluster, folder.journal_path(), what, folder.path());
+}
+
+}  // namespace
+
+cli::Outcome<void> expect_own_journal(const cli::StateFolder& folder) {
+  if (auto own = check_own_journal(folder.path()); !own) return own;
+  const auto place = cli::read_journal_place(folder.path());
+  if (!place) return give_up(cli::kError, "{}", place.error().message);
+  if (!*place || access(folder.journal_path().c_str(), F_OK) == 0) return {};
+  return refuse_cluster(folder, (*place)->cluster, "is gone");
+}
+
+cli::Outcome<void> keep_own_cluster(const cli::StateFolder& folder, const std::string& cluster) {
+  const auto place = cli::read_journal_place(folder.path());
+  if (!place) return give_up(cli::kError, "{}", place.error().message);
+  if (*place && (*place)->cluster == cluster) return {};
+  if (*place) return refuse_cluster(folder, (*place)->cluster, "is of cluster " + cluster);
+  const auto kept =
+      cli::write_journal_place(folder.path(), {cli::JournalPlace::kOwnJournal, cluster, ""});
+  if (!kept) return give_up(cli::kError, "{}", kept.error().message);
+  return {};
 }
 
 #ifdef GYRE_HAVE_ADAPTER_POSTGRES
@@ -211,6 +244,7 @@ cli::Outcome<std::unique_ptr<Leadership>> Leadership::prepare(const cli::StateFo
       std::unique_ptr<Impl>(new Impl{folder, std::move(options), std::move(*target),
                                      place->value_or(cli::JournalPlace{"", "", new_server_id()})});
   impl->place.journal = impl->target.shown;
+  if (impl->place.server.empty()) impl->place.server = new_server_id();
   if (auto kept = cli::write_journal_place(folder.path(), impl->place); !kept) {
     return tl::unexpected(failure(kept.error()));
   }

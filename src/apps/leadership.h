@@ -75,4 +75,12 @@ class Leadership {
 /// Errors: the journal of the state folder is in a database, which the message names.
 cli::Outcome<void> check_own_journal(const std::string& state_folder);
 
+/// Before the journal in the state folder is opened, which makes one where there is none. Errors:
+/// as above; the folder is of a cluster, and its journal is gone.
+cli::Outcome<void> expect_own_journal(const cli::StateFolder& folder);
+
+/// What is to be said of it once it is open. From the first time on the folder is of that cluster,
+/// and of no other: its tasks may run here and on every node. Errors: it is of another; the disk.
+cli::Outcome<void> keep_own_cluster(const cli::StateFolder& folder, const std::string& cluster);
+
 }  // namespace gyre::apps

@@ -583,10 +583,12 @@ cli::Outcome<int> up(const cli::UpOptions& options) {
   auto folder = cli::StateFolder::hold(settings->state);
   if (!folder) return tl::unexpected(folder.error());
   if (!options.journal.empty()) return take_turns(*folder, options, std::move(*settings), ending);
-  if (const auto own = check_own_journal(folder->path()); !own) return tl::unexpected(own.error());
+  if (const auto own = expect_own_journal(*folder); !own) return tl::unexpected(own.error());
   auto journal = SqliteJournal::open(
       {.path = folder->journal_path(), .sync = settings->sync, .reserve = true});
   if (!journal) return tl::unexpected(store_failure(journal.error()));
+  const auto ours = keep_own_cluster(*folder, (*journal)->identity().cluster_id);
+  if (!ours) return tl::unexpected(ours.error());
   const JournalOpener read = [path = folder->journal_path()] { return open_journal_file(path); };
   return live_through(*folder, {std::move(*journal), read}, options, std::move(*settings), ending);
 }

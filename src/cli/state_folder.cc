@@ -131,8 +131,10 @@ Result<std::optional<JournalPlace>> read_journal_place(const std::string& folder
     return document[name].is_string() ? document[name].get<std::string>() : "";
   };
   JournalPlace place{field("journal"), field("cluster_id"), field("server_id")};
-  if (place.journal.empty() || place.server.empty()) {
-    return fail(ErrorKind::Invalid, "{} is damaged; remove it, and give --journal again", path);
+  const bool whole = place.is_own() ? !place.cluster.empty() : !place.server.empty();
+  if (place.journal.empty() || !whole) {
+    return fail(ErrorKind::Invalid,
+                "{} is damaged; remove it, and start with the journal that the folder is of", path);
   }
   return std::optional(std::move(place));
 }

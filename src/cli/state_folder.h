@@ -39,13 +39,16 @@ class StateFolder {
   int lock_;
 };
 
-/// What a state folder says of the database that its journal is in: STATE/journal.json.
+/// What a state folder says of its journal: STATE/journal.json.
 struct JournalPlace {
-  std::string journal;  // for a person, without a password
+  std::string journal;  // the database, for a person, without a password; or kOwnJournal
   std::string cluster;  // empty: not known yet
-  std::string server;   // the folder's own id
+  std::string server;   // the folder's own id; empty with a journal in the folder
+
+  bool is_own() const { return journal == kOwnJournal; }
+  static constexpr const char* kOwnJournal = "journal.sqlite";
 };
-/// None: the journal is in the folder. Errors: Invalid, the file is damaged; the disk.
+/// None: nothing has been kept there yet. Errors: Invalid, the file is damaged; the disk.
 Result<std::optional<JournalPlace>> read_journal_place(const std::string& folder);
 Result<void> write_journal_place(const std::string& folder, const JournalPlace& place);
 
