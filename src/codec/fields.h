@@ -430,9 +430,9 @@ struct Fields<DemandMix> {
 };
 template <>
 struct Fields<NodeState> {
-  static constexpr std::tuple list{Field{"spec", &NodeState::spec}, Field{"up", &NodeState::up},
-                                   Field{"duty", &NodeState::duty},
-                                   Field{"silent", &NodeState::silent}};
+  static constexpr std::tuple list{
+      Field{"spec", &NodeState::spec}, Field{"up", &NodeState::up}, Field{"duty", &NodeState::duty},
+      Field{"silent", &NodeState::silent}, Field{"gpu_troubles", &NodeState::gpu_troubles}};
 };
 template <>
 struct Fields<Reservation::Spare> {

@@ -15,9 +15,10 @@ namespace gyre::codec {
 template <>
 struct EnumNames<Symptom> {
   static constexpr std::array<std::string_view, kSymptomCount> list{
-      "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
-      "start_refused",     "task_stalled", "task_failed",       "journal_damaged",
-      "storage_full",      "store_away",   "leader_lost"};
+      "application_fault", "device_fault",    "unknown_gpu_error", "node_lost",
+      "start_refused",     "task_stalled",    "task_failed",       "gpu_unknown",
+      "task_unrecorded",   "journal_damaged", "storage_full",      "store_away",
+      "leader_lost"};
 };
 template <>
 struct EnumNames<Remedy> {
@@ -37,10 +38,10 @@ struct EnumNames<Repair> {
 template <>
 struct Fields<HealingRule> {
   static constexpr std::tuple list{
-      Field{"on", &HealingRule::on},          Field{"times", &HealingRule::times},
-      Field{"within", &HealingRule::within},  Field{"then", &HealingRule::then},
-      Field{"xid", &HealingRule::xid},        Field{"repair", &HealingRule::repair},
-      Field{"burn_in", &HealingRule::burn_in}};
+      Field{"on", &HealingRule::on},           Field{"times", &HealingRule::times},
+      Field{"within", &HealingRule::within},   Field{"then", &HealingRule::then},
+      Field{"xid", &HealingRule::xid},         Field{"repair", &HealingRule::repair},
+      Field{"burn_in", &HealingRule::burn_in}, Field{"playbook", &HealingRule::playbook}};
 };
 template <>
 struct Fields<HealingSpec> {
@@ -95,15 +96,23 @@ struct Fields<Move> {
 };
 template <>
 struct Fields<Incident> {
-  static constexpr std::tuple list{
-      Field{"id", &Incident::id},           Field{"symptom", &Incident::symptom},
-      Field{"node", &Incident::node},       Field{"job", &Incident::job},
-      Field{"xid", &Incident::xid},         Field{"evidence", &Incident::evidence},
-      Field{"remedy", &Incident::remedy},   Field{"outcome", &Incident::outcome},
-      Field{"at", &Incident::at},           Field{"closed_at", &Incident::closed_at},
-      Field{"repeats", &Incident::repeats}, Field{"repair", &Incident::repair},
-      Field{"burn_in", &Incident::burn_in}, Field{"devices", &Incident::devices},
-      Field{"steps", &Incident::steps},     Field{"moved", &Incident::moved}};
+  static constexpr std::tuple list{Field{"id", &Incident::id},
+                                   Field{"symptom", &Incident::symptom},
+                                   Field{"node", &Incident::node},
+                                   Field{"job", &Incident::job},
+                                   Field{"xid", &Incident::xid},
+                                   Field{"evidence", &Incident::evidence},
+                                   Field{"remedy", &Incident::remedy},
+                                   Field{"outcome", &Incident::outcome},
+                                   Field{"at", &Incident::at},
+                                   Field{"closed_at", &Incident::closed_at},
+                                   Field{"repeats", &Incident::repeats},
+                                   Field{"repair", &Incident::repair},
+                                   Field{"burn_in", &Incident::burn_in},
+                                   Field{"devices", &Incident::devices},
+                                   Field{"steps", &Incident::steps},
+                                   Field{"moved", &Incident::moved},
+                                   Field{"playbook", &Incident::playbook}};
 };
 template <>
 struct Fields<HealingState> {
@@ -128,6 +137,34 @@ struct Fields<RepairNode> {
       Field{"node", &RepairNode::node},         Field{"repair", &RepairNode::repair},
       Field{"device", &RepairNode::device},     Field{"incident", &RepairNode::incident},
       Field{"asked_at", &RepairNode::asked_at}, Field{"limit", &RepairNode::limit}};
+};
+template <>
+struct EnumNames<GpuHealth> {
+  static constexpr std::array<std::string_view, 3> list{"ok", "unknown", "lost"};
+};
+template <>
+struct Fields<GpuTroubles> {
+  static constexpr std::tuple list{Field{"unknown", &GpuTroubles::unknown},
+                                   Field{"lost", &GpuTroubles::lost}};
+};
+template <>
+struct Fields<GpuHealthSeen> {
+  static constexpr std::tuple list{Field{"node", &GpuHealthSeen::node},
+                                   Field{"device", &GpuHealthSeen::device},
+                                   Field{"health", &GpuHealthSeen::health}};
+};
+template <>
+struct Fields<OrphansEnded> {
+  static constexpr std::tuple list{Field{"node", &OrphansEnded::node},
+                                   Field{"tasks", &OrphansEnded::tasks}};
+};
+template <>
+struct TypeName<GpuHealthSeen> {
+  static constexpr std::string_view value = "gpu_health_seen";
+};
+template <>
+struct TypeName<OrphansEnded> {
+  static constexpr std::string_view value = "orphans_ended";
 };
 template <>
 struct TypeName<RepairEnded> {

@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/units.h"
@@ -247,7 +248,7 @@ class HealingReader {
       if (!book.on) continue;
       used[book.name] = true;
       add_rule(book, {*book.on, book.times, book.within, *book.then, book.xid, book.repair,
-                      book.burn_in});
+                      book.burn_in, book.name});
       follow(book, used);
     }
     for (const Playbook& book : books_) {
@@ -273,7 +274,7 @@ class HealingReader {
       }
       used[next->name] = true;
       add_rule(*book, {*first.on, again.times, again.within, *next->then, first.xid, next->repair,
-                       next->burn_in});
+                       next->burn_in, next->name});
       book = next;
     }
   }
@@ -381,11 +382,18 @@ tl::expected<HealingSpec, std::vector<SpecProblem>> parse_healing(std::string_vi
 std::string to_yaml(const HealingSpec& spec) {
   std::string out = fmt::format("version: 1\nname: {}\n", spec.name);
   if (!spec.rules.empty()) out += "playbooks:\n";
-  std::map<std::string, int> taken;
+  std::set<std::string> taken;
+  for (const HealingRule& rule : spec.rules) taken.insert(rule.playbook);
+  std::set<std::string> written;
   for (const HealingRule& rule : spec.rules) {
-    std::string name(to_string(rule.on));
-    std::replace(name.begin(), name.end(), '_', '-');
-    if (const int count = ++taken[name]; count > 1) name += fmt::format("-{}", count);
+    const std::string own = rule.playbook.empty() ? playbook_name(rule.on) : rule.playbook;
+    std::string name = own;
+    // One to which several lead is several rules.
+    for (int count = 2; written.contains(name) || (name != rule.playbook && taken.contains(name));
+         ++count) {
+      name = fmt::format("{}-{}", own, count);
+    }
+    written.insert(name);
     out += fmt::format("  {}:\n    on: {}\n", name, to_string(rule.on));
     if (rule.xid != 0) out += fmt::format("    xid: {}\n", rule.xid);
     out += fmt::format("    times: {}\n    within: {}\n    do: [{}]\n", rule.times,

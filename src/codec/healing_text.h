@@ -17,8 +17,8 @@ namespace gyre::codec {
 /// O(text + playbooks²).
 tl::expected<HealingSpec, std::vector<SpecProblem>> parse_healing(std::string_view text);
 
-/// As a file that parse_healing() reads as the same, spans to the millisecond; a playbook for
-/// each rule.
+/// As a file that parse_healing() reads as the same, spans to the millisecond; a playbook for each
+/// rule, so that those of one to which several lead have other names.
 std::string to_yaml(const HealingSpec& spec);
 
 inline constexpr std::size_t kPlaybooksMax = 50;

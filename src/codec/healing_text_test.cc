@@ -38,10 +38,12 @@ TEST(HealingText, APlaybookLeadsToTheNextOne) {
   ASSERT_TRUE(spec) << shown(text.str());
   const Duration hour = seconds(3600);
   EXPECT_EQ(spec->name, "strict");
-  EXPECT_EQ(spec->rules,
-            (std::vector<HealingRule>{{Symptom::DeviceFault, 1, hour * 24, Remedy::Evacuate, 79},
-                                      {Symptom::DeviceFault, 3, hour * 72, Remedy::Drain, 79},
-                                      {Symptom::TaskStalled, 2, hour * 6, Remedy::Cordon, 0}}));
+  EXPECT_EQ(
+      spec->rules,
+      (std::vector<HealingRule>{
+          {Symptom::DeviceFault, 1, hour * 24, Remedy::Evacuate, 79, Repair::None, false, "gpu"},
+          {Symptom::DeviceFault, 3, hour * 72, Remedy::Drain, 79, Repair::None, false, "condemn"},
+          {Symptom::TaskStalled, 2, hour * 6, Remedy::Cordon, 0, Repair::None, false, "hangs"}}));
   EXPECT_EQ(spec->quarantine, seconds(600));
   EXPECT_EQ(spec->quarantined_percent_max, 10);
   EXPECT_EQ(spec->quarantines_per_hour_max, 4);
@@ -139,6 +141,27 @@ TEST(HealingText, StepsForTheHardwareThatCannotWorkAreOneClearError) {
   EXPECT_THAT(book("a: {on: node_lost, do: [drain, reboot]}, "
                    "b: {on: node_lost, times: 2, do: [drain]}"),
               HasSubstr("does nothing"));
+}
+
+TEST(HealingText, APlaybookToWhichSeveralLeadIsWrittenOnceForEach) {
+  const auto spec = parse_healing(
+      "{version: 1, name: mine, playbooks: {a: {on: node_lost, do: [note], again: {playbook: c}},"
+      " b: {on: start_refused, do: [note], again: {playbook: c}}, c: {do: [cordon]}}}");
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->rules.at(1).playbook, "c");
+  EXPECT_EQ(spec->rules.at(3).playbook, "c");
+  const std::string text = to_yaml(*spec);
+  EXPECT_THAT(text, HasSubstr("\n  c:\n    on: node_lost"));
+  EXPECT_THAT(text, HasSubstr("\n  c-2:\n    on: start_refused"));
+  const auto again = parse_healing(text);
+  ASSERT_TRUE(again) << text;
+  EXPECT_EQ(to_yaml(*again), text);
+}
+
+TEST(HealingText, WhatIsAnsweredWithoutARuleTakesNone) {
+  EXPECT_THAT(book("a: {on: gpu_unknown, do: [cordon]}"),
+              HasSubstr("gpu_unknown is answered without a rule: nothing new is put on the node"));
+  EXPECT_THAT(book("a: {on: task_unrecorded, do: [cordon]}"), HasSubstr("the task is ended"));
 }
 
 }  // namespace

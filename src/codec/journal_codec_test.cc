@@ -54,7 +54,8 @@ static_assert(kDescribesAll<HealingRule> && kDescribesAll<HealingSpec> &&
 static_assert(kDescribesAll<NodeHealth> && kDescribesAll<NodeHealth::Sighting>);
 static_assert(kDescribesAll<Incident> && kDescribesAll<Move> && kDescribesAll<HealingState>);
 static_assert(kDescribesAll<GpuErrorSeen> && kDescribesAll<TaskStalled>);
-static_assert(kDescribesAll<StoreHealed>);
+static_assert(kDescribesAll<GpuHealthSeen> && kDescribesAll<GpuTroubles>);
+static_assert(kDescribesAll<StoreHealed> && kDescribesAll<OrphansEnded>);
 static_assert(kDescribesAll<QuarantineNode> && kDescribesAll<ReleaseNode>);
 static_assert(kDescribesAll<NodeImagesSeen> && kDescribesAll<HeldImage>);
 static_assert(kDescribesAll<ImageHolding> && kDescribesAll<ImageFetch>);

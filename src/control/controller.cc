@@ -115,6 +115,7 @@ void Controller::on(const NodeJoined& event) {
   healer_.node_joined();
   scheduler_.fleet_joined(event.node, event.spec, scene());
   look_at_services([](const Service&) { return true; });
+  heal(healer_.reconsider(now_));  // of a larger fleet more may be taken out
 }
 
 void Controller::on(const NodeLost& event) {
@@ -145,6 +146,7 @@ void Controller::on(const NodeReturned& event) {
   change_node(event.node, [this](NodeId id) { cluster_.set_up(id, true); });
   reservations_looked_at_ = 0;
   healer_.node_back(event.node, now_);
+  heal(healer_.reconsider(now_));
 }
 
 void Controller::on(const NodeDutySet& event) {

@@ -157,6 +157,8 @@ class Controller {
   void on(const TaskEnded& event);
   void on(const HealingSet& event);
   void on(const GpuErrorSeen& event);
+  void on(const GpuHealthSeen& event);
+  void on(const OrphansEnded& event);
   void on(const TaskStalled& event);
   void on(const StoreHealed& event);
   void on(const RepairEnded& event) { heal(healer_.repair_ended(event, now_)); }

@@ -22,12 +22,53 @@ void Controller::on(const GpuErrorSeen& event) {
   if (event.node.value >= cluster_.nodes().size()) return;
   const XidMeaning meaning = meaning_of_xid(event.xid);
   if (meaning.harmless) return;
+  const bool has_device = event.device >= 0 && event.device < kGpusPerNodeMax;
+  const GpuTroubles& troubles = cluster_.node(event.node).gpu_troubles;
+  const bool lost = has_device && troubles.of(event.device) == GpuHealth::Lost;
+  if (lost && event.xid == kXidOffTheBus && healer_.knows_fall(event.node, event.device, now_)) {
+    return;
+  }
   see(event.node,
       {meaning.symptom,
        fmt::format("Xid {} of GPU {}: {}", event.xid, event.device, meaning.description),
        event.xid,
        {},
        event.device});
+}
+
+/// Nothing new is put on the node while that is not known, or is known to be bad: with or without a
+/// playbook, and however many nodes are out.
+void Controller::on(const GpuHealthSeen& event) {
+  if (event.node.value >= cluster_.nodes().size()) return;
+  const Node& node = cluster_.node(event.node);
+  if (event.device < 0 || event.device >= node.spec.gpus) return;
+  GpuTroubles troubles = node.gpu_troubles;
+  if (troubles.of(event.device) == event.health) return;
+  troubles.set(event.device, event.health);
+  change_node(event.node, [&](NodeId id) { cluster_.set_gpu_troubles(id, troubles); });
+  if (troubles.unknown == 0) healer_.gpus_known(event.node, now_);
+  const bool fell = event.health == GpuHealth::Lost;
+  if (fell && !healer_.knows_fall(event.node, event.device, now_)) {
+    see(event.node, {Symptom::DeviceFault,
+                     fmt::format("GPU {} is lost, as after Xid {}: {}", event.device, kXidOffTheBus,
+                                 meaning_of_xid(kXidOffTheBus).description),
+                     kXidOffTheBus,
+                     {},
+                     event.device});
+  }
+  // A repair may hold the driver for a while.
+  const bool repaired = healer_.active() && healer_.health(event.node).underway.has_value();
+  if (event.health != GpuHealth::Unknown || repaired) return;
+  see(event.node, {Symptom::GpuUnknown,
+                   fmt::format("GPU {} does not answer: nobody can tell how it is", event.device),
+                   0,
+                   {},
+                   event.device});
+}
+
+void Controller::on(const OrphansEnded& event) {
+  if (event.node.value >= cluster_.nodes().size()) return;
+  healer_.note(event.node, {Symptom::TaskUnrecorded, event.tasks, 0}, now_);
 }
 
 /// Its attempt is ended, and tried again as after a loss.
@@ -38,8 +79,9 @@ void Controller::on(const TaskStalled& event) {
   if (job->state != JobState::Running || rank >= job->tasks.size()) return;
   if (job->tasks[rank] != TaskState::Running) return;
   const NodeId node = job->placement[rank].node;
-  const std::string evidence = fmt::format("task {} of job {} made no progress for {}", event.rank,
-                                           event.job.value, format_duration(event.idle));
+  const std::string evidence =
+      fmt::format("task {} of job {} made no progress for {} in attempt {}", event.rank,
+                  event.job.value, format_duration(event.idle), event.attempt);
   job->exit = {TaskExit::Kind::Lost, 0, false, evidence};
   stop(*job, Termination::TaskFailed);
   see(node, {Symptom::TaskStalled, evidence, 0, event.job});

@@ -284,5 +284,106 @@ TEST_F(HealingTest, ATestThatFailsLeavesTheNodeOut) {
   EXPECT_TRUE(open(0));
 }
 
+TEST_F(HealingTest, NothingNewIsPutWhereNobodyCanTellHowAGpuIs) {
+  const JobId runs = submit(4);
+  start(runs);
+  ASSERT_EQ(node_of(runs), NodeId{0});
+  tell(GpuHealthSeen{{0}, 2, GpuHealth::Unknown});
+  EXPECT_FALSE(open(0));
+  EXPECT_EQ(job(runs).state, JobState::Running) << "it may well go on";
+  EXPECT_EQ(last().symptom, Symptom::GpuUnknown);
+  EXPECT_EQ(last().outcome, Outcome::Open);
+  EXPECT_EQ(last().devices, 1U << 2U);
+  EXPECT_NE(node_of(submit(4)), NodeId{0});
+  tell(GpuHealthSeen{{0}, 3, GpuHealth::Unknown});
+  EXPECT_EQ(last().repeats, 1);
+  tell(NodeDutySet{{0}, NodeDuty::Open});
+  EXPECT_FALSE(open(0)) << "a person does not know it either";
+  tell(GpuHealthSeen{{0}, 2, GpuHealth::Ok});
+  EXPECT_FALSE(open(0));
+  now_ = now_ + seconds(40);
+  tell(GpuHealthSeen{{0}, 3, GpuHealth::Ok});
+  EXPECT_TRUE(open(0));
+  EXPECT_EQ(last().outcome, Outcome::Recovered);
+  EXPECT_EQ(*last().closed_at - last().at, seconds(40));
+  EXPECT_FALSE(core_.cluster().node({0}).suspect);
+}
+
+TEST_F(HealingTest, ItIsNoMatterHowManyNodesAreSilent) {
+  for (std::uint32_t i = 0; i < 4; ++i) tell(GpuHealthSeen{{i}, 0, GpuHealth::Unknown});
+  const JobId id = submit(1);
+  EXPECT_EQ(job(id).state, JobState::Queued);
+  tell(HealingSet{});
+  EXPECT_EQ(job(id).state, JobState::Queued) << "with or without a playbook";
+  tell(GpuHealthSeen{{2}, 0, GpuHealth::Ok});
+  EXPECT_EQ(node_of(id), NodeId{2});
+}
+
+TEST_F(HealingTest, ALostGpuIsAnsweredAsItsXidAndCountedOnce) {
+  const JobId moves = submit(4, true);
+  start(moves);
+  const Decisions& made = tell(GpuHealthSeen{{0}, 3, GpuHealth::Lost});
+  EXPECT_THAT(commands_of<QuarantineNode>(made),
+              ElementsAre(QuarantineNode{{0}, now_ + seconds(600), true, 1}));
+  EXPECT_EQ(last().xid, 79);
+  EXPECT_EQ(last().evidence, "GPU 3 is lost, as after Xid 79: GPU has fallen off the bus");
+  EXPECT_THAT(tell(GpuErrorSeen{{0}, 3, 79}).commands, IsEmpty()) << "the same fall";
+  EXPECT_EQ(last().repeats, 0);
+  tick(seconds(600));
+  EXPECT_FALSE(open(0)) << "the quarantine is over, but the GPU is not back";
+  tell(GpuHealthSeen{{0}, 3, GpuHealth::Ok});
+  EXPECT_TRUE(open(0));
+
+  tell(GpuErrorSeen{{1}, 1, 79});
+  const auto incidents = core_.healer().incidents().size();
+  EXPECT_THAT(commands_of<QuarantineNode>(tell(GpuHealthSeen{{1}, 1, GpuHealth::Lost})), IsEmpty());
+  EXPECT_EQ(core_.healer().incidents().size(), incidents) << "the same the other way round";
+}
+
+TEST_F(HealingTest, WhatTellsOfNoGpuOfTheNodeIsIgnored) {
+  for (const std::int32_t device : {-1, 8, 16, 1 << 30}) {
+    tell(GpuHealthSeen{{0}, device, GpuHealth::Lost});
+  }
+  tell(GpuHealthSeen{{4}, 0, GpuHealth::Lost});
+  tell(GpuHealthSeen{{0}, 0, GpuHealth::Ok});
+  EXPECT_TRUE(open(0));
+  EXPECT_THAT(core_.healer().incidents(), IsEmpty());
+}
+
+TEST_F(HealingTest, ARestoredCoreKnowsWhichGpusAreNotWell) {
+  tell(GpuHealthSeen{{0}, 0, GpuHealth::Unknown});
+  tell(GpuHealthSeen{{1}, 7, GpuHealth::Lost});
+  auto twin = Controller::restore(Config{}, core_.state());
+  ASSERT_TRUE(twin) << twin.error().message;
+  EXPECT_EQ(twin->state(), core_.state());
+  EXPECT_FALSE(twin->cluster().node({0}).open());
+  const Event known{now_, EventSeq{seq_ + 1}, GpuHealthSeen{{0}, 0, GpuHealth::Ok}};
+  twin->step(known);
+  EXPECT_TRUE(twin->cluster().node({0}).open());
+}
+
+TEST_F(HealingTest, WhatIsHeldIsDoneWhenNodesJoinOrComeBack) {
+  for (std::uint32_t i = 0; i < 3; ++i) tell(GpuErrorSeen{{i}, 0, 48});
+  ASSERT_EQ(last().outcome, Outcome::Held);
+  tell(NodeJoined{{4}, {"n4", "", "A100", 8, {81920}, {64000}, {524288}}});
+  EXPECT_EQ(last().outcome, Outcome::Held) << "half of five are two";
+  const Decisions& made = tell(NodeJoined{{5}, {"n5", "", "A100", 8, {81920}, {64000}, {524288}}});
+  ASSERT_EQ(commands_of<QuarantineNode>(made).size(), 1U);
+  EXPECT_EQ(commands_of<QuarantineNode>(made)[0].node, NodeId{2});
+}
+
+TEST_F(HealingTest, TasksWithoutARecordAreAnIncident) {
+  for (const HealingSpec& spec : {default_healing(), HealingSpec{}}) {
+    tell(HealingSet{spec});
+    tell(OrphansEnded{{1}, "2 tasks"});
+    EXPECT_EQ(last().symptom, Symptom::TaskUnrecorded);
+    EXPECT_EQ(last().node, NodeId{1});
+    EXPECT_EQ(last().evidence, "2 tasks");
+    EXPECT_EQ(last().outcome, Outcome::Noted);
+  }
+  tell(OrphansEnded{{9}, "of no node"});
+  EXPECT_EQ(core_.healer().incidents().size(), 2U);
+}
+
 }  // namespace
 }  // namespace gyre::control

@@ -64,7 +64,7 @@ ControllerState Controller::state() const {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
   for (const Node& node : cluster_.nodes()) {
-    state.nodes.push_back({node.spec, node.up, node.duty, node.silent});
+    state.nodes.push_back({node.spec, node.up, node.duty, node.silent, node.gpu_troubles});
   }
   jobs_.for_each([&](const Job& job) { state.jobs.push_back(job); });
   return state;
@@ -89,6 +89,7 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
     core.cluster_.set_up(id, node.up);
     core.cluster_.set_duty(id, node.duty);
     core.cluster_.set_silent(id, node.silent);
+    core.cluster_.set_gpu_troubles(id, node.gpu_troubles);
     core.healer_.node_joined();
     if (id.value < state.healing.nodes.size()) {
       const NodeHealth& health = state.healing.nodes[id.value];

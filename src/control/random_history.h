@@ -105,9 +105,14 @@ class RandomHistory {
     if (die == 9 && rng_.below(2) == 0) {
       return WorkBudgetSet{static_cast<std::int64_t>(rng_.below(1'000'000))};
     }
+    if (die == 9 && rng_.below(4) == 0) return OrphansEnded{id, "9.1.0"};
     if (die == 9) return StoreHealed{Symptom::StorageFull, now_, "no room"};
     if (die == 5) return use_event();
     if (die == 6) return stall();
+    if (die == 8 && rng_.below(2) == 0) {
+      const auto device = static_cast<std::int32_t>(rng_.below(2));
+      return GpuHealthSeen{id, device, static_cast<GpuHealth>(rng_.below(5) % 3)};
+    }
     if (die > 6) {
       constexpr std::array<std::int32_t, 4> kXids{31, 48, 63, 999};
       return GpuErrorSeen{id, 0, kXids[rng_.below(kXids.size())]};

@@ -99,6 +99,7 @@ void Cluster::change(NodeId id, Change apply) {
   node.duty = changed.duty;
   node.silent = changed.silent;
   node.quarantined = changed.quarantined;
+  node.gpu_troubles = changed.gpu_troubles;
   if (!opens) return;
   enter_class(id);
   ++partition_of(node).growth;
@@ -118,6 +119,10 @@ void Cluster::set_silent(NodeId id, bool silent) {
 
 void Cluster::set_quarantined(NodeId id, bool quarantined) {
   change(id, [quarantined](Node& node) { node.quarantined = quarantined; });
+}
+
+void Cluster::set_gpu_troubles(NodeId id, GpuTroubles troubles) {
+  change(id, [troubles](Node& node) { node.gpu_troubles = troubles; });
 }
 
 void Cluster::set_suspect(NodeId id, bool suspect) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "domain/gpu_sample.h"
 #include "domain/node.h"
 #include "domain/node_log.h"
 
@@ -65,11 +66,14 @@ struct Node {
   bool silent = false;                                    // not heard for a while
   bool quarantined = false;                               // out of service to be healed
   bool suspect = false;                                   // others are preferred
+  GpuTroubles gpu_troubles{};                             // none: all devices are well
   std::uint32_t class_index = 0;                          // valid while open
   std::array<std::uint16_t, kResidentKinds> residents{};  // tasks by ResidentKind
 
   /// Whether new tasks may be put on it.
-  bool open() const { return up && duty == NodeDuty::Open && !silent && !quarantined; }
+  bool open() const {
+    return up && duty == NodeDuty::Open && !silent && !quarantined && gpu_troubles.none();
+  }
 };
 
 /// The fleet and what is free on it, indexed so that a placement looks at each distinct node state
@@ -91,6 +95,7 @@ class Cluster {
   void set_silent(NodeId id, bool silent);
   void set_quarantined(NodeId id, bool quarantined);
   void set_suspect(NodeId id, bool suspect);
+  void set_gpu_troubles(NodeId id, GpuTroubles troubles);
 
   /// Takes exactly `part` from the node. Requires: it is free. O(nodes in the two classes) moves of
   /// 4 bytes, plus one hash of 60 bytes.

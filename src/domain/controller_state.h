@@ -6,6 +6,7 @@
 
 #include "domain/command.h"
 #include "domain/demand_mix.h"
+#include "domain/gpu_sample.h"
 #include "domain/healing.h"
 #include "domain/idle.h"
 #include "domain/image_holders.h"
@@ -25,6 +26,7 @@ struct NodeState {
   bool up = true;
   NodeDuty duty = NodeDuty::Open;
   bool silent = false;
+  GpuTroubles gpu_troubles{};
   bool operator==(const NodeState&) const = default;
 };
 

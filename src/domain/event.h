@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "domain/gpu_sample.h"
 #include "domain/healing.h"
 #include "domain/idle.h"
 #include "domain/image_holders.h"
@@ -102,6 +103,19 @@ struct GpuErrorSeen {
   std::int32_t device = 0;  // as allocations count them
   std::int32_t xid = 0;
   bool operator==(const GpuErrorSeen&) const = default;
+};
+/// How a device is has become another. While one of a node's is not well, nothing new is put there.
+struct GpuHealthSeen {
+  NodeId node;
+  std::int32_t device = 0;  // as allocations count them
+  GpuHealth health = GpuHealth::Ok;
+  bool operator==(const GpuHealthSeen&) const = default;
+};
+/// A node that came had tasks running that are in no record; they are being ended.
+struct OrphansEnded {
+  NodeId node;
+  std::string tasks;  // which; one line for a person
+  bool operator==(const OrphansEnded&) const = default;
 };
 /// A task has made no progress, and its devices were idle, for so long; confirmed by the node.
 struct TaskStalled {
@@ -199,7 +213,7 @@ struct Event {
                    NodeContact, JobSubmitted, JobStopRequested, TaskStarted, TaskEnded, HealingSet,
                    GpuErrorSeen, TaskStalled, StoreHealed, ServiceApplied, ServiceDeleted,
                    ServiceLoadSeen, ReplicaProbed, WorkBudgetSet, PriceSet, IdleSet, GpuUseSeen,
-                   RepairEnded, NodeImagesSeen>;
+                   RepairEnded, NodeImagesSeen, GpuHealthSeen, OrphansEnded>;
   Body body;
 
   bool operator==(const Event&) const = default;

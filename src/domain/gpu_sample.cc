@@ -36,6 +36,19 @@ const GpuMetricFacts& gpu_metric_facts(GpuMetric metric) {
   return kFacts[static_cast<std::size_t>(metric)];
 }
 
+GpuHealth GpuTroubles::of(std::int32_t device) const {
+  if ((lost >> device & 1) != 0) return GpuHealth::Lost;
+  return (unknown >> device & 1) != 0 ? GpuHealth::Unknown : GpuHealth::Ok;
+}
+
+void GpuTroubles::set(std::int32_t device, GpuHealth health) {
+  const auto bit = static_cast<std::uint16_t>(1U << static_cast<unsigned>(device));
+  const auto others = static_cast<std::uint16_t>(~bit);
+  unknown =
+      static_cast<std::uint16_t>(health == GpuHealth::Unknown ? unknown | bit : unknown & others);
+  lost = static_cast<std::uint16_t>(health == GpuHealth::Lost ? lost | bit : lost & others);
+}
+
 std::string_view to_string(GpuHealth health) {
   static constexpr std::array<std::string_view, 3> kNames{"ok", "unknown", "lost"};
   return kNames[static_cast<std::size_t>(health)];

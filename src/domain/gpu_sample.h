@@ -54,6 +54,17 @@ enum class GpuHealth : std::uint8_t {
 };
 std::string_view to_string(GpuHealth health);  // "ok", "unknown", "lost"
 
+/// Those of a node's devices that are not well; bit i: device i.
+struct GpuTroubles {
+  std::uint16_t unknown = 0;
+  std::uint16_t lost = 0;
+  bool operator==(const GpuTroubles&) const = default;
+
+  bool none() const { return unknown == 0 && lost == 0; }
+  GpuHealth of(std::int32_t device) const;          // Requires: 0..15
+  void set(std::int32_t device, GpuHealth health);  // Requires: 0..15
+};
+
 /// NVML's clocks event reasons as words: "sw_power_cap", "hw_thermal_slowdown", ...
 std::vector<std::string_view> throttle_words(std::int64_t reasons);
 

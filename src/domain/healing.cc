@@ -15,8 +15,8 @@ constexpr std::size_t kRulesMax = 50;
 constexpr std::int32_t kPerHourMax = 10'000;
 
 constexpr std::array<std::string_view, kSymptomCount> kSymptoms{
-    "application_fault", "device_fault", "unknown_gpu_error", "node_lost",
-    "start_refused",     "task_stalled", "task_failed",       "journal_damaged",
+    "application_fault", "device_fault", "unknown_gpu_error", "node_lost",       "start_refused",
+    "task_stalled",      "task_failed",  "gpu_unknown",       "task_unrecorded", "journal_damaged",
     "storage_full",      "store_away",   "leader_lost"};
 constexpr std::array<std::string_view, kSymptomCount> kDiagnoses{
     "a mistake of the program; the device is sound",
@@ -26,6 +26,8 @@ constexpr std::array<std::string_view, kSymptomCount> kDiagnoses{
     "the node cannot start tasks, or not this one",
     "the program waits for ever, or the device or the network under it hangs",
     "the program ended with an error",
+    "the driver or the device hangs; nothing new is put on the node until it answers again",
+    "another journal started it, or the end of this one is lost; nobody waits for it",
     "the disk of the server, or a power cut while it wrote",
     "the disk of the server's state folder has no room left",
     "the database of the journal, or the network to it, was down",
@@ -87,6 +89,13 @@ Result<void> check_reach(const HealingRule& rule, std::size_t index) {
     return fail(ErrorKind::Invalid,
                 "rules[{}].on: {} is of the server, not of a node: no rule can answer it", index,
                 to_string(rule.on));
+  }
+  if (rule.on == Symptom::GpuUnknown || rule.on == Symptom::TaskUnrecorded) {
+    return fail(ErrorKind::Invalid, "rules[{}].on: {} is answered without a rule: {}", index,
+                to_string(rule.on),
+                rule.on == Symptom::GpuUnknown
+                    ? "nothing new is put on the node until the GPU is known again"
+                    : "the task is ended");
   }
   if (rule.on == Symptom::TaskFailed) {
     return fail(ErrorKind::Invalid,
@@ -157,6 +166,12 @@ std::string_view to_string(Incident::Outcome outcome) {
   return kOutcomes[static_cast<std::size_t>(outcome)];
 }
 
+std::string playbook_name(Symptom symptom) {
+  std::string name(to_string(symptom));
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
 HealingSpec default_healing() {
   HealingSpec spec;
   const Duration day = seconds(86'400);
@@ -165,6 +180,7 @@ HealingSpec default_healing() {
                 {Symptom::NodeLost, 3, day, Remedy::Quarantine},
                 {Symptom::StartRefused, 3, seconds(600), Remedy::Quarantine},
                 {Symptom::TaskStalled, 2, day, Remedy::Quarantine}};
+  for (HealingRule& rule : spec.rules) rule.playbook = playbook_name(rule.on);
   return spec;
 }
 

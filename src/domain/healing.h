@@ -22,12 +22,14 @@ enum class Symptom : std::uint8_t {
   StartRefused,    // the node could not start a task
   TaskStalled,     // no progress and no activity for a window
   TaskFailed,      // ended by itself with an error
+  GpuUnknown,      // nobody can tell how a device is
+  TaskUnrecorded,  // ran, and the journal knew nothing of it
   JournalDamaged,  // the server's own store, of no node
   StorageFull,     // no room for that store
   StoreAway,       // its database did not answer
   LeaderLost,      // the server that led before this one
 };
-inline constexpr std::size_t kSymptomCount = 11;
+inline constexpr std::size_t kSymptomCount = 13;
 std::string_view to_string(Symptom symptom);  // "application_fault", ...
 std::string_view diagnosis(Symptom symptom);  // what it is taken for; one line for a person
 
@@ -67,6 +69,7 @@ struct HealingRule {
   std::int32_t xid = 0;          // of the symptoms that are GPU errors only this one; 0: any
   Repair repair = Repair::None;  // but BurnIn
   bool burn_in = false;          // the node comes back by that alone
+  std::string playbook = {};     // whose it is; empty: before they had names
   bool operator==(const HealingRule&) const = default;
 };
 
@@ -84,6 +87,8 @@ struct HealingSpec {
 
   bool operator==(const HealingSpec&) const = default;
 };
+/// The name of a playbook that has none of its own: "device-fault", ...
+std::string playbook_name(Symptom symptom);
 /// What `gyre up` begins with.
 HealingSpec default_healing();
 /// Errors: a setting out of its range, two rules for the same that contradict each other.
@@ -176,6 +181,7 @@ struct Incident {
   std::uint16_t devices = 0;      // bit i: GPU i has shown it
   std::vector<RepairStep> steps;  // by time, kRepairStepsMax at most
   std::vector<Move> moved;        // the latest kMovesMax that left the node for it, by time
+  std::string playbook;           // that answered it; of several the one that asks for most
 
   bool operator==(const Incident&) const = default;
 };

@@ -13,8 +13,11 @@ struct XidMeaning {
   Symptom symptom = Symptom::UnknownGpuError;  // ApplicationFault, DeviceFault or UnknownGpuError
   bool harmless = false;                       // tells something, and nothing is to be done
   std::string_view description;                // "GPU memory page fault"; static text
-  std::string_view action;  // NVIDIA's immediate action: "RESET_GPU"; empty: none is given
+  std::string_view action;     // NVIDIA's immediate action: "RESET_GPU"; empty: none is given
+  std::string_view follow_up;  // what is to be done where that does not help; empty: as above
 };
+
+inline constexpr std::int32_t kXidOffTheBus = 79;
 
 /// By NVIDIA's catalogue for A100 and newer
 /// (docs.nvidia.com/deploy/xid-errors/analyzing-xid-catalog.html). What is not in it, or is marked

@@ -1,5 +1,6 @@
 #include "live/admission.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace gyre::live {
@@ -30,6 +31,30 @@ Result<void> check_repair(const RepairEnded& ended, const control::Controller& c
   const auto& underway = core.healer().health(ended.node).underway;
   if (underway && underway->command == ended.command) return {};
   return fail(ErrorKind::Conflict, "nothing waits for that repair of node {}", ended.node.value);
+}
+
+/// Only what has changed is journalled.
+Result<void> check_health(const GpuHealthSeen& seen, const control::Controller& core) {
+  if (auto known = check_node(seen.node, core); !known) return known;
+  const Node& node = core.cluster().node(seen.node);
+  if (seen.device < 0 || seen.device >= node.spec.gpus) {
+    return fail(ErrorKind::NotFound, "node {} offers no GPU {}", node.spec.name, seen.device);
+  }
+  if (node.gpu_troubles.of(seen.device) != seen.health) return {};
+  return fail(ErrorKind::Conflict, "GPU {} of node {} is known to be {}", seen.device,
+              node.spec.name, to_string(seen.health));
+}
+
+/// A node that comes again before it has ended them tells of the same.
+Result<void> check_orphans(const OrphansEnded& ended, const control::Controller& core) {
+  if (auto known = check_node(ended.node, core); !known) return known;
+  const auto& incidents = core.healer().incidents();
+  const bool told = std::any_of(incidents.begin(), incidents.end(), [&](const Incident& one) {
+    return one.symptom == Symptom::TaskUnrecorded && one.node == ended.node &&
+           one.evidence == ended.tasks;
+  });
+  if (!told) return {};
+  return fail(ErrorKind::Conflict, "there is an incident of these tasks already");
 }
 
 /// What a node tells of itself is kept for as long as it is connected, so it is bounded.
@@ -107,6 +132,8 @@ Result<void> check_hello(const act::Hello& hello) {
 
 Result<void> check_event(const Event::Body& body, const control::Controller& core) {
   if (const auto* repaired = std::get_if<RepairEnded>(&body)) return check_repair(*repaired, core);
+  if (const auto* health = std::get_if<GpuHealthSeen>(&body)) return check_health(*health, core);
+  if (const auto* ended = std::get_if<OrphansEnded>(&body)) return check_orphans(*ended, core);
   if (const auto* stop = std::get_if<JobStopRequested>(&body)) return check_stop(stop->job, core);
   if (const auto* duty = std::get_if<NodeDutySet>(&body)) return check_node(duty->node, core);
   if (const auto* joined = std::get_if<NodeJoined>(&body)) {

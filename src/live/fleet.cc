@@ -140,6 +140,7 @@ void Fleet::on_beat(Session& session, std::uint64_t number) {
 void Fleet::on_gpus(Session& session, act::GpusSeen seen) {
   const Time said_at = seen.said_at;
   std::vector<GpuErrorSeen> errors;
+  std::vector<GpuHealthSeen> healths;
   Result<std::vector<GpuReading>> gpus;
   {
     const std::lock_guard guard(mutex_);
@@ -149,11 +150,16 @@ void Fleet::on_gpus(Session& session, act::GpusSeen seen) {
     if (node < 0) return;
     const NodeId from{static_cast<std::uint32_t>(node)};
     Peer& peer = peers_.at(from);
-    if (std::exchange(peer.life, session.life_) != session.life_) peer.gpu_errors = GpuErrors();
+    if (std::exchange(peer.life, session.life_) != session.life_) {
+      peer.gpu_errors = GpuErrors();
+      peer.gpu_healths = GpuHealths();
+    }
     session.told_gpus_ = true;
     errors = peer.gpu_errors.take(from, *gpus, now_());
+    healths = peer.gpu_healths.take(from, *gpus, now_());
   }
-  for (GpuErrorSeen& error : errors) inbox_.post(std::move(error), nullptr);
+  for (GpuErrorSeen& error : errors) inbox_.post(error, nullptr);
+  for (const GpuHealthSeen& health : healths) inbox_.post(health, nullptr);
   if (gpus_ != nullptr) gpus_->seen(session.name_, said_at, *gpus);
 }
 

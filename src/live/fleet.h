@@ -171,6 +171,7 @@ class Fleet {
     std::vector<std::string> devices;
     std::uint64_t life = 0;  // of the agent whose errors were counted
     GpuErrors gpu_errors;
+    GpuHealths gpu_healths;
     std::optional<act::ImageFetched> image_trouble;
   };
   struct LogKey {

@@ -386,7 +386,11 @@ struct GpuFleetTest : FleetTest {
   std::vector<Event::Body> posted() {
     std::vector<Event::Body> bodies;
     while (auto request = inbox.take()) {
-      if (auto* posting = std::get_if<Inbox::Posting>(&*request)) bodies.push_back(posting->body);
+      auto* posting = std::get_if<Inbox::Posting>(&*request);
+      if (posting == nullptr) continue;
+      const auto* health = std::get_if<GpuHealthSeen>(&posting->body);
+      const bool well = health != nullptr && health->health == GpuHealth::Ok;
+      if (!well) bodies.push_back(posting->body);
     }
     return bodies;
   }

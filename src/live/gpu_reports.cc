@@ -102,4 +102,23 @@ std::vector<GpuErrorSeen> GpuErrors::take(NodeId node, const std::vector<GpuRead
   return found;
 }
 
+std::vector<GpuHealthSeen> GpuHealths::take(NodeId node, const std::vector<GpuReading>& gpus,
+                                            Duration now) {
+  std::vector<GpuHealthSeen> changes;
+  const std::size_t count = std::min<std::size_t>(gpus.size(), kGpusPerNodeMax);
+  if (devices_.size() < count) devices_.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!gpus[i].fresh) continue;
+    const GpuHealth health = gpus[i].sample.health;
+    Device& device = devices_[i];
+    const bool doubtful = health == GpuHealth::Unknown;
+    const bool confirmed = !doubtful || device.doubted;
+    device.doubted = doubtful;
+    if (!confirmed || device.told == health || !allowance_.take(now)) continue;
+    device.told = health;
+    changes.push_back({node, static_cast<std::int32_t>(i), health});
+  }
+  return changes;
+}
+
 }  // namespace gyre::live

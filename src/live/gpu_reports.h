@@ -77,4 +77,24 @@ class GpuErrors {
   Allowance allowance_{kErrorsAtOnce, kErrorsPerSecond};
 };
 
+/// Finds devices of a node whose health has become another. Lost, or well, is believed at once;
+/// that nobody can tell must be seen twice, one look after the other. Not thread-safe.
+class GpuHealths {
+ public:
+  static constexpr std::int64_t kChangesAtOnce = 64;
+  static constexpr std::int64_t kChangesPerSecond = 1;
+
+  /// Devices as above. The first reading of a device tells how it is. What is over the limits, of a
+  /// probe that flaps, is found with a later reading.
+  std::vector<GpuHealthSeen> take(NodeId node, const std::vector<GpuReading>& gpus, Duration now);
+
+ private:
+  struct Device {
+    std::optional<GpuHealth> told;
+    bool doubted = false;  // the look before found it unknown
+  };
+  std::vector<Device> devices_;
+  Allowance allowance_{kChangesAtOnce, kChangesPerSecond};
+};
+
 }  // namespace gyre::live

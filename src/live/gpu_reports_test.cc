@@ -107,5 +107,43 @@ TEST(GpuErrors, AFloodIsCutToItsLimitAndTheLastOneIsFoundLater) {
   EXPECT_THAT(errors.take(NodeId{0}, counted(xids), seconds(9)), IsEmpty());
 }
 
+std::vector<GpuReading> seen_as(GpuHealth health, bool fresh = true) {
+  GpuReading gpu;
+  gpu.fresh = fresh;
+  gpu.sample.health = health;
+  return {gpu};
+}
+
+TEST(GpuHealths, UnknownIsBelievedWhenItIsSeenTwiceAndAllElseAtOnce) {
+  GpuHealths healths;
+  const auto look = [&](GpuHealth health, bool fresh = true) {
+    return healths.take(NodeId{3}, seen_as(health, fresh), seconds(1));
+  };
+  const auto told = [](GpuHealth health) {
+    return ElementsAre(GpuHealthSeen{NodeId{3}, 0, health});
+  };
+  EXPECT_THAT(look(GpuHealth::Ok), told(GpuHealth::Ok)) << "the server may have heard otherwise";
+  EXPECT_THAT(look(GpuHealth::Unknown), IsEmpty());
+  EXPECT_THAT(look(GpuHealth::Ok), IsEmpty()) << "it was a moment";
+  EXPECT_THAT(look(GpuHealth::Unknown), IsEmpty());
+  EXPECT_THAT(look(GpuHealth::Unknown, false), IsEmpty()) << "not a look";
+  EXPECT_THAT(look(GpuHealth::Unknown), told(GpuHealth::Unknown));
+  EXPECT_THAT(look(GpuHealth::Unknown), IsEmpty());
+  EXPECT_THAT(look(GpuHealth::Lost), told(GpuHealth::Lost));
+  EXPECT_THAT(look(GpuHealth::Ok), told(GpuHealth::Ok));
+}
+
+TEST(GpuHealths, AProbeThatFlapsIsHeardWithinLimitsAndInTheEnd) {
+  GpuHealths healths;
+  std::size_t found = 0;
+  for (int i = 0; i < 1'001; ++i) {
+    const GpuHealth health = i % 2 == 0 ? GpuHealth::Lost : GpuHealth::Ok;
+    found += healths.take(NodeId{0}, seen_as(health), seconds(1)).size();
+  }
+  EXPECT_EQ(found, static_cast<std::size_t>(GpuHealths::kChangesAtOnce));
+  EXPECT_THAT(healths.take(NodeId{0}, seen_as(GpuHealth::Lost), seconds(9)),
+              ElementsAre(GpuHealthSeen{NodeId{0}, 0, GpuHealth::Lost}));
+}
+
 }  // namespace
 }  // namespace gyre::live

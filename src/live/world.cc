@@ -1,5 +1,7 @@
 #include "live/world.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -15,6 +17,7 @@ namespace {
 
 /// The clock may be set while the world waits for a moment, so it looks again this often.
 constexpr Duration kClockLookMax = seconds(1);
+constexpr std::size_t kOrphansNamedMax = 20;  // in one line
 
 /// 0 for what is of no job.
 JobId job_of(const Command& command) {
@@ -424,7 +427,12 @@ void World::fence_tasks(NodeId node) {
 /// core knows nothing of. `last`: the last job when it came.
 void World::take_in(std::uint64_t session, NodeId node, const act::Hello& hello, JobId last) const {
   if (!fleet_.bind(session, node, hello)) return;
-  for (const act::FoundTask& found : hello.tasks) take_up(found, node, last);
+  std::vector<std::string> orphans;
+  for (const act::FoundTask& found : hello.tasks) {
+    const bool known = take_up(found, node, last);
+    if (!known && !found.ended) orphans.push_back(act::to_string(found.key));
+  }
+  tell_of_orphans(node, std::move(orphans));
   core_.jobs().for_each([&](const Job& job) {
     const bool being_stopped = job.state == JobState::Preempting || job.state == JobState::Stopping;
     for (std::size_t i = 0; i < job.placement.size(); ++i) {
@@ -447,12 +455,29 @@ void World::take_in(std::uint64_t session, NodeId node, const act::Hello& hello,
   }
 }
 
-/// Deals with a task that was there before, unless the core waits for its end on that node.
-void World::take_up(const act::FoundTask& found, NodeId node, JobId last) const {
+/// One incident of them all: a node may bring many, and again and again.
+void World::tell_of_orphans(NodeId node, std::vector<std::string> tasks) const {
+  if (tasks.empty()) return;
+  std::sort(tasks.begin(), tasks.end());
+  const std::size_t count = tasks.size();
+  tasks.resize(std::min(count, kOrphansNamedMax));
+  const std::string more =
+      count > tasks.size() ? fmt::format(" and {} more", count - tasks.size()) : "";
+  inbox_.post(
+      OrphansEnded{node, fmt::format("{} task{} ran there that this journal has no record "
+                                     "of, and {} ended: {}{}",
+                                     count, count == 1 ? "" : "s", count == 1 ? "was" : "were",
+                                     fmt::join(tasks, ", "), more)},
+      nullptr);
+}
+
+/// Deals with a task that was there before, unless the core waits for its end on that node. False:
+/// it is of no job that was recorded.
+bool World::take_up(const act::FoundTask& found, NodeId node, JobId last) const {
   const act::TaskKey key = found.key;
   const Job* job = core_.jobs().find(key.job);
   const bool ours = key.job <= last && (job == nullptr || key.attempt <= job->attempt);
-  if (ours && is_open_on(key, node)) return;
+  if (ours && is_open_on(key, node)) return true;
   if (!ours) {
     notice(fmt::format("task {} is of a job that was never recorded here; it was ended and removed",
                        act::to_string(key)));
@@ -464,6 +489,7 @@ void World::take_up(const act::FoundTask& found, NodeId node, JobId last) const 
                        act::to_string(key)));
     fleet_.send(node, act::StopTask{key, {}});
   }
+  return ours;
 }
 
 void World::notice(const std::string& line) const {

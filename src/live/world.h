@@ -92,7 +92,8 @@ class World final : public control::World {
   bool is_open(const act::TaskKey& key) const;
   bool is_open_on(const act::TaskKey& key, NodeId node) const;
   void take_in(std::uint64_t session, NodeId node, const act::Hello& hello, JobId last) const;
-  void take_up(const act::FoundTask& found, NodeId node, JobId last) const;
+  bool take_up(const act::FoundTask& found, NodeId node, JobId last) const;
+  void tell_of_orphans(NodeId node, std::vector<std::string> tasks) const;
   void notice(const std::string& line) const;
 
   const control::Controller& core_;

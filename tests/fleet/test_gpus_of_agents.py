@@ -66,6 +66,7 @@ def test_lost_and_hung_devices_and_nodes_are_said(fleet, two):
     b.become("hang 1\n")
     a.until(lambda gpus: gpus[1]["health"] == "lost" and gpus[0]["health"] == "ok")
     b.until(lambda gpus: gpus[1]["health"] == "unknown" and gpus[0]["health"] == "ok")
+    fleet.until(lambda: {fleet.node(name)["state"] for name in "ab"} == {"unsure"}, "both are out")
     text = metrics(fleet)
     assert re.search(r'gyre_gpu_health\{gpu="1",UUID="GPU-0000-aa2".*state="lost"\} 1', text)
     assert 'UUID="GPU-0000-aa2"' not in "".join(re.findall(r"DCGM_FI_DEV_GPU_UTIL\{.*", text))
@@ -78,6 +79,23 @@ def test_lost_and_hung_devices_and_nodes_are_said(fleet, two):
     b.agent.start()
     b.until_sound()
     assert a.seen()[1]["health"] == "lost"
+    fleet.until(lambda: fleet.node("b")["state"] == "up", "it is back")
+    job = fleet.submit("true", resources={"gpu": 1})
+    assert fleet.wait(job)["state"] == "succeeded"
+    assert fleet.node("a")["state"] == "unsure"
+
+
+def test_a_lost_gpu_is_healed_as_one_that_told_of_it(fleet, two):
+    for name in "cde":  # one of five nodes may be taken out
+        fleet.new_agent(name).gpus = ["--virtual-gpus", "2xT4:16GB"]
+        fleet.agent(name)
+    job, broken = job_on(fleet, two)
+    where = broken.agent.name
+    broken.become("fails 1 15\n")
+    moves_away(fleet, job, where)
+    [incident] = [one for one in fleet.json("incidents")["incidents"] if one["node"] == where]
+    assert (incident["symptom"], incident["xid"]) == ("device_fault", 79)
+    assert [one["job"] for one in incident["moved"]] == [job]
 
 
 def test_errors_are_seen_after_the_server_was_away(fleet, two):

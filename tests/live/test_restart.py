@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from cloud import until
+
 
 def test_a_running_job_outlives_the_server_and_its_output_is_whole(server, pipe):
     server.up()
@@ -95,6 +97,11 @@ def test_tasks_of_a_store_that_is_gone_are_ended_and_their_names_are_free(server
     assert server.wait(1)["exit_code"] == 4
     assert not server.tasks_alive()
     server.hears("task 1.1.0 is of a job that was never recorded here")
+    [incident] = until(lambda: server.json("incidents")["incidents"], "an incident")
+    assert incident["symptom"] == "task_unrecorded" and incident["outcome"] == "noted"
+    assert incident["node"] == server.json("nodes")["nodes"][0]["name"]
+    assert incident["evidence"] == ("1 task ran there that this journal has no record of, and was "
+                                    "ended: 1.1.0")
 
 
 def test_a_node_that_changed_is_a_new_one_and_its_jobs_are_retried(server, pipe):

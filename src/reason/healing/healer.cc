@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "base/utf8.h"
+#include "domain/xid.h"
 
 namespace gyre::reason {
 namespace {
@@ -12,6 +13,7 @@ using Outcome = Incident::Outcome;
 
 constexpr Duration kHour = seconds(3600);
 constexpr Duration kAnswerTakes = seconds(60);  // after a repair's limit
+constexpr Duration kSameFall = seconds(60);
 
 bool is_about(const HealingRule& rule, const Healer::Sign& sign) {
   return rule.on == sign.symptom && (rule.xid == 0 || rule.xid == sign.xid);
@@ -25,6 +27,18 @@ bool has_done(const Incident& incident, Repair repair, std::int32_t device) {
   return std::any_of(incident.steps.begin(), incident.steps.end(), [&](const RepairStep& step) {
     return step.repair == repair && step.device == device;
   });
+}
+
+/// Ended by what it is about, and by nothing else.
+bool lasts(Symptom symptom) {
+  return symptom == Symptom::NodeLost || symptom == Symptom::GpuUnknown;
+}
+
+/// Whether the first asks for more than the second.
+bool asks_more(const HealingRule& a, const HealingRule& b) {
+  if (join(a.then, b.then) != b.then) return true;
+  if (a.then != b.then) return false;
+  return a.repair > b.repair || (a.burn_in && !b.burn_in);
 }
 
 /// The next one of an incident, but the burn-in.
@@ -72,21 +86,14 @@ Healer::Changes Healer::sees(NodeId node, const Sign& sign, Time now) {
     if (health.seen.size() == kSightingsMax) health.seen.erase(health.seen.begin());
     health.seen.push_back({sign.symptom, now, sign.job, sign.xid});
   }
-  Incident* known = open_of(node, sign.symptom);
-  Incident& incident = known != nullptr ? *known : open(sign, now);
-  if (known != nullptr) ++incident.repeats;
-  incident.node = node;
   const HealingRule answer = answer_to(health, sign, now);
-  incident.remedy = join(incident.remedy, answer.then);
-  incident.repair = std::max(incident.repair, answer.repair);
-  incident.burn_in = incident.burn_in || answer.burn_in;
+  Incident& incident = incident_of(node, sign, answer, now);
   if (sign.device >= 0 && sign.device < 16) {
     incident.devices = static_cast<std::uint16_t>(incident.devices | 1U << sign.device);
   }
   Changes changes;
   if (incident.remedy == Remedy::Note) {
-    // A node that was lost is waited for.
-    if (sign.symptom != Symptom::NodeLost) close(incident, Outcome::Noted, now);
+    if (!lasts(sign.symptom)) close(incident, Outcome::Noted, now);
   } else if (health.quarantined_until || may_quarantine(now)) {
     changes.push_back(quarantine(incident, now));  // for one that is out, the time begins anew
   } else {
@@ -94,6 +101,50 @@ Healer::Changes Healer::sees(NodeId node, const Sign& sign, Time now) {
   }
   plan_wakeup();
   return changes;
+}
+
+/// The one that is open of it, or a new one, with what `answer` asks for.
+Incident& Healer::incident_of(NodeId node, const Sign& sign, const HealingRule& answer, Time now) {
+  // Of several that are open each repair is done once.
+  Repair repair = answer.repair;
+  bool burn_in = answer.burn_in;
+  for (const Incident& one : state_.incidents) {
+    const bool same = one.node == node && !one.job && one.symptom == sign.symptom;
+    if (!same || !unsettled(one)) continue;
+    if (one.repair >= repair) repair = Repair::None;
+    burn_in = burn_in && !one.burn_in;
+  }
+  Incident* known = sign.symptom == Symptom::TaskStalled ? nullptr : open_of(node, sign.symptom);
+  Incident& incident = known != nullptr ? *known : open(sign, now);
+  if (known != nullptr) ++incident.repeats;
+  incident.node = node;
+  const HealingRule so_far{sign.symptom,    1, {}, incident.remedy, 0, incident.repair,
+                           incident.burn_in};
+  if (incident.playbook.empty() || asks_more(answer, so_far)) incident.playbook = answer.playbook;
+  incident.remedy = join(incident.remedy, answer.then);
+  incident.repair = std::max(incident.repair, repair);
+  incident.burn_in = incident.burn_in || burn_in;
+  return incident;
+}
+
+void Healer::note(NodeId node, const Sign& sign, Time now) {
+  Incident& incident = open(sign, now);
+  incident.node = node;
+  close(incident, Outcome::Noted, now);
+}
+
+bool Healer::knows_fall(NodeId node, std::int32_t device, Time now) const {
+  return std::any_of(
+      state_.incidents.rbegin(), state_.incidents.rend(), [&](const Incident& incident) {
+        const bool shown = (incident.devices >> static_cast<unsigned>(device) & 1U) != 0;
+        const bool lives = unsettled(incident) || now - incident.at <= kSameFall;
+        return lives && shown && incident.node == node && incident.xid == kXidOffTheBus;
+      });
+}
+
+void Healer::gpus_known(NodeId node, Time now) {
+  Incident* incident = active() ? open_of(node, Symptom::GpuUnknown) : nullptr;
+  if (incident != nullptr) close(*incident, Outcome::Recovered, now);
 }
 
 /// Whether a rule asks for it: nothing else is held against a node.
@@ -113,6 +164,7 @@ HealingRule Healer::answer_to(const NodeHealth& health, const Sign& sign, Time n
                  (rule.xid == 0 || rule.xid == sighting.xid);
         });
     if (times < rule.times) continue;
+    if (answer.playbook.empty() || asks_more(rule, answer)) answer.playbook = rule.playbook;
     answer.then = join(answer.then, rule.then);
     answer.repair = std::max(answer.repair, rule.repair);
     answer.burn_in = answer.burn_in || rule.burn_in;
@@ -402,7 +454,9 @@ void Healer::close(Incident& incident, Outcome outcome, Time now) {
 
 void Healer::close_all(NodeId node, Outcome outcome, Time now) {
   for (Incident& incident : state_.incidents) {
-    if (incident.node == node && !incident.job && unsettled(incident)) {
+    const bool own = incident.node == node && !incident.job;
+    // Whether a device answers no remedy decides.
+    if (own && unsettled(incident) && incident.symptom != Symptom::GpuUnknown) {
       close(incident, outcome, now);
     }
   }

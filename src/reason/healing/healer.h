@@ -51,8 +51,18 @@ class Healer {
   void node_joined() { state_.nodes.emplace_back(); }
 
   /// A symptom of a node. The same of one job again counts once, as of the last time: a job that
-  /// cannot start anywhere condemns no node. Requires: the node joined.
+  /// cannot start anywhere condemns no node. While an incident of it is open it is a repeat; of
+  /// tasks that hang each is an incident. Requires: the node joined.
   Changes sees(NodeId node, const Sign& sign, Time now);
+
+  /// Something of a node that nothing is to be done about any more; kept with or without rules.
+  void note(NodeId node, const Sign& sign, Time now);
+
+  /// Whether it is in an incident already that this device of the node has fallen off the bus: one
+  /// that is not over, or not older than a minute. Xid 79 and a probe's own look tell of the same.
+  bool knows_fall(NodeId node, std::int32_t device, Time now) const;
+  /// All devices of the node answer again: closes what their silence opened.
+  void gpus_known(NodeId node, Time now);
 
   /// The job is told to leave the incident's node for it.
   void moves(std::uint64_t incident, JobId job, Keeping kept);
@@ -104,6 +114,7 @@ class Healer {
  private:
   NodeHealth& health_of(NodeId node) { return state_.nodes[node.value]; }
   HealingRule answer_to(const NodeHealth& health, const Sign& sign, Time now) const;
+  Incident& incident_of(NodeId node, const Sign& sign, const HealingRule& answer, Time now);
   Incident& open(const Sign& sign, Time now);
   Incident* open_of(NodeId node, Symptom symptom);
   Incident* open_of(JobId job);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "domain/xid.h"
 
 namespace gyre::reason {
@@ -200,6 +202,14 @@ TEST(HealingSpecTest, ContradictionsAreTold) {
   spec = default_healing();
   spec.quarantined_percent_max = 101;
   EXPECT_FALSE(validate(spec));
+}
+
+TEST(XidTest, TheCatalogueSaysWhatIsToBeDoneAndWhatAfterThat) {
+  EXPECT_EQ(meaning_of_xid(79).action, "RESTART_BM");
+  EXPECT_EQ(meaning_of_xid(79).follow_up, "CONTACT_SUPPORT");
+  EXPECT_EQ(meaning_of_xid(63).follow_up, "IGNORE");
+  EXPECT_EQ(meaning_of_xid(13).follow_up, "WORKFLOW_XID_13");
+  EXPECT_EQ(meaning_of_xid(999).action, "");
 }
 
 TEST(XidTest, TheCatalogueTellsTheProgramsMistakesFromTheDevices) {
@@ -412,6 +422,85 @@ TEST_F(RepairTest, WhatIsRestoredGoesOnAlike) {
   ASSERT_TRUE(twin.restore(healer_.state(), 10));
   EXPECT_EQ(twin.to_repair(), healer_.to_repair());
   EXPECT_EQ(twin.next_wakeup(), healer_.next_wakeup());
+}
+
+TEST_F(HealerTest, EachHangIsAnIncidentOfItsOwn) {
+  spec_.rules = {{Symptom::TaskStalled, 1, kHour, Remedy::Drain, 0, Repair::Reboot}};
+  healer_.configure(spec_);
+  const auto hangs = [this](std::uint32_t node, std::uint64_t job) {
+    return healer_.sees({node}, {Symptom::TaskStalled, std::to_string(job), 0, JobId{job}}, now_);
+  };
+  for (std::uint64_t job = 1; job <= 3; ++job) {
+    hangs(5, job);
+    EXPECT_EQ(last().evidence, std::to_string(job));
+    EXPECT_EQ(last().repeats, 0);
+    EXPECT_EQ(last().outcome, Outcome::Open);
+  }
+  const auto wants = std::count_if(
+      healer_.incidents().begin(), healer_.incidents().end(),
+      [](const Incident& one) { return one.node == NodeId{5} && one.repair == Repair::Reboot; });
+  EXPECT_EQ(wants, 1) << "the machine is started anew once";
+}
+
+TEST_F(HealerTest, HangsBehindOneThatIsHeldAreNoRepeatsOfIt) {
+  spec_.quarantined_percent_max = 0;
+  healer_.configure(spec_);
+  for (std::uint64_t job = 1; job <= 4; ++job) {
+    healer_.sees({5}, {Symptom::TaskStalled, std::to_string(job), 0, JobId{job}}, now_);
+    EXPECT_EQ(last().id, job);
+    EXPECT_EQ(last().evidence, std::to_string(job));
+    EXPECT_EQ(last().outcome, job == 1 ? Outcome::Noted : Outcome::Held);
+  }
+}
+
+TEST_F(HealerTest, WhatIsHeldIsLookedAtAgainInALargerFleet) {
+  fault(0);
+  fault(1);
+  fault(2);
+  ASSERT_EQ(last().outcome, Outcome::Held);
+  for (int i = 0; i < 4; ++i) healer_.node_joined();
+  EXPECT_THAT(healer_.reconsider(now_), IsEmpty()) << "20 % of 14 nodes are 2";
+  healer_.node_joined();
+  EXPECT_THAT(healer_.reconsider(now_), SizeIs(1));
+  EXPECT_EQ(last().outcome, Outcome::Open);
+}
+
+TEST_F(HealerTest, WhetherAGpuAnswersNoRemedyDecides) {
+  EXPECT_THAT(healer_.sees({3}, {Symptom::GpuUnknown, "silent", 0, {}, 1}, now_), IsEmpty());
+  EXPECT_EQ(last().outcome, Outcome::Open);
+  EXPECT_FALSE(healer_.suspect({3}));
+  fault(3);
+  healer_.wake(now_ + kHour);
+  healer_.put_back({3}, now_ + kHour);
+  EXPECT_EQ(healer_.incidents().front().outcome, Outcome::Open) << "it is silent still";
+  healer_.gpus_known({4}, now_ + kHour);
+  EXPECT_EQ(healer_.incidents().front().outcome, Outcome::Open);
+  healer_.gpus_known({3}, now_ + kHour);
+  EXPECT_EQ(healer_.incidents().front().outcome, Outcome::Recovered);
+}
+
+TEST_F(HealerTest, AnIncidentNamesThePlaybookThatAsksForMost) {
+  spec_.name = "mine";
+  spec_.rules = {{Symptom::DeviceFault, 1, kHour, Remedy::Quarantine, 0, Repair::None, false, "a"},
+                 {Symptom::DeviceFault, 2, kHour, Remedy::Drain, 0, Repair::None, false, "b"},
+                 {Symptom::DeviceFault, 3, kHour, Remedy::Quarantine, 0, Repair::None, false, "c"}};
+  healer_.configure(spec_);
+  for (const char* name : {"a", "b", "b"}) {
+    fault(3);
+    EXPECT_EQ(last().playbook, name);
+  }
+  fault(3, Symptom::ApplicationFault);
+  EXPECT_EQ(last().playbook, "") << "none answers it";
+}
+
+TEST_F(HealerTest, OfOneFallThereIsOneIncident) {
+  healer_.sees({3}, {Symptom::DeviceFault, "lost", kXidOffTheBus, {}, 2}, now_);
+  EXPECT_TRUE(healer_.knows_fall({3}, 2, now_ + kHour / 2)) << "it is not over";
+  EXPECT_FALSE(healer_.knows_fall({3}, 1, now_));
+  EXPECT_FALSE(healer_.knows_fall({4}, 2, now_));
+  healer_.put_back({3}, now_);
+  EXPECT_TRUE(healer_.knows_fall({3}, 2, now_ + seconds(60)));
+  EXPECT_FALSE(healer_.knows_fall({3}, 2, now_ + seconds(61)));
 }
 
 }  // namespace

@@ -110,6 +110,7 @@ void Prospect::look_at(const Source& source, NodeId id) {
   if (kept.duty != now.duty) cluster_->set_duty(id, now.duty);
   if (kept.silent != now.silent) cluster_->set_silent(id, now.silent);
   if (kept.quarantined != now.quarantined) cluster_->set_quarantined(id, now.quarantined);
+  if (kept.gpu_troubles != now.gpu_troubles) cluster_->set_gpu_troubles(id, now.gpu_troubles);
   cluster_->set_suspect(id, now.suspect);
   Capacity wanted = now.free;
   source.change(id, now, wanted, groups);

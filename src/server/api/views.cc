@@ -283,8 +283,9 @@ std::string description_of(const PolicySpec& policy) {
 
 /// What hinders most comes first.
 static std::size_t state_of(const Node& node) {
-  if (!node.up) return 5;
-  if (node.silent) return 4;
+  if (!node.up) return 6;
+  if (node.silent) return 5;
+  if (!node.gpu_troubles.none()) return 4;
   if (node.quarantined) return 3;
   if (node.duty == NodeDuty::Draining) return 2;
   return node.duty == NodeDuty::Cordoned ? 1 : 0;

@@ -101,8 +101,8 @@ struct NodeView {
   std::vector<HeldImage> images = {};      // these, where they were asked for
   std::optional<act::ImageFetched> image_trouble = std::nullopt;
 };
-inline constexpr std::array<std::string_view, 6> kNodeStates{"up",          "cordoned", "draining",
-                                                             "quarantined", "silent",   "down"};
+inline constexpr std::array<std::string_view, 7> kNodeStates{
+    "up", "cordoned", "draining", "quarantined", "unsure", "silent", "down"};
 struct NodeFilter {
   unsigned states = (1U << kNodeStates.size()) - 1;  // bits by kNodeStates
   std::optional<std::string> name;                   // the latest node of that name alone

@@ -97,7 +97,9 @@ Result<void> check_residents(const control::Controller& core, NodeId node,
   return {};
 }
 
-bool is_in_service(const Node& node) { return node.up && !node.silent && !node.quarantined; }
+bool is_in_service(const Node& node) {
+  return node.up && !node.silent && !node.quarantined && node.gpu_troubles.none();
+}
 
 /// By a person: out of service, and gone.
 bool is_given_up(const Node& node) { return !node.up && node.duty != NodeDuty::Open; }
@@ -183,9 +185,10 @@ std::string unrest(const control::Controller& core, const std::vector<FaultRecor
   for (const auto& [name, node] : latest_nodes(core)) {
     if (is_in_service(*node) || is_given_up(*node) || nodes.contains(name)) continue;
     return fmt::format("node {} is {}", name,
-                       !node->up      ? "down"
-                       : node->silent ? "silent"
-                                      : "in quarantine");
+                       !node->up           ? "down"
+                       : node->silent      ? "silent"
+                       : node->quarantined ? "in quarantine"
+                                           : "not sure of its GPUs");
   }
   for (const Incident& incident : core.healer().incidents()) {
     if (incident.outcome != Incident::Outcome::Open &&

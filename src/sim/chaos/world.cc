@@ -39,6 +39,7 @@ ChaosWorld::ChaosWorld(const ChaosSpec& spec, const ChaosSetting& setting,
       services_(make_services(spec.services, spec.lasts, setting.nodes, setting.gpus,
                               rng.stream("services"))),
       owners_(services_.size()),
+      sick_gpus_(setting.nodes),
       dark_(setting.nodes, 0),
       probes_(rng.stream("probes")),
       network_(rng.stream("network")) {
@@ -274,6 +275,7 @@ void ChaosWorld::on(const HelloArrives& item) {
   settle(item.node);
   dispatcher_.hello(item.node, machines_[item.node].hello());
   collect();
+  tell_gpus(item.node);
 }
 
 void ChaosWorld::on(const Missed& item) {

@@ -117,13 +117,17 @@ class ChaosWorld final : public control::World {
   struct Booted {
     std::uint32_t node;
   };
+  struct GpuMended {
+    std::uint32_t node;
+    std::int32_t device;
+  };
   /// Somebody looks after a node that waits for a person.
   struct OperatorLooks {
     std::uint32_t node;
   };
   using Item = std::variant<WakeMachine, OrderArrives, ReportArrives, HelloArrives, Missed, Arrives,
                             StopAsked, FaultBegins, FaultEnds, OwnerActs, LoadChanges,
-                            ReplicaLooked, ServicesEnd, Booted, OperatorLooks>;
+                            ReplicaLooked, ServicesEnd, Booted, OperatorLooks, GpuMended>;
   /// An event of the server's inbox; not yet stamped.
   struct Pending {
     Event::Body body;
@@ -162,6 +166,7 @@ class ChaosWorld final : public control::World {
   void on(const ServicesEnd& item);
   void on(const Booted& item);
   void on(const OperatorLooks& item);
+  void on(const GpuMended& item);
 
   bool dies_now() const;
   void open_batch();
@@ -183,7 +188,9 @@ class ChaosWorld final : public control::World {
   void take_up_clients();
   void ask_again();
   void try_stop(std::size_t job);
-  void report_xid(const PlannedFault& fault);
+  void break_gpu(const PlannedFault& fault);
+  GpuHealth gpu_health(std::uint32_t node, std::int32_t device) const;
+  void tell_gpus(std::uint32_t node);
   void change_drains(std::uint32_t node, int by);
   NodeDuty duty_wanted(std::uint32_t node) const;
   std::uint32_t busy_machine(std::uint32_t first) const;
@@ -210,7 +217,14 @@ class ChaosWorld final : public control::World {
   std::vector<Owner> owners_;  // of each service
   ServiceGuard guard_;
   std::set<std::pair<JobId, std::int32_t>> looked_after_;  // runs of replicas that have a prober
-  std::vector<int> dark_;                                  // by node: why it cannot be reached
+  /// A device that its probe finds lost, or cannot tell of.
+  struct SickGpu {
+    std::int32_t device = -1;
+    GpuHealth health = GpuHealth::Ok;
+    Time until;
+  };
+  std::vector<SickGpu> sick_gpus_;  // by node, the latest
+  std::vector<int> dark_;           // by node: why it cannot be reached
   Rng probes_;
   Rng network_;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "sim/chaos/world.h"
 
@@ -17,6 +18,9 @@ constexpr Duration kOperatorPause = seconds(3600);
 constexpr std::uint64_t kHeardLongerMsMax = 20'000;
 // Double bit error, off the bus, one that no table has, and one that a program can cause.
 constexpr std::array<std::int32_t, 4> kXids{48, 79, 999, 31};
+// How a broken device shows: of so many the first ones without an Xid.
+constexpr std::uint64_t kWays = 4;
+constexpr std::uint64_t kSilentWays = 2;
 
 /// Its tasks are not reached either, or are gone.
 bool darkens(Kind kind) { return kind == Kind::KillNode || kind == Kind::CutNode; }
@@ -54,7 +58,7 @@ void ChaosWorld::on(const FaultBegins& item) {
     }
     case Kind::BreakGpu:
       machine.break_gpu(fault.which, setting_.gpus, now_ + fault.lasts, now_);
-      report_xid(fault);
+      break_gpu(fault);
       return settle(fault.node);
     case Kind::DrainNode:
       change_drains(fault.node, 1);
@@ -106,12 +110,44 @@ void ChaosWorld::on(const OperatorLooks& item) {
   agenda_.add(now_ + kOperatorPause, item);
 }
 
-/// What its driver says, if there is anybody to hear it.
-void ChaosWorld::report_xid(const PlannedFault& fault) {
-  if (setting_.gpus == 0 || !links_.at(fault.node).session) return;
-  const std::size_t choice = fault.which / kGpusPerNodeMax % kXids.size();
-  const auto device = fault.which % static_cast<std::uint64_t>(setting_.gpus);
-  post(GpuErrorSeen{NodeId{fault.node}, static_cast<std::int32_t>(device), kXids[choice]});
+/// Its driver says so, if there is anybody to hear it; or its probe finds it lost, or hangs.
+void ChaosWorld::break_gpu(const PlannedFault& fault) {
+  if (setting_.gpus == 0) return;
+  const std::uint64_t choice = fault.which / kGpusPerNodeMax;
+  const auto device =
+      static_cast<std::int32_t>(fault.which % static_cast<std::uint64_t>(setting_.gpus));
+  const std::uint64_t way = choice / kXids.size() % kWays;
+  if (way >= kSilentWays) {
+    if (!links_.at(fault.node).session) return;
+    return post(GpuErrorSeen{NodeId{fault.node}, device, kXids[choice % kXids.size()]});
+  }
+  const Time until = now_ + fault.lasts;
+  const SickGpu before = std::exchange(
+      sick_gpus_[fault.node], {device, way == 0 ? GpuHealth::Lost : GpuHealth::Unknown, until});
+  agenda_.add(until, GpuMended{fault.node, device});
+  if (before.device >= 0) on(GpuMended{fault.node, before.device});
+  tell_gpus(fault.node);
+}
+
+void ChaosWorld::on(const GpuMended& item) {
+  if (!links_.at(item.node).session) return;  // it says so when it comes
+  post(GpuHealthSeen{NodeId{item.node}, item.device, gpu_health(item.node, item.device)});
+}
+
+GpuHealth ChaosWorld::gpu_health(std::uint32_t node, std::int32_t device) const {
+  const SickGpu& sick = sick_gpus_[node];
+  return sick.device == device && now_ < sick.until ? sick.health : GpuHealth::Ok;
+}
+
+/// How they are now, as far as that is another than the server has it.
+void ChaosWorld::tell_gpus(std::uint32_t node) {
+  if (!links_.at(node).session) return;
+  const auto nodes = core_.cluster().nodes();
+  const GpuTroubles told = node < nodes.size() ? nodes[node].gpu_troubles : GpuTroubles{};
+  for (std::int32_t device = 0; device < setting_.gpus; ++device) {
+    const GpuHealth health = gpu_health(node, device);
+    if (health != told.of(device)) post(GpuHealthSeen{NodeId{node}, device, health});
+  }
 }
 
 /// The first machine from `first` on that has something to kill.

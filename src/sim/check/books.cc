@@ -160,6 +160,13 @@ void Books::on(const NodeContact& event) {
   nodes_[event.node.value].silent = event.silent;
 }
 
+void Books::on(const GpuHealthSeen& event) {
+  if (event.node.value >= nodes_.size()) return;
+  NodeBook& node = nodes_[event.node.value];
+  if (event.device < 0 || event.device >= node.spec.gpus) return;
+  node.gpu_health.at(static_cast<std::size_t>(event.device)) = event.health;
+}
+
 void Books::on(const JobSubmitted& event) {
   JobBook job;
   job.queue = event.spec.queue;

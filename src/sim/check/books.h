@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -30,8 +31,15 @@ class Books {
     NodeDuty duty = NodeDuty::Open;
     bool silent = false;
     bool quarantined = false;
+    std::array<GpuHealth, kGpusPerNodeMax> gpu_health{};  // all well to begin with
 
-    bool open() const { return up && duty == NodeDuty::Open && !silent && !quarantined; }
+    bool open() const {
+      return up && duty == NodeDuty::Open && !silent && !quarantined && all_well();
+    }
+    bool all_well() const {
+      return std::all_of(gpu_health.begin(), gpu_health.end(),
+                         [](GpuHealth health) { return health == GpuHealth::Ok; });
+    }
   };
   struct JobBook {
     std::string queue;
@@ -94,6 +102,8 @@ class Books {
   void on(const TaskEnded& event);
   void on(const HealingSet&) {}
   void on(const GpuErrorSeen&) {}
+  void on(const GpuHealthSeen& event);
+  void on(const OrphansEnded&) {}
   void on(const TaskStalled&) {}
   void on(const StoreHealed&) {}
   void on(const RepairEnded&) {}
