@@ -23,9 +23,14 @@ std::string recovery_text(const Json& incident) {
   return took.is_null() ? "-" : format_duration(milliseconds(took.get<std::int64_t>()));
 }
 
-/// "evacuate, 2 jobs moved, 1 of them without a checkpoint signal, reset done, burn-in failed"
+/// "evacuate (device-fault), 2 jobs moved, 1 of them without a checkpoint signal, reset done,
+/// burn-in failed"
 std::string remedy_text(const Json& incident) {
   std::string text = incident.value("remedy", "");
+  const Json playbook = incident.value("playbook", Json());  // of an older server: none
+  if (playbook.is_string() && text != "note") {
+    text += fmt::format(" ({})", terminal_safe(playbook.get<std::string>()));
+  }
   const Json& moved = incident.at("moved");
   if (!moved.empty()) {
     const auto unasked = std::count_if(moved.begin(), moved.end(), [](const Json& one) {
@@ -44,6 +49,15 @@ std::string remedy_text(const Json& incident) {
   return text;
 }
 
+/// "RESET_GPU, then CONTACT_SUPPORT"
+std::string advice_text(const Json& incident) {
+  const Json advice = incident.value("advice", Json());  // of an older server: none
+  if (!advice.is_object()) return "-";
+  const std::string first = terminal_safe(advice.value("immediate", ""));
+  const Json& later = advice.at("follow_up");
+  return later.is_null() || later == Json(first) ? first : first + ", then " + text_or_dash(later);
+}
+
 Outcome<int> incidents(const Session& session, bool only_open, std::uint64_t limit) {
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
@@ -51,13 +65,13 @@ Outcome<int> incidents(const Session& session, bool only_open, std::uint64_t lim
       *client, fmt::format("/v1/incidents?limit={}{}", limit, only_open ? "&open=true" : ""));
   if (!document) return tl::unexpected(document.error());
   if (print_as_document(*document, session.format())) return kOk;
-  Table table({"ID", "DETECTED", "NODE", "JOB", "SYMPTOM", "EVIDENCE", "REMEDY", "OUTCOME",
-               "RECOVERY", "UNDO"});
+  Table table({"ID", "DETECTED", "NODE", "JOB", "SYMPTOM", "EVIDENCE", "ADVICE", "REMEDY",
+               "OUTCOME", "RECOVERY", "UNDO"});
   for (const Json& one : document->at("incidents")) {
     table.add({one.at("id").dump(), one.value("detected_at", ""), text_or_dash(one.at("node")),
                text_or_dash(one.at("job")), one.value("symptom", ""),
-               text_or_dash(one.at("evidence")), remedy_text(one), one.value("outcome", ""),
-               recovery_text(one), text_or_dash(one.at("undo"))});
+               text_or_dash(one.at("evidence")), advice_text(one), remedy_text(one),
+               one.value("outcome", ""), recovery_text(one), text_or_dash(one.at("undo"))});
   }
   table.print();
   return kOk;

@@ -10,7 +10,7 @@ import time
 import pytest
 from prometheus_client import parser
 
-from cloud import PATIENCE_S
+from cloud import PATIENCE_S, until
 from made_up_gpus import Machine
 
 
@@ -21,6 +21,10 @@ def machine(gyre, tmp_path):
     yield one
     one.cloud.stop_all()
     one.end()
+
+
+def state_of(machine):
+    return machine.cloud.json("nodes")["nodes"][0]["state"]
 
 
 def test_the_gpus_are_found_and_how_they_share_is_said(machine):
@@ -157,11 +161,47 @@ def test_without_mps_a_share_is_said_not_to_be_enforced(gyre, tmp_path):
 
 def test_a_hung_driver_does_not_stop_the_server(machine):
     machine.until(lambda gpus: gpus[0]["health"] == "ok")
+    runs = machine.cloud.run("sleep", "1000")
+    machine.cloud.wait(runs, "running")
     machine.become("hang 1\n")
     machine.until(lambda gpus: gpus[1]["health"] == "unknown" and gpus[0]["health"] == "ok")
-    assert machine.cloud.cli("run", "--", "echo", "alive").stdout == "alive\n"
+    until(lambda: state_of(machine) == "unsure", "it is unsure")
+    waits = machine.cloud.run("true")
+    assert machine.cloud.job(waits)["state"] == "queued", "nothing new is put there"
+    [incident] = machine.cloud.json("incidents")["incidents"]
+    assert (incident["symptom"], incident["outcome"]) == ("gpu_unknown", "open")
+    assert incident["evidence"] == "GPU 1 does not answer: nobody can tell how it is"
+    machine.cloud.kill()
+    machine.cloud.up("--fsync", "off")
+    assert state_of(machine) == "unsure", "it is known from the journal"
+    assert machine.cloud.job(waits)["state"] == "queued"
+    assert machine.cloud.job(runs)["state"] == "running"
     machine.become("")
     machine.until(lambda gpus: gpus[1]["health"] == "ok")
+    assert machine.cloud.wait(waits)["state"] == "succeeded"
+    assert state_of(machine) == "up"
+    [incident] = machine.cloud.json("incidents")["incidents"]
+    assert incident["outcome"] == "recovered" and incident["recovery_ms"] > 0
+    machine.cloud.cli("stop", runs)
+    machine.cloud.wait(runs)
+
+
+def test_a_lost_gpu_is_an_incident_without_an_xid_too(machine):
+    machine.until(lambda gpus: gpus[1]["health"] == "ok")
+    machine.become("fails 1 15\n")
+    [incident] = until(lambda: machine.cloud.json("incidents")["incidents"], "an incident")
+    assert (incident["symptom"], incident["xid"]) == ("device_fault", 79)
+    assert incident["evidence"] == "GPU 1 is lost, as after Xid 79: GPU has fallen off the bus"
+    assert incident["advice"] == {"immediate": "RESTART_BM", "follow_up": "CONTACT_SUPPORT"}
+    assert incident["playbook"] == "device-fault"
+    assert "RESTART_BM, then CONTACT_SUPPORT" in machine.cloud.cli("incidents").stdout
+    machine.cloud.cli("node", "uncordon", machine.cloud.json("nodes")["nodes"][0]["name"])
+    assert state_of(machine) == "unsure", "that does not bring it back"
+    machine.become("xid 1 1 79\nfails 1 15\n")
+    machine.until(lambda gpus: gpus[1]["xids"] == 1)
+    assert len(machine.cloud.json("incidents")["incidents"]) == 1, "of one fall"
+    machine.become("xid 1 1 79\n")
+    until(lambda: state_of(machine) == "up", "it is back")
 
 
 def test_of_gpus_some_of_which_are_in_mig_mode_one_kind_is_offered(gyre, tmp_path):

@@ -13,7 +13,9 @@ void write_rule(JsonText& out, const HealingRule& rule) {
       .member("do", to_string(rule.then))
       .key("repair");
   rule.repair != Repair::None ? out.value(to_string(rule.repair)) : out.null();
-  out.member("burn_in", rule.burn_in).close('}');
+  out.member("burn_in", rule.burn_in).key("playbook");
+  rule.playbook.empty() ? out.null() : out.value(rule.playbook);
+  out.close('}');
 }
 
 http::Response healing_response(const HealingSpec& spec) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "domain/xid.h"
 #include "server/api/api.h"
 
 namespace gyre::server {
@@ -43,6 +44,19 @@ void write_move(JsonText& out, const Move& move) {
   out.open('{').member("job", move.job.value).member("kept_by", to_string(move.kept)).close('}');
 }
 
+/// What NVIDIA says is to be done.
+void write_advice(JsonText& out, std::int32_t xid) {
+  out.key("advice");
+  const XidMeaning meaning = meaning_of_xid(xid);
+  if (xid == 0 || meaning.action.empty()) {
+    out.null();
+    return;
+  }
+  out.open('{').member("immediate", meaning.action).key("follow_up");
+  meaning.follow_up.empty() ? out.null() : out.value(meaning.follow_up);
+  out.close('}');
+}
+
 void write_incident(JsonText& out, const IncidentView& view) {
   const Incident& incident = view.incident;
   out.open('{')
@@ -55,9 +69,11 @@ void write_incident(JsonText& out, const IncidentView& view) {
   incident.job ? out.value(incident.job->value) : out.null();
   out.key("xid");
   incident.xid != 0 ? out.value(incident.xid) : out.null();
-  out.member("evidence", incident.evidence)
-      .member("diagnosis", diagnosis(incident.symptom))
-      .member("remedy", incident.job ? "retry" : to_string(incident.remedy))
+  out.member("evidence", incident.evidence).member("diagnosis", diagnosis(incident.symptom));
+  write_advice(out, incident.xid);
+  out.key("playbook");
+  incident.playbook.empty() ? out.null() : out.value(incident.playbook);
+  out.member("remedy", incident.job ? "retry" : to_string(incident.remedy))
       .member("outcome", to_string(incident.outcome))
       .member("repeats", incident.repeats);
   write_time(out, "closed_at", incident.closed_at);

@@ -7,7 +7,7 @@ import {percent} from '../lib/format';
 
 const MARKS: Record<string, string> = {
   queued: '◷', starting: '◔', running: '▶', preempting: '⇤', stopping: '■',
-  succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?', quarantined: '✚',
+  succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?', quarantined: '✚', unsure: '?',
   good: '✓', low: '◔', idle: '✕', unknown: '?',
   ok: '✓', lost: '✕', ready: '✓', updating: '⇄', short: '◔', resting: '◐', 'not ready': '✕',
   open: '◔', held: '‖', recovered: '✓', undone: '↶', ended: '⊘', noted: '·',

@@ -23,6 +23,13 @@ export function IncidentLine({incident}: {incident: Incident}) {
         <dl>
           <Fact name="Seen"><Name>{incident.evidence || 'nothing more is known'}</Name></Fact>
           <Fact name="Taken for">{incident.diagnosis}</Fact>
+          {incident.advice !== null && (
+            <Fact name="NVIDIA says">
+              <Name>{incident.advice.immediate}</Name>
+              {incident.advice.follow_up !== null && <>, then <Name>{incident.advice.follow_up}</Name></>}
+            </Fact>
+          )}
+          {incident.playbook !== null && <Fact name="Playbook"><Name>{incident.playbook}</Name></Fact>}
           <Fact name="Done">{REMEDIES[incident.remedy]}</Fact>
           {incident.steps.map((step, i) => <Fact key={i} name={stepName(step)}><Name>{stepOutcome(step)}</Name></Fact>)}
           {incident.moved.length > 0 && <Fact name="Moved"><Moved jobs={incident.moved} /></Fact>}

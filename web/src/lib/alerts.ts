@@ -24,7 +24,7 @@ export interface Told {
   faults?: ReadonlyMap<string, Fault>; // on purpose and open, by node
 }
 
-export const NODE_STATES_TOLD = 'down,silent,quarantined,draining,cordoned';
+export const NODE_STATES_TOLD = 'down,silent,unsure,quarantined,draining,cordoned';
 export const SHOWN_OF_A_KIND = 5;
 
 const STORAGE: Record<string, {grave: boolean; mend: string}> = {
@@ -37,6 +37,7 @@ const STORAGE: Record<string, {grave: boolean; mend: string}> = {
 const NODES: Record<string, {grave: boolean; mend: string}> = {
   down: {grave: true, mend: 'Look at the machine and its agent; it comes back by itself once the agent is heard.'},
   silent: {grave: true, mend: 'Not heard of late: its tasks end with their lease, and then it is down.'},
+  unsure: {grave: true, mend: 'A GPU is lost or does not answer: look at its driver. It is up again once all of them answer.'},
   quarantined: {grave: false, mend: 'It comes back by itself in time, or at once by its release.'},
   draining: {grave: false, mend: 'It stays out of service until a person puts it back.'},
   cordoned: {grave: false, mend: 'It stays out of service until a person puts it back.'},
