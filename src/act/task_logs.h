@@ -33,6 +33,8 @@ struct LogChunk {
   bool over = false;              // the task has ended: with next_offset == size, nothing follows
   std::uint64_t dropped = 0;  // bytes at the query's offset that are not kept; `data` is after them
 
+  bool stuck = false;  // there is no room where it is kept: what the task says now is lost
+
   bool operator==(const LogChunk&) const = default;
 };
 

@@ -298,6 +298,7 @@ struct ReportWriter {
     chunk.set_size(read.chunk->size);
     chunk.set_over(read.chunk->over);
     chunk.set_dropped(read.chunk->dropped);
+    chunk.set_stuck(read.chunk->stuck);
   }
   void operator()(const act::ArtifactRead& read) const {
     v1::ArtifactRead& to = *out.mutable_artifact_read();
@@ -390,9 +391,9 @@ AgentWord read_log(const v1::LogRead& in) {
     return act::Report{act::LogRead{in.id(), tl::unexpected(read_failure(in.failure()))}};
   }
   const v1::Chunk& chunk = in.chunk();
-  return act::Report{
-      act::LogRead{in.id(), act::LogChunk{chunk.data(), chunk.attempt(), chunk.next_offset(),
-                                          chunk.size(), chunk.over(), chunk.dropped()}}};
+  return act::Report{act::LogRead{
+      in.id(), act::LogChunk{chunk.data(), chunk.attempt(), chunk.next_offset(), chunk.size(),
+                             chunk.over(), chunk.dropped(), chunk.stuck()}}};
 }
 
 act::ArtifactList read_artifact_list(const v1::ArtifactList& in) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,10 +19,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t kRoomMin = 65'536;  // bytes; with less a write may fail
+
 tl::unexpected<Error> no_log(const act::LogQuery& query) {
   return fail(ErrorKind::NotFound,
               "job {} has no log of task {}: it has not started, or its log is no longer kept",
               query.job.value, query.rank);
+}
+
+/// Whether what is written to files of that folder is lost: its disk is full, or may only be read.
+bool has_no_room(const Fd& folder) {
+  struct statvfs disk {};
+  if (::fstatvfs(folder.get(), &disk) != 0) return false;
+  const bool reads_only = (disk.f_flag & ST_RDONLY) != 0;
+  return reads_only || std::uint64_t{disk.f_bavail} * disk.f_frsize < kRoomMin;
 }
 
 /// What is there from the query's offset on, around what has been cut out. Requires: the offset is
@@ -78,6 +89,7 @@ Result<act::LogChunk> FileLogs::read(const act::LogQuery& query) const {
   chunk.attempt = key->attempt;
   // Before the size: nothing is written after a task's end.
   chunk.over = exists(*folder, kExitFile);
+  chunk.stuck = has_no_room(*folder);
   const bool standard = query.stream == act::LogStream::Stdout;
   const Fd file(
       ::openat(folder->get(), standard ? kStdoutFile : kStderrFile, O_RDONLY | O_CLOEXEC));

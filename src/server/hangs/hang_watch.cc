@@ -211,6 +211,7 @@ void HangWatch::read(const Task& task, Line& line, Duration now) {
                                  text = task.progress.line](Result<act::LogChunk> chunk) {
       const std::lock_guard guard(*lock);
       LogSearch& search = watched->searches[i];
+      watched->alive = watched->alive || (chunk && chunk->stuck);
       if (!chunk) {
         watched->alive = watched->alive || chunk.error().kind == ErrorKind::Unavailable;
       } else if (!search.begun()) {

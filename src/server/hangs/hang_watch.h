@@ -35,7 +35,8 @@ HangPorts hang_ports(live::Inbox& inbox, live::Fleet& fleet);
 ///
 /// A task hangs when for so long no line of its log was a heartbeat and its GPUs, where somebody
 /// sees them, did nothing; two looks, one after the other, must find it so. What cannot be known
-/// counts as life: a node that is not connected, a GPU that is not read just now. The core is told
+/// counts as life: a node that is not connected, a GPU that is not read just now, a log that has no
+/// room to be written. The core is told
 /// and decides. A server that starts knows nothing of the time before.
 ///
 /// An observer on the driver's thread; the rest is of its own thread, or of whoever calls look().

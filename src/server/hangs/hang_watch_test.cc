@@ -46,6 +46,7 @@ class HangWatchTest : public ::testing::Test {
       chunk.data = log.substr(query.offset, length);
       chunk.next_offset = query.offset + length;
       chunk.size = log.size();
+      chunk.stuck = full_;
       done(std::move(chunk));
     };
     ports.tell = [this](Event::Body body) { told_.push_back(std::get<TaskStalled>(body)); };
@@ -69,6 +70,7 @@ class HangWatchTest : public ::testing::Test {
   std::string log_;
   const std::string empty_;
   bool away_ = false;
+  bool full_ = false;
   bool silent_ = false;
   std::vector<live::Done<act::LogChunk>> unanswered_;
   std::vector<TaskStalled> told_;
@@ -182,6 +184,19 @@ TEST_F(HangWatchTest, ANewServerTakesUpWithWhatRuns) {
     clock_ = clock_ + seconds(1);
     next.look();
   }
+  EXPECT_THAT(told_, SizeIs(1));
+}
+
+TEST_F(HangWatchTest, ALogWithoutRoomSaysNothingOfItsTask) {
+  submit("step ");
+  pass(50);
+  full_ = true;
+  pass(600);
+  EXPECT_THAT(told_, IsEmpty());
+  full_ = false;  // from then on it counts
+  pass(50);
+  EXPECT_THAT(told_, IsEmpty());
+  pass(40);
   EXPECT_THAT(told_, SizeIs(1));
 }
 
