@@ -218,14 +218,25 @@ Json to_json(const sim::ChaosService& service) {
           {"gpus", spec.replica.tasks.front().request.gpus}};
 }
 
+Json to_json(const ChaosNetwork& network) {
+  return {{"slow", network != ChaosNetwork{}},
+          {"delay_s", in_seconds(network.delay)},
+          {"late_percent", network.late_percent.min},
+          {"late_by_s", in_seconds(network.late_by)},
+          {"lost_percent", network.lost_percent.min}};
+}
+
 Json to_json(const sim::PlannedFault& fault) {
-  return {{"at_s", in_seconds(fault.at)},
-          {"do", chaos_fault_names()[static_cast<std::size_t>(fault.kind)]},
-          {"node", fault.node},
-          {"for_s", in_seconds(fault.lasts)},
-          {"by_s", in_seconds(fault.by)},
-          {"way", codec::kChaosWays[static_cast<std::size_t>(fault.way)]},
-          {"which", fault.which}};
+  Json json = {{"at_s", in_seconds(fault.at)},
+               {"do", chaos_fault_names()[static_cast<std::size_t>(fault.kind)]},
+               {"node", fault.node},
+               {"for_s", in_seconds(fault.lasts)},
+               {"by_s", in_seconds(fault.by)},
+               {"way", codec::kChaosWays[static_cast<std::size_t>(fault.way)]},
+               {"of", codec::kChaosOf[static_cast<std::size_t>(fault.of)]},
+               {"which", fault.which}};
+  if (fault.kind == ChaosFault::Kind::SlowNetwork) json["network"] = to_json(fault.network);
+  return json;
 }
 
 int print_plan(const ChaosSpec& spec, std::uint64_t seed) {
@@ -236,11 +247,7 @@ int print_plan(const ChaosSpec& spec, std::uint64_t seed) {
   for (const sim::ChaosService& service : plan.services) services.push_back(to_json(service));
   Json faults = Json::array();
   for (const sim::PlannedFault& fault : plan.faults) faults.push_back(to_json(fault));
-  const ChaosSpec::Network& network = spec.network;
-  const Json road = {{"slow", network != ChaosSpec::Network{}},
-                     {"delay_s", in_seconds(network.delay)},
-                     {"late_percent", network.late_percent},
-                     {"late_by_s", in_seconds(network.late_by)}};
+  const Json road = to_json(plan.network);
   print_document({{"name", spec.name},
                   {"seed", seed},
                   {"lasts_s", in_seconds(spec.lasts)},

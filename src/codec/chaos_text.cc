@@ -86,9 +86,9 @@ class ChaosReader {
          {"gpus", [](auto& r, auto& n, auto& j) { r.count(n, j.gpus); }},
          {"length", [](auto& r, auto& n, auto& j) { r.span(n, j.length); }},
          {"checkpoint", [](auto& r, auto& n, auto& j) { r.span(n, j.checkpoint); }},
-         {"preemptible", [](auto& r, auto& n, auto& j) { r.percent(n, j.preemptible_percent); }},
-         {"fail", [](auto& r, auto& n, auto& j) { r.percent(n, j.fail_percent); }},
-         {"stop", [](auto& r, auto& n, auto& j) { r.percent(n, j.stop_percent); }}});
+         {"preemptible", [](auto& r, auto& n, auto& j) { r.share(n, j.preemptible_percent); }},
+         {"fail", [](auto& r, auto& n, auto& j) { r.share(n, j.fail_percent); }},
+         {"stop", [](auto& r, auto& n, auto& j) { r.share(n, j.stop_percent); }}});
   }
   void services(const SpecNode& node, ChaosSpec::Services& out) {
     table<ChaosSpec::Services>(
@@ -98,15 +98,15 @@ class ChaosReader {
          {"gpus", [](auto& r, auto& n, auto& s) { r.count(n, s.gpus); }},
          {"warm_up", [](auto& r, auto& n, auto& s) { r.span(n, s.warm_up); }},
          {"update", [](auto& r, auto& n, auto& s) { r.span(n, s.update); }},
-         {"bad", [](auto& r, auto& n, auto& s) { r.percent(n, s.bad_percent); }}});
+         {"bad", [](auto& r, auto& n, auto& s) { r.share(n, s.bad_percent); }}});
   }
-  void network(const SpecNode& node, ChaosSpec::Network& out) {
-    table<ChaosSpec::Network>(
-        node, out,
-        {{"delay", [](auto& r, auto& n, auto& w) { r.span(n, w.delay); }},
-         {"late", [](auto& r, auto& n, auto& w) { r.percent(n, w.late_percent); }},
-         {"late_by", [](auto& r, auto& n, auto& w) { r.span(n, w.late_by); }},
-         {"twice", [](auto& r, auto& n, auto& w) { r.percent(n, w.twice_percent); }}});
+  void network(const SpecNode& node, ChaosNetwork& out) {
+    table<ChaosNetwork>(node, out,
+                        {{"delay", [](auto& r, auto& n, auto& w) { r.span(n, w.delay); }},
+                         {"late", [](auto& r, auto& n, auto& w) { r.share(n, w.late_percent); }},
+                         {"late_by", [](auto& r, auto& n, auto& w) { r.span(n, w.late_by); }},
+                         {"twice", [](auto& r, auto& n, auto& w) { r.share(n, w.twice_percent); }},
+                         {"lost", [](auto& r, auto& n, auto& w) { r.share(n, w.lost_percent); }}});
   }
   void faults(const SpecNode& node, std::vector<ChaosFault>& out) {
     if (node.kind != Kind::List) return problem(node, "expected a list of faults");
@@ -130,7 +130,13 @@ class ChaosReader {
           [](auto& r, auto& n, auto& f) {
             r.word(n, {kChaosWays.begin(), kChaosWays.end()}, f.way);
           }},
-         {"by", [](auto& r, auto& n, auto& f) { r.span(n, f.by); }}});
+         {"of",
+          [](auto& r, auto& n, auto& f) {
+            r.word(n, {kChaosOf.begin(), kChaosOf.end()}, f.of);
+          }},
+         {"by", [](auto& r, auto& n, auto& f) { r.span(n, f.by); }},
+         {"network", [](auto& r, auto& n, auto& f) { r.network(n, f.network); }},
+         {"chance", [](auto& r, auto& n, auto& f) { r.percent(n, n.text, f.chance_percent); }}});
   }
   void node(const SpecNode& node, std::optional<std::int32_t>& out) {
     std::int64_t value = -1;
@@ -219,11 +225,18 @@ class ChaosReader {
     }
     problem(node, fmt::format("expected one of {}", fmt::join(words, ", ")));
   }
-  void percent(const SpecNode& node, std::int32_t& out) {
+  template <class Number>
+  void percent(const SpecNode& node, std::string_view text, Number& out) {
     std::int64_t value = 0;
-    if (!node.text.ends_with('%')) return problem(node, "expected a share, as in 5%");
-    whole(node, std::string_view(node.text).substr(0, node.text.size() - 1), value);
-    out = static_cast<std::int32_t>(std::clamp<std::int64_t>(value, -1, 101));
+    if (!text.ends_with('%')) return problem(node, "expected a share, as in 5%");
+    text.remove_suffix(1);
+    whole(node, text, value);
+    out = static_cast<Number>(std::clamp<std::int64_t>(value, -1, 101));
+  }
+  void share(const SpecNode& node, CountRange& out) {
+    const auto [low, high] = ends(node);
+    percent(node, low, out.min);
+    percent(node, high, out.max);
   }
   void whole(const SpecNode& node, std::string_view text, std::int64_t& out) {
     const char* end = text.data() + text.size();

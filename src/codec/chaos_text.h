@@ -20,5 +20,7 @@ Result<LiveChaos> read_live_chaos(std::string_view text);
 
 /// What a cut keeps from passing, as it is written; by value of ChaosFault::Way.
 inline constexpr std::array<std::string_view, 3> kChaosWays{"both", "to-server", "to-node"};
+/// Whose disk; by value of ChaosFault::Of.
+inline constexpr std::array<std::string_view, 2> kChaosOf{"node", "server"};
 
 }  // namespace gyre::codec

@@ -49,8 +49,10 @@ plant: device-zero
   expected.policy = "easy";
   expected.fleet = {{4, 8}, {8, 8}, {seconds(30), seconds(300)}};
   expected.jobs = {
-      {10, 20}, {1, 2}, {0, 4}, {seconds(60), seconds(3600)}, {seconds(0), seconds(600)}, 40, 5, 2};
-  expected.network = {{milliseconds(1), milliseconds(20)}, 1, {seconds(1), seconds(60)}, 3};
+      {10, 20}, {1, 2}, {0, 4}, {seconds(60), seconds(3600)}, {seconds(0), seconds(600)},
+      {40, 40}, {5, 5}, {2, 2}};
+  expected.network = {
+      {milliseconds(1), milliseconds(20)}, {1, 1}, {seconds(1), seconds(60)}, {3, 3}, {}};
   expected.plant = ChaosPlant::DeviceZero;
   ChaosFault kill;
   kill.at = seconds(600);
@@ -69,6 +71,22 @@ plant: device-zero
   EXPECT_EQ(*spec, expected);
 }
 
+TEST(ChaosTextTest, DisksAndBadNetworksAreReadToo) {
+  const auto spec = read_chaos(
+      "{version: 1, name: a, jobs: {fail: 0%..20%}, network: {lost: 1%}, faults: [\n"
+      "{do: slow-disk, of: server, every: 1h, for: 1m, by: 100ms..5s, chance: 25%},\n"
+      "{do: slow-network, at: 1h, for: 1m, network: {delay: 1s, lost: 0%..5%}}]}");
+  ASSERT_TRUE(spec) << spec.error().message;
+  EXPECT_EQ(spec->jobs.fail_percent, (CountRange{0, 20}));
+  EXPECT_EQ(spec->network.lost_percent, (CountRange{1, 1}));
+  ASSERT_EQ(spec->faults.size(), 2U);
+  EXPECT_EQ(spec->faults[0].of, ChaosFault::Of::Server);
+  EXPECT_EQ(spec->faults[0].by, (SpanRange{milliseconds(100), seconds(5)}));
+  EXPECT_EQ(spec->faults[0].chance_percent, 25);
+  EXPECT_EQ(spec->faults[1].kind, ChaosFault::Kind::SlowNetwork);
+  EXPECT_EQ(spec->faults[1].network.lost_percent, (CountRange{0, 5}));
+}
+
 TEST(ChaosTextTest, ServicesAreReadToo) {
   const auto spec = read_chaos(
       "{version: 1, name: a, services: {count: 1..4, replicas: 0..3, gpus: 1, warm_up: 1s..5m, "
@@ -80,7 +98,7 @@ TEST(ChaosTextTest, ServicesAreReadToo) {
   expected.gpus = {1, 1};
   expected.warm_up = {seconds(1), seconds(300)};
   expected.update = {seconds(600), seconds(7200)};
-  expected.bad_percent = 20;
+  expected.bad_percent = {20, 20};
   EXPECT_EQ(spec->services, expected);
   EXPECT_THAT(error_of("services: {count: 101}"), HasSubstr("services.count"));
 }
@@ -101,7 +119,17 @@ TEST(ChaosTextTest, WhatContradictsItselfIsRefused) {
   EXPECT_THAT(error_of("faults: [{do: kill-node, at: 1h, node: 8}]"),
               HasSubstr("there is no node 8; they go from 0 to 7"));
   EXPECT_THAT(error_of("fleet: {nodes: 5..4}"), HasSubstr("within 1..10000, found 5..4"));
-  EXPECT_THAT(error_of("jobs: {fail: 101%}"), HasSubstr("expected 0 to 100 percent, found 101"));
+  EXPECT_THAT(error_of("jobs: {fail: 101%}"), HasSubstr("expected 0% to 100% or a range"));
+  EXPECT_THAT(error_of("jobs: {fail: 9%..5%}"), HasSubstr("jobs.fail: expected 0% to 100%"));
+  EXPECT_THAT(error_of("faults: [{do: cut-node, at: 1h, of: server}]"),
+              HasSubstr("faults[0].of: only a disk"));
+  EXPECT_THAT(error_of("faults: [{do: slow-disk, at: 1h, for: 1m}]"),
+              HasSubstr("faults[0].by: say how much longer"));
+  EXPECT_THAT(error_of("faults: [{do: slow-network, at: 1h, for: 1m}]"),
+              HasSubstr("faults[0].network: slow-network, and it alone, needs one"));
+  EXPECT_THAT(error_of("faults: [{do: kill-task, at: 1h, chance: 101%}]"),
+              HasSubstr("faults[0].chance"));
+  EXPECT_THAT(error_of("network: {lost: 101%}"), HasSubstr("network.lost: expected 0%"));
   EXPECT_THAT(error_of("policy: quick"), HasSubstr("or 'any'"));
   EXPECT_THAT(error_of("lasts: 366d\nfaults: [{do: kill-task, every: 1s}]"),
               HasSubstr("more than 100000 times"));

@@ -25,9 +25,48 @@ Result<void> check(std::string_view what, const SpanRange& range, SpanRange boun
               what, format_duration(bounds.min), format_duration(bounds.max));
 }
 
-Result<void> check_percent(std::string_view what, std::int32_t percent) {
-  if (percent >= 0 && percent <= 100) return {};
-  return fail(ErrorKind::Invalid, "{}: expected 0 to 100 percent, found {}", what, percent);
+Result<void> check_percent(std::string_view what, const CountRange& percent) {
+  if (percent.min >= 0 && percent.min <= percent.max && percent.max <= 100) return {};
+  return fail(ErrorKind::Invalid, "{}: expected 0% to 100% or a range of them, found {}%..{}%",
+              what, percent.min, percent.max);
+}
+
+Result<void> check(const std::string& what, const ChaosNetwork& network) {
+  const SpanRange from_zero{Duration{0}, kSpanMax};
+  for (const auto& good : {check(what + ".delay", network.delay, from_zero),
+                           check_percent(what + ".late", network.late_percent),
+                           check(what + ".late_by", network.late_by, from_zero),
+                           check_percent(what + ".twice", network.twice_percent),
+                           check_percent(what + ".lost", network.lost_percent)}) {
+    if (!good) return good;
+  }
+  return {};
+}
+
+bool is_of_disk(ChaosFault::Kind kind) {
+  using Kind = ChaosFault::Kind;
+  return kind == Kind::FillDisk || kind == Kind::SlowDisk || kind == Kind::BreakDisk;
+}
+
+/// What only some kinds have.
+Result<void> check_own(const std::string& what, const ChaosFault& fault) {
+  using Kind = ChaosFault::Kind;
+  if (fault.of == ChaosFault::Of::Server && !is_of_disk(fault.kind)) {
+    return fail(ErrorKind::Invalid, "{}.of: only a disk is the node's or the server's", what);
+  }
+  if (fault.kind == Kind::SlowDisk && (fault.by.min.ns < 0 || fault.by.max.ns <= 0)) {
+    return fail(ErrorKind::Invalid, "{}.by: say how much longer the disk takes, as in 100ms..5s",
+                what);
+  }
+  if ((fault.kind == Kind::SlowNetwork) == (fault.network == ChaosNetwork{})) {
+    return fail(ErrorKind::Invalid,
+                "{}.network: slow-network, and it alone, needs one: {{delay: 1s, lost: 5%}}", what);
+  }
+  if (auto good = check_percent(what + ".chance", {fault.chance_percent, fault.chance_percent});
+      !good) {
+    return good;
+  }
+  return check(what + ".network", fault.network);
 }
 
 Result<void> check(const ChaosSpec& spec, const ChaosFault& fault, std::size_t index) {
@@ -52,6 +91,7 @@ Result<void> check(const ChaosSpec& spec, const ChaosFault& fault, std::size_t i
                 *fault.node, spec.fleet.nodes.min - 1);
   }
   if (auto good = check(what + ".for", fault.lasts, {Duration{0}, kSpanMax}); !good) return good;
+  if (auto good = check_own(what, fault); !good) return good;
   return check(what + ".by", fault.by, {Duration{-kDay.ns}, kDay});
 }
 
@@ -67,9 +107,16 @@ Result<void> check_policy(const std::string& name) {
 
 const std::vector<std::string_view>& chaos_fault_names() {
   static const std::vector<std::string_view> names{
-      "kill-node", "cut-node",   "pause-agent", "restart-agent", "kill-task", "hang-task",
-      "break-gpu", "drain-node", "kill-server", "pause-server",  "step-clock"};
+      "kill-node",  "cut-node",     "pause-agent", "restart-agent", "kill-task",
+      "hang-task",  "break-gpu",    "drain-node",  "kill-server",   "pause-server",
+      "step-clock", "slow-network", "fill-disk",   "slow-disk",     "break-disk"};
   return names;
+}
+
+bool is_of_server(const ChaosFault& fault) {
+  using Kind = ChaosFault::Kind;
+  return fault.kind == Kind::KillServer || fault.kind == Kind::PauseServer ||
+         fault.kind == Kind::StepClock || fault.of == ChaosFault::Of::Server;
 }
 
 const std::vector<std::string_view>& chaos_plant_names() {
@@ -103,10 +150,7 @@ Result<void> validate(const ChaosSpec& spec) {
         check("services.warm_up", spec.services.warm_up, from_zero),
         check("services.update", spec.services.update, {seconds(1), kSpanMax}),
         check_percent("services.bad", spec.services.bad_percent),
-        check("network.delay", spec.network.delay, from_zero),
-        check_percent("network.late", spec.network.late_percent),
-        check("network.late_by", spec.network.late_by, from_zero),
-        check_percent("network.twice", spec.network.twice_percent),
+        check("network", spec.network),
         check_policy(spec.policy)}) {
     if (!good) return good;
   }

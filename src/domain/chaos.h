@@ -23,6 +23,16 @@ struct SpanRange {
   bool operator==(const SpanRange&) const = default;
 };
 
+/// How words between a node and the server fare. A share is drawn once a run.
+struct ChaosNetwork {
+  SpanRange delay{milliseconds(1), milliseconds(1)};
+  CountRange late_percent;  // of messages, by `late_by` more
+  SpanRange late_by{seconds(1), seconds(10)};
+  CountRange twice_percent;  // of messages that come again
+  CountRange lost_percent;   // of messages; the connection is found broken some seconds later
+  bool operator==(const ChaosNetwork&) const = default;
+};
+
 /// One kind of fault of a scenario, and when it happens.
 struct ChaosFault {
   enum class Kind : std::uint8_t {
@@ -36,9 +46,14 @@ struct ChaosFault {
     DrainNode,     // an operator drains it
     KillServer,    // it comes back from its journal
     PauseServer,   // it remembers, but was away
-    StepClock,     // the server's clock jumps
+    StepClock,     // the server's clock jumps, and back when it is mended
+    SlowNetwork,   // one node's words fare by `network`
+    FillDisk,      // it has no room
+    SlowDisk,      // what is written takes longer, by `by`
+    BreakDisk,     // what is written fails
   };
   enum class Way : std::uint8_t { Both, ToServer, ToNode };
+  enum class Of : std::uint8_t { Node, Server };
 
   Kind kind = Kind::KillNode;
   std::optional<Duration> at;        // once, so long after the beginning
@@ -46,7 +61,10 @@ struct ChaosFault {
   SpanRange lasts;                   // until it is mended
   std::optional<std::int32_t> node;  // nullopt: any
   Way way = Way::Both;               // of CutNode
-  SpanRange by;                      // of StepClock; may be negative
+  Of of = Of::Node;                  // whose disk
+  SpanRange by;                      // of StepClock, where it may be negative, and SlowDisk
+  ChaosNetwork network;              // of SlowNetwork
+  std::int32_t chance_percent = 100;  // of the seeds in which it happens at all
 
   bool operator==(const ChaosFault&) const = default;
 };
@@ -64,7 +82,7 @@ enum class ChaosPlant : std::uint8_t {
 };
 
 /// A life of a cluster with faults: docs/guide/chaos.md. What is a range is drawn from the seed,
-/// of the fleet once a run, of jobs and faults once each.
+/// of the fleet and every share once a run, of jobs and faults once each.
 struct ChaosSpec {
   struct Fleet {
     CountRange nodes{8, 8};
@@ -78,9 +96,9 @@ struct ChaosSpec {
     CountRange gpus{1, 8};  // on each of its nodes
     SpanRange length{seconds(60), seconds(3600)};
     SpanRange checkpoint{seconds(600), seconds(600)};
-    std::int32_t preemptible_percent = 50;
-    std::int32_t fail_percent = 0;  // of attempts that end with another code than 0
-    std::int32_t stop_percent = 0;  // of jobs that their owner stops
+    CountRange preemptible_percent{50, 50};
+    CountRange fail_percent;  // of attempts that end with another code than 0
+    CountRange stop_percent;  // of jobs that their owner stops
     bool operator==(const Jobs&) const = default;
   };
   struct Services {
@@ -89,17 +107,9 @@ struct ChaosSpec {
     CountRange gpus{0, 1};      // of each replica
     SpanRange warm_up{seconds(1), seconds(60)};          // from a replica's start until it is ready
     SpanRange update{seconds(1800), seconds(4 * 3600)};  // between two changes of one service
-    std::int32_t bad_percent = 0;  // of new revisions whose replicas never become ready
+    CountRange bad_percent;  // of new revisions whose replicas never become ready
     bool operator==(const Services&) const = default;
   };
-  struct Network {
-    SpanRange delay{milliseconds(1), milliseconds(1)};
-    std::int32_t late_percent = 0;  // of messages, by `late_by` more
-    SpanRange late_by{seconds(1), seconds(10)};
-    std::int32_t twice_percent = 0;  // of messages that come again
-    bool operator==(const Network&) const = default;
-  };
-
   std::string name;
   Duration lasts = seconds(86'400);           // jobs come and faults happen
   Duration settles = seconds(30LL * 86'400);  // afterwards all jobs must end within this
@@ -107,7 +117,7 @@ struct ChaosSpec {
   Fleet fleet;
   Jobs jobs;
   Services services;
-  Network network;
+  ChaosNetwork network;
   std::vector<ChaosFault> faults;
   ChaosPlant plant = ChaosPlant::None;
 
@@ -123,6 +133,8 @@ inline constexpr std::int64_t kChaosReplicasMax = 100;
 /// "kill-node", ...; by value.
 const std::vector<std::string_view>& chaos_fault_names();
 const std::vector<std::string_view>& chaos_plant_names();
+/// That fault is of the server, and of no node.
+bool is_of_server(const ChaosFault& fault);
 
 /// Errors: a range upside down or out of bounds, a fault without a time, a policy or a node that
 /// does not exist; says which.

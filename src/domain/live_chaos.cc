@@ -50,6 +50,10 @@ bool can_be_live(ChaosFault::Kind kind) {
     case ChaosFault::Kind::KillServer:
     case ChaosFault::Kind::PauseServer:
     case ChaosFault::Kind::StepClock:
+    case ChaosFault::Kind::SlowNetwork:
+    case ChaosFault::Kind::FillDisk:
+    case ChaosFault::Kind::SlowDisk:
+    case ChaosFault::Kind::BreakDisk:
       return false;
   }
   return false;

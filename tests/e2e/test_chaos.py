@@ -62,6 +62,37 @@ def test_the_scenarios_that_are_shipped_hold(offline, root):
         offline.cli("chaos", path, "--seeds", 4)
 
 
+def test_two_thousand_lives_of_all_shapes_hold(offline, root):
+    path = root / "data" / "chaos" / "swarm.yaml"
+    report = json.loads(offline.cli("chaos", path, "--seeds", 2000, "-o", "json").stdout)
+    assert (report["seeds"], report["failed"]) == (2000, 0), report["failures"]
+    assert report["recoveries"] > 5000 and report["faults"] > 100_000
+
+
+def test_no_two_lives_of_the_swarm_have_one_shape(offline, root):
+    path = root / "data" / "chaos" / "swarm.yaml"
+    plans = [json.loads(offline.cli("chaos", path, "--seed", seed, "--plan").stdout)
+             for seed in range(1, 21)]
+    shapes = {(plan["nodes"], plan["gpus"], len(plan["jobs"]), plan["network"]["late_percent"],
+               tuple(sorted({fault["do"] for fault in plan["faults"]}))) for plan in plans}
+    assert len(shapes) == 20
+
+
+@pytest.mark.parametrize("plant", ["lease-ignored", "start-repeated", "missing-unnoticed",
+                                   "orphan-kept", "device-zero", "journal-tail-ignored",
+                                   "ready-unasked"])
+def test_the_swarm_finds_what_is_planted_and_says_how_to_see_it_again(offline, root, scenario,
+                                                                      plant):
+    text = (root / "data" / "chaos" / "swarm.yaml").read_text()
+    path = scenario(f"{text}plant: {plant}\n")
+    done = offline.cli("chaos", path, "--seeds", 2000, "-o", "json", code=1)
+    failures = json.loads(done.stdout)["failures"]
+    again = failures[0]["replay"]
+    assert f"again: {again}\n" in done.stderr
+    replayed = json.loads(offline.cli(*again.split()[1:], "-o", "json", code=1).stdout)
+    assert replayed == failures[0]
+
+
 def test_a_failing_seed_comes_with_the_command_that_shows_it_again(offline, scenario):
     path = scenario(SMALL + "plant: lease-ignored\n")
     done = offline.cli("chaos", path, "--seeds", 50, "-o", "json", code=1)

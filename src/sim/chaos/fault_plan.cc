@@ -13,6 +13,9 @@ PlannedFault plan(const ChaosFault& fault, Duration at, std::uint32_t nodes, Rng
   PlannedFault planned;
   planned.kind = fault.kind;
   planned.way = fault.way;
+  planned.of = fault.of;
+  planned.more = fault.by;
+  planned.network = fault.network;
   planned.at = at;
   planned.lasts = draw(fault.lasts, rng);
   planned.by = draw(fault.by, rng);
@@ -30,6 +33,8 @@ std::vector<PlannedFault> plan_faults(const ChaosSpec& spec, std::uint32_t nodes
     const ChaosFault& fault = spec.faults[i];
     // A stream each: one more of a kind shifts none of the others.
     Rng own = rng.stream(fmt::format("fault {}", i));
+    Rng whether = own.stream("chance");
+    if (!chance(fault.chance_percent, whether)) continue;
     if (fault.at) {
       plans.push_back(plan(fault, *fault.at, nodes, own));
       continue;

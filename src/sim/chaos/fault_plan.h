@@ -16,6 +16,9 @@ struct PlannedFault {
   Duration at{0};  // since the beginning
   Duration lasts{0};
   Duration by{0};
+  SpanRange more;  // of SlowDisk: how much longer each time
+  ChaosFault::Of of = ChaosFault::Of::Node;
+  ChaosNetwork network;  // of SlowNetwork
   std::uint32_t node = 0;
   std::uint64_t which = 0;  // task, device or moment, whatever there is to choose from
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <string>
+#include <string_view>
 
 namespace gyre::sim {
 namespace {
@@ -12,6 +14,8 @@ constexpr Duration kDiesOnBrokenGpu = seconds(1);
 constexpr Duration kStallWindow = seconds(600);
 constexpr SpanRange kRepairTakes{seconds(1), seconds(300)};
 constexpr std::int32_t kResetHelpsPercent = 80;
+constexpr std::int32_t kWritesPercent = 50;  // of tasks, when their disk fails
+constexpr std::string_view kNoRoom = "the disk takes nothing";
 
 TaskExit killed_by(int signal) { return {TaskExit::Kind::Signaled, signal, false, ""}; }
 
@@ -67,12 +71,14 @@ void Machine::end_repair(bool good) {
 void Machine::start(const Order& order, Time now) {
   Task& task = tasks_[order.key];
   task.order = order;
-  set_due(order.key, task, now + draw(kStartTakes, rng_));
+  const Time starts_at = now + draw(kStartTakes, rng_);
+  set_due(order.key, task, starts_at + disk_takes());
 }
 
 void Machine::stop(const TaskKey& key, Task& task, Time now) {
   if (task.phase == Phase::Ended || task.phase == Phase::Stopping) return;
-  const Time ends_at = now + draw(kStopTakes, rng_);
+  const Duration takes = draw(kStopTakes, rng_);
+  const Time ends_at = now + takes + disk_takes();
   if (task.phase == Phase::Running && !task.hangs && task.due <= ends_at) {
     task.exit.stopped = true;  // it is done before that
   } else {
@@ -123,6 +129,9 @@ void Machine::advance(const TaskKey& key, Time now) {
     return set_due(key, task, now + kStallWindow);
   }
   if (task.phase != Phase::Starting) return end(key, task, task.exit, now);
+  if (!can_write()) {
+    return end(key, task, {TaskExit::Kind::StartFailed, 0, false, std::string(kNoRoom)}, now);
+  }
   task.phase = Phase::Running;
   task.ran = true;
   task.began = now;
@@ -145,7 +154,28 @@ void Machine::end(const TaskKey& key, Task& task, const TaskExit& exit, Time now
   }
   task.phase = Phase::Ended;
   task.exit = exit;
-  news_.push_back({key, task.ran, exit, {}});
+  if (task.ran && disk_ == Disk::Broken) {
+    task.exit = {TaskExit::Kind::Lost, 0, exit.stopped, "the disk did not keep how it ended"};
+  }
+  news_.push_back({key, task.ran, task.exit, {}});
+}
+
+Duration Machine::disk_takes() {
+  return disk_ == Disk::Slow ? draw(slower_by_, rng_) : Duration{0};
+}
+
+void Machine::set_disk(Disk disk, SpanRange slower_by, Time now) {
+  disk_ = disk;
+  slower_by_ = slower_by;
+  if (can_write()) return;
+  std::vector<TaskKey> writing;
+  for (const auto& [at, key] : timers_) {
+    if (tasks_.at(key).ran) writing.push_back(key);
+  }
+  for (const TaskKey& key : writing) {
+    if (!chance(kWritesPercent, rng_)) continue;
+    end(key, tasks_.at(key), {TaskExit::Kind::Exited, 1, false, std::string(kNoRoom)}, now);
+  }
 }
 
 void Machine::set_due(const TaskKey& key, Task& task, Time due) {

@@ -60,6 +60,11 @@ class Machine {
   void hang_some_task(std::uint64_t which, Time now);
   void break_gpu(std::uint64_t which, std::int64_t gpus, Time until, Time now);
 
+  /// What its disk does with what is written. Full or Broken: nothing starts, half of what runs
+  /// fails; Broken: how a task ended is not kept. Slow: start and stop take longer.
+  enum class Disk : std::uint8_t { Sound, Full, Slow, Broken };
+  void set_disk(Disk disk, SpanRange slower_by, Time now);
+
   /// Whether it has gone down, since the last call, to come up again.
   bool take_reboot() { return std::exchange(reboots_, false); }
 
@@ -94,6 +99,8 @@ class Machine {
   void advance(const TaskKey& key, Time now);
   void end(const TaskKey& key, Task& task, const TaskExit& exit, Time now);
   void set_due(const TaskKey& key, Task& task, Time due);
+  Duration disk_takes();
+  bool can_write() const { return disk_ == Disk::Sound || disk_ == Disk::Slow; }
   std::optional<TaskKey> some_running(std::uint64_t which) const;
   bool on_broken_gpu(const Task& task, Time now) const;
 
@@ -109,6 +116,8 @@ class Machine {
   Time broken_until_;
   std::optional<RepairRecord> repair_;
   bool reboots_ = false;
+  Disk disk_ = Disk::Sound;
+  SpanRange slower_by_;
 };
 
 }  // namespace gyre::sim

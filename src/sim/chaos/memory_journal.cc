@@ -8,7 +8,14 @@
 
 namespace gyre::sim {
 
+namespace {
+
+Error no_room() { return {ErrorKind::NoRoom, "no space left on device"}; }
+
+}  // namespace
+
 Result<void> MemoryJournal::commit() {
+  if (full_) return tl::unexpected(no_room());
   const Crash crash = std::exchange(crash_, Crash::None);
   if (crash != Crash::Before) {
     for (const control::Record& record : open_) {
@@ -22,6 +29,7 @@ Result<void> MemoryJournal::commit() {
 }
 
 Result<void> MemoryJournal::save(const ControllerState& state) {
+  if (full_) return tl::unexpected(no_room());
   snapshot_ = state;
   records_.clear();
   return {};

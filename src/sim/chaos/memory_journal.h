@@ -21,6 +21,8 @@ class MemoryJournal final : public control::Journal {
   };
   void crash_at_commit(Crash crash) { crash_ = crash; }
   Crash crash() const { return crash_; }
+  /// While it is full nothing is kept, and nothing is lost.
+  void set_full(bool full) { full_ = full; }
 
   void append(const Event& event) override { open_.emplace_back(event); }
   void append(const Command& command) override { open_.emplace_back(command); }
@@ -43,6 +45,7 @@ class MemoryJournal final : public control::Journal {
   std::vector<control::Record> open_;     // since the last commit
   EventSeq last_;
   Crash crash_ = Crash::None;
+  bool full_ = false;
 };
 
 }  // namespace gyre::sim

@@ -81,6 +81,29 @@ class Witness final : public control::Observer {
   Digest digest_;
 };
 
+void draw_share(CountRange& share, Rng& rng) {
+  share.min = draw(share, rng);
+  share.max = share.min;
+}
+
+void draw_shares(ChaosNetwork& network, Rng& rng) {
+  draw_share(network.late_percent, rng);
+  draw_share(network.twice_percent, rng);
+  draw_share(network.lost_percent, rng);
+}
+
+/// The scenario with every share as it is in this run.
+ChaosSpec draw_shares(const ChaosSpec& scenario, Rng rng) {
+  ChaosSpec spec = scenario;
+  for (CountRange* share : {&spec.jobs.preemptible_percent, &spec.jobs.fail_percent,
+                            &spec.jobs.stop_percent, &spec.services.bad_percent}) {
+    draw_share(*share, rng);
+  }
+  draw_shares(spec.network, rng);
+  for (ChaosFault& fault : spec.faults) draw_shares(fault.network, rng);
+  return spec;
+}
+
 /// Half of the playbooks have steps for the hardware.
 void draw_repairs(HealingSpec& healing, Rng rng) {
   if (rng.below(2) == 0) return;
@@ -132,8 +155,9 @@ control::Controller recover(const MemoryJournal& journal, const control::Config&
 
 }  // namespace
 
-ChaosPlan plan_chaos(const ChaosSpec& spec, std::uint64_t seed) {
+ChaosPlan plan_chaos(const ChaosSpec& scenario, std::uint64_t seed) {
   const Rng rng(seed);
+  const ChaosSpec spec = draw_shares(scenario, rng.stream("shares"));
   const ChaosSetting setting = draw_setting(spec, rng.stream("setting"));
   return {
       setting.nodes,
@@ -141,11 +165,13 @@ ChaosPlan plan_chaos(const ChaosSpec& spec, std::uint64_t seed) {
       setting.lease,
       make_jobs(spec.jobs, spec.lasts, {1, setting.nodes}, setting.gpus, rng.stream("jobs")),
       make_services(spec.services, spec.lasts, setting.nodes, setting.gpus, rng.stream("services")),
+      spec.network,
       plan_faults(spec, setting.nodes, rng.stream("faults"))};
 }
 
-ChaosReport run_chaos(const ChaosSpec& spec, std::uint64_t seed) {
+ChaosReport run_chaos(const ChaosSpec& scenario, std::uint64_t seed) {
   const Rng rng(seed);
+  const ChaosSpec spec = draw_shares(scenario, rng.stream("shares"));
   Rng sizes = rng.stream("sizes");
   const ChaosSetting setting = draw_setting(spec, rng.stream("setting"));
   MemoryJournal journal;

@@ -39,6 +39,7 @@ struct ChaosPlan {
   Duration lease{0};
   std::vector<ChaosJob> jobs;
   std::vector<ChaosService> services;
+  ChaosNetwork network;
   std::vector<PlannedFault> faults;
 };
 /// The one that run_chaos() lives through.

@@ -83,7 +83,7 @@ std::vector<ChaosService> make_services(const ChaosSpec::Services& services, Dur
     Duration at = draw(kFirstWithin, rng);
     for (std::size_t number = 2; at <= lasts; ++number) {
       made[i].changes.push_back({at, spec});
-      change(spec, number, most, services.bad_percent, rng);
+      change(spec, number, most, share(services.bad_percent), rng);
       at = at + draw(services.update, rng);
     }
     if (made[i].changes.empty()) made[i].changes.push_back({Duration{0}, spec});

@@ -25,7 +25,7 @@ JobSpec make_spec(const ChaosSpec::Jobs& jobs, std::int64_t nodes, std::int64_t 
   request.memory = MemoryMib{std::max<std::int64_t>(1, gpus) * kMemoryPerGpuMib};
   spec.tasks = {{static_cast<std::int32_t>(nodes), request}};
   spec.priority = static_cast<std::int32_t>(rng.below(kPriorityMax + 1));
-  spec.preemptible = chance(jobs.preemptible_percent, rng);
+  spec.preemptible = chance(share(jobs.preemptible_percent), rng);
   const Duration checkpoint = draw(jobs.checkpoint, rng);
   if (checkpoint.ns > 0) spec.checkpoint.interval = checkpoint;
   spec.retry.on_error = chance(50, rng);
@@ -61,7 +61,7 @@ std::vector<ChaosJob> make_jobs(const ChaosSpec::Jobs& jobs, Duration lasts, Cou
     job.length = draw(SpanRange{jobs.length.min, cap}, rng);
     const bool estimated = chance(50, rng);
     if (estimated) job.spec.expected_duration = job.length;
-    const bool stopped = chance(jobs.stop_percent, rng);
+    const bool stopped = chance(share(jobs.stop_percent), rng);
     const Duration after = draw(SpanRange{Duration{0}, job.length * 2}, rng);
     if (stopped) job.stop_at = job.submit + after;
   }
@@ -73,7 +73,7 @@ std::vector<ChaosJob> make_jobs(const ChaosSpec::Jobs& jobs, Duration lasts, Cou
 
 Truth::Truth(const std::vector<ChaosJob>& jobs, const ChaosSpec& spec, std::uint32_t nodes, Rng rng)
     : jobs_(jobs),
-      fail_percent_(spec.jobs.fail_percent),
+      fail_percent_(share(spec.jobs.fail_percent)),
       rng_(rng),
       warm_up_(spec.services.warm_up),
       saved_(jobs.size()),

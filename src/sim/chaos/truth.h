@@ -34,6 +34,9 @@ std::vector<ChaosJob> make_jobs(const ChaosSpec::Jobs& jobs, Duration lasts, Cou
 /// True in so many of a hundred cases. One draw.
 bool chance(std::int32_t percent, Rng& rng);
 
+/// What a share of a scenario is once it has been drawn.
+inline std::int32_t share(const CountRange& drawn) { return static_cast<std::int32_t>(drawn.min); }
+
 /// An even draw. One draw, whatever the range.
 std::int64_t draw(const CountRange& range, Rng& rng);
 Duration draw(const SpanRange& range, Rng& rng);

@@ -41,6 +41,8 @@ ChaosWorld::ChaosWorld(const ChaosSpec& spec, const ChaosSetting& setting,
       owners_(services_.size()),
       sick_gpus_(setting.nodes),
       dark_(setting.nodes, 0),
+      roads_(setting.nodes),
+      disks_(setting.nodes),
       probes_(rng.stream("probes")),
       network_(rng.stream("network")) {
   for (std::uint32_t i = 0; i < setting.nodes; ++i) {
@@ -134,6 +136,9 @@ Event ChaosWorld::stamp(Pending pending) {
 }
 
 void ChaosWorld::committed(EventSeq seq) {
+  if (server_disk_ && faults_[*server_disk_].kind == ChaosFault::Kind::SlowDisk) {
+    pass_busy(now_ + draw(faults_[*server_disk_].more, network_));
+  }
   batch_open_ = false;
   while (!uncommitted_.empty() && uncommitted_.front().seq <= seq) {
     const Uncommitted done = uncommitted_.front();
@@ -228,9 +233,12 @@ void ChaosWorld::settle(std::uint32_t node) {
   const Links::Link& link = links_.at(node);
   for (const Report& report : machine.take_news()) {
     if (!link.session) continue;  // its next hello says it
-    const bool again = static_cast<std::int32_t>(network_.below(100)) < spec_.network.twice_percent;
-    agenda_.add(now_ + delay(), ReportArrives{node, link.number, report});
-    if (again) agenda_.add(now_ + delay(), ReportArrives{node, link.number, report});
+    const bool again = chance(share(road(node).twice_percent), network_);
+    if (loses_word(node, ChaosFault::Way::ToServer)) continue;
+    const bool late = disks_[node] && faults_[*disks_[node]].kind == ChaosFault::Kind::SlowDisk;
+    const Duration kept = late ? draw(faults_[*disks_[node]].more, network_) : Duration{0};
+    agenda_.add(now_ + delay(node) + kept, ReportArrives{node, link.number, report});
+    if (again) agenda_.add(now_ + delay(node) + kept, ReportArrives{node, link.number, report});
   }
   if (machine.take_reboot()) {
     ++links_.at(node).cuts;
@@ -247,8 +255,9 @@ void ChaosWorld::settle(std::uint32_t node) {
 void ChaosWorld::send(std::uint32_t node, const Order& order) {
   Links::Link& link = links_.at(node);
   if (!link.session) return;  // what it must know it is told after its hello
-  link.last_order = std::max(link.last_order, now_ + delay());
-  const bool again = static_cast<std::int32_t>(network_.below(100)) < spec_.network.twice_percent;
+  link.last_order = std::max(link.last_order, now_ + delay(node));
+  const bool again = chance(share(road(node).twice_percent), network_);
+  if (loses_word(node, ChaosFault::Way::ToNode)) return;
   agenda_.add(link.last_order, OrderArrives{node, link.number, order});
   if (again) agenda_.add(link.last_order, OrderArrives{node, link.number, order});
 }
@@ -267,7 +276,7 @@ void ChaosWorld::on(const ReportArrives& item) {
 
 void ChaosWorld::on(const HelloArrives& item) {
   Links::Link& link = links_.at(item.node);
-  if (link.number != item.number) return;
+  if (link.number != item.number || loses_word(item.node, ChaosFault::Way::ToServer)) return;
   link.session = true;
   link.heard_longer = Duration{0};
   machines_[item.node].wake(now_);  // a lease that is over is over
@@ -291,7 +300,7 @@ void ChaosWorld::refresh(std::uint32_t node) {
   if (change == Links::Change::None) return;
   if (change == Links::Change::Connects) {
     const Duration dial = draw(kDialTakes, network_);
-    agenda_.add(now_ + dial + delay(), HelloArrives{node, links_.at(node).number});
+    agenda_.add(now_ + dial + delay(node), HelloArrives{node, links_.at(node).number});
     return;
   }
   if (had_session) {
@@ -314,10 +323,11 @@ void ChaosWorld::expect_word_of(std::uint32_t node) {
   agenda_.add(heard_at + setting_.lease + margin, Missed{node, link.number, true});
 }
 
-Duration ChaosWorld::delay() {
-  const Duration base = draw(spec_.network.delay, network_);
-  const bool late = static_cast<std::int32_t>(network_.below(100)) < spec_.network.late_percent;
-  const Duration more = draw(spec_.network.late_by, network_);
+Duration ChaosWorld::delay(std::uint32_t node) {
+  const ChaosNetwork& road = this->road(node);
+  const Duration base = draw(road.delay, network_);
+  const bool late = chance(share(road.late_percent), network_);
+  const Duration more = draw(road.late_by, network_);
   return late ? base + more : base;
 }
 

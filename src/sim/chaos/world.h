@@ -46,6 +46,7 @@ class ChaosWorld final : public control::World {
 
   std::optional<Event> next(std::optional<Time> deadline) override;
   bool has_pending() const override { return server_up_ && !pending_.empty(); }
+  bool await_room(const Error& why) override;
   void committed(EventSeq seq) override;
   void submit(const Command& command) override;
 
@@ -125,9 +126,14 @@ class ChaosWorld final : public control::World {
   struct OperatorLooks {
     std::uint32_t node;
   };
+  /// What a lost word has broken is connected anew.
+  struct LineRejoins {
+    std::uint32_t node;
+  };
   using Item = std::variant<WakeMachine, OrderArrives, ReportArrives, HelloArrives, Missed, Arrives,
                             StopAsked, FaultBegins, FaultEnds, OwnerActs, LoadChanges,
-                            ReplicaLooked, ServicesEnd, Booted, OperatorLooks, GpuMended>;
+                             ReplicaLooked, ServicesEnd, Booted, OperatorLooks, GpuMended,
+                             LineRejoins>;
   /// An event of the server's inbox; not yet stamped.
   struct Pending {
     Event::Body body;
@@ -167,10 +173,16 @@ class ChaosWorld final : public control::World {
   void on(const Booted& item);
   void on(const OperatorLooks& item);
   void on(const GpuMended& item);
+  void on(const LineRejoins& item);
 
   bool dies_now() const;
   void open_batch();
   void happen();  // the agenda's next
+  void pass_busy(Time until);
+  void begin_disk(std::size_t index);
+  void end_disk(std::size_t index);
+  void begin_cut(const PlannedFault& fault);
+  bool loses_word(std::uint32_t node, ChaosFault::Way way);
   Event stamp(Pending pending);
   void introduce();
   void post(Event::Body body) { pending_.push_back({std::move(body), {}, {}}); }
@@ -194,7 +206,11 @@ class ChaosWorld final : public control::World {
   void change_drains(std::uint32_t node, int by);
   NodeDuty duty_wanted(std::uint32_t node) const;
   std::uint32_t busy_machine(std::uint32_t first) const;
-  Duration delay();
+  /// Requires: its fault lasts.
+  const ChaosNetwork& road(std::uint32_t node) const {
+    return roads_[node] ? faults_[*roads_[node]].network : spec_.network;
+  }
+  Duration delay(std::uint32_t node);
   Time server_time() const { return std::max(last_stamp_, now_ + clock_offset_); }
   bool over_time() const { return now_ > Time{} + spec_.lasts + spec_.settles; }
 
@@ -224,7 +240,10 @@ class ChaosWorld final : public control::World {
     Time until;
   };
   std::vector<SickGpu> sick_gpus_;  // by node, the latest
-  std::vector<int> dark_;           // by node: why it cannot be reached
+  std::vector<int> dark_;                                  // by node: why it cannot be reached
+  std::vector<std::optional<std::size_t>> roads_;  // by node: the fault by which its words fare
+  std::vector<std::optional<std::size_t>> disks_;  // by node: the fault of its disk
+  std::optional<std::size_t> server_disk_;         // the fault of it
   Rng probes_;
   Rng network_;
 

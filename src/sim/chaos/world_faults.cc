@@ -14,6 +14,7 @@ using Kind = ChaosFault::Kind;
 
 constexpr Duration kClockOffsetMax = seconds(86'400);
 constexpr Duration kOperatorPause = seconds(3600);
+constexpr SpanRange kFoundBroken{seconds(1), seconds(15)};  // a connection that has lost a word
 // How long beats may still be heard of an agent that hears no answers.
 constexpr std::uint64_t kHeardLongerMsMax = 20'000;
 // Double bit error, off the bus, one that no table has, and one that a program can cause.
@@ -27,6 +28,99 @@ bool darkens(Kind kind) { return kind == Kind::KillNode || kind == Kind::CutNode
 
 }  // namespace
 
+void ChaosWorld::begin_cut(const PlannedFault& fault) {
+  if (fault.way == ChaosFault::Way::ToNode) {
+    const auto ms = static_cast<std::int64_t>(fault.which % kHeardLongerMsMax);
+    links_.at(fault.node).heard_longer = milliseconds(ms);
+  }
+  ++links_.at(fault.node).cuts;
+  if (darkens(fault.kind)) ++dark_[fault.node];
+  refresh(fault.node);
+}
+
+/// What was said over one connection arrives in order or not at all: with a word that is lost goes
+/// all that would follow, until it is connected anew.
+bool ChaosWorld::loses_word(std::uint32_t node, ChaosFault::Way way) {
+  const std::int32_t percent = share(road(node).lost_percent);
+  if (percent == 0 || !chance(percent, network_)) return false;
+  PlannedFault cut;
+  cut.kind = Kind::PauseAgent;  // its tasks are reached
+  cut.way = way;
+  cut.node = node;
+  cut.which = network_.next();
+  agenda_.add(now_ + draw(kFoundBroken, network_), LineRejoins{node});
+  begin_cut(cut);
+  return true;
+}
+
+void ChaosWorld::on(const LineRejoins& item) {
+  --links_.at(item.node).cuts;
+  refresh(item.node);
+}
+
+void ChaosWorld::begin_disk(std::size_t index) {
+  const PlannedFault& fault = faults_[index];
+  if (fault.of == ChaosFault::Of::Server) {
+    if (fault.kind == Kind::BreakDisk) {  // it ends itself, and nobody has heard of its last batch
+      kill_ = fault;
+      kill_->which = 1;
+      return;
+    }
+    server_disk_ = index;
+    journal_.set_full(fault.kind == Kind::FillDisk);
+    return;
+  }
+  using Disk = Machine::Disk;
+  disks_[fault.node] = index;
+  machines_[fault.node].set_disk(fault.kind == Kind::FillDisk   ? Disk::Full
+                                 : fault.kind == Kind::SlowDisk ? Disk::Slow
+                                                                : Disk::Broken,
+                                 fault.more, now_);
+  settle(fault.node);
+}
+
+/// Another one may have followed it.
+void ChaosWorld::end_disk(std::size_t index) {
+  const PlannedFault& fault = faults_[index];
+  if (fault.of == ChaosFault::Of::Server) {
+    if (server_disk_ != index) return;
+    server_disk_.reset();
+    return journal_.set_full(false);
+  }
+  if (disks_[fault.node] != index) return;
+  disks_[fault.node].reset();
+  machines_[fault.node].set_disk(Machine::Disk::Sound, {}, now_);
+}
+
+/// The world while the server does nothing but write; what is for it waits.
+void ChaosWorld::pass_busy(Time until) {
+  std::vector<Item> waiting;
+  while (!agenda_.empty() && agenda_.next() <= until) {
+    now_ = std::max(now_, agenda_.next());
+    Item item = agenda_.take();
+    const bool for_server =
+        !std::holds_alternative<WakeMachine>(item) && !std::holds_alternative<OrderArrives>(item) &&
+        !std::holds_alternative<FaultBegins>(item) && !std::holds_alternative<FaultEnds>(item) &&
+        !std::holds_alternative<LineRejoins>(item) && !std::holds_alternative<Booted>(item);
+    if (for_server) {
+      waiting.push_back(std::move(item));
+    } else {
+      std::visit([this](const auto& one) { on(one); }, item);
+    }
+    if (until == Time::max() && !(server_disk_ && faults_[*server_disk_].kind == Kind::FillDisk)) {
+      break;
+    }
+  }
+  if (until != Time::max()) now_ = std::max(now_, until);
+  for (Item& item : waiting) agenda_.add(now_, std::move(item));
+}
+
+bool ChaosWorld::await_room(const Error& why) {
+  if (why.kind != ErrorKind::NoRoom) return false;  // it was killed
+  pass_busy(Time::max());
+  return true;
+}
+
 void ChaosWorld::on(const FaultBegins& item) {
   const PlannedFault& fault = faults_[item.fault];
   ++faults_done_[static_cast<std::size_t>(fault.kind)];
@@ -38,13 +132,7 @@ void ChaosWorld::on(const FaultBegins& item) {
     case Kind::CutNode:
     case Kind::PauseAgent:
     case Kind::RestartAgent:
-      if (fault.way == ChaosFault::Way::ToNode) {
-        const auto ms = static_cast<std::int64_t>(fault.which % kHeardLongerMsMax);
-        links_.at(fault.node).heard_longer = milliseconds(ms);
-      }
-      ++links_.at(fault.node).cuts;
-      if (darkens(fault.kind)) ++dark_[fault.node];
-      refresh(fault.node);
+      begin_cut(fault);
       break;
     case Kind::KillTask: {
       const std::uint32_t node = busy_machine(fault.node);
@@ -75,14 +163,39 @@ void ChaosWorld::on(const FaultBegins& item) {
     case Kind::StepClock:
       clock_offset_ =
           std::clamp(clock_offset_ + fault.by, Duration{-kClockOffsetMax.ns}, kClockOffsetMax);
-      return;
+      if (fault.lasts.ns == 0) return;  // it stays as it is
+      break;
+    case Kind::SlowNetwork:
+      roads_[fault.node] = item.fault;
+      break;
+    case Kind::FillDisk:
+    case Kind::SlowDisk:
+    case Kind::BreakDisk:
+      begin_disk(item.fault);
+      break;
   }
   agenda_.add(now_ + fault.lasts, FaultEnds{item.fault});
 }
 
 void ChaosWorld::on(const FaultEnds& item) {
   const PlannedFault& fault = faults_[item.fault];
-  if (fault.kind == Kind::DrainNode) return change_drains(fault.node, -1);
+  switch (fault.kind) {
+    case Kind::DrainNode:
+      return change_drains(fault.node, -1);
+    case Kind::StepClock:
+      clock_offset_ =
+          std::clamp(clock_offset_ - fault.by, Duration{-kClockOffsetMax.ns}, kClockOffsetMax);
+      return;
+    case Kind::SlowNetwork:
+      if (roads_[fault.node] == item.fault) roads_[fault.node].reset();
+      return;
+    case Kind::FillDisk:
+    case Kind::SlowDisk:
+    case Kind::BreakDisk:
+      return end_disk(item.fault);
+    default:
+      break;
+  }
   if (fault.kind != Kind::PauseServer) {
     --links_.at(fault.node).cuts;
     if (darkens(fault.kind)) --dark_[fault.node];
