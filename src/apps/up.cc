@@ -61,6 +61,7 @@ using adapter::sqlite::SqliteJournal;
 using cli::give_up;
 
 constexpr std::uint64_t kEventsPerSnapshot = 50'000;
+constexpr std::int64_t kRecordsRecalled = 200'000;
 constexpr int kIoThreads = 2;
 constexpr const char* kQueue = "default";
 constexpr int kNodeLooksMax = 600;
@@ -438,6 +439,10 @@ cli::Outcome<void> Life::start_proxy() {
 }
 
 cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body> first) {
+  const auto recall = [this](auto& into) { return journal->recall(kRecordsRecalled, into); };
+  if (const auto done = watch.remember(core, started_at, recall); !done) {
+    say("warning: events and decisions begin anew: " + done.error().message);
+  }
   live::WorldOptions options;
   options.notice = say;
   options.storage = &storage;

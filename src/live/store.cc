@@ -48,10 +48,12 @@ Continued continue_core(control::JournalReader& reader, const ContinueOptions& o
     core = std::move(*restored);
   }
   constexpr std::size_t kCommandsMax = 1'000'000;
+  if (options.into != nullptr) options.into->begin(core);
   const bool may_lack = options.may_lack_commands;
-  auto report = control::replay(
-      reader, core,
-      {.mismatches_kept_max = may_lack ? kCommandsMax : 1, .stop_at_mismatch = !may_lack});
+  auto report = control::replay(reader, core,
+                                {.mismatches_kept_max = may_lack ? kCommandsMax : 1,
+                                 .stop_at_mismatch = !may_lack,
+                                 .observer = options.into});
   const EventSeq reached = core.last_event();
   if (!report) return {tl::unexpected(report.error()), reached, {}};
   if (const auto* mismatch = real_mismatch(*report, reached, may_lack)) {

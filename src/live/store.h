@@ -1,15 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "control/controller.h"
+#include "control/driver.h"
 #include "control/journal.h"
 #include "control/replay.h"
 
@@ -39,6 +42,13 @@ struct StoreIdentity {
   Duration lease_granted;  // how long a node may go on by what earlier servers gave it, if known
 };
 
+/// Is told what the end of a journal holds, as it was when it happened.
+class Recollection : public control::Observer {
+ public:
+  /// The core that the events to come are told to.
+  virtual void begin(const control::Controller& core) = 0;
+};
+
 /// A journal that a server continues from. First implementations: adapter/sqlite, adapter/postgres.
 class Store : public control::Journal {
  public:
@@ -48,6 +58,11 @@ class Store : public control::Journal {
   /// Damaged snapshots are dropped. Errors: Invalid, damage, or commands that come out otherwise
   /// than recorded; the message names the event, and nothing was changed. Others: the store's.
   virtual Result<Recovered> recover(const control::Config& config) = 0;
+
+  /// Tells `into` what the last `records_max` records at most led to, or those after the newest
+  /// snapshot where these are more. Requires: nothing is appended and not committed. Errors: as of
+  /// recover(); what was told is of no use then.
+  virtual Result<void> recall(std::int64_t records_max, Recollection& into) = 0;
 
   virtual const StoreIdentity& identity() const = 0;
 };
@@ -66,10 +81,26 @@ struct ContinueOptions {
   const ControllerState* snapshot = nullptr;  // null: a new core
   /// Commands may be missing behind the last event: they are in the report, as computed.
   bool may_lack_commands = false;
+  Recollection* into = nullptr;  // is told of all that is replayed
 };
 
 /// Replays what `reader` gives, which begins after the snapshot. Errors: the reader's; Invalid,
 /// commands that come out otherwise.
 Continued continue_core(control::JournalReader& reader, const ContinueOptions& options);
+
+/// Of the snapshots at `seqs`, newest first, as `load` gives them, the oldest with `records_max`
+/// records behind it at most; the newest where none is so near, and none where the whole journal
+/// is. Errors: none of them can be loaded, the newest one's.
+template <class Snapshot>
+Result<std::optional<Snapshot>> snapshot_to_recall(
+    const std::vector<std::int64_t>& seqs, std::int64_t last_position, std::int64_t records_max,
+    const std::function<Result<Snapshot>(std::int64_t)>& load) {
+  if (last_position <= records_max || seqs.empty()) return std::optional<Snapshot>();
+  for (auto seq = seqs.rbegin(); seq + 1 != seqs.rend(); ++seq) {
+    auto older = load(*seq);
+    if (older && last_position - older->position <= records_max) return std::optional(*older);
+  }
+  return load(seqs.front()).map([](Snapshot&& one) { return std::optional(std::move(one)); });
+}
 
 }  // namespace gyre::live

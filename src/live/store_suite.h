@@ -23,6 +23,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -208,6 +209,44 @@ TYPED_TEST_P(StoreSuite, KeepsTwoSnapshotsAndFallsBack) {
   EXPECT_EQ(recovered.core.state(), life.core().state());
 }
 
+/// What a journal's end told.
+struct Told final : Recollection {
+  void begin(const control::Controller& core) override { before = core.last_event(); }
+  void after(const Event& event, const control::Decisions&, const control::Controller&) override {
+    events.push_back(event.seq.value);
+  }
+  EventSeq before;
+  std::vector<std::uint64_t> events;
+};
+
+TYPED_TEST_P(StoreSuite, TellsItsEndAnew) {
+  control::RandomHistory life(3);
+  std::int64_t records = 0;
+  {
+    const auto journal = this->place.open();
+    for (int i = 0; i < 4; ++i) {
+      live_through(life, *journal, 1, 50);
+      if (i < 3) ASSERT_TRUE(journal->save(life.core().state()));
+    }
+    records = this->place.integer("SELECT max(position) FROM records");
+  }
+  const auto recall = [this](std::int64_t records_max) {
+    const auto journal = this->place.open();
+    GYRE_ASSERT(journal->recover({}));
+    Told told;
+    EXPECT_TRUE(journal->recall(records_max, told));
+    GYRE_ASSERT(!told.events.empty());
+    EXPECT_EQ(told.events.front(), told.before.value + 1);
+    EXPECT_EQ(told.events.back(), 200U);
+    return told.before.value;
+  };
+  EXPECT_EQ(recall(records), 0U);
+  EXPECT_EQ(recall(records - 1), 100U) << "the older of two snapshots";
+  EXPECT_EQ(recall(1), 150U) << "what recovery reads anyway";
+  this->place.sql("UPDATE snapshots SET body = 'damaged' WHERE seq = 100");
+  EXPECT_EQ(recall(records - 1), 150U);
+}
+
 TYPED_TEST_P(StoreSuite, CommandsThatComeOutOtherwiseAreAnError) {
   control::RandomHistory life(3);
   live_through(life, *this->place.open(), 1, 50);
@@ -344,9 +383,9 @@ REGISTER_TYPED_TEST_SUITE_P(StoreSuite, GivesBackWhatWasAppendedInOrder, TextIsK
                             WhatIsNotCommittedIsNotThere, RecoversFromEventsAlone,
                             AnEmptyJournalRecoversToANewCore, ItsIdentityStays,
                             RecoversFromTheNewestSnapshotAndGoesOn, KeepsTwoSnapshotsAndFallsBack,
-                            CommandsThatComeOutOtherwiseAreAnError, DamagedRecordsAreNamed,
-                            ANewerVersionIsRefusedWithBothVersions, AnOlderVersionIsBroughtForward,
-                            AScriptThatFailsChangesNothing,
+                            TellsItsEndAnew, CommandsThatComeOutOtherwiseAreAnError,
+                            DamagedRecordsAreNamed, ANewerVersionIsRefusedWithBothVersions,
+                            AnOlderVersionIsBroughtForward, AScriptThatFailsChangesNothing,
                             AReaderSeesOneMomentWhileTheWriterGoesOn,
                             KillingTheWriterLosesNoCommit);
 

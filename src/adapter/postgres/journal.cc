@@ -262,6 +262,26 @@ Result<live::Recovered> PostgresJournal::recover(const control::Config& config) 
   return recovered;
 }
 
+Result<void> PostgresJournal::recall(std::int64_t records_max, live::Recollection& into) {
+  GYRE_ASSERT(impl_->pending.empty());
+  if (auto there = impl_->connect(); !there) return impl_->met(there.error());
+  Connection& connection = *impl_->connection;
+  return transact(connection, [&]() -> Result<void> {
+    const auto saved = snapshot_seqs(connection);
+    if (!saved) return tl::unexpected(saved.error());
+    const auto from = live::snapshot_to_recall<Snapshot>(
+        *saved, impl_->last_position, records_max,
+        [&](std::int64_t seq) { return load_snapshot(connection, seq); });
+    if (!from) return tl::unexpected(from.error());
+    auto reader = RecordReader::open(connection, *from ? (*from)->position : 0);
+    if (!reader) return tl::unexpected(reader.error());
+    const ControllerState* const state = *from ? &(*from)->state : nullptr;
+    auto told = live::continue_core(*reader, {connection.shown(), {}, state, false, &into});
+    if (!told.recovered) return tl::unexpected(told.recovered.error());
+    return {};
+  });
+}
+
 const live::StoreIdentity& PostgresJournal::identity() const { return impl_->identity; }
 const std::optional<Lease>& PostgresJournal::before() const { return impl_->taken.before; }
 std::int64_t PostgresJournal::term() const { return impl_->taken.term; }

@@ -38,6 +38,7 @@ class PostgresJournal final : public live::Store {
   Result<void> commit() override;
   Result<void> save(const ControllerState& state) override;
   Result<live::Recovered> recover(const control::Config& config) override;
+  Result<void> recall(std::int64_t records_max, live::Recollection& into) override;
   const live::StoreIdentity& identity() const override;
 
   /// Who led before.

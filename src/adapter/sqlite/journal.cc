@@ -375,6 +375,23 @@ Result<live::Recovered> SqliteJournal::recover(const control::Config& config) {
   return std::move(attempt.recovered);
 }
 
+Result<void> SqliteJournal::recall(std::int64_t records_max, live::Recollection& into) {
+  GYRE_ASSERT(impl_->pending.empty());
+  Database& database = impl_->database;
+  const auto saved = snapshot_seqs(database);
+  if (!saved) return tl::unexpected(saved.error());
+  const auto from = live::snapshot_to_recall<Snapshot>(
+      *saved, impl_->last_position, records_max,
+      [&](std::int64_t seq) { return load_snapshot(database, seq); });
+  if (!from) return tl::unexpected(from.error());
+  auto reader = RecordReader::open(database, *from ? (*from)->position : 0);
+  if (!reader) return tl::unexpected(reader.error());
+  const ControllerState* const state = *from ? &(*from)->state : nullptr;
+  auto told = live::continue_core(*reader, {database.path(), {}, state, false, &into});
+  if (!told.recovered) return tl::unexpected(told.recovered.error());
+  return {};
+}
+
 const live::StoreIdentity& SqliteJournal::identity() const { return impl_->identity; }
 
 struct SqliteJournalReader::Impl {

@@ -47,6 +47,7 @@ class SqliteJournal final : public live::Store {
   /// Errors: Invalid, also damage before records that are whole; Conflict, NoRoom and Internal:
   /// what is cut off cannot be kept, or the disk.
   Result<live::Recovered> recover(const control::Config& config) override;
+  Result<void> recall(std::int64_t records_max, live::Recollection& into) override;
 
   /// Its term grows when the store is restored from a backup; 0 until then.
   const live::StoreIdentity& identity() const override;

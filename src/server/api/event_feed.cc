@@ -41,8 +41,14 @@ std::string idle_news(const Event& event, const control::Controller& core) {
                      format_utc(warning->stops_at));
 }
 
+namespace {
+
+FeedPosition end_of(EventSeq seq) { return {seq, std::numeric_limits<std::uint32_t>::max()}; }
+
+}  // namespace
+
 EventFeed::EventFeed(std::size_t events_max, EventSeq start)
-    : events_max_(events_max), floor_{start, std::numeric_limits<std::uint32_t>::max()} {}
+    : events_max_(events_max), floor_(end_of(start)), durable_(start) {}
 
 void EventFeed::after(const Event& event, const control::Decisions& decisions,
                       const control::Controller& core) {
@@ -72,9 +78,10 @@ void EventFeed::after(const Event& event, const control::Decisions& decisions,
   }
 }
 
-void EventFeed::committed(EventSeq) {
-  if (pending_.empty()) return;
+void EventFeed::committed(EventSeq seq) {
   const std::lock_guard lock(mutex_);
+  durable_ = seq;
+  if (pending_.empty()) return;
   for (JobEvent& event : pending_) events_.push_back(std::move(event));
   pending_.clear();
   while (events_.size() > events_max_) {
@@ -84,21 +91,21 @@ void EventFeed::committed(EventSeq) {
   for (const auto& [number, wake] : wakes_) wake();
 }
 
-void EventFeed::begin_anew() {
+void EventFeed::begin_anew(EventSeq start) {
   pending_.clear();
   const std::lock_guard lock(mutex_);
   events_.clear();
-  floor_ = {};
+  floor_ = end_of(start);
+  durable_ = start;
   for (const auto& [number, wake] : wakes_) wake();
 }
 
 EventFeed::Page EventFeed::read(std::optional<FeedPosition> after, std::optional<JobId> job,
                                 std::size_t count_max) const {
   const std::lock_guard lock(mutex_);
-  const FeedPosition newest = events_.empty() ? floor_ : events_.back().position;
   Page page;
-  // A position beyond the newest is of another store: start over.
-  page.missed = after && (*after < floor_ || *after > newest);
+  // A position beyond what is durable is of another store: start over.
+  page.missed = after && (*after < floor_ || *after > end_of(durable_));
   page.last = after && !page.missed ? *after : floor_;
   auto next = std::upper_bound(
       events_.begin(), events_.end(), page.last,

@@ -52,8 +52,8 @@ class EventFeed final : public control::Observer {
              const control::Controller& core) override;
   void committed(EventSeq seq) override;
 
-  /// Forgets all; what comes next may count from the beginning again. The driver's thread only.
-  void begin_anew();
+  /// Forgets all; what comes next counts from `start` on. The driver's thread only.
+  void begin_anew(EventSeq start);
 
   struct Page {
     std::vector<JobEvent> events;
@@ -89,6 +89,7 @@ class EventFeed final : public control::Observer {
   mutable std::mutex mutex_;
   std::deque<JobEvent> events_;
   FeedPosition floor_;  // all after it is in `events_`
+  EventSeq durable_;    // the last event that was told of
   std::map<std::uint64_t, std::function<void()>> wakes_;
   std::uint64_t next_number_ = 0;
 };

@@ -103,6 +103,10 @@ ServiceLog::ServiceLog(std::size_t events_max, const control::Controller& core)
 void ServiceLog::begin_anew(const control::Controller& core) {
   events_.clear();
   floor_ = {core.last_event(), std::numeric_limits<std::uint32_t>::max()};
+  take_up(core);
+}
+
+void ServiceLog::take_up(const control::Controller& core) {
   version_ = core.services().version();
   seen_.clear();
   for (const auto& [name, service] : core.services().all()) seen_.emplace(name, look(service));

@@ -54,6 +54,9 @@ class ServiceLog final : public control::Observer {
   /// Forgets all, for a world that begins anew.
   void begin_anew(const control::Controller& core);
 
+  /// Goes on with `core`, of which everything was told.
+  void take_up(const control::Controller& core);
+
   struct Page {
     std::vector<ServiceEvent> events;  // by time
     FeedPosition last;                 // read on from here

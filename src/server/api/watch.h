@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
+#include "base/result.h"
 #include "control/driver.h"
+#include "live/store.h"
 #include "server/api/decision_log.h"
 #include "server/api/event_feed.h"
 #include "server/api/fleet_watch.h"
@@ -38,10 +41,16 @@ class Watch final : public control::Observer {
   }
   void committed(EventSeq seq) override { feed.committed(seq); }
 
+  /// Takes back from a journal whose end `core` is at what was told of it before: the events of
+  /// jobs and of services, the decisions and the policies, with the ids that they had. `recall`
+  /// replays it. What fails leaves a watch that begins with `core`. Errors: those of `recall`.
+  Result<void> remember(const control::Controller& core, Time now,
+                        const std::function<Result<void>(live::Recollection&)>& recall);
+
   /// Forgets all, for a world that begins anew. Readers of the feed hear that they missed
   /// something.
   void begin_anew(const control::Controller& core, Time now) {
-    feed.begin_anew();
+    feed.begin_anew(core.last_event());
     decisions.begin_anew();
     fleet = FleetWatch(core, now);
     fragmentation = FragmentationWatch(core, now);

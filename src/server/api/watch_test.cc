@@ -182,6 +182,72 @@ TEST_F(WatchTest, PagesGoOnWhereTheyEnded) {
   EXPECT_EQ(watch.decisions.count_since(Time{})[0], 4);
 }
 
+/// What a watch tells of its past, as text.
+std::string told_by(const Watch& watch) {
+  std::string text;
+  for (const Decision& one : watch.decisions.read({.count_max = 1000}).decisions) {
+    text += to_string(one.position) + " " + std::string(to_string(one.kind)) + ": " + one.why +
+            "; " + one.compared + "; " +
+            (one.outcome ? std::string(to_string(one.outcome->to)) : "") + "\n";
+  }
+  for (const JobEvent& one : watch.feed.read(std::nullopt, std::nullopt, 1000).events) {
+    text += to_string(one.position) + " " + one.job_name + " " +
+            std::string(to_string(one.transition.to)) + " " + one.detail + "\n";
+  }
+  return text;
+}
+
+/// Keeps a journal's events, and tells them anew as a store does.
+struct KeptEvents final : control::Journal {
+  void append(const Event& event) override { events.push_back(event); }
+  void append(const Command&) override {}
+  Result<void> commit() override { return {}; }
+  Result<void> save(const ControllerState&) override { return {}; }
+
+  Result<void> recall(live::Recollection& into, std::size_t events_max) const {
+    control::Controller core{control::Config{}};
+    into.begin(core);
+    for (std::size_t i = 0; i < events_max && i < events.size(); ++i) {
+      into.after(events[i], core.step(events[i]), core);
+    }
+    if (events_max < events.size()) return fail(ErrorKind::Invalid, "it is damaged");
+    return {};
+  }
+
+  std::vector<Event> events;
+};
+
+TEST(RememberTest, TheNextLifeTellsWhatTheOneBeforeTold) {
+  KeptEvents journal;
+  control::RandomHistory life(7);
+  control::Controller first{control::Config{}};
+  Watch before(300, first, Time{});
+  for (int i = 0; i < 2000; ++i) life.step(journal);
+  for (const Event& event : journal.events) before.after(event, first.step(event), first);
+  before.committed(first.last_event());
+
+  Watch after(300, first, Time{});
+  const FeedPosition seen = before.feed.last();
+  EXPECT_TRUE(
+      after.feed.read(FeedPosition{EventSeq{seen.seq.value - 1}, 0}, std::nullopt, 9).missed);
+  const auto recall = [&](std::size_t events_max) {
+    return after.remember(
+        first, Time{}, [&](live::Recollection& into) { return journal.recall(into, events_max); });
+  };
+  ASSERT_TRUE(recall(2000));
+  EXPECT_EQ(told_by(after), told_by(before));
+  EXPECT_FALSE(after.feed.read(seen, std::nullopt, 9).missed);
+  EXPECT_EQ(after.feed.last(), seen);
+  EXPECT_EQ(after.policies.entries().size(), before.policies.entries().size());
+  // A reader that was told of nothing newer than what is durable has missed nothing.
+  const FeedPosition end{first.last_event(), 5};
+  EXPECT_FALSE(after.feed.read(end, std::nullopt, 9).missed);
+
+  ASSERT_FALSE(recall(1000));
+  EXPECT_EQ(told_by(after), "") << "half of the past is none";
+  EXPECT_TRUE(after.feed.read(FeedPosition{EventSeq{1000}, 0}, std::nullopt, 9).missed);
+}
+
 TEST(DecisionLogTest, KeepsTheLatestAndTheirOutcomes) {
   control::RandomHistory history(7);
   DecisionLog log(5);
