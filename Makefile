@@ -22,7 +22,10 @@ bench: ## build and run the programs under bench/
 	@cmake --build build-bench --target benches -j $(JOBS)
 	@cmake --preset release >/dev/null
 	@cmake --build build --target gyre -j $(JOBS)
-	@set -e; for program in build-bench/bench_* bench/*.py; do echo "== $$program"; $$program; done
+	@failed=; for program in build-bench/bench_* bench/*.py; do \
+	  echo "== $$program"; $$program || failed="$$failed $$program"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "make bench: these failed:$$failed" >&2; exit 1; fi
 
 check: ## the rules of the house, and the format; seconds
 	@tools/tidy.py

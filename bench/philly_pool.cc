@@ -1,11 +1,15 @@
 // Philly's jobs on one pooled cluster of too few nodes: average completion time and bounded
 // slowdown of each queueing policy. The setting is that of docs/benchmarks.md, "Queueing".
 //
-//   bench_philly_pool PHILLY_JOBS.csv [NODES[,NODES...] [FROM TO [POLICY,...]]]
+//   bench_philly_pool [PHILLY_JOBS.csv [NODES[,NODES...] [FROM TO [POLICY,...]]]]
+//
+// Without arguments the trace is philly/philly_jobs.csv of the shared data set; where that is not
+// beside the tree, it is said to be left out.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -14,6 +18,8 @@
 
 namespace gyre {
 namespace {
+
+constexpr const char* kTrace = GYRE_SOURCE_DIR "/../shared/data/philly/philly_jobs.csv";
 
 double cpu_s() {
   rusage usage{};
@@ -57,14 +63,15 @@ void print(const sim::PolicyResult& result, double seconds) {
 }
 
 int run(int argc, char** argv) {
-  if (argc < 2) {
-    fmt::print(stderr, "usage: {} PHILLY_JOBS.csv [NODES,... [FROM TO [POLICY,...]]]\n", argv[0]);
-    return 2;
+  const std::string path = argc > 1 ? argv[1] : kTrace;
+  if (!std::filesystem::exists(path)) {
+    fmt::print("Philly is left out: {} is not there\n", path);
+    return argc > 1 ? 2 : 0;
   }
   const std::string from = argc > 4 ? argv[3] : "2017-10-01";
   const std::string to = argc > 4 ? argv[4] : "2017-12-01";
   const std::string names = argc > 5 ? argv[5] : "fifo,easy,sjf,sjf-easy,srtf,qssf,tiresias,gyre";
-  const std::string trace = cut(argv[1], from, to);
+  const std::string trace = cut(path, from, to);
   for (const std::string& nodes : split(argc > 2 ? argv[2] : "21,19,17")) {
     fmt::print("\n{} nodes of 8 GPUs, jobs of {} to {}\n", nodes, from, to);
     fmt::print("{:<12} {:>10} {:>10} {:>9} {:>8} {:>12}\n", "policy", "avg JCT s", "p99 JCT s",
