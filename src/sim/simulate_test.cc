@@ -198,6 +198,27 @@ TEST(Split, FillsWholeNodesAndPutsTheRestOnOneMore) {
   EXPECT_EQ(tasks[1].request.memory, MemoryMib{400});
 }
 
+TEST(Fairness, ToBeBetterOffThanAloneIsNoUnfairness) {
+  // Alone on half of the fleet b's jobs would run one after the other; beside a, who is served as
+  // if alone, they run at once.
+  std::string rows = "id,submit,duration,gpus,queue\n0,0,1000,1,a\n";
+  for (int i = 0; i < 6; ++i) rows += std::to_string(i + 1) + ",0,1000,1,b\n";
+  const TraceFile trace(rows);
+  SimulateOptions options;
+  options.trace_path = trace.path();
+  options.nodes = "1x8";
+  options.policies = policies({"fifo"});
+  QueueSpec a{"a", ""};
+  a.weight = 7;
+  options.queues = {a, QueueSpec{"b", ""}};
+  const auto report = simulate(options);
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  const auto& fairness = report->results[0].fairness;
+  ASSERT_TRUE(fairness.has_value());
+  EXPECT_LE(fairness->rho_max, 1);
+  EXPECT_DOUBLE_EQ(fairness->jain, 1);
+}
+
 TEST(Split, FollowsTheNumberOfNodesWhereTheTraceNamesIt) {
   const auto tasks = split({4, kWholeGpu, {}, CpuMilli{5}, {}, 2}, 8);
   ASSERT_EQ(tasks.size(), 1);

@@ -109,7 +109,7 @@ std::optional<Fairness> fairness_of(const std::vector<JobOutcome>& outcomes, con
     above += rho > 1 ? 1 : 0;
     ++jobs;
     auto& [sum, count] = progress[row.queue];
-    sum += 1 / rho;
+    sum += std::min(1.0, 1 / rho);
     ++count;
   }
   fairness.share_above_one = static_cast<double>(above) / static_cast<double>(jobs);

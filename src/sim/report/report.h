@@ -46,7 +46,7 @@ struct SeriesPoint {
 struct Fairness {
   double rho_max = 0;          // of finish-time fairness, over jobs
   double share_above_one = 0;  // 0..1 of jobs that sharing made later
-  double jain = 1;             // 0..1, of the queues' mean 1/rho
+  double jain = 1;             // 0..1, of the queues' mean min(1, 1/rho)
 };
 
 /// What one job was told at its submission, and what came.
