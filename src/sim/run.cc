@@ -111,7 +111,8 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
   control::Controller core(config);
   World world = setting.world(policy, options.execution);
   Recorder recorder({policy.name, setting.workload, setting.trace, expected_events(setting),
-                     setting.trace.jobs.back().submit, options.keep_jobs, options.measured_from});
+                     setting.trace.jobs.back().submit, options.keep_jobs, options.measured_from,
+                     policy.starve_after});
   std::optional<Checker> checker;
   if (options.check || kAlwaysCheck) checker.emplace();
   std::optional<StartTeller> teller;

@@ -1,6 +1,8 @@
 """`gyre simulate --seeds N`: policies over several seeds, and the page that shows it."""
 import json
 
+import pytest
+
 
 def test_policies_over_seeds_with_intervals_and_a_page(offline, root):
     out = offline.folder / "report"
@@ -15,6 +17,14 @@ def test_policies_over_seeds_with_intervals_and_a_page(offline, root):
     assert [one["policy"] for one in wait["results"]] == ["fifo", "preemptive"]
     difference = wait["results"][1]["difference_percent"]
     assert -100 < difference["low"] <= difference["mean"] <= difference["high"] < 0
+    names = {one["name"] for one in document["figures"]}
+    assert names >= {"wait in all, longest", "finish-time fairness, max rho", "preemptions",
+                     "Jain's index of queues", "jobs that sharing made later",
+                     "fragmentation of free GPUs"}
+    # The first policy never preempts: no ratio says how much more often the second does.
+    stops = next(one for one in document["figures"] if one["name"] == "preemptions")["results"][1]
+    assert stops["difference_percent"] is None and stops["difference"]["unit"] == "times"
+    assert stops["difference"]["mean"] == pytest.approx(sum(stops["by_seed"]) / 4)
     page = (out / "comparison.html").read_text(encoding="utf-8")
     assert page.count("<svg") == len(document["figures"])
     assert "src=" not in page and "<script" not in page and "<link" not in page

@@ -46,16 +46,34 @@ const std::vector<Source>& sources() {
       {"completion time (JCT), p99", "s", true, [](const R& r) { return r.jct.p99_s; }},
       {"wait, mean", "s", true, [](const R& r) { return r.wait.mean_s; }},
       {"wait, p99", "s", true, [](const R& r) { return r.wait.p99_s; }},
+      {"wait in all, longest", "s", true, [](const R& r) { return r.longest_wait_s; }},
       {"bounded slowdown, mean", "x", true, [](const R& r) { return r.bounded_slowdown_mean; }},
       {"makespan", "s", true, [](const R& r) { return r.makespan_s; }},
       {"GPU allocation, mean", "%", false, [](const R& r) { return 100 * r.gpu_allocation_mean; }},
+      {"fragmentation of free GPUs", "%", true,
+       [](const R& r) { return 100 * r.fragmentation_mean; }},
+      {"finish-time fairness, max rho", "x", true,
+       [](const R& r) { return r.fairness ? r.fairness->rho_max : 0; }},
+      {"jobs that sharing made later", "%", true,
+       [](const R& r) { return r.fairness ? 100 * r.fairness->share_above_one : 0; }},
+      {"Jain's index of queues", "of 1", false,
+       [](const R& r) { return r.fairness ? r.fairness->jain : 0; }},
+      {"preemptions", "times", true, [](const R& r) { return static_cast<double>(r.preemptions); }},
       {"work lost", "GPU h", true, [](const R& r) { return r.lost_gpu_hours; }},
   };
   return kSources;
 }
 
 std::string value_text(double value, const std::string& unit) {
-  return unit == "s" ? span_text(value) : fmt::format("{:.2f} {}", value, unit);
+  if (unit == "s") return span_text(value);
+  return fmt::format("{:.{}f} {}", value, unit == "of 1" ? 3 : 2, unit);
+}
+
+/// "+3.1 h"; "+3.1" of percent, whose unit is said once.
+std::string signed_text(double value, const std::string& unit) {
+  if (unit == "%") return fmt::format("{:+.1f}", value);
+  if (!std::isfinite(value)) return value < 0 ? "any less" : "any more";
+  return (value < 0 ? "-" : "+") + value_text(std::abs(value), unit);
 }
 
 std::string estimate_text(const Estimate& estimate, const std::string& unit) {
@@ -97,16 +115,19 @@ Difference difference_of(const std::vector<double>& logarithms) {
           percent(estimate.mean + estimate.half_width)};
 }
 
-std::optional<Difference> Comparison::difference(const ComparedFigure& figure,
-                                                 std::size_t policy) const {
+Difference Comparison::difference(const ComparedFigure& figure, std::size_t policy) const {
   std::vector<double> logarithms;
+  std::vector<double> more;
   for (std::size_t seed = 0; seed < seeds.size(); ++seed) {
     const double base = figure.values[0][seed];
     const double value = figure.values[policy][seed];
+    more.push_back(value - base);
     if (base > 0 && value > 0) logarithms.push_back(std::log(value / base));
   }
-  if (logarithms.empty()) return std::nullopt;
-  return difference_of(logarithms);
+  if (logarithms.size() == seeds.size()) return difference_of(logarithms);
+  const Estimate estimate = estimate_of(more);
+  return {estimate.mean, estimate.mean - estimate.half_width, estimate.mean + estimate.half_width,
+          figure.unit == "%" ? "points" : figure.unit};
 }
 
 Result<void> check_seeds(const SimulateOptions& options, std::uint32_t seeds) {
@@ -178,12 +199,14 @@ std::string to_json(const Comparison& comparison) {
     first = false;
     for (std::size_t p = 0; p < comparison.policies.size(); ++p) {
       const auto difference = comparison.difference(figure, p);
-      json +=
-          fmt::format(R"({}{{"policy":{},"estimate":{},"difference_percent":{},"by_seed":[{}]}})",
-                      p == 0 ? "" : ",", json_text(comparison.policies[p]),
-                      estimate_json(estimate_of(figure.values[p])),
-                      p > 0 && difference ? difference_json(*difference) : "null",
-                      fmt::join(figure.values[p], ","));
+      const std::string told = difference_json(difference);
+      const bool relative = difference.unit == "%";
+      json += fmt::format(
+          R"({}{{"policy":{},"estimate":{},"difference_percent":{},"difference":{},)"
+          R"("by_seed":[{}]}})",
+          p == 0 ? "" : ",", json_text(comparison.policies[p]),
+          estimate_json(estimate_of(figure.values[p])), p > 0 && relative ? told : "null",
+          p > 0 && !relative ? told : "null", fmt::join(figure.values[p], ","));
     }
     json += "]}";
   }
@@ -218,12 +241,8 @@ std::vector<std::vector<std::string>> difference_rows(const Comparison& comparis
   for (const ComparedFigure& figure : comparison.figures) {
     rows.push_back({figure.name});
     for (std::size_t p = 1; p < comparison.policies.size(); ++p) {
-      const auto difference = comparison.difference(figure, p);
-      if (!difference) {
-        rows.back().emplace_back("-");
-        continue;
-      }
-      rows.back().push_back(difference_text(*difference, figure.less_is_better));
+      rows.back().push_back(
+          difference_text(comparison.difference(figure, p), figure.less_is_better));
     }
   }
   return rows;
@@ -236,13 +255,18 @@ std::string_view verdict(const Difference& difference, bool less_is_better) {
 
 std::string difference_text(const Difference& difference, bool less_is_better) {
   const std::string_view said = verdict(difference, less_is_better);
-  return fmt::format("{:+.1f} % ({:+.1f} to {:+.1f}), {}", difference.mean, difference.low,
-                     difference.high, said.empty() ? "open" : said);
+  return fmt::format("{}, {}", interval_text(difference), said.empty() ? "open" : said);
+}
+
+std::string interval_text(const Difference& difference) {
+  const std::string& unit = difference.unit;
+  return fmt::format("{}{} ({} to {})", signed_text(difference.mean, unit), unit == "%" ? " %" : "",
+                     signed_text(difference.low, unit), signed_text(difference.high, unit));
 }
 
 std::string difference_json(const Difference& difference) {
-  return fmt::format(R"({{"mean":{},"low":{},"high":{}}})", number(difference.mean),
-                     number(difference.low), number(difference.high));
+  return fmt::format(R"({{"mean":{},"low":{},"high":{},"unit":{}}})", number(difference.mean),
+                     number(difference.low), number(difference.high), json_text(difference.unit));
 }
 
 std::string to_table(const Comparison& comparison) {

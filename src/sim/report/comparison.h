@@ -20,12 +20,14 @@ struct Estimate {
 /// Of values that are independent and roughly normal. Requires: at least one.
 Estimate estimate_of(const std::vector<double>& values);
 
-/// A geometric mean of ratios with its 95 % confidence interval, as percent above 100 %: never
-/// below -100. Student's t on the logarithms.
+/// A mean of paired differences with its 95 % confidence interval. Relative: the geometric mean of
+/// ratios as percent above 100 %, never below -100, by Student's t on the logarithms. Absolute: the
+/// mean of differences by Student's t, where a ratio would say nothing, for somebody has none.
 struct Difference {
   double mean = 0;
   double low = 0;
   double high = 0;
+  std::string unit = "%";  // of the three; "%" is relative, and only that
 };
 
 /// Of the ratios' logarithms. Requires: at least one.
@@ -34,7 +36,7 @@ Difference difference_of(const std::vector<double>& logarithms);
 /// What one figure came to under every policy, with every seed.
 struct ComparedFigure {
   std::string name;
-  std::string unit;  // "s", "%", "x" or "GPU h"
+  std::string unit;  // "s", "%", "x", "GPU h", "of 1", "times" or "jobs"
   bool less_is_better = true;
   std::vector<std::vector<double>> values;  // by policy, by seed
 };
@@ -49,9 +51,9 @@ struct Comparison {
   std::vector<ComparedFigure> figures;
   std::vector<std::string> notes;
 
-  /// How much more `policy` has of the figure than the first policy. Seeds in which one of them has
-  /// nothing are left out; nullopt if that are all.
-  std::optional<Difference> difference(const ComparedFigure& figure, std::size_t policy) const;
+  /// How much more `policy` has of the figure than the first policy, over all seeds: relative, or
+  /// absolute where one of the two has nothing of it in some seed.
+  Difference difference(const ComparedFigure& figure, std::size_t policy) const;
 };
 
 /// Whether a comparison of so many seeds would say anything, as far as the options say it: no file

@@ -103,14 +103,16 @@ std::string findings(const Comparison& comparison) {
     std::vector<std::string> better;
     std::vector<std::string> worse;
     for (const ComparedFigure& figure : comparison.figures) {
-      const auto difference = comparison.difference(figure, p);
-      if (!difference) continue;
-      const std::string_view said = verdict(*difference, figure.less_is_better);
+      const Difference difference = comparison.difference(figure, p);
+      const std::string_view said = verdict(difference, figure.less_is_better);
       if (said.empty()) continue;
       (said == "better" ? better : worse)
-          .push_back(fmt::format("{} {:.1f} % {} ({:+.1f} to {:+.1f} %)", figure.name,
-                                 std::abs(difference->mean), difference->mean < 0 ? "less" : "more",
-                                 difference->low, difference->high));
+          .push_back(difference.unit == "%"
+                         ? fmt::format("{} {:.1f} % {} ({:+.1f} to {:+.1f} %)", figure.name,
+                                       std::abs(difference.mean),
+                                       difference.mean < 0 ? "less" : "more", difference.low,
+                                       difference.high)
+                         : fmt::format("{} {}", figure.name, interval_text(difference)));
     }
     html +=
         fmt::format("<li><strong>{}</strong> against {}: ", escape_markup(comparison.policies[p]),
@@ -137,7 +139,8 @@ std::string to_html(const Comparison& comparison) {
   content +=
       "<p>Means over the seeds with their 95 % confidence intervals by Student's t. A seed is the "
       "same world for every policy, so differences are ratios taken seed by seed, and their "
-      "geometric mean. In the plots a dot is a "
+      "geometric mean; where somebody has nothing of a figure in some seed, the mean of what is "
+      "more or less of it, in its unit. In the plots a dot is a "
       "seed, the bar the interval of the mean.</p>\n";
   for (const ComparedFigure& figure : comparison.figures) {
     content += fmt::format("<figure>\n{}</figure>\n", interval_plot(comparison, figure, false));

@@ -47,21 +47,30 @@ Comparison two_policies() {
 
 TEST(Comparison, TakesDifferencesSeedBySeed) {
   const Comparison comparison = two_policies();
-  const auto wait = comparison.difference(comparison.figures[0], 1);
-  ASSERT_TRUE(wait.has_value());
-  EXPECT_NEAR(wait->mean, -49.84, 0.01);
-  EXPECT_GT(wait->low, -52);  // though the waits themselves differ much
-  EXPECT_LT(wait->high, -47);
-  EXPECT_EQ(verdict(*wait, true), "better");
-  EXPECT_EQ(verdict(*wait, false), "worse");
-  EXPECT_EQ(verdict(*comparison.difference(comparison.figures[1], 1), false), "");
+  const Difference wait = comparison.difference(comparison.figures[0], 1);
+  EXPECT_EQ(wait.unit, "%");
+  EXPECT_NEAR(wait.mean, -49.84, 0.01);
+  EXPECT_GT(wait.low, -52);  // though the waits themselves differ much
+  EXPECT_LT(wait.high, -47);
+  EXPECT_EQ(verdict(wait, true), "better");
+  EXPECT_EQ(verdict(wait, false), "worse");
+  EXPECT_EQ(verdict(comparison.difference(comparison.figures[1], 1), false), "");
 }
 
-TEST(Comparison, WhatTheFirstHasNothingOfCannotBeMore) {
+TEST(Comparison, WhereSomebodyHasNothingInASeedAllSeedsStillCount) {
   Comparison comparison = two_policies();
-  comparison.figures[0].values[0] = {0, 0, 0};
-  EXPECT_FALSE(comparison.difference(comparison.figures[0], 1).has_value());
-  EXPECT_EQ(difference_rows(comparison)[1][1], "-");
+  comparison.figures[0].values = {{0, 600, 1200}, {60, 0, 600}};
+  const Difference wait = comparison.difference(comparison.figures[0], 1);
+  // Of +60, -600, -600: mean -380, standard deviation 381.05, t(2) = 4.303.
+  EXPECT_EQ(wait.unit, "s");
+  EXPECT_NEAR(wait.mean, -380, 1e-9);
+  EXPECT_NEAR(wait.high, -380 + 4.303 * 381.0512 / std::sqrt(3.0), 0.01);
+  EXPECT_EQ(difference_rows(comparison)[1][1], "-6.3 min (-22.1 min to +9.4 min), open");
+  EXPECT_THAT(to_json(comparison),
+              HasSubstr(R"("difference_percent":null,"difference":{"mean":-380,)"));
+  comparison.figures[1].values[0] = {0, 0, 0};
+  EXPECT_EQ(difference_rows(comparison)[2][1],
+            "+60.00 points (+34.77 points to +85.23 points), better");
 }
 
 TEST(Comparison, ThePageNeedsNothingElseAndTrustsNoName) {
@@ -105,7 +114,12 @@ TEST_F(CompareTest, DrawsWorldsThatPoliciesShare) {
   EXPECT_EQ(comparison->seeds.size(), 5U);
   EXPECT_EQ(comparison->figures[0].values.size(), 2U);
   EXPECT_NE(comparison->figures[0].values[0][0], comparison->figures[0].values[0][1]);
-  EXPECT_LT(comparison->difference(comparison->figures[0], 1)->mean, 0);
+  EXPECT_LT(comparison->difference(comparison->figures[0], 1).mean, 0);
+  std::vector<std::string> names;
+  for (const ComparedFigure& figure : comparison->figures) names.push_back(figure.name);
+  EXPECT_THAT(names,
+              ::testing::IsSupersetOf({"wait in all, longest", "fragmentation of free GPUs"}));
+  EXPECT_THAT(names, Not(::testing::Contains(HasSubstr("fairness")))) << "all are of one queue";
   EXPECT_EQ(to_json(*comparison), to_json(*compare(options_, 5)));
 }
 

@@ -107,6 +107,7 @@ void Recorder::take(const Transition& transition) {
     JobOutcome fresh;
     fresh.job = static_cast<std::uint32_t>(index);
     fresh.submitted_at = now_;
+    fresh.queued_at = now_;
     fresh.gpu = gpu_total(inputs_.workload.gangs[inputs_.workload.gang_of[index]]);
     outcomes_.push_back(fresh);
     ++waiting_;
@@ -124,9 +125,13 @@ void Recorder::take(const Transition& transition) {
     if (gangs_.erase(transition.job) == 0) allocated_.change(-job.gpu.value, now_);
     --placed_;
   }
-  if (transition.from == JobState::Queued) --waiting_;
+  if (transition.from == JobState::Queued) {
+    --waiting_;
+    job.waited = job.waited + (now_ - job.queued_at);
+  }
   if (transition.to == JobState::Queued) {
     ++waiting_;
+    job.queued_at = now_;
     if (transition.from == JobState::Preempting) ++job.preemptions;
   }
   if (transition.to == JobState::Running && !job.started_at) job.started_at = now_;
@@ -199,6 +204,19 @@ void Recorder::count_ends(PolicyResult& result) const {
   }
 }
 
+void Recorder::count_waits(PolicyResult& result) const {
+  Duration longest{0};
+  if (inputs_.starve_after.ns > 0) result.starved = 0;
+  for (const JobOutcome& job : outcomes_) {
+    if (!counts(job)) continue;
+    const bool waits = job.state == JobState::Queued;
+    const Duration waited = waits ? job.waited + (now_ - job.queued_at) : job.waited;
+    longest = std::max(longest, waited);
+    if (result.starved && waited > inputs_.starve_after) ++*result.starved;
+  }
+  result.longest_wait_s = to_seconds(longest);
+}
+
 double Recorder::bounded_slowdown() const {
   double sum = 0;
   std::uint64_t count = 0;
@@ -217,6 +235,7 @@ PolicyResult Recorder::result() {
   PolicyResult result;
   result.policy = inputs_.policy;
   count_ends(result);
+  count_waits(result);
   result.waiting_at_end = waiting_;
   result.placed_at_end = placed_;
   result.makespan_s = to_seconds(active_until_ - from);

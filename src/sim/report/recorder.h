@@ -30,6 +30,7 @@ class Recorder final : public control::Observer {
     /// Figures are of this time on, and of jobs that had not ended by then: with all of the time
     /// that they wait and take, but waits of those only that start in it.
     Time measured_from{};
+    Duration starve_after{0};  // of the policy; 0: never
   };
   explicit Recorder(Inputs inputs);
 
@@ -66,6 +67,7 @@ class Recorder final : public control::Observer {
   void end_task(JobId job, std::int32_t attempt, std::int32_t rank);
   void lose_node(NodeId node, const Cluster& cluster);
   void count_ends(PolicyResult& result) const;
+  void count_waits(PolicyResult& result) const;
   double bounded_slowdown() const;
   void sample(const Cluster& cluster);
   bool sample_is_due() const;

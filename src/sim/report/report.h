@@ -30,7 +30,9 @@ struct JobOutcome {
   Time submitted_at;
   std::optional<Time> started_at;  // when it first ran in full
   std::optional<Time> ended_at;
-  GpuMilli gpu;  // of the whole gang
+  GpuMilli gpu;        // of the whole gang
+  Duration waited{0};  // in line in all, up to queued_at while it waits
+  Time queued_at{};    // when it last came into line
 };
 
 /// The cluster at one instant.
@@ -80,7 +82,9 @@ struct PolicyResult {
   std::uint64_t placed_at_end = 0;  // still held resources when nothing could happen any more
   double makespan_s = 0;            // first arrival to last end
   Spread wait;                      // submission to first start, of jobs that started
-  Spread jct;                       // submission to end, of jobs that finished
+  double longest_wait_s = 0;        // of one job in line in all, those that never started as well
+  std::optional<std::uint64_t> starved;  // jobs that waited longer than the policy's starve_after
+  Spread jct;                            // submission to end, of jobs that finished
   /// Mean over jobs that finished of JCT over work, neither taken as less than 10 s (Feitelson
   /// 2001).
   double bounded_slowdown_mean = 0;

@@ -31,6 +31,7 @@ SimulationReport small_report() {
   r.makespan_s = 7200.5;
   r.wait = {1, 0.1, 0.25, 60, 3600};
   r.jct = {1, 100, 90, 200, 300};
+  r.longest_wait_s = 90061;
   r.gpu_allocation_mean = 0.5;
   r.gpu_allocation_peak = 1;
   r.fragmentation_mean = 0.125;
@@ -58,7 +59,8 @@ TEST(ReportJson, IsTheInterfaceThatScriptsReadFirstThenMore) {
       R"("gpu_allocation_ratio":{"mean":0.5,"peak":1},"fragmentation_ratio":{"mean":0.125},)"
       R"("preemptions":3,"lost_gpu_hours":1.5,"events":1234,"wall_s":0.25,"peak_rss_mib":null,)"
       R"("failed":0,"waiting_at_end":0,"placed_at_end":0,"node_failures":0,)"
-      R"("fragmented_gpus":{"mean":1.5},"bounded_slowdown":{"mean":0},"fairness":null}],)"
+      R"("fragmented_gpus":{"mean":1.5},"bounded_slowdown":{"mean":0},"fairness":null,)"
+      R"("longest_wait_s":90061,"starved":null}],)"
       R"("fleet":{"nodes":4,"gpus":32,"partitions":1},"seed":7,"notes":["a \"note\""]})"
       "\n");
 }
@@ -73,6 +75,16 @@ TEST(ReportTable, GivesEveryNumberAUnitAndSaysNothingOfWhatDidNotHappen) {
   EXPECT_THAT(table, HasSubstr("note: a \"note\"\n"));
   EXPECT_THAT(table, Not(HasSubstr("node failures")));
   EXPECT_THAT(table, Not(HasSubstr("memory")));
+}
+
+TEST(ReportTable, TellsOfTheStarvedOnlyWhereThereAreAny) {
+  SimulationReport report = small_report();
+  EXPECT_THAT(to_table(report), HasSubstr("\nwait in all, longest            25.0 h\n"));
+  report.results[0].starved = 0;
+  EXPECT_THAT(to_table(report), Not(HasSubstr("starve_after")));
+  report.results[0].starved = 2;
+  EXPECT_THAT(to_table(report), HasSubstr("\n  waited beyond starve_after     2 jobs\n"));
+  EXPECT_THAT(to_json(report), HasSubstr(R"("longest_wait_s":90061,"starved":2)"));
 }
 
 TEST(ReportTable, WritesNumbersForPeople) {
