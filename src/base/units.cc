@@ -66,7 +66,8 @@ void skip_spaces(std::string_view& text) {
 }  // namespace
 
 Result<Duration> parse_duration(std::string_view text) {
-  const auto wrong = [whole = text] {
+  const std::string_view whole = text;
+  const auto wrong = [whole] {
     return fail(ErrorKind::Invalid,
                 "'{}' is not a duration: write a number and a unit (ms, s, m, h, d, w), as in 90s "
                 "or 1h30m",
@@ -82,7 +83,8 @@ Result<Duration> parse_duration(std::string_view text) {
     if (!scale) return wrong();
     total += *number * *scale;
   }
-  if (first || total > 9e18) return wrong();
+  if (first) return wrong();
+  if (total > 9e18) return fail(ErrorKind::Invalid, "'{}' is too long: 285 years at most", whole);
   return Duration{std::llround(total)};
 }
 

@@ -16,12 +16,20 @@ TEST(Units, DurationsAddUpTheirParts) {
 }
 
 TEST(Units, WhatIsNotADurationIsRefusedWithAnExample) {
-  for (const char* text :
-       {"", "-5s", "10 parsecs", "h", "1h30", "5s5", "1e3s", "99999999999999d", "1..5s", " "}) {
+  for (const char* text : {"", "-5s", "10 parsecs", "h", "1h30", "5s5", "1e3s", "1..5s", " "}) {
     const auto parsed = parse_duration(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_NE(parsed.error().message.find("1h30m"), std::string::npos);
   }
+}
+
+TEST(Units, ADurationThatIsTooLongIsToldSo) {
+  for (const char* text : {"99999999d", "99999999999999d", "104166d 99999h"}) {
+    const auto parsed = parse_duration(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().message, std::string("'") + text + "' is too long: 285 years at most");
+  }
+  EXPECT_TRUE(parse_duration("104166d"));
 }
 
 TEST(Units, MemoryIsInMib) {

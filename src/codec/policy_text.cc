@@ -18,6 +18,54 @@ namespace {
 
 using Kind = SpecNode::Kind;
 
+/// Whether jobs may be passed for ever, were it not for starve_after.
+bool may_starve(const PolicySpec& policy) {
+  return policy.order != PolicySpec::Order::Fifo || policy.preemption ||
+         policy.backfill == PolicySpec::Backfill::Greedy;
+}
+
+/// A setting that only some policies go by.
+struct Particular {
+  std::string_view name;
+  bool (*used)(const PolicySpec&);
+  std::string_view belongs_to;
+  /// Makes it of `policy` what it is of `other`. Returns whether it was that.
+  bool (*take)(PolicySpec& policy, const PolicySpec& other);
+};
+
+template <auto Field>
+bool take(PolicySpec& policy, const PolicySpec& other) {
+  const bool same = policy.*Field == other.*Field;
+  policy.*Field = other.*Field;
+  return same;
+}
+
+constexpr std::array<Particular, 5> kParticular{{
+    {"run_min", [](const PolicySpec& p) { return p.preemption; }, "'preemption: true'",
+     take<&PolicySpec::run_min>},
+    {"preemptions_max", [](const PolicySpec& p) { return p.preemption; }, "'preemption: true'",
+     take<&PolicySpec::preemptions_max>},
+    {"restart_cost",
+     [](const PolicySpec& p) {
+       const bool by_cost =
+           p.order == PolicySpec::Order::Gyre || p.order == PolicySpec::Order::Srtf;
+       return p.preemption && by_cost;
+     },
+     "'preemption: true' and the orders gyre and srtf", take<&PolicySpec::restart_cost>},
+    {"gain_min_percent",
+     [](const PolicySpec& p) { return p.preemption && p.order == PolicySpec::Order::Gyre; },
+     "'preemption: true' and the order gyre", take<&PolicySpec::gain_min_percent>},
+    {"level_gpu_seconds",
+     [](const PolicySpec& p) { return p.order == PolicySpec::Order::Tiresias; },
+     "the order tiresias", take<&PolicySpec::level_gpu_seconds>},
+}};
+
+bool is_used(std::string_view name, const PolicySpec& policy) {
+  return std::none_of(kParticular.begin(), kParticular.end(), [&](const Particular& particular) {
+    return particular.name == name && !particular.used(policy);
+  });
+}
+
 class PolicyReader {
  public:
   tl::expected<PolicySpec, std::vector<SpecProblem>> read(const SpecNode& root) {
@@ -38,7 +86,11 @@ class PolicyReader {
       if (name != "version" && name != "base") field(root.keys[i], root.items[i]);
     }
     if (problems_.empty()) {
+      if (!has(root, "starve_after") && policy_.starve_after.ns == 0 && may_starve(policy_)) {
+        policy_.starve_after = named_policies().back().starve_after;
+      }
       if (const auto valid = validate(policy_); !valid) problem(root, "", valid.error().message);
+      leave_out_unused(root);
     }
     if (problems_.empty()) return policy_;
     return tl::unexpected(std::move(problems_));
@@ -63,6 +115,20 @@ class PolicyReader {
     problems_.push_back({ErrorKind::Invalid, printable(key.name), key.line, key.column,
                          fmt::format("no such setting; there are {}", fmt::join(names, ", ")),
                          near});
+  }
+
+  /// What neither order nor preemption goes by is no mistake where it says what holds anyhow, or
+  /// comes from the base.
+  void leave_out_unused(const SpecNode& root) {
+    for (const Particular& setting : kParticular) {
+      if (setting.used(policy_) || setting.take(policy_, PolicySpec{})) continue;
+      for (std::size_t i = 0; i < root.keys.size(); ++i) {
+        if (root.keys[i].name != setting.name) continue;
+        problem(root.items[i], setting.name,
+                fmt::format("this policy does not go by it: it belongs to {}; leave it out",
+                            setting.belongs_to));
+      }
+    }
   }
 
   void version(const SpecNode& node) {
@@ -191,14 +257,21 @@ std::string to_yaml(const PolicySpec& policy) {
     return EnumNames<decltype(value)>::list[static_cast<std::size_t>(value)];
   };
   const auto span = [](Duration duration) { return fmt::format("{}ms", duration.ns / 1'000'000); };
-  return fmt::format(
+  std::string text = fmt::format(
       "version: 1\nname: {}\norder: {}\nbackfill: {}\npreemption: {}\nplacement: {}\n"
-      "durations: {}\nrun_min: {}\npreemptions_max: {}\nrestart_cost: {}\n"
-      "gain_min_percent: {}\nstarve_after: {}\nlevel_gpu_seconds: {}\n",
+      "durations: {}\nstarve_after: {}\n",
       policy.name, word(policy.order), word(policy.backfill), policy.preemption,
       placement_names()[static_cast<std::size_t>(policy.placement)].name, word(policy.durations),
-      span(policy.run_min), policy.preemptions_max, span(policy.restart_cost),
-      policy.gain_min_percent, span(policy.starve_after), policy.level_gpu_seconds);
+      span(policy.starve_after));
+  const auto setting = [&](std::string_view name, const auto& value) {
+    if (is_used(name, policy)) text += fmt::format("{}: {}\n", name, value);
+  };
+  setting("run_min", span(policy.run_min));
+  setting("preemptions_max", policy.preemptions_max);
+  setting("restart_cost", span(policy.restart_cost));
+  setting("gain_min_percent", policy.gain_min_percent);
+  setting("level_gpu_seconds", policy.level_gpu_seconds);
+  return text;
 }
 
 }  // namespace gyre::codec

@@ -55,12 +55,45 @@ TEST(PolicyText, EveryMistakeIsNamedWithItsPlace) {
       {"version: 1\nname: x\norder: gyre", "needs 'durations: learned'"},
       {"version: 1\nname: x\nbase: gyre\nbackfill: easy", "plans with declared run times"},
       {"version: 1\nname: x\npreemption: true", "never preempts"},
-      {"version: 1\nname: x\nbackfill: greedy", "starve"},
+      {"version: 1\nname: x\nbackfill: greedy\nstarve_after: 0s", "give 'starve_after' a time"},
+      {"version: 1\nname: x\nrun_min: 5m",
+       "line 3, column 10: run_min: this policy does not go by"},
+      {"version: 1\nname: x\npreemptions_max: 3", "it belongs to 'preemption: true'"},
+      {"version: 1\nname: x\nbase: tiresias\nrestart_cost: 5s", "the orders gyre and srtf"},
+      {"version: 1\nname: x\nbase: srtf\ngain_min_percent: 300", "and the order gyre"},
+      {"version: 1\nname: x\nbase: gyre\nlevel_gpu_seconds: 5", "the order tiresias"},
+      {"version: 1\nname: x\nbase: gyre\nrun_min: 99999999d", "'99999999d' is too long"},
   };
   for (const auto& [text, message] : cases) {
     const auto policy = read_policy(text);
     ASSERT_FALSE(policy) << text;
     EXPECT_THAT(policy.error().message, HasSubstr(message)) << text;
+  }
+}
+
+TEST(PolicyText, WhatItsBaseGoesByAndItDoesNotIsLeftOut) {
+  const auto policy = read_policy(
+      "version: 1\nname: x\nbase: gyre\npreemption: false\n"
+      "run_min: 0s\n");
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_EQ(policy->run_min, Duration{0});
+  EXPECT_EQ(policy->restart_cost, Duration{0});
+  EXPECT_EQ(read_policy(to_yaml(*policy)), *policy);
+}
+
+TEST(PolicyText, WhereJobsMayBePassedForEverTheyGoFirstInTheEnd) {
+  constexpr Duration kMonth = seconds(std::int64_t{30} * 86'400);
+  for (const char* text : {"order: priority", "base: easy\norder: sjf", "backfill: greedy",
+                           "base: priority\npreemption: true"}) {
+    const auto policy = read_policy(std::string("version: 1\nname: x\n") + text);
+    ASSERT_TRUE(policy) << text << ": " << policy.error().message;
+    EXPECT_EQ(policy->starve_after, kMonth) << text;
+  }
+  EXPECT_EQ(read_policy("version: 1\nname: x\nbase: easy")->starve_after, Duration{0});
+  EXPECT_EQ(read_policy("version: 1\nname: x\nbase: gyre\nstarve_after: 0s")->starve_after,
+            Duration{0});
+  for (const PolicySpec& policy : named_policies()) {
+    EXPECT_EQ(policy.starve_after.ns > 0, policy.order != PolicySpec::Order::Fifo) << policy.name;
   }
 }
 
@@ -81,12 +114,17 @@ RC_GTEST_PROP(PolicyText, WhatIsWrittenIsReadAsTheSame, ()) {
   const auto span = [] {
     return Duration{*rc::gen::inRange<std::int64_t>(0, kYearMs) * 1'000'000};
   };
-  policy.run_min = span();
-  policy.restart_cost = span();
+  using Order = PolicySpec::Order;
   policy.starve_after = span();
-  policy.preemptions_max = *rc::gen::inRange(0, 1'000'000);
-  policy.gain_min_percent = *rc::gen::inRange(100, 100'001);
-  policy.level_gpu_seconds = *rc::gen::inRange<std::int64_t>(1, 1'000'000'000);
+  if (policy.preemption) {
+    policy.run_min = span();
+    policy.preemptions_max = *rc::gen::inRange(0, 1'000'000);
+    if (policy.order == Order::Gyre || policy.order == Order::Srtf) policy.restart_cost = span();
+    if (policy.order == Order::Gyre) policy.gain_min_percent = *rc::gen::inRange(100, 100'001);
+  }
+  if (policy.order == Order::Tiresias) {
+    policy.level_gpu_seconds = *rc::gen::inRange<std::int64_t>(1, 1'000'000'000);
+  }
   if (!validate(policy)) RC_DISCARD("contradicts itself");
   const auto read = read_policy(to_yaml(policy));
   RC_ASSERT(read.has_value());

@@ -149,7 +149,8 @@ TEST_F(ControllerTest, AGangThatMustBeInOneRackWaitsForOne) {
   EXPECT_EQ(reason(blocked), WaitReason::TopologyBlocked);
   EXPECT_EQ(core_.explain(job(blocked)).detail,
             "needs 2 nodes with 2 GPUs each, all in one rack; enough nodes have this free, but in "
-            "no rack enough of them; 0 jobs ahead");
+            "no rack enough of them; 0 jobs ahead; goes first after waiting 30 d, at "
+            "1970-01-31T00:00:00.000Z");
   end_all(a1);
   ASSERT_EQ(state(blocked), JobState::Starting);
   EXPECT_EQ(job(blocked).placement[0].node, NodeId{0});
@@ -394,11 +395,16 @@ TEST_F(ControllerTest, NobodyPassesAJobThatHasWaitedTooLong) {
   end_all(first);
   ASSERT_EQ(state(third), JobState::Starting) << "it may pass";
   start_all(third);
+  EXPECT_THAT(
+      core_.explain(job(wide)).detail,
+      ::testing::HasSubstr("; goes first after waiting 16m 40s, at 1970-01-01T00:16:40.000Z"));
   const std::optional<Time> wakeup = core_.next_wakeup();
   ASSERT_TRUE(wakeup.has_value());
   EXPECT_EQ(*wakeup, Time{} + seconds(1000));
   now_ = *wakeup;
   tell(Tick{});
+  EXPECT_THAT(core_.explain(job(wide)).detail,
+              ::testing::HasSubstr("; goes before others, for it has waited longer than 16m 40s"));
   const JobId fourth = submit(job_of(1));
   end_all(second);
   EXPECT_EQ(state(fourth), JobState::Queued) << "it may not any more";

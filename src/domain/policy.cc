@@ -7,6 +7,15 @@
 #include "base/units.h"
 
 namespace gyre {
+namespace {
+
+/// Long enough to change nothing in a cluster that keeps up with its work: shorter, and a cluster
+/// that does not works off who has waited longest, one by one, and nothing else any more.
+constexpr Duration kStarveAfter = seconds(std::int64_t{30} * 86'400);
+/// Of orders without backfill and preemption, behind whose first job all wait.
+constexpr Duration kStarveAfterStrict = kStarveAfter * 2;
+
+}  // namespace
 
 const std::vector<PolicySpec>& named_policies() {
   using Order = PolicySpec::Order;
@@ -16,16 +25,37 @@ const std::vector<PolicySpec>& named_policies() {
       {.name = "fifo", .order = Order::Fifo, .backfill = Backfill::None},
       {.name = "easy", .order = Order::Fifo, .backfill = Backfill::Easy},
       {.name = "conservative", .order = Order::Fifo, .backfill = Backfill::Conservative},
-      {.name = "priority", .order = Order::Priority, .backfill = Backfill::None},
-      {.name = "priority-easy", .order = Order::Priority, .backfill = Backfill::Easy},
-      {.name = "sjf", .order = Order::Sjf, .backfill = Backfill::None},
-      {.name = "sjf-easy", .order = Order::Sjf, .backfill = Backfill::Easy},
-      {.name = "srtf", .order = Order::Srtf, .backfill = Backfill::Greedy, .preemption = true},
-      {.name = "qssf", .order = Order::Qssf, .backfill = Backfill::None, .durations = kLearned},
+      {.name = "priority",
+       .order = Order::Priority,
+       .backfill = Backfill::None,
+       .starve_after = kStarveAfter},
+      {.name = "priority-easy",
+       .order = Order::Priority,
+       .backfill = Backfill::Easy,
+       .starve_after = kStarveAfter},
+      {.name = "sjf",
+       .order = Order::Sjf,
+       .backfill = Backfill::None,
+       .starve_after = kStarveAfterStrict},
+      {.name = "sjf-easy",
+       .order = Order::Sjf,
+       .backfill = Backfill::Easy,
+       .starve_after = kStarveAfter},
+      {.name = "srtf",
+       .order = Order::Srtf,
+       .backfill = Backfill::Greedy,
+       .preemption = true,
+       .starve_after = kStarveAfter},
+      {.name = "qssf",
+       .order = Order::Qssf,
+       .backfill = Backfill::None,
+       .durations = kLearned,
+       .starve_after = kStarveAfterStrict},
       {.name = "tiresias",
        .order = Order::Tiresias,
        .backfill = Backfill::Greedy,
-       .preemption = true},
+       .preemption = true,
+       .starve_after = kStarveAfter},
       {.name = "gyre",
        .order = Order::Gyre,
        .backfill = Backfill::Greedy,
@@ -34,11 +64,13 @@ const std::vector<PolicySpec>& named_policies() {
        .run_min = seconds(60),
        .preemptions_max = 100,
        .restart_cost = seconds(30),
-       .gain_min_percent = 200},
+       .gain_min_percent = 200,
+       .starve_after = kStarveAfter},
       {.name = "preemptive",
        .order = Order::Priority,
        .backfill = Backfill::Easy,
-       .preemption = true},
+       .preemption = true,
+       .starve_after = kStarveAfter},
   };
   return kPolicies;
 }
@@ -46,20 +78,38 @@ const std::vector<PolicySpec>& named_policies() {
 std::string_view describe(const PolicySpec& policy) {
   if (policy.name == "fifo") return "strict first come, first served";
   if (policy.name == "easy") return "first come, first served, with EASY backfill";
-  if (policy.name == "priority") return "strict priority order";
-  if (policy.name == "priority-easy") return "priority order with EASY backfill";
+  if (policy.name == "priority")
+    return "strict priority order; after 30 d in line a job goes first";
+  if (policy.name == "priority-easy") {
+    return "priority order with EASY backfill; after 30 d in line a job goes first";
+  }
   if (policy.name == "conservative") {
     return "first come, first served; what delays nobody before it may overtake";
   }
-  if (policy.name == "sjf") return "shortest job first by declared run time";
-  if (policy.name == "sjf-easy") return "shortest job first, with EASY backfill";
-  if (policy.name == "srtf") return "shortest remaining time first, preempting what is longer";
-  if (policy.name == "qssf") return "least GPU time first, by run times learned from past jobs";
-  if (policy.name == "tiresias") return "two queues by GPU time had so far (Tiresias' 2D-LAS)";
-  if (policy.name == "gyre") {
-    return "least GPU time per expected end first, learned from past jobs; preempts for gain";
+  if (policy.name == "sjf") {
+    return "shortest job first by declared run time; after 60 d in line a job goes first";
   }
-  return "priority order, EASY backfill, preemption of preemptible jobs of lower priority";
+  if (policy.name == "sjf-easy") {
+    return "shortest job first, with EASY backfill; after 30 d in line a job goes first";
+  }
+  if (policy.name == "srtf") {
+    return "shortest remaining time first, preempting what is longer; after 30 d in line a job "
+           "goes first";
+  }
+  if (policy.name == "qssf") {
+    return "least GPU time first, by run times learned from past jobs; after 60 d in line a job "
+           "goes first";
+  }
+  if (policy.name == "tiresias") {
+    return "two queues by GPU time had so far (Tiresias' 2D-LAS); after 30 d in line a job goes "
+           "first";
+  }
+  if (policy.name == "gyre") {
+    return "least GPU time per expected end first, learned from past jobs; preempts for gain; "
+           "after 30 d in line a job goes first";
+  }
+  return "priority order, EASY backfill, preemption of preemptible jobs of lower priority; after "
+         "30 d in line a job goes first";
 }
 
 namespace {
@@ -130,7 +180,7 @@ Result<void> validate(const PolicySpec& policy) {
   }
   const bool patient = policy.preemption || policy.starve_after.ns > 0;
   if (policy.backfill == Backfill::Greedy && !patient) {
-    return refuse("greedy backfill lets large jobs starve: say 'starve_after', or preempt");
+    return refuse("greedy backfill lets large jobs starve: give 'starve_after' a time, as in 30d");
   }
   const Duration shortest = std::min({policy.run_min, policy.restart_cost, policy.starve_after});
   if (shortest.ns < 0) return refuse("run_min, restart_cost and starve_after cannot be negative");

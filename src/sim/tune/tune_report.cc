@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/units.h"
 #include "sim/report/comparison_text.h"
 #include "sim/report/text.h"
@@ -54,7 +56,12 @@ std::string to_table(const TuneReport& report) {
   text += aligned({{"found against " + report.base.name, "difference (95 %)"},
                    {"windows that were searched", difference_text(report.searched, true)},
                    {"windows that were kept apart", difference_text(report.held, true)}});
-  text += report.holds()
+  const bool other =
+      std::any_of(report.settings.begin(), report.settings.end(), [&](const Tunable& setting) {
+        return setting.get(report.found) != setting.get(report.base);
+      });
+  text += !other ? fmt::format("\nnothing better was found: {} stays as it is\n", report.base.name)
+          : report.holds()
               ? fmt::format("\nit holds on what no search has seen: use {}\n", report.chosen().name)
               : fmt::format(
                     "\nit does not hold on what no search has seen, or chance may have made "

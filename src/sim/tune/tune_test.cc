@@ -13,6 +13,7 @@ namespace gyre::sim {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// Looks at the corners and the middle of each axis, from the start.
 Result<void> scan(const std::vector<double>& start, std::uint64_t evaluations,
@@ -124,6 +125,15 @@ TEST_F(TuneTest, WhatDoesNotHoldLeavesThePolicyAsItIs) {
   base.name = "priority-tuned";
   EXPECT_EQ(report->chosen(), base);
   EXPECT_THAT(to_table(*report), HasSubstr("priority stays as it is"));
+}
+
+TEST(TuneReport, ABestThatIsItsBaseIsNothingBetter) {
+  TuneReport report;
+  report.base = report.found = *policy_by_name("tiresias");
+  report.settings = tunables(report.base);
+  EXPECT_THAT(to_table(report), HasSubstr("nothing better was found: tiresias stays as it is"));
+  report.found.run_min = seconds(7);
+  EXPECT_THAT(to_table(report), Not(HasSubstr("nothing better was found")));
 }
 
 TEST_F(TuneTest, AnInterruptedSearchEndsAsIfItHadNotBeen) {
