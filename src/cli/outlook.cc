@@ -17,6 +17,10 @@ void print_start(const Json& start) {
     fmt::print("expected start: unknown; {}\n", terminal_safe(start.value("unknown", "")));
     return;
   }
+  if (start.at("earliest") == start.at("latest")) {
+    fmt::print("expected start: {}; no spread known\n", start.value("median", ""));
+    return;
+  }
   const std::string latest = start.at("latest").is_string() ? "and " + start.value("latest", "")
                                                             : "and later than can be looked ahead";
   fmt::print("expected start: {}; between {} {}, aimed at {} %\n", start.value("median", ""),

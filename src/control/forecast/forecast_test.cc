@@ -72,6 +72,27 @@ TEST_F(ForecastTest, WithEstimatesTheStartIsTheirEnd) {
   EXPECT_EQ(forecast(second).median, now_ + kHour / 2);
 }
 
+TEST_F(ForecastTest, WhoIsBeingStoppedIsGoneWhenItsGraceIsOver) {
+  use("preemptive");
+  add_node(8);
+  JobSpec soft = job_of(8, kHour);
+  soft.priority = 0;
+  soft.preemptible = true;
+  soft.checkpoint.grace = seconds(120);
+  const JobId victim = submit(soft);
+  pass(seconds(10));
+  JobSpec urgent = job_of(8, kHour);
+  urgent.priority = 9;
+  const JobId waits = submit(urgent);
+  ASSERT_EQ(core_.jobs().find(victim)->state, JobState::Preempting);
+  const Time killed = now_ + seconds(120);
+  EXPECT_EQ(forecast(waits).median, killed);
+  pass(seconds(60));
+  EXPECT_EQ(forecast(waits).median, killed);
+  pass(seconds(90));
+  EXPECT_EQ(forecast(waits).median, now_) << "never before now";
+}
+
 TEST_F(ForecastTest, WithoutAnEstimateItIsUnknownBecauseOfThatJob) {
   add_node(8);
   submit(job_of(8));

@@ -54,7 +54,9 @@ class Play {
     for (const JobId id : placed) {
       const Job& job = *core_.jobs().find(id);
       if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
-        end_at(now_, job, true);
+        // What has not ended at once may be one that ends only when it is killed.
+        const Time killed = saturating_add(job.state_since, job.spec.checkpoint.grace);
+        end_at(std::max(now_, killed), job, true);
       } else {
         begin(id, job.attempt);
       }

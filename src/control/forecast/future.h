@@ -33,8 +33,8 @@ struct FutureOutcome {
 };
 
 /// Plays `core`, a copy, until all of `jobs` have started, the horizon or the limit is reached, or
-/// nothing can happen any more. Nodes stay as they are, starts and stops take no time, and tasks
-/// end well. Pure. O(events) steps.
+/// nothing can happen any more. Nodes stay as they are, starts and stops take no time (stops that
+/// are under way the rest of their grace), and tasks end well. Pure. O(events) steps.
 FutureOutcome play(Controller core, const std::set<JobId>& jobs, const Scenario& scenario);
 
 }  // namespace gyre::control

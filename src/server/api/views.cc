@@ -495,6 +495,7 @@ void write_outlook(JsonText& out, const control::Outlook& outlook) {
   write_time(out, "median", start.median);
   write_time(out, "latest", start.latest);
   out.member("scenarios_percent", static_cast<std::int64_t>(100 * start.kShare));
+  out.member("spread_known", start.median && start.earliest != start.latest);
   out.member("unknown", start.unknown).close('}');
   out.key("alternatives").open('[');
   for (const control::Alternative& alternative : outlook.alternatives) {

@@ -13,6 +13,7 @@ function span(now: number, then: string): string {
 /** When it is expected to start, or why nobody knows. */
 function start(now: number, {start}: Outlook): string {
   if (!start.median || !start.earliest) return `When it will start is unknown: ${start.unknown}.`;
+  if (start.earliest === start.latest) return `Expected to start in ${span(now, start.median)}; no spread is known.`;
   const until = start.latest ? `and ${span(now, start.latest)}` : 'and later than can be looked ahead';
   return `Expected to start in ${span(now, start.median)}, between ${
     span(now, start.earliest)} ${until} (aimed at ${start.scenarios_percent} %).`;
