@@ -109,6 +109,58 @@ TEST_F(QuotaTest, WhoCannotBeStoppedDoesNotBorrowWhatIsGuaranteed) {
   EXPECT_EQ(state(soft), Preempting);
 }
 
+TEST_F(QuotaTest, WhoMayNotBeStoppedAndIsLeftNothingByGuaranteesIsToldSo) {
+  tell(QueueSet{queue("team", 8)});
+  tell(QueueSet{queue("other")});
+  add_nodes(1, 8);
+  const JobId never = submit("other", 1, false);
+  EXPECT_EQ(why(never).reason, WaitReason::ExceedsMaxQuota) << "though nothing runs";
+  EXPECT_EQ(why(never).detail,
+            "only preemptible jobs can run here: it asks for 1 GPU, and of the fleet's 8 GPUs at "
+            "most 0 GPUs are left to jobs that may not be preempted (guaranteed to other queues: "
+            "'team' (8 GPUs))");
+  EXPECT_EQ(state(submit("other", 1, true)), Running);
+  add_nodes(1, 1);
+  EXPECT_EQ(state(never), Starting) << "the fleet has grown";
+}
+
+TEST_F(QuotaTest, WhatTheQueueAboveHasLeftForOthersIsTold) {
+  tell(QueueSet{queue("team", 8)});
+  tell(QueueSet{queue("alice", 4, "team")});
+  tell(QueueSet{queue("bob", 0, "team")});
+  tell(QueueSet{queue("other")});
+  add_nodes(1, 12);
+  const JobId six = submit("bob", 6, false);
+  EXPECT_EQ(why(six).reason, WaitReason::ExceedsMaxQuota);
+  EXPECT_EQ(why(six).detail,
+            "only preemptible jobs can run here: it asks for 6 GPUs, and of the 8 GPUs that queue "
+            "'team' is guaranteed at most 4 GPUs are left to jobs that may not be preempted "
+            "(guaranteed to other queues: 'alice' (4 GPUs))");
+  EXPECT_EQ(state(submit("bob", 3, false)), Running);
+  const JobId two = submit("bob", 2, false);
+  EXPECT_EQ(why(two).reason, WaitReason::WaitingForQuota) << "once the others have ended it may";
+  EXPECT_EQ(why(two).detail,
+            "it asks for 2 GPUs and may not be preempted; of the 8 GPUs that queue 'team' is "
+            "guaranteed 1 GPU are left to such jobs now (guaranteed to other queues: 'alice' (4 "
+            "GPUs)); what may be preempted may borrow it");
+}
+
+TEST_F(QuotaTest, AShareIsOfWhatIsHeldNow) {
+  QueueSpec a = queue("a", 4);
+  a.half_life = seconds(64'000);
+  a.weight = 3;
+  tell(QueueSet{a});
+  tell(QueueSet{queue("b")});
+  add_nodes(1, 8);
+  const JobId held = submit("a", 4);
+  EXPECT_DOUBLE_EQ(core_.queue_use("a").share, 0.5 / 3);
+  EXPECT_DOUBLE_EQ(core_.queue_use("b").share, 0);
+  now_ = now_ + kHour;
+  end(held);
+  submit("a", 16);
+  EXPECT_DOUBLE_EQ(core_.queue_use("a").share, 0) << "neither past use nor who waits counts";
+}
+
 TEST_F(QuotaTest, LimitsHoldForAQueueAndAllAboveIt) {
   QueueSpec top = queue("top");
   top.gpu_milli_max = 4000;

@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/rng.h"
 #include "base/units.h"
+#include "sim/check/quota_books.h"
 #include "sim/traces/byte_source.h"
 #include "sim/traces/fault_trace.h"
 #include "sim/traces/resample.h"
@@ -55,6 +57,54 @@ void note_queues_without_nodes(const Setting& setting, std::vector<std::string>&
                               fmt::join(lost, ", ")));
 }
 
+/// Queues of a queue file that no job is in: most often a name that is misspelt.
+void note_unused_queues(const Setting& setting, std::vector<std::string>& notes) {
+  const auto& queues = setting.workload.all_queues;
+  const auto& used = setting.trace.queues;
+  std::vector<std::string> unused;
+  for (const QueueSpec& queue : queues) {
+    const bool leaf = std::none_of(queues.begin(), queues.end(), [&](const QueueSpec& other) {
+      return other.parent == queue.name;
+    });
+    const bool named = std::find(used.begin(), used.end(), queue.name) != used.end();
+    if (leaf && !named) unused.push_back(queue.name);
+  }
+  if (unused.empty()) return;
+  notes.push_back(fmt::format("no job of the trace is in {} {} of the queue file",
+                              unused.size() == 1 ? "queue" : "the queues",
+                              fmt::join(unused, ", ")));
+}
+
+/// Jobs that may not be preempted, and have no room beside what others are guaranteed.
+void note_jobs_without_room(const Setting& setting, std::vector<std::string>& notes) {
+  QuotaBooks books;
+  for (const QueueSpec& queue : setting.workload.all_queues) books.set(queue);
+  std::map<std::string, std::int64_t> gpu_milli;  // by partition
+  for (const NodeSpec& node : setting.fleet.nodes) {
+    gpu_milli[node.partition] += std::int64_t{node.gpus} * kWholeGpu.value;
+  }
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> firm;  // by queue and gang
+  for (std::size_t i = 0; i < setting.trace.jobs.size(); ++i) {
+    const TraceJob& job = setting.trace.jobs[i];
+    if (!job.preemptible) ++firm[{job.queue, setting.workload.gang_of[i]}];
+  }
+  std::map<std::uint32_t, std::uint64_t> stuck;  // by queue
+  for (const auto& [kind, jobs] : firm) {
+    const QueueSpec& queue = setting.workload.queues[kind.first];
+    const ResourceSum amount = resources_of(setting.workload.gangs[kind.second]);
+    if (amount.gpu_milli == 0) continue;
+    if (!books.ever_leaves(queue.name, amount, gpu_milli[queue.partition])) {
+      stuck[kind.first] += jobs;
+    }
+  }
+  for (const auto& [queue, jobs] : stuck) {
+    notes.push_back(fmt::format(
+        "{} jobs of queue '{}' may not be preempted, and ask for more than what is guaranteed to "
+        "others leaves: they never start",
+        jobs, setting.workload.queues[queue].name));
+  }
+}
+
 }  // namespace
 
 Result<SettingInputs> read_inputs(const SimulateOptions& options) {
@@ -98,6 +148,10 @@ Result<Setting> make_setting(SettingInputs inputs, const SimulateOptions& option
   Setting setting{std::move(trace), std::move(inputs.fleet), std::move(workload),
                   std::move(inputs.failures)};
   note_queues_without_nodes(setting, notes);
+  if (!options.queues.empty()) {
+    note_unused_queues(setting, notes);
+    if (!options.execution.all_preemptible) note_jobs_without_room(setting, notes);
+  }
   return setting;
 }
 

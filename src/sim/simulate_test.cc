@@ -238,6 +238,28 @@ TEST(Split, GoesByTheLargestNodeThatTheJobMayUse) {
   EXPECT_EQ(task_count(workload.gangs[workload.gang_of[1]]), 1);
 }
 
+TEST(Queues, WhatIsNamedInVainAndWhoFindsNoRoomIsNoted) {
+  const TraceFile trace(
+      "id,submit,duration,gpus,queue,preemptible\n"
+      "a,0,10,1,team,no\nb,0,10,1,other,no\nc,0,10,1,other,yes\n");
+  SimulateOptions options;
+  options.trace_path = trace.path();
+  options.nodes = "1x8";
+  options.policies = policies({"gyre"});
+  QueueSpec team{"team", ""};
+  team.guaranteed.gpu_milli = 8000;
+  options.queues = {team, QueueSpec{"tema", ""}};
+  options.check = true;
+  const auto report = simulate(options);
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  EXPECT_THAT(report->notes, Contains("no job of the trace is in queue tema of the queue file"));
+  EXPECT_THAT(report->notes, Contains(HasSubstr("1 jobs of queue 'other' may not be preempted")));
+  EXPECT_EQ(report->results[0].finished, 2U);
+  EXPECT_EQ(report->results[0].waiting_at_end, 1U);
+  options.execution.all_preemptible = true;
+  EXPECT_EQ(simulate(options)->results[0].finished, 3U);
+}
+
 // --- whatever comes
 
 /// A trace, a fleet and mishaps by chance, all within what a fleet can ever finish.

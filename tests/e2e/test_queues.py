@@ -55,6 +55,32 @@ def test_queues_are_listed_as_a_tree_with_what_they_use(divided):
     assert lines[1].split()[:5] == ["research", "0", "1", "2", "of"]
     assert lines[2].startswith("  vision")
     assert "50.0 %" in lines[1] and "25.0 %" in lines[2]
+    assert all(queue["governed"] for queue in queues.values())
+
+
+def test_without_quotas_a_share_is_what_is_held_and_hours_are_not_counted(cloud):
+    cloud.wait(cloud.run("--gpu", "2", "--", "sleep", "1000"), "running")
+    [queue] = cloud.json("queue")["queues"]
+    assert queue["share"] == queue["gpu_milli_used"] / queue["gpu_milli_up"] > 0
+    assert queue["governed"] is False
+    row = cloud.cli("queue").stdout.splitlines()[1].split()
+    assert f"{100 * queue['share']:.1f}" in row and row[-1] == "-"
+
+
+def test_who_is_left_nothing_by_guarantees_is_told_so_on_an_empty_fleet(offline, tmp_path):
+    (tmp_path / "queues.yaml").write_text(
+        "version: 1\nqueues: [{name: team, guaranteed: {gpus: 4}}, {name: other}]\n")
+    one = offline.up("--virtual-gpus", "4xH100:80GB", "--queues", str(tmp_path / "queues.yaml"))
+    try:
+        firm = one.run("--queue", "other", "--gpu", "1", "--", "true")
+        waiting = one.json("explain", firm)["waiting"]
+        assert waiting["reason"] == "ExceedsMaxQuota"
+        assert "only preemptible jobs can run here" in waiting["detail"]
+        assert "'team' (4 GPUs)" in waiting["detail"]
+        assert "estimate" not in one.cli("explain", firm).stdout
+    finally:
+        one.stop_all()
+        one.end()
 
 
 @pytest.mark.parametrize("tree, said", [

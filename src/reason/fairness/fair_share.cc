@@ -15,6 +15,13 @@ double fraction(std::int64_t part, std::int64_t whole) {
   return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
 }
 
+/// The largest of the parts of what there is.
+double dominant(const ResourceSum& sum, const ResourceSum& capacity) {
+  return std::max({fraction(sum.gpu_milli, capacity.gpu_milli),
+                   fraction(sum.cpu_milli, capacity.cpu_milli),
+                   fraction(sum.memory_mib, capacity.memory_mib)});
+}
+
 /// When the step of fading that goes on at `now` ends.
 Time step_end(const QueueSpec& spec, Time now) {
   const std::int64_t step = spec.half_life.ns / 64 / kSecond;
@@ -146,14 +153,11 @@ FairShare::Key FairShare::key_of(Index index) const {
   const ResourceSum now = queue.used - queue.leaving;
   ResourceSum sum = now;
   sum += queue.past.past();
-  const double dominant = std::max({fraction(sum.gpu_milli, capacity.gpu_milli),
-                                    fraction(sum.cpu_milli, capacity.cpu_milli),
-                                    fraction(sum.memory_mib, capacity.memory_mib)});
   const ResourceSum& own = queue.spec.guaranteed;
   const bool short_of_it =
       own.gpu_milli > 0 ? now.gpu_milli < own.gpu_milli : now.cpu_milli < own.cpu_milli;
   const int tier = queue.starving > 0 ? 0 : short_of_it ? 1 : 2;
-  return {tier, dominant / static_cast<double>(queue.spec.weight), index};
+  return {tier, dominant(sum, capacity) / static_cast<double>(queue.spec.weight), index};
 }
 
 void FairShare::rekey(Index index) {
@@ -315,8 +319,9 @@ FairShare::View FairShare::view(const std::string& name) const {
   const Queue& queue = queues_[found->second];
   PastUse past = queue.past;
   past.advance(queue.spec, queue.placed, now_);
-  return {queue.used,         queue.placed,    past.past(),
-          past.gpu_milli_s(), queue.key.share, queue.gated_count};
+  const double share = dominant(queue.placed, part(queue.partition).capacity) /
+                       static_cast<double>(queue.spec.weight);
+  return {queue.used, queue.placed, past.past(), past.gpu_milli_s(), share, queue.gated_count};
 }
 
 std::vector<QueueUsage> FairShare::usages() const {

@@ -15,7 +15,91 @@ namespace {
 constexpr int kLookedAtMax = 16;
 
 std::string gpus(std::int64_t milli) {
-  return fmt::format("{:.6g} GPUs", static_cast<double>(milli) / 1000);
+  return fmt::format("{:.6g} GPU{}", static_cast<double>(milli) / 1000, milli == 1000 ? "" : "s");
+}
+
+/// What guarantees keep of a queue, were nothing held.
+template <class Queues>
+std::int64_t kept_at_least(const Queues& queues, std::uint32_t index) {
+  std::int64_t below = 0;
+  for (const std::uint32_t child : queues[index].children) below += kept_at_least(queues, child);
+  return std::max(queues[index].spec.guaranteed.gpu_milli, below);
+}
+
+/// Where jobs that may not be stopped find no room: in what a queue is guaranteed, or in all that
+/// the partition has.
+struct Shortage {
+  std::optional<std::uint32_t> queue;  // none: the partition
+  std::int64_t whole = 0;              // milli-GPUs of it
+  std::int64_t left = 0;               // the most that one job may ask for now
+  std::int64_t left_empty = 0;         // the same, were nothing held
+  std::vector<std::string> others;     // queues beside the job's own, and what is kept for them
+};
+
+/// Adds what the children but `except` are guaranteed.
+template <class Queues>
+std::int64_t others_keep(const Queues& queues, const std::vector<std::uint32_t>& children,
+                         std::uint32_t except, std::vector<std::string>& names) {
+  std::int64_t sum = 0;
+  for (const std::uint32_t child : children) {
+    const std::int64_t keeps = child == except ? 0 : kept_at_least(queues, child);
+    sum += keeps;
+    if (keeps > 0) names.push_back(fmt::format("'{}' ({})", queues[child].spec.name, gpus(keeps)));
+  }
+  return sum;
+}
+
+/// "'a' (4 GPUs), 'b' (1 GPU) and 7 more".
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kNamesMax = 4;
+  const std::size_t count = std::min(names.size(), kNamesMax);
+  std::string text = fmt::format(
+      "{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count), ", "));
+  if (count < names.size()) text += fmt::format(" and {} more", names.size() - count);
+  return text;
+}
+
+/// Of a firm job of `leaf` for which there is no room: at what level that is. A queue that is
+/// guaranteed something decides for all above it, so those between have no guarantee of their own.
+template <class Queues, class Part>
+Shortage shortage_of(const Queues& queues, const Part& partition, std::uint32_t leaf) {
+  Shortage shortage;
+  const std::int64_t own = queues[leaf].spec.guaranteed.gpu_milli;
+  const std::int64_t room = std::max<std::int64_t>(0, own - queues[leaf].firm_gpu_milli);
+  const auto fill = [&](std::int64_t whole, std::int64_t kept, std::int64_t kept_empty) {
+    shortage.whole = whole;
+    shortage.left = std::max<std::int64_t>(0, whole - kept + room);
+    shortage.left_empty = std::max<std::int64_t>(0, whole - kept_empty + own);
+  };
+  std::uint32_t from = leaf;
+  for (auto at = queues[leaf].parent; at; from = *at, at = queues[*at].parent) {
+    const auto& queue = queues[*at];
+    const std::int64_t theirs = others_keep(queues, queue.children, from, shortage.others);
+    if (queue.spec.guaranteed.gpu_milli == 0) continue;
+    shortage.queue = *at;
+    fill(queue.spec.guaranteed.gpu_milli, queue.kept_below, theirs + kept_at_least(queues, from));
+    return shortage;
+  }
+  const std::int64_t theirs = others_keep(queues, partition.roots, from, shortage.others);
+  fill(partition.capacity.gpu_milli, partition.kept, theirs + kept_at_least(queues, from));
+  return shortage;
+}
+
+QuotaBlock block_by(const Shortage& lack, const std::string& queue, std::int64_t asked) {
+  const std::string whole =
+      lack.queue ? fmt::format("of the {} that queue '{}' is guaranteed", gpus(lack.whole), queue)
+                 : fmt::format("of the fleet's {}", gpus(lack.whole));
+  const std::string kept = lack.others.empty()
+                               ? std::string("none is guaranteed to other queues")
+                               : "guaranteed to other queues: " + some_of(lack.others);
+  if (asked > lack.left_empty) {
+    return {true, fmt::format("only preemptible jobs can run here: it asks for {}, and {} at most "
+                              "{} are left to jobs that may not be preempted ({})",
+                              gpus(asked), whole, gpus(lack.left_empty), kept)};
+  }
+  return {false, fmt::format("it asks for {} and may not be preempted; {} {} are left to such jobs "
+                             "now ({}); what may be preempted may borrow it",
+                             gpus(asked), whole, gpus(lack.left), kept)};
 }
 
 }  // namespace
@@ -340,6 +424,13 @@ std::optional<QuotaBlock> FairShare::block_of(JobId job) const {
   const Member& member = *find(job);
   const std::string& own = queues_[member.queue].spec.name;
   if (auto never = never_admits(own, member.amount)) return never;
+  std::optional<QuotaBlock> no_room;
+  if (!room_for_firm(member)) {
+    const Shortage lack = shortage_of(queues_, part(queues_[member.queue].partition), member.queue);
+    no_room =
+        block_by(lack, lack.queue ? queues_[*lack.queue].spec.name : "", member.amount.gpu_milli);
+    if (no_room->for_ever) return no_room;
+  }
   if (const auto index = kept_out_by(member)) {
     const Queue* keeper = &queues_[*index];
     const QueueSpec& spec = keeper->spec;
@@ -362,10 +453,7 @@ std::optional<QuotaBlock> FairShare::block_of(JobId job) const {
                                   spec.name, static_cast<double>(*spec.gpu_seconds_max) / 3600,
                                   format_duration(PastUse::window_end(spec, now_) - now_))};
   }
-  if (room_for_firm(member)) return std::nullopt;
-  return QuotaBlock{false, fmt::format("it asks for {}, all that is not in use is guaranteed to "
-                                       "other queues; what may be preempted may borrow it",
-                                       gpus(member.amount.gpu_milli))};
+  return no_room;
 }
 
 }  // namespace gyre::reason

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/units.h"
@@ -427,6 +428,10 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
     views.push_back({spec, 0, 0, 0, core.queue_use(spec.name), gpus == up.end() ? 0 : gpus->second,
                      priced ? std::optional(Money{}) : std::nullopt, std::nullopt});
   }
+  std::set<std::string> governed;  // partitions
+  for (const QueueSpec& spec : core.queues()) {
+    if (spec.has_quota()) governed.insert(spec.partition);
+  }
   std::vector<const Job*> first(views.size());
   core.jobs().for_each([&](const Job& job) {
     if (is_final(job.state)) return;
@@ -446,8 +451,13 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
     }
   });
   for (std::size_t i = 0; i < views.size(); ++i) {
+    QueueView& view = views[i];
+    view.governed = governed.contains(view.spec.partition);
+    if (!view.governed && view.gpu_milli_up > 0) {
+      view.use.share = static_cast<double>(view.gpu_milli) / static_cast<double>(view.gpu_milli_up);
+    }
     if (first[i] == nullptr) continue;
-    views[i].first = {first[i]->id, first[i]->spec.name, core.explain(*first[i])};
+    view.first = {first[i]->id, first[i]->spec.name, core.explain(*first[i])};
   }
   return views;
 }
@@ -465,6 +475,7 @@ void write_queue(JsonText& out, const QueueView& queue) {
       .member("gpu_milli_guaranteed", spec.guaranteed.gpu_milli)
       .member("gpu_milli_max", spec.gpu_milli_max)
       .member("jobs_max", spec.jobs_max)
+      .member("governed", queue.governed)
       .member("gpu_seconds_used", queue.use.gpu_milli_s / 1000)
       .member("gpu_seconds_max", spec.gpu_seconds_max)
       .member("share", queue.use.share)

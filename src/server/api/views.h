@@ -131,6 +131,7 @@ struct QueueView {
   /// The oldest of the highest priority among its own that wait, one that waits out a retry's
   /// backoff only where there is no other.
   std::optional<Waiting> first;
+  bool governed = false;  // its partition has quotas, so that what was used is counted
 };
 /// O(jobs * depth of queues + nodes).
 std::vector<QueueView> view_queues(const control::Controller& core);

@@ -378,5 +378,29 @@ TEST_F(BooksTest, QuotaReasonsThatAreNotTrue) {
   EXPECT_EQ(wrong(WaitReason::WaitingForQuota), "its quota never allows it");
 }
 
+TEST_F(BooksTest, WhatIsLeftOfGuaranteesIsReckonedWith) {
+  QuotaBooks quotas;
+  const auto set = [&](const char* name, const char* parent, std::int64_t gpus) {
+    QueueSpec queue{name, ""};
+    queue.parent = parent;
+    queue.guaranteed.gpu_milli = gpus * 1000;
+    quotas.set(queue);
+  };
+  set("team", "", 8);
+  set("alice", "team", 4);
+  set("bob", "team", 0);
+  set("other", "", 0);
+  const auto leaves = [&](const char* queue, std::int64_t gpus, std::int64_t fleet) {
+    return quotas.ever_leaves(queue, {gpus * 1000, 0, 0}, fleet * 1000);
+  };
+  EXPECT_FALSE(leaves("other", 1, 8));
+  EXPECT_TRUE(leaves("other", 1, 9));
+  EXPECT_FALSE(leaves("other", 2, 9));
+  EXPECT_TRUE(leaves("bob", 4, 8));
+  EXPECT_FALSE(leaves("bob", 5, 16)) << "the team's guarantee bounds it, whatever the fleet has";
+  EXPECT_TRUE(leaves("alice", 8, 8)) << "nobody else of the team is guaranteed anything";
+  EXPECT_FALSE(leaves("alice", 9, 8));
+}
+
 }  // namespace
 }  // namespace gyre::sim

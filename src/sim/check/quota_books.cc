@@ -95,6 +95,34 @@ bool QuotaBooks::ever_allows(const std::string& queue, const ResourceSum& amount
   });
 }
 
+std::int64_t QuotaBooks::promised(const std::string& queue) const {
+  std::int64_t below = 0;
+  for (const auto& [name, book] : books_) {
+    if (!queue.empty() && book.spec.parent == queue) below += promised(name);
+  }
+  return std::max(books_.at(queue).spec.guaranteed.gpu_milli, below);
+}
+
+bool QuotaBooks::ever_leaves(const std::string& queue, const ResourceSum& amount,
+                             std::int64_t gpu_milli) const {
+  const auto all = path(queue);
+  if (all.empty() || amount.gpu_milli <= all.front()->spec.guaranteed.gpu_milli) return true;
+  const QueueSpec& own = all.front()->spec;
+  for (const Book* book : all) {
+    const std::string& parent = book->spec.parent;
+    const std::int64_t whole =
+        parent.empty() ? gpu_milli : books_.at(parent).spec.guaranteed.gpu_milli;
+    if (!parent.empty() && whole == 0) continue;
+    std::int64_t left = whole + own.guaranteed.gpu_milli;
+    for (const auto& [name, other] : books_) {
+      const bool beside = other.spec.parent == parent && other.spec.partition == own.partition;
+      if (beside) left -= promised(name);
+    }
+    return amount.gpu_milli <= left;
+  }
+  return true;
+}
+
 bool QuotaBooks::allows(const std::string& queue, const ResourceSum& amount) const {
   const auto all = path(queue);
   return std::all_of(all.begin(), all.end(), [&](const Book* book) {

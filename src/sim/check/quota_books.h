@@ -26,6 +26,10 @@ class QuotaBooks {
   /// Whether the queue's quota could ever let such a job start, and whether it does beside those
   /// that are placed.
   bool ever_allows(const std::string& queue, const ResourceSum& amount) const;
+  /// Whether guarantees of other queues leave room for a job that may not be stopped, were nothing
+  /// held. `gpu_milli`: what its partition has.
+  bool ever_leaves(const std::string& queue, const ResourceSum& amount,
+                   std::int64_t gpu_milli) const;
   bool allows(const std::string& queue, const ResourceSum& amount) const;
   /// Whether anything in the queue's quota could keep a job waiting.
   bool may_keep_waiting(const std::string& queue, bool preemptible) const;
@@ -38,6 +42,7 @@ class QuotaBooks {
     std::int64_t jobs = 0;
   };
   std::vector<const Book*> path(const std::string& queue) const;  // from it to the top
+  std::int64_t promised(const std::string& queue) const;          // milli-GPUs, to those below too
   template <class Change>
   void change(const std::string& queue, Change&& apply);
 

@@ -111,10 +111,18 @@ bool enough_in_sum(const Books& books, const std::string& partition,
 }
 
 /// What is wrong with saying this of a job's quota, or with saying nothing of it.
-std::string judge_quota(WaitReason reason, const Books& books, const Books::JobBook& job) {
+std::string judge_quota(WaitReason reason, const Books& books, const std::string& partition,
+                        const Books::JobBook& job) {
   const ResourceSum amount = resources_of(job.tasks);
   const bool ever = books.quotas().ever_allows(job.queue, amount);
-  if (reason == WaitReason::ExceedsMaxQuota) return ever ? "its quota could allow it" : "";
+  if (reason == WaitReason::ExceedsMaxQuota) {
+    std::int64_t gpu_milli = 0;
+    for (const Books::NodeBook& node : books.nodes()) {
+      if (node.spec.partition == partition) gpu_milli += std::int64_t{1000} * node.spec.gpus;
+    }
+    const bool left = job.preemptible || books.quotas().ever_leaves(job.queue, amount, gpu_milli);
+    return ever && left ? "its quota could allow it" : "";
+  }
   if (!ever) return "its quota never allows it";
   if (reason != WaitReason::WaitingForQuota) {
     return books.quotas().allows(job.queue, amount) ? "" : "its quota does not allow it now";
@@ -130,7 +138,7 @@ std::string judge(WaitReason reason, const Books& books, const std::string& part
   const bool ever = fits(books, partition, job, Extent::Whole, Which::All);
   if (reason == WaitReason::NeverFits) return ever ? "it would fit the empty fleet" : "";
   if (!ever) return "it could never fit";
-  const std::string wrong = judge_quota(reason, books, job);
+  const std::string wrong = judge_quota(reason, books, partition, job);
   if (!wrong.empty() || reason == WaitReason::ExceedsMaxQuota ||
       reason == WaitReason::WaitingForQuota) {
     return wrong;

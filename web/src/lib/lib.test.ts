@@ -271,7 +271,7 @@ describe('queues', () => {
 
   const queue = (name: string, more: Partial<Queue> = {}): Queue => ({
     name, partition: '', parent: '', weight: 1, jobs_queued: 0, jobs_placed: 0, gpu_milli_used: 0, gpu_milli_guaranteed: 0,
-    gpu_milli_max: null, jobs_max: null, gpu_seconds_used: 0, gpu_seconds_max: null, share: 0, gpu_milli_past: 0,
+    gpu_milli_max: null, jobs_max: null, governed: true, gpu_seconds_used: 0, gpu_seconds_max: null, share: 0, gpu_milli_past: 0,
     gpu_milli_up: 12_000, hour_micro_usd: null, first_waiting: null, ...more,
   });
   const rounded = (parts: number[]) => parts.map(Math.round);
