@@ -201,7 +201,7 @@ function Facts({job}: {job: JobFull}) {
         {job.placement.length === 0 ? '–' : job.placement.slice(0, 8).map((task) => (
           <div key={task.rank}>
             <NodeLink name={task.node} />
-            {task.devices.length > 0 && ` GPU ${task.devices.join(', ')}`}
+            {task.devices.length > 0 && ` GPU ${task.devices.join(', ')}${task.virtual_gpus ? ' (virtual)' : ''}`}
             {task.gpu_milli_each > 0 && task.gpu_milli_each < 1000 && ` (${task.gpu_milli_each / 10} %)`}
           </div>
         ))}

@@ -45,6 +45,7 @@ function Tiles({overview}: {overview: Overview}) {
       <Tile value={number(overview.gpus_used)} unit={`of ${number(overview.gpus)} GPUs`} label="given out">
         <meter min={0} max={overview.gpus || 1} value={overview.gpus_used} aria-label="GPUs given out" />
         <small>{percent(overview.gpus_used, overview.gpus)}
+          {overview.gpus_virtual > 0 && `, ${number(overview.gpus_virtual)} of the GPUs are virtual`}
           {overview.gpus_down > 0 && `, ${number(overview.gpus_down)} more on nodes that are down`}</small>
       </Tile>
       <Activity overview={overview} />

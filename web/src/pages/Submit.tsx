@@ -250,7 +250,7 @@ function PlanView({plan}: {plan: Plan}) {
             <tr key={task.rank}>
               <td className="number">{task.rank}</td>
               <td><NodeLink name={task.node} /></td>
-              <td>{task.devices.length === 0 ? '–' : task.devices.join(', ')}
+              <td>{task.devices.length === 0 ? '–' : task.devices.join(', ') + (task.virtual_gpus ? ' (virtual)' : '')}
                 {task.gpu_milli_each > 0 && task.gpu_milli_each < 1000 && ` (${task.gpu_milli_each / 10} % of it)`}</td>
               <td className="number">{number(task.cpu_milli / 1000)}</td>
               <td className="number">{task.memory_mib ? memory(task.memory_mib) : '–'}</td>
