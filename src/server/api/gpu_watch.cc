@@ -35,6 +35,13 @@ std::string labels_of(const std::string& node, const GpuFacts& facts) {
   return written;
 }
 
+/// Of the step that begins at `at`. Series of readings from after their "now" begin later.
+std::optional<std::int64_t> mean_of(const observe::GaugeHistory::Series& series, Time at) {
+  if (at < series.begins_at) return std::nullopt;
+  const auto step = static_cast<std::size_t>((at - series.begins_at).ns / series.step.ns);
+  return step < series.means.size() ? series.means[step] : std::nullopt;
+}
+
 }  // namespace
 
 std::array<std::vector<observe::SampleMeans>, GpuWatch::kWindows.size()> GpuWatch::new_means() {
@@ -171,14 +178,13 @@ GpuWatch::ActivitySeries GpuWatch::activity(std::size_t window, Time now) const 
     for (const Device& device : devices) {
       const auto percent = device.means[window][kPercent].read(now);
       const auto sm = device.means[window][kSm].read(now);
-      // One that has a reading from after `now` begins later than the others do.
-      const auto later = static_cast<std::size_t>((sm.begins_at - sum.begins_at).ns / sum.step.ns);
-      if (sm.begins_at != percent.begins_at) continue;
-      for (std::size_t i = 0; i + later < sum.steps.size(); ++i) {
-        if (!sm.means[i] && !percent.means[i]) continue;
-        const std::int64_t ppm = sm.means[i] ? *sm.means[i] : *percent.means[i] * 10'000;
-        auto& known = sum.steps[i + later];
-        Activity& step = known ? *known : known.emplace();
+      for (std::size_t i = 0; i < sum.steps.size(); ++i) {
+        const Time at = sum.begins_at + sum.step * static_cast<std::int64_t>(i);
+        const auto by_sm = mean_of(sm, at);
+        const auto by_percent = mean_of(percent, at);
+        if (!by_sm && !by_percent) continue;
+        const std::int64_t ppm = by_sm ? *by_sm : *by_percent * 10'000;
+        Activity& step = sum.steps[i] ? *sum.steps[i] : sum.steps[i].emplace();
         ++step.read;
         if (ppm > kIdlePpm) ++step.active;
       }
