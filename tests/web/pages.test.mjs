@@ -404,6 +404,10 @@ describe('a machine with GPUs', () => {
     await row.getByText('held but idle').waitFor();
     await row.getByText('for 15 min').waitFor();
     await page.unroute('**/v1/usage?*');
+    await page.goto(`${machine.url}/#/`);
+    await page.locator('.tile', {hasText: 'GPUs active'}).locator('.tile-value', {hasText: /^2 of 2 that tell/}).waitFor();
+    await page.locator('figcaption span', {hasText: /^active$/}).waitFor();
+    await page.goto(`${machine.url}/#/nodes/${name}`);
     await page.getByRole('row', {name: /^1 NVIDIA H100/}).getByText('3 % by the driver').waitFor();
     const chart = page.getByRole('img', {name: /^Power of each GPU/});
     const told = page.getByText(/GPU 0 [\d.]+, GPU 1/).first();

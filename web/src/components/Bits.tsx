@@ -8,7 +8,7 @@ import {percent} from '../lib/format';
 const MARKS: Record<string, string> = {
   queued: '◷', starting: '◔', running: '▶', preempting: '⇤', stopping: '■',
   succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?', quarantined: '✚', unsure: '?',
-  good: '✓', low: '◔', idle: '✕', unknown: '?',
+  good: '✓', low: '◔', idle: '✕', unknown: '?', 'in use': '▶', 'held but idle': '✕', free: '○',
   ok: '✓', lost: '✕', ready: '✓', updating: '⇄', short: '◔', resting: '◐', 'not ready': '✕',
   open: '◔', held: '‖', recovered: '✓', undone: '↶', ended: '⊘', noted: '·',
   slow: '◔', full: '✕', away: '?', starved: '◷', valid: '✓', over: '✕', 'ends soon': '◔',
