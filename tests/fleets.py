@@ -73,6 +73,7 @@ class Fleet(Cloud):
     def __init__(self, program, folder, lease="3s"):
         super().__init__(program, folder)
         self.lease = lease
+        self.wished_port = 0  # of HTTP; 0: any
         self.agents_port = 0
         self.agents = {}
 
@@ -82,8 +83,9 @@ class Fleet(Cloud):
 
     def serve(self, *options):
         self.process = subprocess.Popen(
-            [self.program, "server", "--listen", "0", "--agents", f"127.0.0.1:{self.agents_port}",
-             "--node-lease", self.lease, *map(str, options)],
+            [self.program, "server", "--listen", str(self.wished_port),
+             "--agents", f"127.0.0.1:{self.agents_port}", "--node-lease", self.lease,
+             *map(str, options)],
             env=self.environment, stderr=subprocess.PIPE, text=True)
         said = ""
         while "Ctrl-C" not in said:

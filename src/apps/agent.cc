@@ -153,7 +153,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
     say(line);
     if (log) log->notice(line);
   };
-  BreakableNode breakable(**member, folder->tasks_path());
+  BreakableNode breakable(**member, folder->path(), folder->tasks_path());
   AgentMetrics metrics(breakable.dialer(), {(*member)->node(), images_path(*folder), log.get()});
   NodeOptions tasks_options = node_options(*folder, options.task_log);
   tasks_options.image_came = [&metrics](bool ready) { metrics.image_came(ready); };

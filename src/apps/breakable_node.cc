@@ -6,13 +6,19 @@
 
 namespace gyre::apps {
 
-BreakableNode::BreakableNode(Membership& member, const std::string& tasks)
-    : member_(member), dialer_(member.dialer()), breaker_(tasks), taker_(breaker_, dialer_) {}
+BreakableNode::BreakableNode(Membership& member, const std::string& folder,
+                             const std::string& tasks)
+    : member_(member),
+      dialer_(member.dialer()),
+      breaker_(tasks),
+      disk_(folder),
+      taker_(breaker_, disk_, dialer_) {}
 
 void BreakableNode::begin(bool allowed) {
   if (!allowed) return;
   say("--chaos: this node may be broken on purpose, when the server's operator asks for it");
-  member_.take_faults([this](const act::FaultOrder& order) { return taker_.obey(order); });
+  member_.take_faults([this](const act::FaultOrder& order) { return taker_.obey(order); },
+                      [this] { return taker_.able(); });
 }
 
 }  // namespace gyre::apps

@@ -12,8 +12,8 @@ namespace gyre::apps {
 /// What lets an agent's node be broken on purpose, where its operator allows it.
 class BreakableNode {
  public:
-  /// `member` outlives it. `tasks`: their folder.
-  BreakableNode(Membership& member, const std::string& tasks);
+  /// `member` outlives it. `folder`: the agent's; `tasks`: theirs.
+  BreakableNode(Membership& member, const std::string& folder, const std::string& tasks);
 
   /// What the agent dials through.
   agent::Dialer& dialer() { return dialer_; }
@@ -26,6 +26,7 @@ class BreakableNode {
   Membership& member_;
   agent::CutDialer dialer_;
   process::NodeBreaker breaker_;
+  process::DiskFiller disk_;
   agent::FaultTaker taker_;
 };
 

@@ -213,9 +213,11 @@ Membership::~Membership() = default;
 const std::string& Membership::node() const { return impl_->node; }
 agent::Dialer& Membership::dialer() { return *impl_->dialer; }
 
-void Membership::take_faults(std::function<Result<void>(const act::FaultOrder&)> obey) {
-  impl_->faults = std::make_unique<adapter::rpc::FaultLine>(adapter::rpc::FaultLineOptions{
-      impl_->servers, [raw = impl_.get()] { return raw->now(); }, std::move(obey), say});
+void Membership::take_faults(std::function<Result<void>(const act::FaultOrder&)> obey,
+                             std::function<std::vector<act::FaultAbility>()> able) {
+  impl_->faults = std::make_unique<adapter::rpc::FaultLine>(
+      adapter::rpc::FaultLineOptions{impl_->servers, [raw = impl_.get()] { return raw->now(); },
+                                     std::move(obey), say, std::move(able)});
 }
 
 void Membership::stop_faults() { impl_->faults.reset(); }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "act/node_faults.h"
 #include "agent/link.h"
@@ -23,9 +24,10 @@ class Membership {
 
   const std::string& node() const;
   agent::Dialer& dialer();
-  /// From now on the server's orders to break this node go to `obey`, which returns at once and
-  /// outlives stop_faults().
-  void take_faults(std::function<Result<void>(const act::FaultOrder&)> obey);
+  /// From now on the server's orders to break this node go to `obey`, which returns at once; `able`
+  /// says what it can have. Both outlive stop_faults().
+  void take_faults(std::function<Result<void>(const act::FaultOrder&)> obey,
+                   std::function<std::vector<act::FaultAbility>()> able);
   void stop_faults();
 
  private:

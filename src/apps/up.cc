@@ -23,6 +23,7 @@
 #include "adapter/sqlite/journal.h"
 #include "apps/about.h"
 #include "apps/agent_door.h"
+#include "apps/breakable_server.h"
 #include "apps/ending.h"
 #include "apps/gpu_ears.h"
 #include "apps/gpus.h"
@@ -103,7 +104,7 @@ struct Settings {
   std::string agents;                   // where agents come in; empty: nowhere
   live::FleetOptions fleet;
   int nodes = 0;           // in network namespaces of their own
-  bool chaos = false;      // they may be broken on purpose
+  bool chaos = false;      // it and they may be broken on purpose
   bool local_node = true;  // this machine is a node itself
   std::string virtual_gpus;
   live::Sync sync = live::Sync::Full;
@@ -248,7 +249,10 @@ struct Life {
         onlookers(watchers, services),
         observers(budget, onlookers),
         api(inbox, fleet, watch, api_options()),
-        chaos(folder.path() + "/chaos.json", faults, inbox, {server::machine_time, say}),
+        breakable({settings.chaos, leadership != nullptr, folder.path(),
+                   [this] { return village ? village->end_agents() : void(); }}),
+        chaos(folder.path() + "/chaos.json", faults, inbox,
+              {server::machine_time, say, &breakable}),
         lab(folder.path(), std::move(opened.read), say) {}
 
   live::FleetOptions fleet_options() const {
@@ -343,8 +347,9 @@ struct Life {
   std::unique_ptr<server::http::Server> http;
   server::WorkThread ahead{
       server::kLooksAheadMax};  // ends before the server that it answers through
-  server::Chaos chaos;          // so does this
-  PolicyLab lab;                // and this
+  BreakableServer breakable;
+  server::Chaos chaos;  // so does this
+  PolicyLab lab;        // and this
   std::optional<live::World> world;
   std::unique_ptr<LocalAgent> agent;  // null: this machine is no node
   std::string known;                  // what the server has begun with, for a person
@@ -446,6 +451,7 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   live::WorldOptions options;
   options.notice = say;
   options.storage = &storage;
+  options.clock = breakable.clock();
   options.first_job = journal->identity().first_job;
   const live::Opening opening{policy, choose_queues(settings.queues, core), default_healing(),
                               settings.prices, settings.idle};

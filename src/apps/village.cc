@@ -127,12 +127,18 @@ cli::Outcome<std::unique_ptr<Village>> Village::prepare(const std::string& state
   return std::unique_ptr<Village>(new Village(state, nodes, street, chaos));
 }
 
-Village::~Village() {
+void Village::end_agents() {
+  const std::lock_guard guard(mutex_);
   for (const pid_t agent : agents_) {
     kill(agent, SIGTERM);
     kill(agent, SIGCONT);  // it may be paused on purpose
   }
   for (const pid_t agent : agents_) waitpid(agent, nullptr, 0);
+  agents_.clear();
+}
+
+Village::~Village() {
+  end_agents();
   bool empty = true;
   for (int node = 1; node <= nodes_; ++node) {
     // Whoever runs in there keeps its own hold on the namespace; 'ip' lists their ids.

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ class Village {
   Village(const Village&) = delete;
   Village& operator=(const Village&) = delete;
 
+  /// Only ends the agents.
+  void end_agents();
+
   /// "10.86.0.1": the server's on the bridge.
   std::string server_address() const;
 
@@ -51,6 +55,7 @@ class Village {
   const int nodes_;
   const int street_;  // the third number of all its addresses
   const bool chaos_;
+  std::mutex mutex_;
   std::vector<pid_t> agents_;
 };
 

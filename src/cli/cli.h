@@ -43,7 +43,7 @@ struct UpOptions {
   std::string node_lease = "5m";          // how long tasks of other machines go on without a server
   int nodes = 0;                          // > 0: that many, in network namespaces of their own
   bool local_node = true;                 // this machine is a node itself
-  bool chaos = false;                     // those `nodes` may be broken on purpose
+  bool chaos = false;                     // it, and those `nodes`, may be broken on purpose
   std::string otlp;  // where traces go: "http://127.0.0.1:4318"; empty: nowhere
   std::string log;   // file of JSON lines, "-" is stdout; empty: none
 };

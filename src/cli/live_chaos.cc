@@ -31,7 +31,9 @@ using Json = nlohmann::ordered_json;
 using sim::LiveSchedule;
 
 constexpr Duration kLook = milliseconds(500);
-constexpr Duration kMendMax = seconds(30);  // beyond what cannot be ended before its time
+constexpr Duration kMendMax = seconds(30);      // beyond what cannot be ended before its time
+constexpr Duration kRoadLasts = kLiveFaultMax;  // a slow network that is not asked for again
+constexpr Duration kRoadAgain = seconds(120);
 
 std::string user_name() {
   const passwd* user = ::getpwuid(::geteuid());
@@ -65,6 +67,57 @@ class Interrupt {
   sigset_t signals_{};
 };
 
+std::string_view name_of(ChaosFault::Kind kind) {
+  return chaos_fault_names()[static_cast<std::size_t>(kind)];
+}
+
+Json to_json(const ChaosNetwork& network) {
+  const auto range = [](const SpanRange& span) {
+    return Json::array({span.min.ns / 1'000'000, span.max.ns / 1'000'000});
+  };
+  return {{"delay_ms", range(network.delay)},
+          {"late_percent", network.late_percent.min},
+          {"late_by_ms", range(network.late_by)},
+          {"lost_percent", network.lost_percent.min}};
+}
+
+/// Why that fleet cannot have that fault at all; empty: some of it can. `seen`: of /v1/chaos.
+std::string obstacle_to(const Json& seen, const LiveLimits& limits, const ChaosFault& fault) {
+  const std::string name(name_of(fault.kind));
+  const auto why_of = [&](const Json& cannot) { return cannot.value(name, ""); };
+  if (is_of_server(fault)) return why_of(seen.value("server_cannot", Json::object()));
+  const Json cannot = seen.value("cannot", Json::object());
+  std::string first =
+      "no node that may be hit takes faults: its operator starts its agent with "
+      "--chaos";
+  bool any = false;
+  for (const auto& node : seen.value("nodes", std::vector<std::string>{})) {
+    const auto& named = limits.nodes;
+    if (!named.empty() && std::find(named.begin(), named.end(), node) == named.end()) continue;
+    const std::string why = why_of(cannot.value(node, Json::object()));
+    if (why.empty()) return "";
+    if (!std::exchange(any, true)) first = fmt::format("node {}: {}", node, why);
+  }
+  return first;
+}
+
+/// Errors: a fault of the scenario that nothing of the fleet can have.
+Outcome<void> check_able(const Json& seen, const LiveChaos& chaos, const std::string& file) {
+  for (std::size_t i = 0; i < chaos.scenario.faults.size(); ++i) {
+    const ChaosFault& fault = chaos.scenario.faults[i];
+    const std::string why = obstacle_to(seen, chaos.limits, fault);
+    if (why.empty()) continue;
+    return give_up(kError, "{}: faults[{}]: {} cannot be had here: {}; nothing is broken", file, i,
+                   name_of(fault.kind), why);
+  }
+  if (chaos.scenario.network == ChaosNetwork{}) return {};
+  ChaosFault slow;
+  slow.kind = ChaosFault::Kind::SlowNetwork;
+  const std::string why = obstacle_to(seen, chaos.limits, slow);
+  if (why.empty()) return {};
+  return give_up(kError, "{}: network: cannot be had here: {}; nothing is broken", file, why);
+}
+
 /// One life of a running fleet under faults.
 class LiveRun {
  public:
@@ -80,9 +133,13 @@ class LiveRun {
     for (;;) {
       look();
       if (failed_) break;
+      slow_down();
       while (step()) {
       }
-      if (schedule_.is_over(clock_().real) && own_.empty()) return kOk;
+      if (schedule_.is_over(clock_().real) && own_.empty()) {
+        speed_up();
+        return kOk;
+      }
       if (interrupt.wait(kLook)) break;
     }
     mend(interrupt);
@@ -179,17 +236,42 @@ class LiveRun {
     return true;
   }
 
+  /// The network of every node that may be hit is as the scenario says, all the time.
+  void slow_down() {
+    if (chaos_.scenario.network == ChaosNetwork{} || away_ || !sight_.on) return;
+    Json body{{"do", "slow-network"},
+              {"for", fmt::format("{}ms", kRoadLasts.ns / 1'000'000)},
+              {"network", to_json(schedule_.network())},
+              {"queues", chaos_.limits.queues},
+              {"tenants", chaos_.limits.tenants},
+              {"by", by_}};
+    for (const std::string& node : candidates(0)) {
+      const auto former = roads_.find(node);
+      if (former != roads_.end() && sight_.now < former->second + kRoadAgain) continue;
+      roads_[node] = sight_.now;
+      const auto begun = ask_chaos(client_, "POST", faults_of(node), body);
+      if (!begun)
+        say(fmt::format("the network of {} is left alone: {}", node, begun.error().message));
+    }
+  }
+  void speed_up() {
+    for (const auto& [node, at] : roads_) {
+      static_cast<void>(ask_chaos(client_, "DELETE", faults_of(node)));
+    }
+  }
+
+  static std::string faults_of(const std::string& node) {
+    return "/v1/nodes/" + server::http::percent_encode(node) + "/faults";
+  }
+
   void pass_over(const sim::PlannedFault& fault, const std::string& why) {
     ++passed_over_[why];
     if (std::exchange(last_passed_, why) != why) {
       const std::string unrest = seen_.value("unrest", "");
       const bool shown = why == "the fleet is not calm" && !unrest.empty();
-      say(fmt::format("{} is passed over: {}{}", name_of(fault), why, shown ? ": " + unrest : ""));
+      say(fmt::format("{} is passed over: {}{}", name_of(fault.kind), why,
+                      shown ? ": " + unrest : ""));
     }
-  }
-
-  static std::string_view name_of(const sim::PlannedFault& fault) {
-    return chaos_fault_names()[static_cast<std::size_t>(fault.kind)];
   }
 
   /// The nodes that may be hit, beginning with the one that chance says.
@@ -213,40 +295,58 @@ class LiveRun {
 
   /// Of the nodes that may be hit, the first that the server lets it break.
   void inject(const sim::PlannedFault& fault) {
-    Json body{{"do", name_of(fault)},
+    if (is_of_server(fault)) return inject_at_server(fault);
+    Json body{{"do", name_of(fault.kind)},
               {"for", fmt::format("{}ms", fault.lasts.ns / 1'000'000)},
               {"way", codec::kChaosWays.at(static_cast<std::size_t>(fault.way))},
               {"queues", chaos_.limits.queues},
               {"tenants", chaos_.limits.tenants},
               {"which", fault.which},
               {"by", by_}};
+    if (fault.kind == ChaosFault::Kind::SlowNetwork) body["network"] = to_json(fault.network);
     std::string why = "no node that may be hit takes faults";
     for (const std::string& node : candidates(fault.which)) {
-      const auto begun = ask_chaos(
-          client_, "POST", "/v1/nodes/" + server::http::percent_encode(node) + "/faults", body);
+      const auto begun = ask_chaos(client_, "POST", faults_of(node), body);
       if (!begun) {
         why = begun.error().message;
         continue;
       }
-      own_[begun->value("id", std::uint64_t{0})] = {node, clock_().real + fault.lasts};
-      done_.push_back(*begun);
-      last_passed_.clear();
-      const Json job = begun->value("job", Json());
-      say(fmt::format("{} of {}{} for {}", name_of(fault), node,
-                      job.is_null() ? "" : fmt::format(", job {}", job.dump()),
-                      format_duration(fault.lasts)));
-      return look();
+      return begun_of(fault, node, *begun);
     }
     pass_over(fault, why);
   }
 
+  void inject_at_server(const sim::PlannedFault& fault) {
+    Json body{{"do", name_of(fault.kind)},
+              {"for", fmt::format("{}ms", fault.lasts.ns / 1'000'000)},
+              {"by", by_}};
+    if (fault.kind == ChaosFault::Kind::StepClock) {
+      body["jump"] = fmt::format("{}ms", fault.by.ns / 1'000'000);
+    }
+    const auto begun = ask_chaos(client_, "POST", "/v1/chaos/faults", body);
+    if (!begun) return pass_over(fault, begun.error().message);
+    begun_of(fault, "the server", *begun);
+  }
+
+  void begun_of(const sim::PlannedFault& fault, const std::string& whose, const Json& begun) {
+    own_[begun.value("id", std::uint64_t{0})] = {whose, clock_().real + fault.lasts};
+    done_.push_back(begun);
+    last_passed_.clear();
+    const Json job = begun.value("job", Json());
+    say(fmt::format("{} of {}{} for {}", name_of(fault.kind), whose,
+                    job.is_null() ? "" : fmt::format(", job {}", job.dump()),
+                    format_duration(fault.lasts)));
+    look();
+  }
+
   /// Ends what lasts, and sees it end. A second signal is not waited for.
   void mend(const Interrupt& interrupt) {
+    speed_up();
     Time latest = clock_().real;
     for (const auto& [id, own] : own_) {
       latest = std::max(latest, own.ends);
-      const auto mended = ask_chaos(
-          client_, "DELETE", "/v1/nodes/" + server::http::percent_encode(own.node) + "/faults");
+      if (own.node == "the server") continue;  // it ends by itself
+      const auto mended = ask_chaos(client_, "DELETE", faults_of(own.node));
       if (!mended) say(fmt::format("{}: {}", own.node, mended.error().message));
     }
     if (own_.empty() || failed_) return;
@@ -267,6 +367,7 @@ class LiveRun {
   sim::LiveSight sight_;
   std::optional<Duration> calm_since_;  // by a clock that is never set
   std::map<std::uint64_t, Own> own_;    // that are not settled
+  std::map<std::string, Time> roads_;   // by node: when its network was last slowed down
   std::map<std::string, std::int64_t> passed_over_;
   Json done_ = Json::array();
   std::int64_t recovered_ = 0;
@@ -294,8 +395,9 @@ int print_status(const Json& document, Format format) {
   Table table({"ID", "AT", "FAULT", "NODE", "JOB", "FOR", "STATE", "RECOVERY", "BY", "DETAIL"});
   for (const Json& fault : document.at("faults")) {
     const Json& took = fault.at("recovery_ms");
+    const std::string node = fault.value("node", "");
     table.add({fault.at("id").dump(), fault.value("at", ""), fault.value("do", ""),
-               fault.value("node", ""), text_or_dash(fault.at("job")),
+               node.empty() ? "the server" : node, text_or_dash(fault.at("job")),
                format_duration(milliseconds(fault.value("for_ms", std::int64_t{0}))),
                fault.value("state", ""),
                took.is_null() ? "-" : format_duration(milliseconds(took.get<std::int64_t>())),
@@ -337,6 +439,9 @@ Outcome<int> break_fleet(const Session& session, const LiveChaos& chaos,
   if (!client) return tl::unexpected(client.error());
   const auto seen = ask_chaos(*client, "GET", "/v1/chaos?limit=0");
   if (!seen) return tl::unexpected(seen.error());
+  if (auto able = check_able(*seen, chaos, flags.scenario); !able) {
+    return tl::unexpected(able.error());
+  }
   fmt::print(stderr, "{} on {}: seed {}, {} nodes take faults, for {}; Ctrl-C mends and ends it\n",
              flags.scenario, client->address().text(), flags.seed, seen->at("nodes").size(),
              format_duration(chaos.scenario.lasts));

@@ -232,6 +232,12 @@ Outcome<std::map<Repair, std::string>> read_repairs(const std::vector<std::strin
   return repairs;
 }
 
+void add_chaos_flag(CLI::App& verb, UpOptions& options) {
+  verb.add_flag("--chaos", options.chaos,
+                "this server, and the nodes of --nodes, may be broken on purpose, by 'gyre chaos "
+                "--live' (docs/guide/chaos.md)");
+}
+
 void add_up(CLI::App& app, Session& session) {
   auto* verb =
       add_verb(app, "up", "Start a server with this machine as its node",
@@ -246,9 +252,7 @@ void add_up(CLI::App& app, Session& session) {
   verb->add_option("--nodes", options->nodes,
                    "instead of this machine, that many nodes in network namespaces (as root)")
       ->check(CLI::Range(1, 200));
-  verb->add_flag("--chaos", options->chaos,
-                 "with --nodes: these nodes may be broken on purpose, by 'gyre chaos --live'")
-      ->needs("--nodes");
+  add_chaos_flag(*verb, *options);
   verb->add_option("--volume", options->volumes,
                    "a folder that containers may be given, with what is below; ':ro' behind it: "
                    "to read; may be repeated")
@@ -291,6 +295,7 @@ void add_server(CLI::App& app, Session& session) {
                    "keep the journal in PostgreSQL, where a second server can take over: "
                    "postgresql://USER@HOST/DATABASE, without a password")
       ->type_name("URL");
+  add_chaos_flag(*verb, *options);
   on_verb(verb, session, [&session, options, files]() -> Outcome<int> {
     options->state = session.state;
     if (auto read = read_files(*files, *options); !read) return tl::unexpected(read.error());

@@ -198,17 +198,33 @@ TEST(ChaosTextTest, BoundsThatMakeNoSenseAreRefused) {
 }
 
 TEST(ChaosTextTest, WhatARunningFleetCannotHaveIsNamed) {
-  EXPECT_THAT(live_error_of("faults:\n"
-                            "  - {do: kill-server, every: 1h}\n"
+  EXPECT_THAT(live_error_of("network: {twice: 1%}\n"
+                            "faults:\n"
+                            "  - {do: slow-disk, every: 1h, for: 1m, by: 1s}\n"
                             "  - {do: kill-task, every: 1h}\n"
-                            "  - {do: break-gpu, every: 1h}\n"
+                            "  - {do: break-disk, of: server, every: 1h, for: 1m}\n"
                             "  - {do: cut-node, every: 1h, for: 1s..11m}\n"
-                            "  - {do: pause-agent, every: 1h, node: 1}\n"),
-              AllOf(HasSubstr("faults[0]: a running fleet cannot have kill-server"),
-                    HasSubstr("faults[2]: a running fleet cannot have break-gpu"),
-                    HasSubstr("faults[3].for: 10m"), HasSubstr("faults[4].node: numbers mean")));
+                            "  - {do: pause-agent, every: 1h, node: 1}\n"
+                            "  - {do: step-clock, every: 1h, by: 1m}\n"
+                            "  - {do: slow-network, every: 1h, for: 1m, network: {lost: 1%}}\n"),
+              AllOf(HasSubstr("network.twice: over a real connection nothing comes twice"),
+                    HasSubstr("faults[0]: a running fleet cannot have slow-disk"),
+                    HasSubstr("faults[2]: a running fleet cannot have break-disk"),
+                    HasSubstr("faults[3].for: 10m"), HasSubstr("faults[4].node: numbers mean"),
+                    HasSubstr("faults[5]: a running server's clock comes back"),
+                    HasSubstr("faults[6]: a running node has one network")));
   EXPECT_THAT(live_error_of(""), HasSubstr("faults: there is none"));
   EXPECT_EQ(live_error_of(kOneFault), "no error");
+  EXPECT_EQ(live_error_of("network: {delay: 1ms..20ms, late: 1%, lost: 1%}\n"
+                          "faults:\n"
+                          "  - {do: kill-node, every: 1h, for: 1m}\n"
+                          "  - {do: break-gpu, every: 1h, for: 1m}\n"
+                          "  - {do: fill-disk, every: 1h, for: 1m}\n"
+                          "  - {do: fill-disk, of: server, every: 1h, for: 1m}\n"
+                          "  - {do: kill-server, every: 1h, for: 1s}\n"
+                          "  - {do: pause-server, every: 1h, for: 1s}\n"
+                          "  - {do: step-clock, every: 1h, for: 1m, by: -1m..1m}\n"),
+            "no error");
 }
 
 TEST(ChaosTextTest, WhatIsNoScenarioIsRefused) {

@@ -22,6 +22,33 @@ Result<void> check(std::string_view what, Duration value, Duration max) {
               format_duration(max));
 }
 
+bool may_step(const ChaosFault& fault) {
+  return fault.lasts.min.ns > 0 && fault.by.max <= kLiveJumpMax &&
+         fault.by.min >= Duration{-kLiveJumpMax.ns};
+}
+
+void check_network(const ChaosSpec& spec, std::vector<std::string>& wrong) {
+  const auto check = [&](const std::string& what, const ChaosNetwork& network) {
+    if (network.twice_percent.max > 0) {
+      wrong.push_back(what + ".twice: over a real connection nothing comes twice");
+    }
+    if (network.delay.max > kLiveFaultMax || network.late_by.max > kLiveFaultMax) {
+      wrong.push_back(fmt::format("{}: delays of {} at most in a running fleet", what,
+                                  format_duration(kLiveFaultMax)));
+    }
+  };
+  const bool all_slow = spec.network != ChaosNetwork{};
+  check("network", spec.network);
+  for (std::size_t i = 0; i < spec.faults.size(); ++i) {
+    if (spec.faults[i].kind != ChaosFault::Kind::SlowNetwork) continue;
+    check(fmt::format("faults[{}].network", i), spec.faults[i].network);
+    if (all_slow) {
+      wrong.push_back(fmt::format(
+          "faults[{}]: a running node has one network: leave out slow-network, or 'network'", i));
+    }
+  }
+}
+
 }  // namespace
 
 const std::vector<std::string>& weekday_names() {
@@ -36,27 +63,29 @@ bool LiveLimits::open_at(Time at) const {
   return (days >> day & 1U) != 0 && in_hours;
 }
 
-bool can_be_live(ChaosFault::Kind kind) {
+bool can_be_live_at_node(ChaosFault::Kind kind) {
+  using Kind = ChaosFault::Kind;
   switch (kind) {
-    case ChaosFault::Kind::CutNode:
-    case ChaosFault::Kind::PauseAgent:
-    case ChaosFault::Kind::RestartAgent:
-    case ChaosFault::Kind::KillTask:
-    case ChaosFault::Kind::HangTask:
-    case ChaosFault::Kind::DrainNode:
+    case Kind::KillNode:
+    case Kind::CutNode:
+    case Kind::PauseAgent:
+    case Kind::RestartAgent:
+    case Kind::KillTask:
+    case Kind::HangTask:
+    case Kind::BreakGpu:
+    case Kind::DrainNode:
+    case Kind::SlowNetwork:
+    case Kind::FillDisk:
       return true;
-    case ChaosFault::Kind::KillNode:
-    case ChaosFault::Kind::BreakGpu:
-    case ChaosFault::Kind::KillServer:
-    case ChaosFault::Kind::PauseServer:
-    case ChaosFault::Kind::StepClock:
-    case ChaosFault::Kind::SlowNetwork:
-    case ChaosFault::Kind::FillDisk:
-    case ChaosFault::Kind::SlowDisk:
-    case ChaosFault::Kind::BreakDisk:
+    default:
       return false;
   }
-  return false;
+}
+
+bool can_be_live_at_server(ChaosFault::Kind kind) {
+  using Kind = ChaosFault::Kind;
+  return kind == Kind::KillServer || kind == Kind::PauseServer || kind == Kind::StepClock ||
+         kind == Kind::FillDisk;
 }
 
 Result<void> validate(const LiveLimits& limits) {
@@ -84,8 +113,15 @@ Result<void> validate(const LiveChaos& chaos) {
   for (std::size_t i = 0; i < chaos.scenario.faults.size(); ++i) {
     const ChaosFault& fault = chaos.scenario.faults[i];
     const std::string_view name = chaos_fault_names()[static_cast<std::size_t>(fault.kind)];
-    if (!can_be_live(fault.kind)) {
+    const bool can =
+        is_of_server(fault) ? can_be_live_at_server(fault.kind) : can_be_live_at_node(fault.kind);
+    if (!can) {
       wrong.push_back(fmt::format("faults[{}]: a running fleet cannot have {}", i, name));
+    } else if (fault.kind == ChaosFault::Kind::StepClock && !may_step(fault)) {
+      wrong.push_back(fmt::format(
+          "faults[{}]: a running server's clock comes back, and goes {} astray at most: give it "
+          "'for', and a lesser 'by'",
+          i, format_duration(kLiveJumpMax)));
     } else if (fault.lasts.max > kLiveFaultMax) {
       wrong.push_back(fmt::format("faults[{}].for: {} at most in a running fleet", i,
                                   format_duration(kLiveFaultMax)));
@@ -94,6 +130,7 @@ Result<void> validate(const LiveChaos& chaos) {
           fmt::format("faults[{}].node: numbers mean nothing there; name them in live.nodes", i));
     }
   }
+  check_network(chaos.scenario, wrong);
   if (chaos.scenario.faults.empty()) wrong.emplace_back("faults: there is none");
   if (wrong.empty()) return {};
   return fail(ErrorKind::Invalid, "{}", fmt::join(wrong, "; "));

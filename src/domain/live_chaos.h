@@ -40,6 +40,7 @@ struct LiveChaos {
 };
 
 inline constexpr Duration kLiveFaultMax = seconds(600);  // then it ends, whatever was asked for
+inline constexpr Duration kLiveJumpMax = seconds(600);   // of the server's clock
 inline constexpr std::int64_t kLiveNodesMax = 100;
 inline constexpr std::int64_t kLiveFaultsADayMax = 500;
 inline constexpr std::size_t kLiveNamesMax = 1'000;
@@ -47,8 +48,9 @@ inline constexpr std::size_t kLiveNamesMax = 1'000;
 /// "mon", ...; by bit.
 const std::vector<std::string>& weekday_names();
 
-/// Whether a running fleet can have it: all but what breaks the server, or needs a machine's power.
-bool can_be_live(ChaosFault::Kind kind);
+/// Whether a node of a running fleet can have it, or its server.
+bool can_be_live_at_node(ChaosFault::Kind kind);
+bool can_be_live_at_server(ChaosFault::Kind kind);
 
 /// Errors: a limit out of bounds; says which.
 Result<void> validate(const LiveLimits& limits);

@@ -43,6 +43,10 @@ void FaultDesk::answered(std::uint64_t line, const act::FaultBegun& begun) {
     const std::lock_guard guard(mutex_);
     const auto found = lines_.find(line);
     if (found == lines_.end()) return;
+    if (begun.id == 0) {
+      found->second.able = begun.able;
+      return;
+    }
     const auto waiting = found->second.waiting.find(begun.id);
     if (waiting == found->second.waiting.end()) return;
     done = std::move(waiting->second);
@@ -56,6 +60,22 @@ Error no_line(const std::string& node) {
           fmt::format("no agent of node {} takes faults: its operator must start it with --chaos, "
                       "and it must be connected (agents of earlier releases never do)",
                       node)};
+}
+
+std::string FaultDesk::obstacle(const std::string& node, ChaosFault::Kind kind) const {
+  using Kind = ChaosFault::Kind;
+  const std::lock_guard guard(mutex_);
+  for (const auto& [number, line] : lines_) {
+    if (line.node != node || line.sink == nullptr) continue;
+    for (const act::FaultAbility& able : line.able) {
+      if (able.kind == kind) return able.obstacle;
+    }
+    // What those could that do not say.
+    const bool old = kind == Kind::KillTask || kind == Kind::HangTask || kind == Kind::PauseAgent ||
+                     kind == Kind::RestartAgent || kind == Kind::CutNode;
+    return line.able.empty() && old ? "" : "its agent is of a release that cannot do that";
+  }
+  return no_line(node).message;
 }
 
 void FaultDesk::order(const std::string& node, const act::FaultOrder& order, Done<void> done) {

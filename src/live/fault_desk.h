@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "act/node_faults.h"
 #include "base/result.h"
@@ -34,6 +35,9 @@ class FaultDesk {
   void leave(std::uint64_t line);
   void answered(std::uint64_t line, const act::FaultBegun& begun);
 
+  /// Why the node cannot have that fault, and how to mend that; empty: it can.
+  std::string obstacle(const std::string& node, ChaosFault::Kind kind) const;
+
   /// `done` is called once, on any thread, when the agent has begun it. Errors: Conflict, no agent
   /// of that node takes faults; the agent's refusal; Unavailable, the line broke before its answer.
   void order(const std::string& node, const act::FaultOrder& order, Done<void> done);
@@ -48,6 +52,7 @@ class FaultDesk {
     std::string node;
     FaultSink* sink = nullptr;
     std::map<std::uint64_t, Done<void>> waiting;  // by fault
+    std::vector<act::FaultAbility> able{};        // empty: it has not said
   };
   Line* find(const std::string& node);
 

@@ -54,6 +54,20 @@ TEST(FaultDeskTest, AnOrderReachesItsNodeAndItsAnswerWhoAsked) {
   EXPECT_TRUE(outcome.told.front());
 }
 
+TEST(FaultDeskTest, ANodeSaysWhatItCanHave) {
+  using Kind = ChaosFault::Kind;
+  FaultDesk desk;
+  TestSink sink;
+  EXPECT_THAT(desk.obstacle("one", Kind::CutNode), HasSubstr("--chaos"));
+  const auto line = desk.enter("one", sink);
+  EXPECT_EQ(desk.obstacle("one", Kind::CutNode), "") << "what an earlier release could";
+  EXPECT_THAT(desk.obstacle("one", Kind::KillNode), HasSubstr("of a release"));
+  desk.answered(line, {0, {}, {{Kind::KillNode, ""}, {Kind::FillDisk, "it is everybody's"}}});
+  EXPECT_EQ(desk.obstacle("one", Kind::KillNode), "");
+  EXPECT_EQ(desk.obstacle("one", Kind::FillDisk), "it is everybody's");
+  EXPECT_THAT(desk.obstacle("one", Kind::BreakGpu), HasSubstr("of a release"));
+}
+
 TEST(FaultDeskTest, ANodeWhoseOperatorDidNotAllowItIsNotBroken) {
   FaultDesk desk;
   Outcome outcome;

@@ -51,6 +51,9 @@ struct FaultLine::Impl {
     }
     const auto stub = v1::Fleet::NewStub(open_channel(server, options.identity()));
     const auto stream = stub->TakeFaults(&present);
+    v1::FaultBegun able;
+    write(act::FaultBegun{0, {}, options.able()}, able);
+    stream->Write(able);
     v1::Fault in;
     while (stream->Read(&in)) {
       const auto order = read(in);

@@ -16,6 +16,7 @@ struct FaultLineOptions {
   std::function<Identity()> identity;
   std::function<Result<void>(const act::FaultOrder&)> obey;  // returns at once
   std::function<void(const std::string&)> notice;            // one line for a person
+  std::function<std::vector<act::FaultAbility>()> able;      // asked at each connection
 };
 
 /// An agent's end of the line on which its node takes faults: opened again whenever it breaks, for

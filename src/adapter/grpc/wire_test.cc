@@ -214,6 +214,42 @@ TEST(Wire, AFaultOfNoTaskThatThereMayBeIsRefused) {
   EXPECT_NE(heard.error().message.find("3.1.-1"), std::string::npos) << heard.error().message;
 }
 
+TEST(Wire, ASlowNetworkAndABrokenDeviceAreOrderedAsTheyAre) {
+  act::FaultOrder order;
+  order.id = 8;
+  order.kind = ChaosFault::Kind::SlowNetwork;
+  order.lasts = seconds(9);
+  order.network = {{milliseconds(1), seconds(2)}, {5, 5}, {seconds(1), seconds(3)}, {}, {2, 2}};
+  v1::Fault fault;
+  write(order, fault);
+  ASSERT_TRUE(read(fault));
+  EXPECT_EQ(*read(fault), order);
+  fault.mutable_network()->set_lost_percent(101);
+  EXPECT_FALSE(read(fault));
+  act::FaultOrder broken;
+  broken.id = 9;
+  broken.kind = ChaosFault::Kind::BreakGpu;
+  broken.tasks = {{JobId{3}, 1, 2}, {JobId{4}, 1, 0}};
+  v1::Fault other;
+  write(broken, other);
+  ASSERT_TRUE(read(other));
+  EXPECT_EQ(*read(other), broken);
+}
+
+TEST(Wire, WhatANodeCanHaveIsHeardAndWhatIsUnknownIsLeftOut) {
+  v1::FaultBegun message;
+  write(act::FaultBegun{0,
+                        {},
+                        {{ChaosFault::Kind::KillNode, ""},
+                         {ChaosFault::Kind::FillDisk, "it is everybody's"}}},
+        message);
+  message.add_able()->set_kind(77);
+  const act::FaultBegun heard = read(message);
+  ASSERT_EQ(heard.able.size(), 2U);
+  EXPECT_EQ(heard.able[0], (act::FaultAbility{ChaosFault::Kind::KillNode, ""}));
+  EXPECT_EQ(heard.able[1].obstacle, "it is everybody's");
+}
+
 TEST(Wire, ARefusedFaultIsToldInWholeCharacters) {
   std::string why(999, 'x');
   why += "\xc3\xa9 and so on";

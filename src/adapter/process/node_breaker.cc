@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,7 +25,9 @@ namespace gyre::process {
 namespace {
 
 constexpr Duration kMoment = milliseconds(200);  // for the answer to go out
-constexpr int kStopRounds = 3;                   // what forks meanwhile is stopped too
+constexpr off_t kBallastStep = 64 << 20;
+constexpr off_t kBallastStepMin = 4 << 10;
+constexpr int kStopRounds = 3;  // what forks meanwhile is stopped too
 
 timespec timespec_of(Duration span) {
   return {span.ns / 1'000'000'000, static_cast<long>(span.ns % 1'000'000'000)};
@@ -60,6 +64,29 @@ Result<std::vector<pid_t>> processes_of(const std::string& folder, const act::Ta
 
 void signal_all(const std::vector<pid_t>& processes, int signal) {
   for (const pid_t one : processes) ::kill(one, signal);
+}
+
+/// All tasks, and first of all who would tell how they ended.
+void kill_all_tasks(const std::string& folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> tasks(::opendir(folder.c_str()), ::closedir);
+  std::vector<pid_t> supervisors;
+  while (const dirent* entry = tasks ? ::readdir(tasks.get()) : nullptr) {
+    const auto opened = open_folder(folder + "/" + entry->d_name);
+    const auto state = opened ? inspect(*opened) : tl::unexpected(opened.error());
+    if (state && state->supervisor) supervisors.push_back(*state->supervisor);
+  }
+  signal_all(supervisors, SIGSTOP);  // none of them sees another's end
+  std::vector<pid_t> all;
+  for (int round = 0; round < kStopRounds; ++round) {
+    all.clear();
+    for (const pid_t supervisor : supervisors) {
+      const std::vector<pid_t> own = descendants(supervisor);
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    signal_all(all, SIGSTOP);
+  }
+  signal_all(supervisors, SIGKILL);
+  signal_all(all, SIGKILL);
 }
 
 /// This program's own command line.
@@ -153,11 +180,12 @@ Result<void> NodeBreaker::pause(Duration lasts) {
   return {};
 }
 
-Result<void> NodeBreaker::restart(Duration away) {
+Result<void> NodeBreaker::restart(Duration away, bool tasks_too) {
   auto command = own_command();
   if (!command) return tl::unexpected(command.error());
-  std::thread([words = std::move(*command), away]() mutable {
+  std::thread([words = std::move(*command), away, tasks = tasks_too ? folder_ : ""]() mutable {
     std::this_thread::sleep_for(std::chrono::nanoseconds(kMoment.ns));
+    if (!tasks.empty()) kill_all_tasks(tasks);
     // A shell waits in its place, so that whoever started it sees one process that goes on.
     std::vector<std::string> all{"/bin/sh", "-c", "sleep \"$0\"; exec \"$@\"",
                                  fmt::format("{:.3f}", away.seconds())};
@@ -173,5 +201,59 @@ Result<void> NodeBreaker::restart(Duration away) {
   }).detach();
   return {};
 }
+
+DiskFiller::DiskFiller(const std::string& folder)
+    : folder_(folder), ballast_(folder + "/chaos-ballast") {
+  empty();
+}
+
+std::string DiskFiller::obstacle() const {
+  struct stat own = {};
+  struct stat root = {};
+  struct statvfs room = {};
+  if (::stat(folder_.c_str(), &own) != 0 || ::stat("/", &root) != 0 ||
+      ::statvfs(folder_.c_str(), &room) != 0) {
+    return os_error("cannot look at the disk of " + folder_).value().message;
+  }
+  const auto size = static_cast<std::int64_t>(room.f_blocks * room.f_frsize);
+  if (own.st_dev != root.st_dev && size <= kSizeMax) return "";
+  return fmt::format(
+      "{} is on a file system of {} MiB that others use too: mount one of its own there, of {} MiB "
+      "at most, as in 'mount -t tmpfs -o size=1G none {}'",
+      folder_, size >> 20, kSizeMax >> 20, folder_);
+}
+
+Result<void> DiskFiller::fill(Duration lasts) {
+  if (const std::string why = obstacle(); !why.empty()) {
+    return fail(ErrorKind::Unsupported, "{}", why);
+  }
+  const int file = ::open(ballast_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return os_error("cannot make " + ballast_);
+  const pid_t helper = ::fork();
+  if (helper == 0) {
+    stand_alone();
+    wait_for(lasts);
+    ::unlink(ballast_.c_str());
+    ::_exit(0);
+  }
+  if (helper < 0) {
+    ::close(file);
+    empty();
+    return os_error("cannot start what would make room again");
+  }
+  std::thread([helper] { ::waitpid(helper, nullptr, 0); }).detach();
+  off_t size = 0;
+  for (off_t step = kBallastStep; step >= kBallastStepMin && size < kSizeMax;) {
+    if (::fallocate(file, 0, size, step) == 0) {
+      size += step;
+    } else {
+      step /= 2;
+    }
+  }
+  ::close(file);
+  return {};
+}
+
+void DiskFiller::empty() { ::unlink(ballast_.c_str()); }
 
 }  // namespace gyre::process

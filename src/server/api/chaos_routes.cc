@@ -20,24 +20,33 @@ constexpr std::uint64_t kLimitDefault = 100;
 /// Reads the members of a body, each with one clear problem if it is wrong.
 class FaultReader {
  public:
+  /// `can`: whether a fault is one of whom is asked to have it.
+  explicit FaultReader(bool (*can)(ChaosFault::Kind)) : can_(can) {}
+
   FaultRequest read(const Json& body) {
     FaultRequest out;
     const auto& names = chaos_fault_names();
     const std::string kind = body.at("do").is_string() ? body.at("do").get<std::string>() : "";
     const auto found = std::find(names.begin(), names.end(), kind);
     out.kind = static_cast<ChaosFault::Kind>(found - names.begin());
-    if (found == names.end() || !can_be_live(out.kind)) {
+    if (found == names.end() || !can_(out.kind)) {
       problem("/do", fmt::format("must be {}", fmt::join(live_names(), ", ")));
     }
     for (const auto& [name, value] : body.items()) member(name, value, out);
+    if (out.kind == ChaosFault::Kind::StepClock && out.lasts.ns == 0) {
+      problem("/for", "must say when the clock comes back");
+    }
+    if ((out.kind == ChaosFault::Kind::SlowNetwork) == (out.network == ChaosNetwork{})) {
+      problem("/network", "must be there, and be slow, for slow-network alone");
+    }
     return out;
   }
   std::vector<http::ProblemItem> problems;
 
-  static std::vector<std::string_view> live_names() {
+  std::vector<std::string_view> live_names() const {
     std::vector<std::string_view> out;
     for (std::size_t i = 0; i < chaos_fault_names().size(); ++i) {
-      if (can_be_live(static_cast<ChaosFault::Kind>(i))) out.push_back(chaos_fault_names()[i]);
+      if (can_(static_cast<ChaosFault::Kind>(i))) out.push_back(chaos_fault_names()[i]);
     }
     return out;
   }
@@ -50,6 +59,8 @@ class FaultReader {
     if (name == "queues") return names(name, value, out.queues);
     if (name == "tenants") return names(name, value, out.tenants);
     if (name == "by") return text(value, out.by);
+    if (name == "jump") return jump(value, out.jump);
+    if (name == "network") return network(value, out.network);
     std::uint64_t number = 0;
     if (name == "job") {
       whole(name, value, number);
@@ -61,8 +72,8 @@ class FaultReader {
       whole(name, value, out.which);
     } else {
       problem("/" + codec::printable(name),
-              "there is no such member; there are do, for, way, job, task, queues, tenants, which "
-              "and by");
+              "there is no such member; there are do, for, way, job, task, queues, tenants, "
+              "which, jump, network and by");
     }
   }
   void span(const Json& value, Duration& out) {
@@ -72,6 +83,52 @@ class FaultReader {
                                          format_duration(kLiveFaultMax)));
     }
     out = *span;
+  }
+  void jump(const Json& value, Duration& out) {
+    std::string text = value.is_string() ? value.get<std::string>() : "none";
+    const bool back = text.starts_with('-');
+    const auto span = parse_duration(back ? text.substr(1) : text);
+    if (!span || *span > kLiveJumpMax) {
+      return problem("/jump", fmt::format("must be a time of {} at most, as in \"-30s\"",
+                                          format_duration(kLiveJumpMax)));
+    }
+    out = back ? Duration{-span->ns} : *span;
+  }
+  /// {"delay_ms": [1, 20], "late_percent": 5, "late_by_ms": [100, 200], "lost_percent": 1}
+  void network(const Json& value, ChaosNetwork& out) {
+    if (!value.is_object()) return problem("/network", "must be an object");
+    for (const auto& [name, part] : value.items()) {
+      if (name == "delay_ms") {
+        range(name, part, out.delay);
+      } else if (name == "late_by_ms") {
+        range(name, part, out.late_by);
+      } else if (name == "late_percent") {
+        percent(name, part, out.late_percent);
+      } else if (name == "lost_percent") {
+        percent(name, part, out.lost_percent);
+      } else {
+        problem("/network/" + codec::printable(name),
+                "there is no such member; there are delay_ms, late_percent, late_by_ms and "
+                "lost_percent");
+      }
+    }
+  }
+  void range(const std::string& name, const Json& value, SpanRange& out) {
+    const bool pair = value.is_array() && value.size() == 2 && value[0].is_number_unsigned() &&
+                      value[1].is_number_unsigned();
+    const auto most = static_cast<std::uint64_t>(kLiveFaultMax.ns / 1'000'000);
+    if (!pair || value[0].get<std::uint64_t>() > value[1].get<std::uint64_t>() ||
+        value[1].get<std::uint64_t>() > most) {
+      return problem("/network/" + name,
+                     fmt::format("must be two numbers, the lesser first, of {} at most", most));
+    }
+    out = {milliseconds(value[0].get<std::int64_t>()), milliseconds(value[1].get<std::int64_t>())};
+  }
+  void percent(const std::string& name, const Json& value, CountRange& out) {
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 100) {
+      return problem("/network/" + name, "must be a number from 0 to 100");
+    }
+    out = {value.get<std::int64_t>(), value.get<std::int64_t>()};
   }
   void way(const Json& value, ChaosFault::Way& out) {
     const auto found = std::find(codec::kChaosWays.begin(), codec::kChaosWays.end(),
@@ -99,6 +156,8 @@ class FaultReader {
   void problem(std::string pointer, std::string detail) {
     problems.push_back({std::move(pointer), std::move(detail), ""});
   }
+
+  bool (*const can_)(ChaosFault::Kind);
 };
 
 http::Problem bad_fault(std::vector<http::ProblemItem> problems) {
@@ -124,7 +183,18 @@ http::Response chaos_response(const ChaosView& view) {
   write_time(out, "turned_at", view.turned_at);
   out.member("calm", view.unrest.empty()).member("unrest", view.unrest).key("nodes").open('[');
   for (const std::string& node : view.nodes) out.value(node);
-  out.close(']').member("faults_today", view.faults_today);
+  out.close(']').key("cannot").open('{');
+  for (const auto& [whose, faults] : view.cannot) {
+    if (whose.empty()) continue;
+    out.key(whose).open('{');
+    for (const auto& [name, why] : faults) out.member(name, why);
+    out.close('}');
+  }
+  out.close('}').key("server_cannot").open('{');
+  if (const auto own = view.cannot.find(""); own != view.cannot.end()) {
+    for (const auto& [name, why] : own->second) out.member(name, why);
+  }
+  out.close('}').member("faults_today", view.faults_today);
   out.member("nodes_broken", view.nodes_broken).key("faults").open('[');
   for (const FaultRecord& fault : view.faults) write_fault(out, fault);
   out.close(']').close('}');
@@ -142,14 +212,17 @@ live::Done<T> answer(const http::Reply& reply, http::Response (*show)(const T&))
   };
 }
 
-void inject(Chaos& chaos, const Call& call) {
+/// `of_server`: else of the node that is named.
+void inject(Chaos& chaos, const Call& call, bool of_server) {
   const Json body = Json::parse(call.request.body, nullptr, false);
   if (!body.is_object() || !body.contains("do")) return call.fail(bad_fault({}));
-  FaultReader reader;
+  FaultReader reader(of_server ? can_be_live_at_server : can_be_live_at_node);
   FaultRequest request = reader.read(body);
   if (!reader.problems.empty()) return call.fail(bad_fault(std::move(reader.problems)));
   if (request.by.empty()) request.by = "somebody";
-  chaos.inject(call.id, std::move(request), answer<FaultRecord>(call.reply, fault_response));
+  auto done = answer<FaultRecord>(call.reply, fault_response);
+  if (of_server) return chaos.inject(std::move(request), std::move(done));
+  chaos.inject(call.id, std::move(request), std::move(done));
 }
 
 /// How things stand afterwards.
@@ -192,7 +265,9 @@ void Api::add_chaos_routes(Chaos& chaos) {
   });
   router_.add("POST", "/v1/chaos", {}, [&chaos](const Call& call) { turn(chaos, call); });
   router_.add("POST", "/v1/nodes/{id}/faults", {},
-              [&chaos](const Call& call) { inject(chaos, call); });
+              [&chaos](const Call& call) { inject(chaos, call, false); });
+  router_.add("POST", "/v1/chaos/faults", {},
+              [&chaos](const Call& call) { inject(chaos, call, true); });
   router_.add("DELETE", "/v1/nodes/{id}/faults", {},
               [&chaos](const Call& call) { chaos.mend(call.id, then_view(chaos, call.reply)); });
 }

@@ -16,6 +16,7 @@
 #include "live/inbox.h"
 #include "server/chaos/fault_log.h"
 #include "server/chaos/fleet_look.h"
+#include "server/chaos/server_breaker.h"
 
 namespace gyre::server {
 
@@ -24,8 +25,10 @@ struct ChaosView {
   bool on = false;
   std::string turned_by;  // empty: nobody has turned it yet
   std::optional<Time> turned_at;
-  std::string unrest;               // why the fleet is not calm; empty: it is
-  std::vector<std::string> nodes;   // whose agents take faults
+  std::string unrest;              // why the fleet is not calm; empty: it is
+  std::vector<std::string> nodes;  // whose agents take faults
+  // By node, "" the server: what it cannot have, and why.
+  std::map<std::string, std::map<std::string, std::string>> cannot;
   std::int64_t faults_today = 0;    // since midnight, UTC
   std::int64_t nodes_broken = 0;    // by faults that are not settled
   std::vector<FaultRecord> faults;  // the latest first
@@ -34,6 +37,7 @@ struct ChaosView {
 struct ChaosPorts {
   std::function<Time()> clock;
   std::function<void(const std::string&)> notice;  // one line for a person
+  ServerBreaker* server = nullptr;                 // null: it breaks nodes alone
 };
 
 /// Faults on purpose in a running fleet: has agents break their nodes, sees to it that the fleet
@@ -56,6 +60,8 @@ class Chaos {
   /// `done` is told when it has begun. Errors: Conflict, chaos is off, the node has a fault already
   /// or takes none; aim()'s and the agent's; NoRoom and Internal, it cannot be recorded.
   void inject(const std::string& node, FaultRequest request, live::Done<FaultRecord> done);
+  /// The same of the server itself.
+  void inject(FaultRequest request, live::Done<FaultRecord> done);
   /// Ends what lasts on that node, as far as it can be ended before its time. Errors: NotFound.
   void mend(const std::string& node, live::Done<void> done);
   /// Off: no fault begins any more, and what lasts is mended. Errors: the disk's.
@@ -69,6 +75,12 @@ class Chaos {
   bool look_after();
   void settle(const std::vector<FaultRecord>& seen);
   void begin(FaultRecord fault, live::Done<FaultRecord> done);
+  void begin_at_server(const FaultRecord& fault, const live::Done<FaultRecord>& done);
+  void slow_again(const FaultRecord& fault, std::uint64_t line);
+  void report_gpu(const FaultRecord& fault);
+  void release(const std::string& node);
+  std::string obstacle(const FaultRecord& fault) const;
+  Result<void> check(const FaultRecord& fault) const;
   void begin_drain(const FaultRecord& fault, const live::Done<FaultRecord>& done);
   void told(FaultRecord fault, const Result<void>& begun, const live::Done<FaultRecord>& done);
   void end(FaultRecord& fault);
@@ -88,6 +100,7 @@ class Chaos {
   FaultLog log_;
   std::map<std::uint64_t, std::uint64_t> lines_;  // by fault: the agent's when it began
   std::set<std::uint64_t> beginning_;             // asked for, and not answered yet
+  std::map<std::uint64_t, ChaosNetwork> slow_;    // by fault: how slow
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -49,6 +49,7 @@ FaultRecord read_fault(const Json& json) {
                      json.at("attempt").get<std::int32_t>(), json.at("task").get<std::int32_t>()};
   }
   fault.lasts = milliseconds(json.at("for_ms").get<std::int64_t>());
+  fault.jump = milliseconds(json.value("jump_ms", std::int64_t{0}));
   fault.at = moment_of(json, "at").value_or(Time{});
   fault.state = static_cast<FaultRecord::State>(index_of(kFaultStates, json.at("state")));
   fault.ended_at = moment_of(json, "ended_at");
@@ -69,7 +70,8 @@ void write_fault(JsonText& out, const FaultRecord& fault) {
   fault.task ? out.value(fault.task->attempt) : out.null();
   out.key("task");
   fault.task ? out.value(fault.task->rank) : out.null();
-  out.member("for_ms", fault.lasts.ns / kMillisecond.ns).member("at", format_utc(fault.at));
+  out.member("for_ms", fault.lasts.ns / kMillisecond.ns);
+  out.member("jump_ms", fault.jump.ns / kMillisecond.ns).member("at", format_utc(fault.at));
   out.member("state", kFaultStates.at(static_cast<std::size_t>(fault.state)));
   write_time(out, "ended_at", fault.ended_at);
   write_time(out, "recovered_at", fault.recovered_at);

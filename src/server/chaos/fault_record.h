@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "act/executor.h"
 #include "base/result.h"
@@ -26,9 +27,10 @@ struct FaultRecord {
   std::uint64_t id = 0;  // from 1
   ChaosFault::Kind kind = ChaosFault::Kind::KillTask;
   ChaosFault::Way way = ChaosFault::Way::Both;
-  std::string node;
+  std::string node;  // empty: it is the server's
   std::optional<act::TaskKey> task;
   Duration lasts;
+  Duration jump;  // of StepClock
   Time at;
   State state = State::Lasts;
   std::optional<Time> ended_at;
@@ -36,6 +38,12 @@ struct FaultRecord {
   std::string by;      // who asked, in its own words
   std::string detail;  // of a refusal or a loss
 
+  // Of this life of the server alone.
+  std::int32_t device = 0;          // of BreakGpu
+  std::vector<act::TaskKey> tasks;  // those that have it
+  ChaosNetwork network;             // of SlowNetwork
+
+  bool of_server() const { return node.empty(); }
   bool settled() const { return state != State::Lasts && state != State::Ended; }
   std::string_view name() const { return chaos_fault_names()[static_cast<std::size_t>(kind)]; }
   bool operator==(const FaultRecord&) const = default;

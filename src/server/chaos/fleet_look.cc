@@ -15,7 +15,13 @@ using Kind = ChaosFault::Kind;
 bool is_of_task(Kind kind) { return kind == Kind::KillTask || kind == Kind::HangTask; }
 
 /// Whether the node's tasks may be lost by it.
-bool may_lose_tasks(Kind kind) { return kind == Kind::CutNode || kind == Kind::PauseAgent; }
+bool may_lose_tasks(Kind kind) {
+  return kind == Kind::CutNode || kind == Kind::PauseAgent || kind == Kind::KillNode ||
+         kind == Kind::SlowNetwork;
+}
+
+/// Whether the node's tasks may fail by it.
+bool may_fail_tasks(Kind kind) { return kind == Kind::BreakGpu || kind == Kind::FillDisk; }
 
 bool allows(const std::vector<std::string>& names, const std::string& name) {
   return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
@@ -93,6 +99,27 @@ Result<void> check_residents(const control::Controller& core, NodeId node,
                   "job {} runs on that node and would not be tried again if its task were lost",
                   job.id.value);
     }
+    if (may_fail_tasks(request.kind) && !comes_back(job, job.spec.retry.on_error)) {
+      return fail(ErrorKind::Conflict,
+                  "job {} runs on that node and would not be tried again after an error",
+                  job.id.value);
+    }
+  }
+  return {};
+}
+
+/// Errors: Conflict, the node has no GPUs.
+Result<void> choose_device(const control::Controller& core, const Node& at, NodeId node,
+                           const FaultRequest& request, FaultRecord& fault) {
+  if (at.spec.gpus == 0) return fail(ErrorKind::Conflict, "node {} has no GPUs", fault.node);
+  fault.device =
+      static_cast<std::int32_t>(request.which % static_cast<std::uint64_t>(at.spec.gpus));
+  for (const Target& one : targets_on(core, node)) {
+    for (const TaskPlacement& placed : one.job->placement) {
+      const bool has_it = (placed.allocation.devices >> fault.device & 1U) != 0;
+      if (placed.rank != one.rank || !has_it) continue;
+      fault.tasks.push_back({one.job->id, one.job->attempt, one.rank});
+    }
   }
   return {};
 }
@@ -157,6 +184,7 @@ Result<FaultRecord> aim(const control::Controller& core, const std::string& node
   fault.way = request.way;
   fault.node = at.spec.name;
   fault.lasts = request.lasts;
+  fault.network = request.network;
   fault.by = request.by;
   if (!is_in_service(at)) {
     return fail(ErrorKind::Conflict, "node {} is not in service: it has troubles of its own",
@@ -172,6 +200,20 @@ Result<FaultRecord> aim(const control::Controller& core, const std::string& node
   } else if (auto good = check_residents(core, *id, request); !good) {
     return tl::unexpected(good.error());
   }
+  if (request.kind == Kind::BreakGpu) {
+    if (auto good = choose_device(core, at, *id, request, fault); !good) {
+      return tl::unexpected(good.error());
+    }
+  }
+  return fault;
+}
+
+FaultRecord aim_at_server(const FaultRequest& request) {
+  FaultRecord fault;
+  fault.kind = request.kind;
+  fault.lasts = request.lasts;
+  fault.jump = request.jump;
+  fault.by = request.by;
   return fault;
 }
 
@@ -205,6 +247,10 @@ std::string unrest(const control::Controller& core, const std::vector<FaultRecor
 
 void look_for_recovery(const control::Controller& core, Time now, FaultRecord& fault) {
   if (is_of_task(fault.kind)) return look_at_task(core, now, fault);
+  if (fault.of_server()) {
+    if (unrest(core, {}).empty()) settle(fault, FaultRecord::State::Recovered, now);
+    return;
+  }
   const auto nodes = latest_nodes(core);
   const auto found = nodes.find(fault.node);
   if (found == nodes.end()) return;

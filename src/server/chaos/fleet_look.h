@@ -16,6 +16,8 @@ struct FaultRequest {
   ChaosFault::Kind kind = ChaosFault::Kind::KillTask;
   ChaosFault::Way way = ChaosFault::Way::Both;
   Duration lasts;
+  Duration jump;                    // of StepClock
+  ChaosNetwork network;             // of SlowNetwork
   std::optional<JobId> job;         // none: any that would be tried again
   std::int32_t rank = 0;            // of that job
   std::vector<std::string> queues;  // whose jobs may be hit; empty: all
@@ -28,6 +30,9 @@ struct FaultRequest {
 /// Conflict, the node is not up, or something there would not come back, or may not be hit.
 Result<FaultRecord> aim(const control::Controller& core, const std::string& node,
                         const FaultRequest& request);
+
+/// The same of the server itself.
+FaultRecord aim_at_server(const FaultRequest& request);
 
 /// Why the fleet is not calm, in a line; empty: all that should run and be there does and is. What
 /// the faults in `own`, which are not over yet, account for does not count.

@@ -27,6 +27,13 @@ PlannedFault plan(const ChaosFault& fault, Duration at, std::uint32_t nodes, Rng
 
 }  // namespace
 
+bool is_of_server(const PlannedFault& fault) {
+  ChaosFault asked;
+  asked.kind = fault.kind;
+  asked.of = fault.of;
+  return gyre::is_of_server(asked);
+}
+
 std::vector<PlannedFault> plan_faults(const ChaosSpec& spec, std::uint32_t nodes, const Rng& rng) {
   std::vector<PlannedFault> plans;
   for (std::size_t i = 0; i < spec.faults.size(); ++i) {

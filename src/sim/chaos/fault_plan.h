@@ -23,6 +23,9 @@ struct PlannedFault {
   std::uint64_t which = 0;  // task, device or moment, whatever there is to choose from
 };
 
+/// That fault is of the server, and of no node.
+bool is_of_server(const PlannedFault& fault);
+
 /// Every fault of a run, by time. The same seed gives the same plan.
 std::vector<PlannedFault> plan_faults(const ChaosSpec& spec, std::uint32_t nodes, const Rng& rng);
 

@@ -1,12 +1,14 @@
 #include "sim/chaos/live_schedule.h"
 
+#include "sim/chaos/run.h"
+
 namespace gyre::sim {
 
 LiveSchedule::LiveSchedule(const LiveChaos& chaos, std::uint64_t seed, Time begins)
     : limits_(chaos.limits),
       begins_(begins),
-      lasts_(chaos.scenario.lasts),
-      plan_(plan_faults(chaos.scenario, 1, Rng(seed).stream("live"))) {}
+      scenario_(draw_shares(chaos.scenario, seed)),
+      plan_(plan_faults(scenario_, 1, Rng(seed).stream("live"))) {}
 
 std::optional<Time> LiveSchedule::next_at() const {
   return next_ < plan_.size() ? std::optional(begins_ + plan_[next_].at) : std::nullopt;

@@ -34,8 +34,10 @@ class LiveSchedule {
   /// The next one whose time has come.
   std::optional<Due> next(const LiveSight& sight);
 
+  /// How words fare all the time, its shares drawn.
+  const ChaosNetwork& network() const { return scenario_.network; }
   /// None will come any more.
-  bool is_over(Time now) const { return now >= begins_ + lasts_; }
+  bool is_over(Time now) const { return now >= begins_ + scenario_.lasts; }
   /// When the next one's time comes.
   std::optional<Time> next_at() const;
 
@@ -44,7 +46,7 @@ class LiveSchedule {
 
   const LiveLimits limits_;
   const Time begins_;
-  const Duration lasts_;
+  const ChaosSpec scenario_;  // its shares drawn
   const std::vector<PlannedFault> plan_;
   std::size_t next_ = 0;
 };

@@ -86,22 +86,10 @@ void draw_share(CountRange& share, Rng& rng) {
   share.max = share.min;
 }
 
-void draw_shares(ChaosNetwork& network, Rng& rng) {
+void draw_network(ChaosNetwork& network, Rng& rng) {
   draw_share(network.late_percent, rng);
   draw_share(network.twice_percent, rng);
   draw_share(network.lost_percent, rng);
-}
-
-/// The scenario with every share as it is in this run.
-ChaosSpec draw_shares(const ChaosSpec& scenario, Rng rng) {
-  ChaosSpec spec = scenario;
-  for (CountRange* share : {&spec.jobs.preemptible_percent, &spec.jobs.fail_percent,
-                            &spec.jobs.stop_percent, &spec.services.bad_percent}) {
-    draw_share(*share, rng);
-  }
-  draw_shares(spec.network, rng);
-  for (ChaosFault& fault : spec.faults) draw_shares(fault.network, rng);
-  return spec;
 }
 
 /// Half of the playbooks have steps for the hardware.
@@ -155,9 +143,21 @@ control::Controller recover(const MemoryJournal& journal, const control::Config&
 
 }  // namespace
 
+ChaosSpec draw_shares(const ChaosSpec& scenario, std::uint64_t seed) {
+  Rng rng = Rng(seed).stream("shares");
+  ChaosSpec spec = scenario;
+  for (CountRange* share : {&spec.jobs.preemptible_percent, &spec.jobs.fail_percent,
+                            &spec.jobs.stop_percent, &spec.services.bad_percent}) {
+    draw_share(*share, rng);
+  }
+  draw_network(spec.network, rng);
+  for (ChaosFault& fault : spec.faults) draw_network(fault.network, rng);
+  return spec;
+}
+
 ChaosPlan plan_chaos(const ChaosSpec& scenario, std::uint64_t seed) {
   const Rng rng(seed);
-  const ChaosSpec spec = draw_shares(scenario, rng.stream("shares"));
+  const ChaosSpec spec = draw_shares(scenario, seed);
   const ChaosSetting setting = draw_setting(spec, rng.stream("setting"));
   return {
       setting.nodes,
@@ -171,7 +171,7 @@ ChaosPlan plan_chaos(const ChaosSpec& scenario, std::uint64_t seed) {
 
 ChaosReport run_chaos(const ChaosSpec& scenario, std::uint64_t seed) {
   const Rng rng(seed);
-  const ChaosSpec spec = draw_shares(scenario, rng.stream("shares"));
+  const ChaosSpec spec = draw_shares(scenario, seed);
   Rng sizes = rng.stream("sizes");
   const ChaosSetting setting = draw_setting(spec, rng.stream("setting"));
   MemoryJournal journal;

@@ -31,6 +31,9 @@ struct ChaosReport {
   std::vector<Violation> violations;  // the first few; empty: all held
 };
 
+/// The scenario with every share as it is with that seed.
+ChaosSpec draw_shares(const ChaosSpec& scenario, std::uint64_t seed);
+
 /// What a scenario comes to for one seed, before anything happens: for whoever breaks something
 /// else than a simulated fleet by it.
 struct ChaosPlan {
