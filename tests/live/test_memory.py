@@ -16,6 +16,10 @@ def all_decisions(server):
     return server.request("GET", "/v1/decisions?limit=1000")[1]["decisions"]
 
 
+def events_of(server, page):
+    return server.request("GET", page)[1]["events"]
+
+
 def read_stream(server, count, last_id):
     """The next `count` events of the stream that goes on after `last_id`."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
@@ -33,11 +37,12 @@ def read_stream(server, count, last_id):
 
 def make_history(server):
     """A start, a preemption, retries and their end, and a stop; none of them goes on."""
-    low = server.submit("exec sleep 1000", resources={"gpu": 1}, priority=1)
+    low = server.submit("exec sleep 1000", resources={"gpu": 1}, priority=1,
+                        preemptible=True)
     server.wait(low, "running")
     high = server.submit("true", resources={"gpu": 1}, priority=9)
     assert server.wait(high)["state"] == "succeeded"
-    failing = server.submit("exit 3", retry={"max": 1, "on": ["failure"], "backoff": "1ms..1ms"})
+    failing = server.submit("exit 3", retry={"max": 1, "on": ["error"], "backoff": "1ms..1ms"})
     assert server.wait(failing)["state"] == "failed"
     server.stop_job(low)
     server.wait(low)
@@ -78,14 +83,14 @@ def test_an_event_stream_goes_on_over_a_kill_without_gap_or_double(server):
 
 def test_events_of_services_outlive_a_kill(server):
     server.up()
-    spec = {"kind": "service", "name": "web", "command": ["sleep", "1000"], "replicas": 2}
-    assert server.request("PUT", "/v1/services/web", spec)[0] in (200, 201)
+    spec = {"name": "web", "command": "sleep 1000"}
+    assert server.request("POST", "/v1/services", spec)[0] == 200
     page = "/v1/services/web/events?limit=100"
-    until(lambda: len([1 for event in server.request("GET", page)[1]["events"]
-                       if event["change"] == "replica_ready"]) == 2, "two replicas are ready")
-    events = server.request("GET", page)[1]["events"]
+    until(lambda: "replica_started" in [one["event"] for one in events_of(server, page)],
+          lambda: events_of(server, page))
+    events = events_of(server, page)
     server.kill()
     server.up()
-    assert server.request("GET", page)[1]["events"][:len(events)] == events
-    assert server.request("DELETE", "/v1/services/web")[0] in (200, 202, 204)
+    assert events_of(server, page)[:len(events)] == events
+    assert server.request("DELETE", "/v1/services/web")[0] == 202
     until(lambda: not server.request("GET", "/v1/services")[1]["services"], "it is gone")

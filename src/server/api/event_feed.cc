@@ -43,7 +43,11 @@ std::string idle_news(const Event& event, const control::Controller& core) {
 
 namespace {
 
-FeedPosition end_of(EventSeq seq) { return {seq, std::numeric_limits<std::uint32_t>::max()}; }
+/// Behind all that followed from it; 0.0 is before the first event.
+FeedPosition end_of(EventSeq seq) {
+  if (seq == EventSeq{}) return {};
+  return {seq, std::numeric_limits<std::uint32_t>::max()};
+}
 
 }  // namespace
 
