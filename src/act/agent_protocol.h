@@ -14,6 +14,7 @@
 #include "act/task_artifacts.h"
 #include "act/task_exec.h"
 #include "act/task_logs.h"
+#include "act/task_usage.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "domain/gpu_sample.h"
@@ -35,6 +36,7 @@ inline constexpr std::uint32_t kProtocolGpus = 3;       // from here on agents t
 inline constexpr std::uint32_t kProtocolArtifacts = 3;  // from here on artifacts are read
 inline constexpr std::uint32_t kProtocolRepairs = 3;    // from here on nodes are repaired
 inline constexpr std::uint32_t kProtocolImages = 3;     // from here on images are told and fetched
+inline constexpr std::uint32_t kProtocolTasks = 3;      // from here on agents tell what tasks use
 
 // --- from the server -----------------------------------------------------------------------------
 
@@ -175,8 +177,30 @@ struct ImageFetched {
 };
 inline constexpr std::size_t kFetchErrorMax = 512;  // bytes
 
+/// What one task has used so far.
+struct TaskUse {
+  TaskKey key;
+  TaskUsage used;
+  bool operator==(const TaskUse&) const = default;
+};
+/// What the tasks that run on the node have used, all of them, kTasksUsedMax at most: no more often
+/// than a beat.
+struct TasksUsed {
+  std::vector<TaskUse> tasks;
+  bool operator==(const TasksUsed&) const = default;
+};
+inline constexpr std::size_t kTasksUsedMax = 1000;
+
+/// A task's first byte on stdout or stderr came so long after its start; said once, and before its
+/// end. Not of a task whose start the agent has not seen.
+struct TaskSpoke {
+  TaskKey key;
+  Duration after;
+  bool operator==(const TaskSpoke&) const = default;
+};
+
 using Report = std::variant<TaskBegun, TaskOver, LogRead, Beat, ExecReport, GpusSeen, ArtifactRead,
-                            RepairOver, ImagesHeld, ImageFetched>;
+                            RepairOver, ImagesHeld, ImageFetched, TasksUsed, TaskSpoke>;
 
 // --- both ends of a connection -------------------------------------------------------------------
 

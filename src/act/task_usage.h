@@ -12,6 +12,7 @@ namespace gyre::act {
 struct TaskUsage {
   std::optional<Duration> cpu;           // CPU time of all its processes
   std::optional<MemoryMib> memory_peak;  // page cache included, as the kernel counts it
+  bool operator==(const TaskUsage&) const = default;
 };
 
 /// Tells what tasks use. Thread-safe; reads small files and never waits.

@@ -51,14 +51,16 @@ act::GpusSeen news_of(const std::vector<GpuReading>& gpus, std::vector<GpuFacts>
 
 Agent::Agent(act::Executor& executor, const act::TaskLogs& logs, act::TaskExecs* execs,
              const act::TaskArtifacts* artifacts, act::TaskListener* onlooker,
-             act::NodeRepairs* repairs, Images* images)
+             act::NodeRepairs* repairs, Images* images, const act::TaskUsages* usages)
     : executor_(executor),
       logs_(logs),
       execs_(execs),
       artifacts_(artifacts),
       onlooker_(onlooker),
       repairs_(repairs),
-      images_(images) {
+      images_(images),
+      usages_(usages),
+      first_words_(logs, [this](const auto& key, Duration after) { spoke(key, after); }) {
   if (images_ != nullptr) images_->listen([this](act::ImageFetched one) { say(std::move(one)); });
   if (repairs_ != nullptr) {
     repairs_->listen([this](act::RepairOver over) { say(std::move(over)); });
@@ -75,6 +77,7 @@ void Agent::report_to(act::ReportSink* sink) {
   protocol_ = 0;
   gpus_told_.clear();
   images_told_ = 0;
+  usage_told_ = false;
 }
 
 std::vector<act::FoundTask> Agent::tasks() const {
@@ -90,33 +93,37 @@ void Agent::obey(const act::Order& order) {
 }
 
 /// Says again what became of a task that this life looks after; false if it does not yet.
-bool Agent::repeat(const act::TaskKey& key) {
+bool Agent::repeat(const act::TaskKey& key, bool adopted) {
   Known known;
   {
     const std::lock_guard guard(mutex_);
     left_.erase(key);
     const auto [found, is_new] = known_.try_emplace(key);
-    if (is_new) return false;
+    if (is_new) {
+      found->second.adopted = adopted;
+      return false;
+    }
     known = found->second;
   }
   if (known.started) say(act::TaskBegun{key, *known.started});
+  if (known.spoke && wants(act::kProtocolTasks)) say(act::TaskSpoke{key, *known.spoke});
   if (known.exit) say(act::TaskOver{key, *known.exit});
   return true;
 }
 
 /// A machine that is being repaired runs nothing.
 void Agent::carry_out(const act::TaskStart& task) {
-  if (repeat(task.key)) return;
+  if (repeat(task.key, false)) return;
   if (repairs_ == nullptr || !repairs_->busy()) return executor_.start(task);
   ended(task.key, {TaskExit::Kind::StartFailed, 0, false, "the node's hardware is being repaired"});
 }
 
 void Agent::carry_out(const act::AdoptTask& order) {
-  if (!repeat(order.key)) executor_.adopt(order.key);
+  if (!repeat(order.key, true)) executor_.adopt(order.key);
 }
 
 void Agent::carry_out(const act::StopTask& order) {
-  repeat(order.key);
+  repeat(order.key, true);
   executor_.stop(order.key, order.options);
 }
 
@@ -195,6 +202,42 @@ void Agent::tell_images() {
   sink_->say(images_->held());
 }
 
+void Agent::tell_usage() {
+  constexpr int kShare = 50;
+  using Clock = std::chrono::steady_clock;
+  const auto begun = Clock::now();
+  if (usages_ == nullptr || begun < next_usage_ || !wants(act::kProtocolTasks)) return;
+  act::TasksUsed all;
+  {
+    const std::lock_guard guard(mutex_);
+    for (const auto& [key, known] : known_) {
+      if (all.tasks.size() == act::kTasksUsedMax) break;
+      if (known.started && !known.exit) all.tasks.push_back({key, {}});
+    }
+  }
+  for (act::TaskUse& task : all.tasks) task.used = usages_->usage(task.key);
+  next_usage_ = begun + (Clock::now() - begun) * kShare;
+  const std::lock_guard guard(sink_mutex_);
+  if (sink_ == nullptr || protocol_ < act::kProtocolTasks) return;
+  if (!std::exchange(usage_told_, !all.tasks.empty()) && all.tasks.empty()) return;
+  sink_->say(std::move(all));
+}
+
+/// Whether a server is connected that knows what that protocol has.
+bool Agent::wants(std::uint32_t protocol) {
+  const std::lock_guard guard(sink_mutex_);
+  return sink_ != nullptr && protocol_ >= protocol;
+}
+
+void Agent::spoke(const act::TaskKey& key, Duration after) {
+  {
+    const std::lock_guard guard(mutex_);
+    const auto known = known_.find(key);
+    if (known != known_.end()) known->second.spoke = after;
+  }
+  if (wants(act::kProtocolTasks)) say(act::TaskSpoke{key, after});
+}
+
 void Agent::gpus_seen(const std::vector<GpuReading>& gpus) {
   const std::lock_guard guard(sink_mutex_);
   if (sink_ == nullptr || protocol_ < act::kProtocolGpus) return;
@@ -203,12 +246,15 @@ void Agent::gpus_seen(const std::vector<GpuReading>& gpus) {
 
 void Agent::started(const act::TaskKey& key, const StartStages& stages) {
   if (onlooker_ != nullptr) onlooker_->started(key, stages);
+  bool seen = false;
   {
     const std::lock_guard guard(mutex_);
     const auto known = known_.find(key);
     if (known != known_.end()) known->second.started = stages;
+    seen = known != known_.end() && !known->second.adopted;
   }
   say(act::TaskBegun{key, stages});
+  if (seen) first_words_.began(key);
 }
 
 /// The first end counts: a task that was refused here ends once more where it is stopped.
@@ -220,6 +266,7 @@ void Agent::ended(const act::TaskKey& key, const TaskExit& exit) {
     if (known != known_.end()) known->second.exit = exit;
   }
   if (onlooker_ != nullptr) onlooker_->ended(key, exit);
+  first_words_.ended(key);
   say(act::TaskOver{key, exit});
 }
 

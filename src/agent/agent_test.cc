@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace gyre::agent {
 namespace {
 
@@ -89,6 +95,112 @@ TEST_F(GpuAgentTest, WhatIsSaidIsBounded) {
   EXPECT_EQ(said.gpus[0].facts->product.size(), act::kGpuTextMax);
   EXPECT_EQ(said.gpus[0].facts->links.size(), act::kGpuLinksMax);
   EXPECT_EQ(said.gpus[0].sample->processes.size(), act::kGpuProcessesMax);
+}
+
+/// Logs that have something once they are told to.
+class SomeLogs final : public act::TaskLogs {
+ public:
+  Result<act::LogChunk> read(const act::LogQuery& query) const override {
+    act::LogChunk chunk;
+    chunk.size = written && query.stream == act::LogStream::Stderr ? 1 : 0;
+    return chunk;
+  }
+  std::vector<act::TaskKey> kept() const override { return {}; }
+  std::atomic<bool> written = false;
+};
+
+/// Tells what tasks use.
+struct Uses final : act::TaskUsages {
+  act::TaskUsage usage(const act::TaskKey& key) const override {
+    return {seconds(static_cast<std::int64_t>(key.job.value)), {}};
+  }
+};
+
+/// Keeps the order of what is said.
+struct Words final : act::ReportSink {
+  void say(act::Report report) override {
+    const std::lock_guard guard(mutex);
+    if (const auto* one = std::get_if<act::TasksUsed>(&report)) {
+      said.push_back("used");
+      for (const act::TaskUse& task : one->tasks) said.back() += " " + act::to_string(task.key);
+    }
+    if (std::holds_alternative<act::TaskBegun>(report)) said.push_back("begun");
+    if (std::holds_alternative<act::TaskOver>(report)) said.push_back("over");
+    if (std::holds_alternative<act::TaskSpoke>(report)) said.push_back("spoke");
+  }
+  std::vector<std::string> take() {
+    const std::lock_guard guard(mutex);
+    return std::exchange(said, {});
+  }
+  std::mutex mutex;
+  std::vector<std::string> said;
+};
+
+struct TaskAgentTest : ::testing::Test {
+  void connect(std::uint32_t protocol) {
+    agent.report_to(&server);
+    agent.obey(act::GrantLease{0, seconds(60), protocol});
+  }
+  Idle idle;
+  SomeLogs logs;
+  Uses uses;
+  Agent agent{idle, logs, nullptr, nullptr, nullptr, nullptr, nullptr, &uses};
+  Words server;
+  const act::TaskKey key{JobId{7}, 1, 0};
+};
+
+TEST_F(TaskAgentTest, AnOlderServerIsToldNothingOfWhatTasksUseAndSay) {
+  connect(act::kProtocolTasks - 1);
+  agent.obey(act::TaskStart{.key = key});
+  agent.started(key, {});
+  logs.written = true;
+  agent.tell_usage();
+  agent.ended(key, {});
+  EXPECT_EQ(server.take(), (std::vector<std::string>{"begun", "over"}));
+}
+
+TEST_F(TaskAgentTest, WhatRunningTasksUseIsToldAndThatNoneRunsOnce) {
+  connect(act::kProtocolTasks);
+  agent.tell_usage();
+  EXPECT_TRUE(server.take().empty());
+  agent.obey(act::TaskStart{.key = key});
+  agent.started(key, {});
+  server.take();
+  const auto heard = [&] {
+    for (;;) {  // what reading took is waited for fifty times
+      agent.tell_usage();
+      if (auto said = server.take(); !said.empty()) return said;
+    }
+  };
+  EXPECT_EQ(heard(), std::vector<std::string>{"used 7.1.0"});
+  agent.ended(key, {});
+  server.take();
+  EXPECT_EQ(heard(), std::vector<std::string>{"used"});
+}
+
+TEST_F(TaskAgentTest, TheFirstOutputIsToldBeforeTheEndAndAgainToTheNextServer) {
+  connect(act::kProtocolTasks);
+  agent.obey(act::TaskStart{.key = key});
+  agent.started(key, {});
+  logs.written = true;
+  agent.ended(key, {});
+  EXPECT_EQ(server.take(), (std::vector<std::string>{"begun", "spoke", "over"}));
+  connect(act::kProtocolTasks);
+  agent.obey(act::AdoptTask{key});
+  EXPECT_EQ(server.take(), (std::vector<std::string>{"begun", "spoke", "over"}));
+}
+
+TEST_F(TaskAgentTest, NothingIsSaidOfASilentTaskNorOfOneWhoseStartWasNotSeen) {
+  connect(act::kProtocolTasks);
+  agent.obey(act::TaskStart{.key = key});
+  agent.started(key, {});
+  agent.ended(key, {});
+  logs.written = true;
+  const act::TaskKey adopted{JobId{8}, 1, 0};
+  agent.obey(act::AdoptTask{adopted});
+  agent.started(adopted, {});
+  agent.ended(adopted, {});
+  EXPECT_EQ(server.take(), (std::vector<std::string>{"begun", "over", "begun", "over"}));
 }
 
 struct Repairs final : act::NodeRepairs {

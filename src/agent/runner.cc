@@ -10,6 +10,7 @@ namespace gyre::agent {
 namespace {
 
 constexpr std::size_t kBeatsKept = 1'000;
+constexpr std::uint64_t kBeatsPerUsage = 5;
 
 std::chrono::nanoseconds nanoseconds_of(Duration duration) {
   return std::chrono::nanoseconds(duration.ns);
@@ -94,6 +95,7 @@ void Runner::stay_connected() {
     lock.unlock();
     link->say(act::Beat{number});
     agent_.tell_images();
+    if (number % kBeatsPerUsage == 1) agent_.tell_usage();
     lock.lock();
   }
   const std::optional<Error> why = broken_;

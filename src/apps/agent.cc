@@ -14,6 +14,7 @@
 #include "act/local_node.h"
 #include "adapter/process/artifacts/file_artifacts.h"
 #include "adapter/process/file_logs.h"
+#include "adapter/process/group_usage.h"
 #include "adapter/process/lease.h"
 #include "adapter/process/machine.h"
 #include "adapter/process/node_repairs.h"
@@ -161,6 +162,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   if (!opened) return tl::unexpected(failure(opened.error()));
   const process::FileLogs logs(folder->tasks_path());
   const process::FileArtifacts artifacts(folder->tasks_path());
+  const process::GroupUsage used(folder->tasks_path());
   const NodeSpec node = node_spec((*member)->node(), *gpus, options);
   act::Hello hello = hello_of(node, *gpus, "");
   hello.facts.labels = options.labels;
@@ -169,7 +171,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   auto repairs = open_repairs(folder->path(), options, watch);
   if (!repairs) return tl::unexpected(repairs.error());
   agent::Agent worker((*opened)->executor(), logs, &(*opened)->execs(), &artifacts, &metrics,
-                      repairs->get(), &(*opened)->images());
+                      repairs->get(), &(*opened)->images(), &used);
   const std::unique_ptr<Tasks> tasks = std::move(*opened);  // ends before the agent
   agent::RunnerOptions how =
       runner_options(options, std::move(hello), lease_path, std::move(*term));

@@ -14,12 +14,13 @@
 #include "server/api/idle_watch.h"
 #include "server/api/replica_use.h"
 #include "server/api/telemetry.h"
+#include "server/trace/first_output.h"
 
 namespace gyre::apps {
 
-/// Hands on what the probes of all nodes see, and looks with it for jobs that do not use their
+/// Hands on what the agents of all nodes see, and looks with it for jobs that do not use their
 /// GPUs, and for services that need more of them.
-class GpuEars final : public live::GpuListener {
+class GpuEars final : public live::NodeListener {
  public:
   GpuEars(server::Telemetry& telemetry, live::Inbox& inbox)
       : telemetry_(telemetry), inbox_(inbox) {}
@@ -38,7 +39,19 @@ class GpuEars final : public live::GpuListener {
       replicas_.look(core, telemetry_, time);
     }));
   }
-  void unheard(const std::string& node) override { telemetry_.gpus.unheard(node); }
+  void used(const std::string& node, const std::vector<act::TaskUse>& tasks) override {
+    telemetry_.uses.told(node, tasks);
+  }
+  void spoke(const act::TaskSpoke& first) override {
+    if (first_output_ != nullptr) first_output_->spoke(first.key, first.after);
+  }
+  void unheard(const std::string& node) override {
+    telemetry_.gpus.unheard(node);
+    telemetry_.uses.forget(node);
+  }
+
+  /// Who is told of first outputs, null: nobody; before there is an agent.
+  void tell(server::FirstOutput* first_output) { first_output_ = first_output; }
 
   const server::ReplicaUse& replicas() const { return replicas_; }
 
@@ -47,6 +60,7 @@ class GpuEars final : public live::GpuListener {
 
   server::Telemetry& telemetry_;
   live::Inbox& inbox_;
+  server::FirstOutput* first_output_ = nullptr;
   server::IdleWatch idle_;  // on the driver's thread
   server::ReplicaUse replicas_;
   std::atomic<std::int64_t> looked_at_ = 0;

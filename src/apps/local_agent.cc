@@ -54,9 +54,10 @@ std::unique_ptr<agent::Link> LocalDialer::dial(const act::Hello& hello,
 
 LocalAgent::LocalAgent(std::unique_ptr<Tasks> tasks, std::unique_ptr<act::NodeRepairs> repairs,
                        std::unique_ptr<GpuWatch> watch, const act::TaskLogs& logs,
-                       const act::TaskArtifacts& artifacts, live::Fleet& fleet, act::Hello hello)
+                       const act::TaskArtifacts& artifacts, const act::TaskUsages& usages,
+                       live::Fleet& fleet, act::Hello hello)
     : agent_(tasks->executor(), logs, &tasks->execs(), &artifacts, nullptr, repairs.get(),
-             &tasks->images()),
+             &tasks->images(), &usages),
       watch_(std::move(watch)),
       repairs_(std::move(repairs)),
       tasks_(std::move(tasks)),

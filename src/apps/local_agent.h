@@ -32,11 +32,12 @@ class LocalDialer final : public agent::Dialer {
 /// the server ends.
 class LocalAgent {
  public:
-  /// Returns when the fleet has heard its hello; `fleet`, `logs` and `artifacts` outlive
-  /// this.
+  /// Returns when the fleet has heard its hello; `fleet`, `logs`, `artifacts` and
+  /// `usages` outlive this.
   LocalAgent(std::unique_ptr<Tasks> tasks, std::unique_ptr<act::NodeRepairs> repairs,
              std::unique_ptr<GpuWatch> watch, const act::TaskLogs& logs,
-             const act::TaskArtifacts& artifacts, live::Fleet& fleet, act::Hello hello);
+             const act::TaskArtifacts& artifacts, const act::TaskUsages& usages, live::Fleet& fleet,
+             act::Hello hello);
   ~LocalAgent();
   void watch_gpus() {
     watch_->begin([this](const auto& gpus) { agent_.gpus_seen(gpus); });

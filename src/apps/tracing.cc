@@ -20,20 +20,16 @@ cli::Outcome<Tracing::Settings> Tracing::read(const std::string& otlp, const std
   return settings;
 }
 
-Tracing::Traces::Traces(otlp::ExporterOptions options, const control::Controller& core,
-                        const act::TaskLogs& logs)
-    : exporter(std::move(options)),
-      first_output(logs, exporter),
-      jobs(core, exporter, first_output) {}
+Tracing::Traces::Traces(otlp::ExporterOptions options, const control::Controller& core)
+    : exporter(std::move(options)), first_output(exporter), jobs(core, exporter, first_output) {}
 
-Tracing::Tracing(Settings settings, const std::string& instance, const control::Controller& core,
-                 const act::TaskLogs& logs)
+Tracing::Tracing(Settings settings, const std::string& instance, const control::Controller& core)
     : log_(std::move(settings.log)) {
   if (settings.otlp.empty()) return;
   traces_ = std::make_unique<Traces>(
       otlp::ExporterOptions{
           .endpoint = settings.otlp, .service_instance = instance, .version = GYRE_VERSION},
-      core, logs);
+      core);
 }
 
 void Tracing::fill(server::ApiOptions& options) {

@@ -23,11 +23,12 @@ class Tracing final : public control::Observer {
   /// Errors: kUsage, no address or no file that can be written.
   static cli::Outcome<Settings> read(const std::string& otlp, const std::string& log);
 
-  /// The last two outlive it. `instance` tells this server from others.
-  Tracing(Settings settings, const std::string& instance, const control::Controller& core,
-          const act::TaskLogs& logs);
+  /// `core` outlives it. `instance` tells this server from others.
+  Tracing(Settings settings, const std::string& instance, const control::Controller& core);
 
   void fill(server::ApiOptions& options);
+  /// Null where nothing is traced.
+  server::FirstOutput* first_output() { return traces_ ? &traces_->first_output : nullptr; }
 
   void after(const Event& event, const control::Decisions& decisions,
              const control::Controller& core) override;
@@ -35,8 +36,7 @@ class Tracing final : public control::Observer {
 
  private:
   struct Traces {
-    Traces(otlp::ExporterOptions options, const control::Controller& core,
-           const act::TaskLogs& logs);
+    Traces(otlp::ExporterOptions options, const control::Controller& core);
     otlp::Exporter exporter;
     server::FirstOutput first_output;
     server::JobTraces jobs;

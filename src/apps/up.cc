@@ -241,7 +241,7 @@ struct Life {
         artifacts(folder.tasks_path()),
         used(folder.tasks_path()),
         watch(server::kEventsKept, core, server::machine_time()),
-        tracing(std::move(tracing_settings), folder.path(), core, logs),
+        tracing(std::move(tracing_settings), folder.path(), core),
         hangs(core, telemetry, server::hang_ports(inbox, fleet)),
         looking(telemetry, hangs),
         counted(watch, looking),
@@ -269,7 +269,7 @@ struct Life {
     options.telemetry = &telemetry;
     options.ahead = &ahead;
     options.chaos = &chaos;
-    options.usages = &used;
+    options.usages = &telemetry.uses;
     options.storage = &storage;
     tracing.fill(options);
     options.services = &services;
@@ -384,7 +384,7 @@ cli::Outcome<void> Life::start_local_node() {
   if (!repairs) return tl::unexpected(store_failure(repairs.error()));
   agent =
       std::make_unique<LocalAgent>(std::move(*tasks), std::move(*repairs), std::move(watch_of_gpus),
-                                   logs, artifacts, fleet, std::move(hello));
+                                   logs, artifacts, used, fleet, std::move(hello));
   introduce(node, settings.gpus, enforced);
   agent->watch_gpus();
   return {};
@@ -448,6 +448,7 @@ cli::Outcome<void> Life::start(const PolicySpec& policy, std::vector<Event::Body
   if (const auto done = watch.remember(core, started_at, recall); !done) {
     say("warning: events and decisions begin anew: " + done.error().message);
   }
+  ears.tell(tracing.first_output());
   live::WorldOptions options;
   options.notice = say;
   options.storage = &storage;

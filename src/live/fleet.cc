@@ -64,6 +64,12 @@ void Fleet::Session::report(act::Report report) {
   if (auto* fetched = std::get_if<act::ImageFetched>(&report)) {
     return fleet_.on_fetched(*this, std::move(*fetched));
   }
+  if (auto* used = std::get_if<act::TasksUsed>(&report)) {
+    return fleet_.on_used(*this, std::move(*used));
+  }
+  if (const auto* spoke = std::get_if<act::TaskSpoke>(&report)) {
+    return fleet_.on_spoke(*this, *spoke);
+  }
   // What comes before the arrival is durable is asked for again after it.
   const std::int64_t node = node_.load();
   if (node < 0) return;
@@ -80,8 +86,8 @@ void Fleet::Session::report(act::Report report) {
 }
 
 Fleet::Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()> now,
-             GpuListener* gpus)
-    : inbox_(inbox), options_(options), now_(std::move(now)), gpus_(gpus) {}
+             NodeListener* listener)
+    : inbox_(inbox), options_(options), now_(std::move(now)), listener_(listener) {}
 
 // --- connections ---------------------------------------------------------------------------------
 
@@ -111,7 +117,7 @@ void Fleet::close(Session& session) {
       heard = heard || (peer.session != nullptr && peer.name == session.name_);
     }
   }
-  if (gpus_ != nullptr && session.told_gpus_ && !heard) gpus_->unheard(session.name_);
+  if (listener_ != nullptr && session.told_ && !heard) listener_->unheard(session.name_);
   fail_kept(session.id_);
   fail_execs(session.id_);
 }
@@ -154,13 +160,13 @@ void Fleet::on_gpus(Session& session, act::GpusSeen seen) {
       peer.gpu_errors = GpuErrors();
       peer.gpu_healths = GpuHealths();
     }
-    session.told_gpus_ = true;
+    session.told_ = true;
     errors = peer.gpu_errors.take(from, *gpus, now_());
     healths = peer.gpu_healths.take(from, *gpus, now_());
   }
-  for (GpuErrorSeen& error : errors) inbox_.post(error, nullptr);
+  for (GpuErrorSeen& error : errors) inbox_.post(std::move(error), nullptr);
   for (const GpuHealthSeen& health : healths) inbox_.post(health, nullptr);
-  if (gpus_ != nullptr) gpus_->seen(session.name_, said_at, *gpus);
+  if (listener_ != nullptr) listener_->seen(session.name_, said_at, *gpus);
 }
 
 /// Kept in every snapshot, so a node may neither tell much nor often.

@@ -59,7 +59,8 @@ class Fleet {
           leased_(leased),
           name_(hello.node.name),
           gpus_(hello.devices),
-          images_(kImageReportsAtOnce, kImageReportsPerSecond) {}
+          images_(kImageReportsAtOnce, kImageReportsPerSecond),
+          uses_(kUseReportsAtOnce, kUseReportsPerSecond) {}
 
     Fleet& fleet_;
     const std::uint64_t id_;
@@ -69,19 +70,23 @@ class Fleet {
     const bool leased_;
     const std::string name_;
     GpuReports gpus_;                     // of the thread that reports
-    bool told_gpus_ = false;              // so has this
+    bool told_ = false;                   // so has this: the listener knows of the node
     Allowance images_;                    // so has this
+    Allowance uses_;                      // so has this
     std::atomic<std::int64_t> node_{-1};  // -1: not admitted, or not any more
   };
 
   /// What a connection may say of images.
   static constexpr std::int64_t kImageReportsAtOnce = 32;
   static constexpr std::int64_t kImageReportsPerSecond = 2;
+  /// What it may say of what tasks use.
+  static constexpr std::int64_t kUseReportsAtOnce = 32;
+  static constexpr std::int64_t kUseReportsPerSecond = 4;
 
   /// `now`: a clock that is never set and counts a machine's sleep.
-  /// `gpus`, which outlives the sessions, is told what the nodes' probes see.
+  /// `listener`, which outlives the sessions, is told what the nodes see.
   Fleet(Inbox& inbox, const FleetOptions& options, std::function<Duration()> now,
-        GpuListener* gpus = nullptr);
+        NodeListener* listener = nullptr);
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
 
@@ -196,6 +201,9 @@ class Fleet {
   void on_gpus(Session& session, act::GpusSeen seen);
   void on_images(Session& session, act::ImagesHeld held);
   void on_fetched(Session& session, act::ImageFetched fetched);
+  void on_used(Session& session, act::TasksUsed used);
+  void on_spoke(const Session& session, const act::TaskSpoke& spoke);
+  bool keeps(const Session& session, const act::TaskKey& key) const;
   template <class MakeOrder>
   void ask_keeper(const act::LogQuery& whose, std::uint32_t protocol, MakeOrder make_order,
                   Done<Kept> done);
@@ -213,7 +221,7 @@ class Fleet {
   Inbox& inbox_;
   const FleetOptions options_;
   const std::function<Duration()> now_;
-  GpuListener* const gpus_;
+  NodeListener* const listener_;
   mutable std::mutex mutex_;
   std::map<NodeId, Peer> peers_;  // all that are up
   std::map<std::uint64_t, Session*> sessions_;

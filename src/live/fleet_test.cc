@@ -357,9 +357,16 @@ TEST(World, AChangedNodesTasksEndBeforeItJoinsAnew) {
 }
 
 /// What a listener was told.
-struct Seen final : GpuListener {
+struct Seen final : NodeListener {
   void seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) override {
     told.push_back(node + " at " + std::to_string(said_at.ns) + ": " + gpus.at(0).facts.uuid);
+  }
+  void used(const std::string& node, const std::vector<act::TaskUse>& tasks) override {
+    told.push_back(node + " uses");
+    for (const act::TaskUse& task : tasks) told.back() += " " + act::to_string(task.key);
+  }
+  void spoke(const act::TaskSpoke& first) override {
+    told.push_back(act::to_string(first.key) + " spoke after " + std::to_string(first.after.ns));
   }
   void unheard(const std::string& node) override { told.push_back(node + " unheard"); }
   std::vector<std::string> told;
@@ -399,6 +406,28 @@ struct GpuFleetTest : FleetTest {
   std::uint64_t sessions = 0;
   Fleet watched{inbox, {}, [this] { return now; }, &seen};
 };
+
+TEST_F(GpuFleetTest, WhatTasksUseIsToldByTheirOwnNodeAlone) {
+  const act::TaskKey mine{JobId{1}, 1, 0};
+  const act::TaskKey anothers{JobId{2}, 1, 0};
+  join(agent);
+  watched.send(NodeId{0}, act::TaskStart{.key = mine});
+  seen.told.clear();
+  agent.session->report(act::TasksUsed{{{mine, {seconds(1), {}}}, {anothers, {seconds(2), {}}}}});
+  agent.session->report(act::TaskSpoke{mine, Duration{7}});
+  agent.session->report(act::TaskSpoke{anothers, Duration{8}});
+  agent.session->report(act::TaskSpoke{mine, Duration{-1}});
+  agent.leave();
+  EXPECT_THAT(seen.told,
+              testing::ElementsAre("n0 uses 1.1.0", "1.1.0 spoke after 7", "n0 unheard"));
+}
+
+TEST_F(GpuFleetTest, WhoTellsWithoutEndWhatTasksUseIsSentAway) {
+  join(agent);
+  agent.orders();
+  for (int i = 0; i <= Fleet::kUseReportsAtOnce; ++i) agent.session->report(act::TasksUsed{});
+  EXPECT_THAT(agent.orders(), testing::ElementsAre(HasSubstr("more often than 4 times")));
+}
 
 TEST_F(GpuFleetTest, TheErrorsOfANodeReachTheCoreEvenThoseOfABrokenConnection) {
   join(agent);

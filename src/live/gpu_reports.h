@@ -14,12 +14,19 @@
 
 namespace gyre::live {
 
-/// Is told what the nodes' probes see. Thread-safe; returns quickly and does not call the fleet.
-class GpuListener {
+/// Is told what the nodes see of their GPUs and tasks. Thread-safe; returns quickly and does not
+/// call the fleet.
+class NodeListener {
  public:
-  virtual ~GpuListener() = default;
+  virtual ~NodeListener() = default;
   /// `said_at`, as the samples' times, is by the node's own clock.
   virtual void seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) = 0;
+  /// What the tasks have used that run on it: those that are not here do not.
+  virtual void used(const std::string& node, const std::vector<act::TaskUse>& tasks) {
+    static_cast<void>(node), static_cast<void>(tasks);
+  }
+  /// A task's first output, before its end is told.
+  virtual void spoke(const act::TaskSpoke& first) { static_cast<void>(first); }
   /// Nobody speaks for that node any more.
   virtual void unheard(const std::string& node) = 0;
 };

@@ -8,6 +8,7 @@
 
 #include "adapter/grpc/wire_gpus.h"
 #include "adapter/grpc/wire_parts.h"
+#include "adapter/grpc/wire_tasks.h"
 #include "codec/journal_codec.h"
 
 namespace gyre::adapter::rpc {
@@ -330,6 +331,8 @@ struct ReportWriter {
     std::visit(ExecNewsWriter{*out.mutable_exec()}, report);
   }
   void operator()(const act::GpusSeen& seen) const { write(seen, *out.mutable_gpus()); }
+  void operator()(const act::TasksUsed& used) const { write(used, *out.mutable_tasks_used()); }
+  void operator()(const act::TaskSpoke& spoke) const { write(spoke, *out.mutable_task_spoke()); }
 };
 
 act::MachineFacts read_facts(const v1::Facts& in) {
@@ -446,6 +449,12 @@ Result<AgentWord> read_exec_news(const v1::ExecNews& in) {
   return fail(ErrorKind::Invalid, "news of a command are of no kind that is known here");
 }
 
+template <class Report>
+Result<AgentWord> as_report(Result<Report> report) {
+  return std::move(report).map(
+      [](Report&& one) -> AgentWord { return act::Report{std::move(one)}; });
+}
+
 void write_facts(const act::MachineFacts& facts, v1::Facts& out) {
   out.set_address(facts.address);
   for (const std::string& address : facts.addresses) out.add_addresses(address);
@@ -537,8 +546,11 @@ Result<AgentWord> read(const v1::FromAgent& in) {
     case v1::FromAgent::kArtifactRead:
       return read_artifact(in.artifact_read());
     case v1::FromAgent::kGpus:
-      return read(in.gpus()).map(
-          [](act::GpusSeen&& seen) -> AgentWord { return act::Report{std::move(seen)}; });
+      return as_report(read(in.gpus()));
+    case v1::FromAgent::kTasksUsed:
+      return as_report(read(in.tasks_used()));
+    case v1::FromAgent::kTaskSpoke:
+      return as_report(read(in.task_spoke()));
     case v1::FromAgent::kImages:
       return read_images(in.images());
     case v1::FromAgent::kImageFetched:

@@ -65,6 +65,12 @@ TEST(Wire, WhatThereIsOfImagesArrivesAsItWasTold) {
   };
   const act::ImagesHeld held{{{"/images/\xff", ""}, {"r.example/a:1", "sha256:abc"}}};
   EXPECT_EQ(std::get<act::ImagesHeld>(carry(held)), held);
+  const act::TasksUsed used{{{{JobId{7}, 2, 3}, {seconds(5), MemoryMib{64}}},
+                             {{JobId{8}, 1, 0}, {}},
+                             {{JobId{9}, 1, 0}, {Duration{}, {}}}}};
+  EXPECT_EQ(std::get<act::TasksUsed>(carry(used)), used);
+  const act::TaskSpoke spoke{{JobId{7}, 2, 3}, milliseconds(20)};
+  EXPECT_EQ(std::get<act::TaskSpoke>(carry(spoke)), spoke);
   const act::ImageFetched fetched{"r.example/a", seconds(3), "no such tag"};
   EXPECT_EQ(std::get<act::ImageFetched>(carry(fetched)), fetched);
 }

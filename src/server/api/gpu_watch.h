@@ -18,7 +18,7 @@ namespace gyre::server {
 
 /// The latest readings of every probed GPU, in memory that is bounded by the number of devices:
 /// five minutes of one sample a second each, and means over an hour and a day. Thread-safe.
-class GpuWatch final : public live::GpuListener {
+class GpuWatch final : public live::NodeListener {
  public:
   static constexpr std::size_t kSamplesMax = 300;
 

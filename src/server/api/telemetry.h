@@ -6,6 +6,7 @@
 
 #include "server/api/core_counts.h"
 #include "server/api/gpu_watch.h"
+#include "server/api/task_uses.h"
 #include "server/api/usage_watch.h"
 #include "server/http/message.h"
 
@@ -52,6 +53,7 @@ struct Telemetry final : control::Observer {
   void committed(EventSeq seq) override { core.committed(seq); }
 
   GpuWatch gpus;
+  TaskUses uses;
   HttpTimes http;
   CoreCounts core;
   UsageWatch usage;  // the driver's thread only

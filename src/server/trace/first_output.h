@@ -1,56 +1,47 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <mutex>
-#include <optional>
-#include <thread>
 
-#include "act/task_logs.h"
+#include "act/executor.h"
 #include "observe/span.h"
 
 namespace gyre::server {
 
 /// Tells by a span "first output" how long each task took from its start to its first byte on
-/// stdout or stderr. Nobody announces that byte, so it is looked for every kLook on a thread of its
-/// own: a time is late by that at most. Thread-safe.
+/// stdout or stderr, once it knows both. Thread-safe.
 class FirstOutput {
  public:
-  static constexpr Duration kLook = milliseconds(50);
-  static constexpr std::size_t kTasksMax = 1000;  // looked at together; later ones are left out
+  static constexpr std::size_t kTasksMax = 10'000;  // awaited; later ones are left out
+  static constexpr std::size_t kEarlyMax = 1000;    // the oldest are forgotten
 
-  /// Both outlive it.
-  FirstOutput(const act::TaskLogs& logs, observe::SpanSink& sink);
-  ~FirstOutput();
-  FirstOutput(const FirstOutput&) = delete;
-  FirstOutput& operator=(const FirstOutput&) = delete;
+  /// `sink` outlives it.
+  explicit FirstOutput(observe::SpanSink& sink) : sink_(sink) {}
 
   /// The task runs since `began`; `context` is that of its run.
   void watch(const act::TaskKey& key, const TraceContext& context, Time began);
 
-  /// The task is over: it is looked at once more.
-  void ended(const act::TaskKey& key, Time at);
+  /// It first wrote something so long after its start; this may be known before its start is.
+  void spoke(const act::TaskKey& key, Duration after);
+
+  /// The task is over: nothing is awaited of it.
+  void ended(const act::TaskKey& key);
 
  private:
   struct Awaited {
-    act::TaskKey key;
     TraceContext context;
     Time began;
-    std::optional<Time> over;
   };
 
-  void work();
-  bool has_output(const act::TaskKey& key) const;
-  observe::Span told(const Awaited& task) const;
+  void tell(const Awaited& task, Duration after);
 
-  const act::TaskLogs& logs_;
   observe::SpanSink& sink_;
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Awaited> awaited_;
-  bool ending_ = false;
-  std::thread worker_;
+  std::map<act::TaskKey, Awaited> awaited_;
+  std::map<act::TaskKey, Duration> early_;
+  std::deque<act::TaskKey> early_by_age_;
 };
 
 }  // namespace gyre::server

@@ -214,7 +214,7 @@ void JobTraces::tell_run(const act::TaskKey& key, Time at, const TaskExit& exit,
   if (since == runs_since_.end()) return;
   const Time began = since->second;
   runs_since_.erase(since);
-  first_output_.ended(key, at);
+  first_output_.ended(key);
   const Job* job = core.jobs().find(key.job);
   const auto context = job == nullptr ? std::nullopt : context_of(*job);
   if (!context) return;

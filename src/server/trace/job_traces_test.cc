@@ -40,12 +40,6 @@ class Kept final : public observe::SpanSink {
   std::vector<Span> spans_;
 };
 
-class Silent final : public act::TaskLogs {
- public:
-  Result<act::LogChunk> read(const act::LogQuery&) const override { return act::LogChunk{}; }
-  std::vector<act::TaskKey> kept() const override { return {}; }
-};
-
 class JobTracesTest : public testing::Test {
  protected:
   JobTracesTest() {
@@ -74,8 +68,7 @@ class JobTracesTest : public testing::Test {
 
   control::Controller core{control::Config{}};
   Kept sink;
-  Silent logs;
-  FirstOutput first_output{logs, sink};
+  FirstOutput first_output{sink};
   std::optional<JobTraces> traces{std::in_place, core, sink, first_output};
   std::int64_t now = 100;
   std::uint64_t seq = 0;
