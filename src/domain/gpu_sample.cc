@@ -32,6 +32,8 @@ const GpuMetricFacts& gpu_metric_facts(GpuMetric metric) {
       {"throttle_reasons", "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS",
        "Clocks event reasons (bitmask of NVML)."},
       {"last_xid", "DCGM_FI_DEV_XID_ERRORS", "Value of the last XID error encountered."},
+      {"tensor_active_ppm", "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",
+       "Ratio of cycles the tensor (HMMA) pipe is active.", 1'000'000},
   }};
   return kFacts[static_cast<std::size_t>(metric)];
 }

@@ -35,8 +35,9 @@ enum class GpuMetric : std::uint8_t {
   RowsFailed,
   ThrottleReasons,
   LastXid,
+  TensorActive,
 };
-inline constexpr std::size_t kGpuMetricCount = 19;
+inline constexpr std::size_t kGpuMetricCount = 20;
 
 struct GpuMetricFacts {
   std::string_view name;       // in REST, with its unit: "power_mw"

@@ -10,7 +10,7 @@
 //   set INDEX FIELD VALUE             util memutil used_mib power_mw limit_mw energy_mj sm_mhz
 //   mem_mhz
 //                                     celsius sbe dbe rows_c rows_u pending failed throttle mig gpm
-//                                     sm_ppm
+//                                     sm_ppm tensor_ppm
 //   lacks FIELD                       that reading is not supported, on any device
 //   process INDEX PID MEMORY_MIB
 //   link INDEX LINK REMOTE_BUS_ID
@@ -242,7 +242,7 @@ struct NvmlGpmSupport {
   unsigned version, supported;
 };
 struct NvmlGpmSample {
-  long long sm_ppm;
+  long long sm_ppm, tensor_ppm;
 };
 struct NvmlGpmMetric {
   unsigned id;
@@ -254,7 +254,7 @@ struct NvmlGpmRequest {
   unsigned version, count;
   NvmlGpmSample* first;
   NvmlGpmSample* second;
-  NvmlGpmMetric metrics[1];
+  NvmlGpmMetric metrics[2];  // `count` of them
 };
 
 int nvmlInit_v2() {
@@ -451,12 +451,18 @@ int nvmlGpmSampleFree(NvmlGpmSample* sample) {
   return 0;
 }
 int nvmlGpmSampleGet(const void* device, NvmlGpmSample* sample) {
-  return number(device, "sm_ppm", 0, &sample->sm_ppm);
+  const int code = number(device, "sm_ppm", 0, &sample->sm_ppm);
+  return code != 0 ? code : number(device, "tensor_ppm", 0, &sample->tensor_ppm);
 }
 int nvmlGpmMetricsGet(NvmlGpmRequest* request) {
-  if (request->version != 1 || request->count != 1) return 2;
-  request->metrics[0].result = request->metrics[0].id == 2 ? 0 : 3;
-  request->metrics[0].value = static_cast<double>(request->second->sm_ppm) / 10'000;
+  if (request->version != 1 || request->count > 2) return 2;
+  for (unsigned i = 0; i < request->count; ++i) {
+    NvmlGpmMetric& metric = request->metrics[i];
+    const bool tensor = metric.id == 5;
+    metric.result = metric.id == 2 || tensor ? 0 : 3;
+    const auto ppm = tensor ? request->second->tensor_ppm : request->second->sm_ppm;
+    metric.value = static_cast<double>(ppm) / 10'000;
+  }
   return 0;
 }
 

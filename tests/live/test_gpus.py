@@ -46,6 +46,15 @@ def test_what_the_gpus_do_is_shown(machine):
     assert other["utilisation_percent"] == 0
 
 
+def test_the_activity_of_tensor_cores_is_told_where_it_is_measured(machine):
+    machine.become("set 0 gpm 1\nset 0 sm_ppm 800000\nset 0 tensor_ppm 250000\n")
+    gpu, other = machine.until(lambda gpus: gpus[0]["tensor_active_ppm"] == 250000)
+    assert gpu["sm_active_ppm"] == 800000 and other["tensor_active_ppm"] is None
+    text = machine.cloud.http("GET", "/metrics")[2].decode()
+    found = re.findall(r"^DCGM_FI_PROF_PIPE_TENSOR_ACTIVE\{.*\} (\S+)$", text, re.MULTILINE)
+    assert [float(value) for value in found] == [0.25]
+
+
 def test_what_the_gpus_did_is_kept(machine):
     machine.become("set 0 util 87\nset 0 power_mw 350000\n")
     machine.until(lambda gpus: gpus[0]["utilisation_percent"] == 87)

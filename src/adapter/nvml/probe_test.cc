@@ -60,7 +60,8 @@ bool all_ok(const std::vector<ProbedGpu>& gpus) {
 TEST(Probe, ReadsEverythingThatIsOffered) {
   const MadeUpMachine machine(
       "set 0 util 87\nset 0 memutil 40\nset 0 used_mib 1024\nset 0 power_mw 350000\n"
-      "set 0 gpm 1\nset 0 sm_ppm 625000\nset 0 sbe 3\nset 0 dbe 1\nset 0 rows_c 2\n"
+      "set 0 gpm 1\nset 0 sm_ppm 625000\nset 0 tensor_ppm 250000\nset 0 sbe 3\nset 0 dbe 1\nset 0 "
+      "rows_c 2\n"
       "set 0 rows_u 1\nset 0 failed 1\nset 0 throttle 4\nset 0 celsius 71\n"
       "process 0 4242 1000\nlink 0 3 00000000:1C:00.0\n");
   Reports reports;
@@ -85,7 +86,7 @@ TEST(Probe, ReadsEverythingThatIsOffered) {
       {GpuMetric::Temperature, 71},      {GpuMetric::EccCorrected, 3},
       {GpuMetric::EccUncorrected, 1},    {GpuMetric::RowsCorrectable, 2},
       {GpuMetric::RowsUncorrectable, 1}, {GpuMetric::RowsFailed, 1},
-      {GpuMetric::ThrottleReasons, 4}};
+      {GpuMetric::ThrottleReasons, 4},   {GpuMetric::TensorActive, 250'000}};
   for (const auto& [metric, value] : expected) {
     EXPECT_EQ(gpu.sample[metric], value) << gpu_metric_facts(metric).name;
   }

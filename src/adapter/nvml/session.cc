@@ -12,11 +12,18 @@ namespace {
 
 constexpr unsigned kProcessesMax = 256;
 constexpr unsigned kSmUtilisation = 2;          // NVML_GPM_METRIC_SM_UTIL
+constexpr unsigned kTensorUtilisation = 5;      // NVML_GPM_METRIC_ANY_TENSOR_UTIL
 constexpr std::int64_t kSliceNs = 100'000'000;  // how late an end is noticed
 
 Time wall_clock() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return Time{std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
+}
+
+/// Of a percentage; absent where the device does not measure it.
+std::optional<std::int64_t> ppm_of(const NvmlGpmMetric& metric) {
+  if (metric.result != kSuccess || !std::isfinite(metric.value)) return std::nullopt;
+  return std::llround(metric.value * 10'000);
 }
 
 std::int64_t mib(unsigned long long bytes) { return static_cast<std::int64_t>(bytes >> 20); }
@@ -181,15 +188,14 @@ void Session::look_at_sms(Work& work) {
   if (taken && gpm.primed) {
     NvmlGpmRequest request{};
     request.version = 1;
-    request.count = 1;
+    request.count = 2;
     request.first = gpm.older;
     request.second = gpm.newer;
     request.metrics[0].id = kSmUtilisation;
-    const bool got = nvml_.gpm_metrics_get(&request) == kSuccess &&
-                     request.metrics[0].result == kSuccess &&
-                     std::isfinite(request.metrics[0].value);
-    work.sample[GpuMetric::SmActive] =
-        got ? std::optional(std::llround(request.metrics[0].value * 10'000)) : std::nullopt;
+    request.metrics[1].id = kTensorUtilisation;
+    const bool got = nvml_.gpm_metrics_get(&request) == kSuccess;
+    work.sample[GpuMetric::SmActive] = got ? ppm_of(request.metrics[0]) : std::nullopt;
+    work.sample[GpuMetric::TensorActive] = got ? ppm_of(request.metrics[1]) : std::nullopt;
   }
   gpm.primed = taken;
 }
