@@ -20,6 +20,12 @@ std::string quoted(const Job& job) {
                                : fmt::format("job {} ('{}')", job.id.value, job.spec.name);
 }
 
+std::string jobs(std::int64_t count) {
+  return count == 1 ? "one job" : fmt::format("{} jobs", count);
+}
+
+std::string jobs_were(std::int64_t count) { return jobs(count) + (count == 1 ? " was" : " were"); }
+
 std::string words(std::string_view name) {
   std::string text(name);
   std::replace(text.begin(), text.end(), '_', ' ');
@@ -68,7 +74,8 @@ class DecisionLog::Story {
     told.why = fmt::format("{}: {}{}{}; {}", overtakes ? "it delays nobody before it" : "its turn",
                            gpus(told.gpu_milli), on_nodes(told.nodes, start.placement.size()),
                            with_image(start), history);
-    if (overtakes) told.compared = reserved(*job);
+    told.compared = (overtakes ? overtaken(*job) : place_of(*job)) + others();
+    log_.favours_.erase(job->id);
     log_.add(std::move(told));
   }
 
@@ -142,8 +149,27 @@ class DecisionLog::Story {
                                 rules.below_percent, format_duration(rules.grace));
   }
 
+  /// What made a job's turn come.
+  std::string place_of(const Job& job) const {
+    const auto done = log_.favours_.find(job.id);
+    const Favours favours = done == log_.favours_.end() ? Favours{} : done->second;
+    if (favours.stopped > 0) {
+      return fmt::format("{} stopped to make room for it", jobs_were(favours.stopped));
+    }
+    if (favours.overtook > 0) {
+      return fmt::format("room was kept for it while {} overtook it", jobs(favours.overtook));
+    }
+    return "nobody before it in line could start";
+  }
+
+  std::string others() const {
+    if (log_.waiting_ == 0) return "; no other job waits";
+    return log_.waiting_ == 1 ? "; one other job waits"
+                              : fmt::format("; {} other jobs wait", log_.waiting_);
+  }
+
   /// The first of the line, which this one must not delay.
-  std::string reserved(const Job& job) {
+  std::string overtaken(const Job& job) {
     if (!reservations_) reservations_ = core_.reservations();
     for (const Reservation& kept : *reservations_) {
       const Job* first = core_.jobs().find(kept.job);
@@ -151,11 +177,12 @@ class DecisionLog::Story {
           first->state != JobState::Queued) {
         continue;
       }
+      ++log_.favours_[first->id].overtook;
       return fmt::format("{} (priority {}, {}) is first of the line, and not delayed by it",
                          quoted(*first), first->spec.priority,
                          gpus(gpu_total(first->spec.tasks).value));
     }
-    return "";
+    return "those before it do not fit now";
   }
 
   void preempted(const Job& victim, const StopGang& stop) {
@@ -168,6 +195,7 @@ class DecisionLog::Story {
     told.why = fmt::format("{}; it has {} to save its work and queues again", cause,
                            format_duration(stop.grace));
     if (winner != nullptr) {
+      ++log_.favours_[winner->id].stopped;
       told.compared = fmt::format("priority {} against {}; {} against {}", winner->spec.priority,
                                   victim.spec.priority, gpus(gpu_total(winner->spec.tasks).value),
                                   gpus(told.gpu_milli));
@@ -201,6 +229,7 @@ void DecisionLog::after(const Event& event, const control::Decisions& decisions,
                         const control::Controller& core) {
   Story story(*this, event, core);
   for (const Transition& change : decisions.transitions) {
+    count_waiting(change);
     note_outcome(change);
     story.tell(change);
   }
@@ -210,10 +239,21 @@ void DecisionLog::after(const Event& event, const control::Decisions& decisions,
   story.tell_idle();
 }
 
-void DecisionLog::begin_anew() {
+void DecisionLog::begin_anew(const control::Controller& core) {
   decisions_.clear();
   latest_.clear();
+  favours_.clear();
   dropped_ = 0;
+  waiting_ = 0;
+  core.jobs().for_each(
+      [this](const Job& job) { waiting_ += job.state == JobState::Queued ? 1 : 0; });
+}
+
+void DecisionLog::count_waiting(const Transition& transition) {
+  const bool arrives = transition.from == transition.to;
+  const bool waited = transition.from == JobState::Queued && !arrives;
+  waiting_ += (transition.to == JobState::Queued ? 1 : 0) - (waited ? 1 : 0);
+  if (is_final(transition.to)) favours_.erase(transition.job);
 }
 
 void DecisionLog::note_outcome(const Transition& transition) {

@@ -51,13 +51,17 @@ inline constexpr std::size_t kDecisionNodesMax = 64;
 /// read it inside a query of the inbox, when all it holds is durable.
 class DecisionLog final : public control::Observer {
  public:
-  explicit DecisionLog(std::size_t decisions_max) : decisions_max_(decisions_max) {}
+  /// Takes up with `core` as it is.
+  DecisionLog(std::size_t decisions_max, const control::Controller& core)
+      : decisions_max_(decisions_max) {
+    begin_anew(core);
+  }
 
   void after(const Event& event, const control::Decisions& decisions,
              const control::Controller& core) override;
 
   /// Forgets all, for a world that begins anew.
-  void begin_anew();
+  void begin_anew(const control::Controller& core);
 
   struct Query {
     unsigned kinds = (1U << kDecisionKindCount) - 1;  // bits by DecisionKind
@@ -77,14 +81,22 @@ class DecisionLog final : public control::Observer {
 
  private:
   class Story;
+  /// What was done for a job that waits: it is told when it starts.
+  struct Favours {
+    std::int64_t stopped = 0;   // jobs that made room for it
+    std::int64_t overtook = 0;  // jobs that passed it while room was kept for it
+  };
 
   void add(Decision decision);
+  void count_waiting(const Transition& transition);
   void note_outcome(const Transition& transition);
 
   const std::size_t decisions_max_;
   std::deque<Decision> decisions_;
   std::uint64_t dropped_ = 0;              // so decisions_[i] is the (dropped_ + i)-th
   std::map<JobId, std::uint64_t> latest_;  // the number of each job's latest decision
+  std::map<JobId, Favours> favours_;
+  std::int64_t waiting_ = 0;  // jobs in line, of all queues
 };
 
 }  // namespace gyre::server

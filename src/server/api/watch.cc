@@ -11,7 +11,7 @@ class Memory final : public live::Recollection {
 
   void begin(const control::Controller& core) override {
     watch_.feed.begin_anew(core.last_event());
-    watch_.decisions.begin_anew();
+    watch_.decisions.begin_anew(core);
     watch_.services.begin_anew(core);
     watch_.policies = PolicyLog(core);
   }

@@ -24,7 +24,7 @@ class Watch final : public control::Observer {
   /// Takes up with `core` as it is at `now`; keeps `events_max` events and as many decisions.
   Watch(std::size_t events_max, const control::Controller& core, Time now)
       : feed(events_max, core.last_event()),
-        decisions(events_max),
+        decisions(events_max, core),
         fleet(core, now),
         fragmentation(core, now),
         services(events_max, core),
@@ -51,7 +51,7 @@ class Watch final : public control::Observer {
   /// something.
   void begin_anew(const control::Controller& core, Time now) {
     feed.begin_anew(core.last_event());
-    decisions.begin_anew();
+    decisions.begin_anew(core);
     fleet = FleetWatch(core, now);
     fragmentation = FragmentationWatch(core, now);
     services.begin_anew(core);

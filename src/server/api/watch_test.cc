@@ -67,6 +67,7 @@ TEST_F(WatchTest, AStartIsToldWithWhatBecameOfIt) {
   EXPECT_EQ(decisions()[0].kind, DecisionKind::Start);
   EXPECT_EQ(decisions()[0].nodes, std::vector<std::string>{"node-0"});
   EXPECT_NE(decisions()[0].why.find("2 GPUs on node-0"), std::string::npos) << decisions()[0].why;
+  EXPECT_EQ(decisions()[0].compared, "nobody before it in line could start; no other job waits");
   EXPECT_FALSE(decisions()[0].outcome);
   start(id);
   EXPECT_EQ(decisions()[0].outcome->to, JobState::Running);
@@ -127,6 +128,30 @@ TEST_F(WatchTest, ABackfillNamesWhatItWasWeighedAgainst) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].kind, DecisionKind::Backfill);
   EXPECT_NE(told[0].compared.find("'big'"), std::string::npos) << told[0].compared;
+  EXPECT_TRUE(told[0].compared.ends_with("; one other job waits")) << told[0].compared;
+}
+
+TEST_F(WatchTest, AStartSaysWhatWasKeptForIt) {
+  JobSpec long_one = spec("long", 2);
+  long_one.expected_duration = seconds(1000);
+  const JobId first = submit(long_one);
+  JobSpec big = spec("big", 2, 9);
+  big.tasks[0].count = 2;
+  const JobId waits = submit(big);
+  JobSpec small = spec("small", 1);
+  small.expected_duration = seconds(10);
+  const JobId passes = submit(small);
+  JobSpec last = spec("last", 2);
+  last.tasks[0].count = 2;
+  submit(last);
+  start(first);
+  start(passes);
+  end(passes);
+  end(first);
+  const auto told = decisions({.job = waits});
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].compared,
+            "room was kept for it while one job overtook it; one other job waits");
 }
 
 TEST_F(WatchTest, APreemptionNamesBothSides) {
@@ -145,6 +170,8 @@ TEST_F(WatchTest, APreemptionNamesBothSides) {
   EXPECT_EQ(told[0].compared, "priority 9 against 1; 2 GPUs against 2 GPUs");
   end(told[0].job, 0, true);
   EXPECT_EQ(decisions({.kinds = preempt})[0].outcome->to, JobState::Queued);
+  EXPECT_EQ(decisions({.job = winner})[0].compared,
+            "one job was stopped to make room for it; one other job waits");
 }
 
 TEST_F(WatchTest, ARetryAndItsEndAreTold) {
@@ -250,7 +277,7 @@ TEST(RememberTest, TheNextLifeTellsWhatTheOneBeforeTold) {
 
 TEST(DecisionLogTest, KeepsTheLatestAndTheirOutcomes) {
   control::RandomHistory history(7);
-  DecisionLog log(5);
+  DecisionLog log(5, control::Controller(control::Config{}));
   control::NullJournal nothing;
   for (int i = 0; i < 40; ++i) history.step(nothing);
   control::Controller core = history.core();
