@@ -34,6 +34,7 @@
 #include "apps/node_lease.h"
 #include "apps/tasks.h"
 #include "apps/tracing.h"
+#include "apps/up_settings.h"
 #include "apps/village.h"
 #include "apps/watched_journal.h"
 #include "base/units.h"
@@ -80,12 +81,6 @@ std::vector<QueueSpec> choose_queues(std::vector<QueueSpec> wish, const control:
 
 cli::Failure store_failure(const Error& error) { return {cli::kError, error.message}; }
 
-cli::Outcome<live::Sync> read_sync(const std::string& name) {
-  const auto sync = live::sync_by_name(name);
-  if (!sync) return give_up(cli::kUsage, "--fsync: {}", sync.error().message);
-  return *sync;
-}
-
 /// Without a wish, what the store follows already.
 cli::Outcome<PolicySpec> choose_policy(const std::string& wish, const control::Controller& core) {
   if (wish.empty()) {
@@ -94,81 +89,6 @@ cli::Outcome<PolicySpec> choose_policy(const std::string& wish, const control::C
   const auto policy = policy_by_name(wish);
   if (!policy) return give_up(cli::kUsage, "--policy: {}", policy.error().message);
   return *policy;
-}
-
-struct Settings {
-  server::http::Address address;
-  server::http::Address services;
-  bool services_wished = false;         // where they are to be was said
-  server::http::TlsFiles services_tls;  // empty: HTTP as it is
-  std::string agents;                   // where agents come in; empty: nowhere
-  live::FleetOptions fleet;
-  int nodes = 0;           // in network namespaces of their own
-  bool chaos = false;      // it and they may be broken on purpose
-  bool local_node = true;  // this machine is a node itself
-  std::string virtual_gpus;
-  live::Sync sync = live::Sync::Full;
-  std::string database;  // of the journal, a URL; empty: it is in the state folder
-  act::GpuSet gpus;
-  std::string state;
-  std::vector<std::string> volumes;
-  std::vector<std::string> devices;
-  int warm = 0;
-  MemoryMib task_log;
-  std::map<Repair, std::string> repairs;
-  std::vector<QueueSpec> queues;
-  std::optional<PriceSet> prices;
-  std::optional<IdleSpec> idle;
-};
-
-/// The next port of the same address.
-std::string services_beside(const server::http::Address& address) {
-  const bool ipv6 = address.host.find(':') != std::string::npos;
-  const int port = address.port == 0 || address.port == 65535 ? 0 : address.port + 1;
-  return ipv6 ? fmt::format("[{}]:{}", address.host, port)
-              : fmt::format("{}:{}", address.host, port);
-}
-
-cli::Outcome<Settings> read_settings(const cli::UpOptions& options) {
-  Settings settings;
-  const auto address = server::http::parse_address(options.listen);
-  if (!address) return give_up(cli::kUsage, "--listen: {}", address.error().message);
-  settings.address = *address;
-  settings.services_wished = !options.services.empty();
-  const auto services = server::http::parse_address(
-      settings.services_wished ? options.services : services_beside(*address));
-  if (!services) return give_up(cli::kUsage, "--services: {}", services.error().message);
-  settings.services = *services;
-  settings.services_tls = {options.services_certificate, options.services_key};
-  const auto sync = read_sync(options.fsync);
-  if (!sync) return tl::unexpected(sync.error());
-  settings.sync = *sync;
-  settings.database = options.journal;
-  const auto fleet = read_lease(options.node_lease);
-  if (!fleet) return tl::unexpected(fleet.error());
-  settings.fleet = *fleet;
-  settings.agents = options.agents;
-  settings.nodes = options.nodes;
-  settings.chaos = options.chaos;
-  settings.local_node = options.local_node && options.nodes == 0;
-  settings.virtual_gpus = options.virtual_gpus;
-  auto state = cli::state_folder_path(options.state);
-  if (!state) return tl::unexpected(state.error());
-  settings.state = std::move(*state);
-  if (settings.local_node) {
-    auto gpus = find_gpus(options.virtual_gpus, settings.state, say);
-    if (!gpus) return tl::unexpected(gpus.error());
-    settings.gpus = std::move(*gpus);
-  }
-  settings.volumes = options.volumes;
-  settings.devices = options.devices;
-  settings.warm = options.warm;
-  settings.repairs = options.repairs;
-  settings.task_log = options.task_log;
-  settings.queues = options.queues;
-  settings.prices = options.prices;
-  settings.idle = options.idle;
-  return settings;
 }
 
 /// A store whose own machine still runs tasks needs that machine as a node: nobody else ends them.
@@ -222,8 +142,8 @@ struct OpenJournal {
 /// other: who replies to clients goes before who serves them, the store goes last.
 struct Life {
   Life(const cli::StateFolder& held, OpenJournal opened, control::Controller recovered,
-       std::unique_ptr<AgentDoor> agents, std::unique_ptr<Village> around, Settings how,
-       Tracing::Settings tracing_settings)
+       std::unique_ptr<AgentDoor> agents, std::unique_ptr<Village> around, UpSettings how,
+       Tracing::UpSettings tracing_settings)
       : settings(std::move(how)),
         folder(held),
         leadership(opened.leadership),
@@ -314,7 +234,7 @@ struct Life {
     reply([view = *standing] { return server::refuse_as_standby(view); });
   }
 
-  const Settings settings;
+  const UpSettings settings;
   const Time started_at = server::machine_time();
   const cli::StateFolder& folder;
   Leadership* const leadership;
@@ -513,7 +433,7 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
 
 /// One server on a journal, from its recovery to its end.
 cli::Outcome<int> live_through(const cli::StateFolder& folder, OpenJournal journal,
-                               const cli::UpOptions& options, Settings settings,
+                               const cli::UpOptions& options, UpSettings settings,
                                const Ending& ending) {
   auto tracing = Tracing::read(options.otlp, options.log);
   if (!tracing) return tl::unexpected(tracing.error());
@@ -563,7 +483,7 @@ cli::Outcome<int> live_through(const cli::StateFolder& folder, OpenJournal journ
 
 /// A standby and a leader by turns, until a signal ends it.
 cli::Outcome<int> take_turns(const cli::StateFolder& folder, const cli::UpOptions& options,
-                             Settings settings, const Ending& ending) {
+                             UpSettings settings, const Ending& ending) {
   auto leadership = Leadership::prepare(
       folder,
       {options.journal, settings.sync, settings.fleet.lease, [&ending] { ending.driver_ended(); }});
@@ -588,7 +508,7 @@ cli::Outcome<int> take_turns(const cli::StateFolder& folder, const cli::UpOption
 }  // namespace
 
 cli::Outcome<int> up(const cli::UpOptions& options) {
-  auto settings = read_settings(options);
+  auto settings = read_up_settings(options);
   if (!settings) return tl::unexpected(settings.error());
   const Ending ending;
   raise_descriptor_limit();

@@ -248,8 +248,8 @@ void add_queue_rows(Table& table, const Json& queues, const std::string& parent,
     table.add({std::string(2 * static_cast<std::size_t>(depth), ' ') + queue.value("name", ""),
                queue.at("jobs_queued").dump(), queue.at("jobs_placed").dump(),
                of_limit(queue, "gpu_milli_used", "gpu_milli_max", 1000),
-               plain(queue.value("gpu_milli_guaranteed", 0.0) / 1000),
-               queue.at("weight").dump(), fmt::format("{:.1f} %", 100 * queue.value("share", 0.0)),
+               plain(queue.value("gpu_milli_guaranteed", 0.0) / 1000), queue.at("weight").dump(),
+               fmt::format("{:.1f} %", 100 * queue.value("share", 0.0)),
                queue.value("governed", true)
                    ? of_limit(queue, "gpu_seconds_used", "gpu_seconds_max", 3600)
                    : "-"});

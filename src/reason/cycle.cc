@@ -44,8 +44,8 @@ void Scheduler::look_at(PartitionId partition, Scene scene, const Effort& effort
   review(partition, scene, effort);
   if (line.governed && restock(partition, scene, effort)) review(partition, scene, effort);
   if (line.stale == Stale::Nothing && !line.unfinished) return;
-  Turn turn{partition, line,           scene, actions, effort.work, effort.work_max,
-            {scene.cluster, placer_}};
+  Turn turn{
+      partition, line, scene, actions, effort.work, effort.work_max, {scene.cluster, placer_}};
   // What changed while a pass is unfinished is for the next pass.
   const bool goes_on = line.unfinished.has_value();
   const bool changed = goes_on && line.stale != Stale::Nothing;

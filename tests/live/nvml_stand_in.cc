@@ -112,9 +112,8 @@ void read_line(Machine& out, std::istringstream line) {
     line >> out.links[index][link];
   }
   if (word == "fabric") {
-    stand_in::Fabric fabric;
-    line >> index >> fabric.uuid >> fabric.state >> fabric.clique;
-    out.fabrics[index] = fabric;
+    line >> index;
+    line >> out.fabrics[index].uuid >> out.fabrics[index].state >> out.fabrics[index].clique;
   }
   if (word == "mig_fails") {
     std::string call;

@@ -36,7 +36,7 @@ class FleetWatch final : public control::Observer {
     std::int64_t nodes_down = 0;
     std::int64_t gpu_milli_up = 0;  // of nodes that are up
     std::int64_t gpu_milli_down = 0;
-    std::int64_t virtual_gpus = 0;  // of those that are up
+    std::int64_t virtual_gpus = 0;    // of those that are up
     std::int64_t gpu_milli_used = 0;  // given out, on nodes that are up
 
     std::int64_t of(JobState state) const { return jobs[static_cast<std::size_t>(state)]; }

@@ -41,7 +41,7 @@ struct JobView {
   std::string queue;
   std::int64_t gpu_milli = 0;  // of the whole gang
   std::int32_t tasks = 0;
-  std::vector<Place> places;   // by rank, while placed
+  std::vector<Place> places;  // by rank, while placed
   Time submitted_at;
   std::optional<Time> started_at;
   std::optional<Time> ended_at;

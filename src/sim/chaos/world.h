@@ -130,10 +130,10 @@ class ChaosWorld final : public control::World {
   struct LineRejoins {
     std::uint32_t node;
   };
-  using Item = std::variant<WakeMachine, OrderArrives, ReportArrives, HelloArrives, Missed, Arrives,
-                            StopAsked, FaultBegins, FaultEnds, OwnerActs, LoadChanges,
-                             ReplicaLooked, ServicesEnd, Booted, OperatorLooks, GpuMended,
-                             LineRejoins>;
+  using Item =
+      std::variant<WakeMachine, OrderArrives, ReportArrives, HelloArrives, Missed, Arrives,
+                   StopAsked, FaultBegins, FaultEnds, OwnerActs, LoadChanges, ReplicaLooked,
+                   ServicesEnd, Booted, OperatorLooks, GpuMended, LineRejoins>;
   /// An event of the server's inbox; not yet stamped.
   struct Pending {
     Event::Body body;
@@ -239,8 +239,8 @@ class ChaosWorld final : public control::World {
     GpuHealth health = GpuHealth::Ok;
     Time until;
   };
-  std::vector<SickGpu> sick_gpus_;  // by node, the latest
-  std::vector<int> dark_;                                  // by node: why it cannot be reached
+  std::vector<SickGpu> sick_gpus_;                 // by node, the latest
+  std::vector<int> dark_;                          // by node: why it cannot be reached
   std::vector<std::optional<std::size_t>> roads_;  // by node: the fault by which its words fare
   std::vector<std::optional<std::size_t>> disks_;  // by node: the fault of its disk
   std::optional<std::size_t> server_disk_;         // the fault of it
