@@ -109,6 +109,7 @@ Result<std::string> JournalPlayer::play(const server::LabQuestion& question, con
   options.name = "the journal";
   options.policies = question.policies;
   options.since = question.since;
+  options.until = question.until;
   options.open = [&]() -> Result<std::unique_ptr<control::JournalReader>> {
     course.open_journal();
     auto reader = journal_();

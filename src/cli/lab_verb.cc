@@ -19,12 +19,17 @@ std::string text_of(const PolicySpec& policy) {
   return named && *named == policy ? policy.name : codec::to_yaml(policy);
 }
 
-Outcome<int> run(const Session& session, const std::string& names, const std::string& since) {
-  const auto policies = read_policies(names);
+struct RunFlags {
+  std::string policies, since, until;
+};
+
+Outcome<int> run(const Session& session, const RunFlags& flags) {
+  const auto policies = read_policies(flags.policies);
   if (!policies) return tl::unexpected(policies.error());
   Json body{{"policies", Json::array()}};
   for (const PolicySpec& policy : *policies) body["policies"].push_back(text_of(policy));
-  if (!since.empty()) body["since"] = since;
+  if (!flags.since.empty()) body["since"] = flags.since;
+  if (!flags.until.empty()) body["until"] = flags.until;
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
   HttpCall call;
@@ -53,11 +58,13 @@ Outcome<int> list(const Session& session) {
   const auto document = get_json(*client, "/v1/lab/runs");
   if (!document) return tl::unexpected(document.error());
   if (print_as_document(*document, session.format())) return kOk;
-  Table table({"ID", "STATE", "POLICIES", "SINCE", "ASKED"});
+  Table table({"ID", "STATE", "POLICIES", "SINCE", "UNTIL", "ASKED"});
   for (const Json& one : document->at("runs")) {
     const Json& since = one.at("since");
+    const Json& until = one.at("until");
     table.add({one.at("id").dump(), one.value("state", ""), policies_of(one),
-               since.is_null() ? "everything" : since.get<std::string>(),
+               since.is_null() ? "the first job" : since.get<std::string>(),
+               until.is_null() ? "it was asked" : until.get<std::string>(),
                one.value("asked_at", "")});
   }
   table.print();
@@ -127,12 +134,14 @@ void add_lab_verb(CLI::App& app, Session& session) {
   lab->require_subcommand(1);
   auto* begin = add_verb(*lab, "run", "Begin a run; prints its id",
                          "  gyre lab run --policy easy,mine.yaml --since 2026-03-01T00:00:00Z");
-  auto names = std::make_shared<std::string>();
-  auto since = std::make_shared<std::string>();
-  begin->add_option("--policy", *names, "policies to try: names, or policy files (.yaml)")
+  auto flags = std::make_shared<RunFlags>();
+  begin->add_option("--policy", flags->policies, "policies to try: names, or policy files (.yaml)")
       ->type_name("A[,B...]")
       ->required();
-  begin->add_option("--since", *since, "when they take over; from the first job on without it")
+  begin
+      ->add_option("--since", flags->since, "when they take over; from the first job on without it")
+      ->type_name("TIME");
+  begin->add_option("--until", flags->until, "as if it had been asked then; now without it")
       ->type_name("TIME");
   auto* ls = add_verb(*lab, "ls", "Runs, newest first", "  gyre lab ls");
   auto* one = add_verb(*lab, "show", "A run's result", "  gyre lab show 3 -o json");
@@ -148,7 +157,7 @@ void add_lab_verb(CLI::App& app, Session& session) {
     add_server_flags(*verb, session);
     add_output_flag(*verb, session);
   }
-  on_verb(begin, session, [&session, names, since] { return run(session, *names, *since); });
+  on_verb(begin, session, [&session, flags] { return run(session, *flags); });
   on_verb(ls, session, [&session] { return list(session); });
   on_verb(one, session, [&session, id] { return show(session, *id); });
 }

@@ -3,10 +3,12 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/simulation.h"
 #include "cli/verbs.h"
 #include "codec/journal_codec.h"
+#include "codec/utc.h"
 #include "control/replay.h"
 #include "sim/history/what_if.h"
 
@@ -16,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct ReplayFlags {
-  std::string journal, policies, out;
+  std::string journal, policies, out, since, until;
   bool check = false;
 };
 
@@ -75,13 +77,29 @@ std::string name_of(const std::string& path) {
   return name.filename().string();
 }
 
+/// None: it was not said. Errors: kUsage.
+Outcome<std::optional<Time>> read_time(const char* flag, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  if (const auto time = codec::parse_utc(text)) return time;
+  return give_up(kUsage, "{}: '{}' is no time in UTC such as 2026-03-01T10:02:11Z", flag, text);
+}
+
 Outcome<int> what_if(const Session& session, const ReplayFlags& flags) {
   auto policies = read_policies(flags.policies);
   if (!policies) return tl::unexpected(policies.error());
   if (const auto named = sim::check_policies(*policies); !named) {
     return give_up(kUsage, "{}", named.error().message);
   }
+  const auto since = read_time("--since", flags.since);
+  if (!since) return tl::unexpected(since.error());
+  const auto until = read_time("--until", flags.until);
+  if (!until) return tl::unexpected(until.error());
+  if (*since && *until && **since >= **until) {
+    return give_up(kUsage, "--until: it is not after --since");
+  }
   sim::WhatIfOptions options;
+  options.since = *since;
+  options.until = *until;
   options.name = name_of(flags.journal);
   options.open = [&] { return session.ports.open_journal(flags.journal); };
   options.policies = std::move(*policies);
@@ -109,6 +127,12 @@ void add_replay_verb(CLI::App& app, Session& session) {
   auto* policy = verb->add_option("--policy", flags->policies,
                                   "policies to try: names, or policy files (.yaml)")
                      ->type_name("A[,B...]");
+  verb->add_option("--since", flags->since, "when they take over; from the first job on without it")
+      ->type_name("TIME")
+      ->needs(policy);
+  verb->add_option("--until", flags->until, "as if the journal ended then")
+      ->type_name("TIME")
+      ->needs(policy);
   verb->add_option("--out", flags->out, "write tables, series and plots there")
       ->type_name("DIR")
       ->needs(policy);

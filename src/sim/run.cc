@@ -112,7 +112,7 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
   World world = setting.world(policy, options.execution);
   Recorder recorder({policy.name, setting.workload, setting.trace, expected_events(setting),
                      setting.trace.jobs.back().submit, options.keep_jobs, options.measured_from,
-                     policy.starve_after});
+                     policy.starve_after, setting.script ? &*setting.script : nullptr});
   std::optional<Checker> checker;
   if (options.check || kAlwaysCheck) checker.emplace();
   std::optional<StartTeller> teller;

@@ -21,6 +21,7 @@ struct Script {
     JobSpec spec;
     std::vector<Run> runs;                  // at least one; when all are over, the last once more
     std::vector<Duration> start_latencies;  // by attempt, then the last; empty: the world's
+    bool pinned = false;  // comes and goes as it did, whatever decides; in no figure of jobs
   };
 
   std::vector<Job> jobs;      // by submission

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from cloud import PATIENCE_S
+from cloud import PATIENCE_S, until
 
 MINE = "version: 1\nname: mine\norder: sjf\nbackfill: easy\n"
 
@@ -76,12 +76,38 @@ def test_what_has_no_past_to_play_says_so(cloud):
     cloud.run("--", "sleep", "1000")
     run = ended(cloud, start(cloud, "fifo"))
     assert run["state"] == "failed" and "no job has ended" in run["error"]
-    service = {"name": "chat", "command": "sleep 1000"}
+
+
+def test_services_are_held_as_they_happened(cloud):
+    past(cloud)
+    service = {"name": "chat", "command": "sleep 1000", "resources": {"gpu": 1}}
     status, _, answer = cloud.http("POST", "/v1/services", service)
     assert status == 200, answer
+    until(lambda: cloud.http("GET", "/v1/services/chat")[2]["replicas"], "it has a replica")
+    cloud.wait(cloud.run("--gpu", "1", "--", "true"))
     run = ended(cloud, start(cloud, "fifo"))
-    assert run["state"] == "failed" and "service 'chat'" in run["error"]
+    assert run["state"] == "succeeded", run["error"]
+    assert [result["jobs"] for result in run["report"]["results"]] == [5] * 3
+    assert any("1 replicas of services are held" in note for note in run["report"]["notes"])
     assert cloud.http("DELETE", "/v1/services/chat")[0] == 202
+
+
+def test_a_window_ends_where_it_is_told(cloud):
+    past(cloud)
+    now = cloud.http("GET", "/v1/clock")[2]["now"]
+    cloud.wait(cloud.run("--", "true"))
+    run = ended(cloud, start(cloud, "fifo", until=now))
+    assert [result["jobs"] for result in run["report"]["results"]] == [4] * 3
+    assert run["until"] == now and run["since"] is None
+    listed = cloud.cli("lab", "run", "--policy", "easy", "--until", now)
+    assert ended(cloud, int(listed.stdout))["until"] == now
+    assert now in cloud.cli("lab", "ls").stdout
+    cloud.end()
+    journal = cloud.state / "journal.sqlite"
+    report = cloud.json("replay", journal, "--policy", "easy", "--until", now)
+    assert report["results"][0]["jobs"] == 4
+    wrong = cloud.cli("replay", journal, "--policy", "easy", "--until", "noon", code=2)
+    assert "--until: 'noon' is no time" in wrong.stderr
 
 
 def test_a_policy_needs_a_name_of_its_own(cloud):
@@ -106,7 +132,10 @@ def test_a_policy_needs_a_name_of_its_own(cloud):
     ({"policies": ["fifo"], "since": "yesterday"}, "/since", "no time"),
     ({"policies": ["fifo"], "since": 7}, "/since", "as text"),
     ({"policies": ["fifo"], "since": "2199-01-01T00:00:00Z"}, "/since", "still to come"),
-    ({"policies": ["fifo"], "until": None}, "/until", "are known"),
+    ({"policies": ["fifo"], "until": "tomorrow"}, "/until", "no time"),
+    ({"policies": ["fifo"], "since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+     "/until", "not after"),
+    ({"policies": ["fifo"], "till": None}, "/till", "are known"),
 ])
 def test_a_wrong_order_is_refused_where_it_is_wrong(cloud, body, pointer, words):
     status, _, problem = cloud.http("POST", "/v1/lab/runs", body)

@@ -77,37 +77,44 @@ std::optional<http::Problem> read_policies(const Json& list, Order& order) {
   return std::nullopt;
 }
 
-std::optional<http::Problem> read_since(const Json& since, Time now, Order& order) {
-  if (since.is_null()) return std::nullopt;
-  if (!since.is_string()) return bad_order("/since", "\"since\" is a time as text, or null");
-  const std::string& text = since.get_ref<const std::string&>();
+std::optional<http::Problem> read_moment(const Json& value, const std::string& name, Time now,
+                                         std::optional<Time>& moment) {
+  if (value.is_null()) return std::nullopt;
+  if (!value.is_string()) {
+    return bad_order("/" + name, fmt::format("\"{}\" is a time as text, or null", name));
+  }
+  const std::string& text = value.get_ref<const std::string&>();
   const auto time = codec::parse_utc(text);
   if (!time) {
-    return bad_order("/since",
+    return bad_order("/" + name,
                      fmt::format("'{}' is no time in UTC such as 2026-03-01T10:02:11Z", text));
   }
-  if (*time > now) return bad_order("/since", "it is still to come; take a time that has passed");
-  order.question.since = *time;
+  if (*time > now) return bad_order("/" + name, "it is still to come; take a time that has passed");
+  moment = *time;
   return std::nullopt;
 }
 
 std::variant<Order, http::Problem> read_order(const std::string& body, Time now) {
   const Json json = Json::parse(body, nullptr, false);
   if (!json.is_object() || !json.contains("policies")) {
-    return bad_order("", R"(the body must be a JSON object with "policies", and may have "since")");
+    return bad_order(
+        "", R"(the body must be a JSON object with "policies", and may have "since" and "until")");
   }
   Order order;
   for (const auto& [name, value] : json.items()) {
     std::optional<http::Problem> problem;
     if (name == "policies") {
       problem = read_policies(value, order);
-    } else if (name == "since") {
-      problem = read_since(value, now, order);
+    } else if (name == "since" || name == "until") {
+      LabQuestion& question = order.question;
+      problem = read_moment(value, name, now, name == "since" ? question.since : question.until);
     } else {
-      problem = bad_order("/" + name, R"(only "policies" and "since" are known)");
+      problem = bad_order("/" + name, R"(only "policies", "since" and "until" are known)");
     }
     if (problem) return *problem;
   }
+  const auto& [policies, since, until] = order.question;
+  if (since && until && *since >= *until) return bad_order("/until", "it is not after \"since\"");
   return order;
 }
 
@@ -128,6 +135,7 @@ void write_run(JsonText& out, const LabRun& run) {
   write_time(out, "started_at", run.started_at);
   write_time(out, "ended_at", run.ended_at);
   write_time(out, "since", run.since);
+  write_time(out, "until", run.until);
   out.key("policies").open('[');
   for (const LabRun::Policy& policy : run.policies) {
     out.open('{').member("name", policy.name).member("description", policy.description);

@@ -68,6 +68,7 @@ Result<std::uint64_t> Lab::ask(LabQuestion question, std::vector<LabRun::Policy>
     run.id = ++last_id_;
     run.asked_at = options_.clock();
     run.since = question.since;
+    run.until = question.until;
     run.policies = std::move(shown);
     entries_[run.id] = {run, std::move(question), false};
   }
@@ -104,6 +105,7 @@ std::vector<LabRun> Lab::runs() const {
                     run.started_at,
                     run.ended_at,
                     run.since,
+                    run.until,
                     run.policies,
                     run.progress,
                     run.error,

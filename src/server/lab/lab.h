@@ -22,6 +22,7 @@ namespace gyre::server {
 struct LabQuestion {
   std::vector<PolicySpec> policies;  // at least one
   std::optional<Time> since;         // when they take over; none: from the beginning
+  std::optional<Time> until{};       // as if it were asked then; none: all that there is
 };
 
 /// Plays a question.

@@ -112,6 +112,7 @@ std::string to_record(const LabRun& run) {
   write_time(out, "started_at", run.started_at);
   write_time(out, "ended_at", run.ended_at);
   write_time(out, "since", run.since);
+  write_time(out, "until", run.until);
   out.key("policies").open('[');
   for (const LabRun::Policy& policy : run.policies) {
     out.open('{').member("name", policy.name).member("description", policy.description);
@@ -129,11 +130,12 @@ Result<LabRun> read_record(std::string_view text) {
   if (!json.is_object()) return damaged("it is no JSON object");
   LabRun run;
   std::optional<Time> asked_at;
+  const bool ends = !json.contains("until") || read_time(json, "until", run.until);
   const auto id = json.find("id");
   if (id == json.end() || !id->is_number_unsigned()) return damaged("it has no id");
   run.id = id->get<std::uint64_t>();
   const auto state = json.find("state");
-  const bool whole = state != json.end() && read_state(*state, run.state) &&
+  const bool whole = ends && state != json.end() && read_state(*state, run.state) &&
                      read_time(json, "asked_at", asked_at) && asked_at &&
                      read_time(json, "started_at", run.started_at) &&
                      read_time(json, "ended_at", run.ended_at) &&

@@ -32,6 +32,7 @@ struct LabRun {
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
   std::optional<Time> since;  // the window's beginning; none: everything
+  std::optional<Time> until;  // its end; none: when it was played
   std::vector<Policy> policies;
   LabProgress progress;  // while it runs
   std::string error;     // of one that failed

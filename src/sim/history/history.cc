@@ -150,11 +150,11 @@ void History::change_policy(const PolicySpec& to, Time from) {
 }
 
 Result<History> read_history(control::JournalReader& journal, std::string name,
-                             std::optional<Time> since) {
+                             std::optional<Time> since, bool services) {
   const auto refuse = [&](const Error& error) {
     return fail(error.kind, "{}: {}", name, error.message);
   };
-  Recording recording(since);
+  Recording recording(since, services);
   while (true) {
     const auto record = journal.next();
     if (!record) return tl::unexpected(record.error());
@@ -175,6 +175,9 @@ Result<History> read_history(control::JournalReader& journal, std::string name,
   history.execution.start_latency = median(recording.start_latencies);
   history.execution.stop_latency = median(recording.stop_latencies);
   history.runs_ended = recording.runs_ended.size();
+  history.replicas = static_cast<std::uint64_t>(
+      std::count_if(recording.jobs.begin(), recording.jobs.end(),
+                    [](const Recording::Job& job) { return job.facts.pinned; }));
   history.failed_starts = recording.failed_starts;
   history.lost_tasks = recording.lost_tasks;
   history.stalls = recording.stalls;

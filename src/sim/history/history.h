@@ -29,6 +29,7 @@ struct History {
 
   enum class Guess : std::uint8_t { None, Declared, Learned };  // of a run time
   std::vector<Guess> guesses{};                                 // by job
+  std::uint64_t replicas = 0;    // of services: jobs that come and go as they did
   std::uint64_t runs_ended = 0;  // by themselves: what run times are known by
   // Of the window:
   std::uint64_t failed_starts = 0;  // they and the next two do not happen again
@@ -47,10 +48,12 @@ struct History {
 };
 
 /// Reads a whole journal. `name` is for messages and reports, `since` begins the window of which
-/// incidents are counted; all of it without one. Errors: the reader's; Invalid for a journal
-/// without a job, or whose records cannot follow one another; Unsupported for one with services, or
-/// in which ids of jobs jump. O(records); memory O(jobs).
+/// incidents are counted; all of it without one. With `services` their replicas are jobs of the
+/// script that are pinned: they come when they came and end when they ended; this version must
+/// decide as the one that wrote the journal. Errors: the reader's; Invalid for a journal without a
+/// job, or whose records cannot follow one another; Unsupported for one with services that are not
+/// asked for, or in which ids of jobs jump. O(records); memory O(jobs).
 Result<History> read_history(control::JournalReader& journal, std::string name,
-                             std::optional<Time> since = std::nullopt);
+                             std::optional<Time> since = std::nullopt, bool services = false);
 
 }  // namespace gyre::sim

@@ -9,6 +9,21 @@
 namespace gyre::sim {
 namespace {
 
+bool is_of_services(const Event& event) {
+  return std::holds_alternative<ServiceApplied>(event.body) ||
+         std::holds_alternative<ServiceDeleted>(event.body) ||
+         std::holds_alternative<ServiceLoadSeen>(event.body) ||
+         std::holds_alternative<ReplicaProbed>(event.body);
+}
+
+/// What decisions look at.
+JobSpec decided_upon(const JobSpec& spec) {
+  JobSpec part = spec;
+  part.launch = {};
+  part.launch.container.image = spec.launch.container.image;
+  return part;
+}
+
 bool ran(const TaskExit& exit) {
   return exit.kind == TaskExit::Kind::Exited || exit.kind == TaskExit::Kind::Signaled;
 }
@@ -30,8 +45,16 @@ Result<void> Recording::take(const Event& event) {
   last_event = event.seq;
   last_at = event.at;
   if (since_ && event.at >= *since_) begin_window();
+  if (!core_) return note(event);
+  const control::Decisions& decisions = core_->step(event);
+  if (auto noted = note(event); !noted) return noted;
+  follow_replicas(decisions);
+  return {};
+}
+
+Result<void> Recording::note(const Event& event) {
   if (const auto* submitted = std::get_if<JobSubmitted>(&event.body)) return submit(*submitted);
-  if (const auto* applied = std::get_if<ServiceApplied>(&event.body)) {
+  if (const auto* applied = std::get_if<ServiceApplied>(&event.body); applied && !core_) {
     return fail(ErrorKind::Unsupported,
                 "event {} applies service '{}': what services do under another policy depends on "
                 "requests that nobody recorded; only replay without --policy takes them",
@@ -64,7 +87,7 @@ Result<void> Recording::take(const Event& event) {
     return {};
   } else if (std::holds_alternative<Tick>(event.body) ||
              std::holds_alternative<IdleSet>(event.body) ||
-             std::holds_alternative<GpuUseSeen>(event.body)) {
+             std::holds_alternative<GpuUseSeen>(event.body) || is_of_services(event)) {
     return {};
   }
   events.push_back(event);
@@ -87,13 +110,44 @@ Result<void> Recording::submit(const JobSubmitted& event) {
   }
   Job job;
   job.submitted_at = last_at;
-  job.facts.spec = event.spec;
-  // No decision looks at the rest.
-  job.facts.spec.launch = {};
-  job.facts.spec.launch.container.image = event.spec.launch.container.image;
+  job.facts.spec = decided_upon(event.spec);
   jobs.push_back(std::move(job));
   attempts_.emplace_back();
   return {};
+}
+
+/// Jobs that nobody submitted are replicas; what is neither shows where its id is missing.
+void Recording::follow_replicas(const control::Decisions& decisions) {
+  for (std::uint64_t id = jobs.size() + 1; id <= core_->jobs().last().value; ++id) {
+    const gyre::Job* made = core_->jobs().find(JobId{id});
+    if (made == nullptr || made->service.empty()) break;
+    Job job;
+    job.submitted_at = last_at;
+    job.facts.spec = decided_upon(made->spec);
+    job.facts.pinned = true;
+    jobs.push_back(std::move(job));
+    attempts_.emplace_back();
+  }
+  for (const Transition& change : decisions.transitions) {
+    if (change.job.value > jobs.size()) continue;
+    Job& job = jobs[change.job.value - 1];
+    if (change.to == JobState::Queued) job.gone_at.reset();
+    if (is_final(change.to) && !job.gone_at) job.gone_at = last_at;
+  }
+}
+
+/// Replicas end when they did, wherever and whenever they start.
+void Recording::pin() {
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    Job& job = jobs[i];
+    if (!job.facts.pinned) continue;
+    const Time gone_at = job.gone_at.value_or(last_at);
+    job.open = false;
+    job.facts.runs = {{gone_at - job.submitted_at + seconds(1), {}}};
+    events.push_back({gone_at, last_event, JobStopRequested{JobId{i + 1}}});
+  }
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Event& a, const Event& b) { return a.at < b.at; });
 }
 
 void Recording::set_queue(const QueueSpec& queue) {
@@ -117,6 +171,8 @@ Result<void> Recording::take(const Command& command) {
     if (Attempt* attempt = attempt_of(stop->job, stop->attempt, 0); attempt != nullptr) {
       attempt->told_at = last_at;
       attempt->told = stop->cause;
+      Job& job = jobs[stop->job.value - 1];
+      if (stop->cause != Termination::Preempted && !job.gone_at) job.gone_at = last_at;
     }
     // What its GPUs would have done later nobody knows: it is stopped then, as by a person.
     if (stop->cause == Termination::Idle) {
@@ -195,6 +251,7 @@ void Recording::end_attempt(JobId id) {
   const Duration latency = attempt.running_at ? running_at - attempt.commanded_at : kNeverWhole;
   job.facts.start_latencies.push_back(latency);
   if (attempt.running_at) start_latencies.push_back(latency);
+  if (job.facts.pinned) return;
   if (ran(attempt.exit) && !attempt.exit.stopped) {
     job.facts.runs.push_back({job.kept + (last_at - running_at), attempt.exit});
     runs_ended.emplace_back(id.value - 1, job.facts.runs.back().work);
@@ -227,6 +284,7 @@ void Recording::finish() {
     job.facts.start_latencies.push_back(*attempt.running_at - attempt.commanded_at);
     job.at_least = std::max(job.at_least, job.kept + (last_at - *attempt.running_at));
   }
+  if (core_) pin();
 }
 
 }  // namespace gyre::sim

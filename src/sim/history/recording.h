@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "control/controller.h"
 #include "control/journal.h"
 #include "domain/cluster.h"
 #include "sim/script.h"
@@ -15,25 +16,31 @@ namespace gyre::sim {
 
 /// Takes a journal's records in and keeps what no policy decided: what was submitted, how long each
 /// run took and how it ended, what became of nodes and queues. Goes by events and commands alone,
-/// so it does not matter which version decided. One thread.
+/// so it does not matter which version decided, but for services. One thread.
 class Recording {
  public:
   struct Job {
     Time submitted_at;
     Script::Job facts;
-    Duration kept{0};      // by checkpoints, of a run that has not ended
-    Duration at_least{0};  // that the run goes on for, at the least
-    bool open = true;      // the last run has no end of its own
+    Duration kept{0};               // by checkpoints, of a run that has not ended
+    Duration at_least{0};           // that the run goes on for, at the least
+    bool open = true;               // the last run has no end of its own
+    std::optional<Time> gone_at{};  // of one that is pinned: told to end, or ended
   };
 
   /// As a start's latency: the attempt was over before all of its tasks ran.
   static constexpr Duration kNeverWhole = Duration::max();
 
-  /// Incidents are counted since then; all of them without a time.
-  explicit Recording(std::optional<Time> since = std::nullopt) : since_(since) {}
+  /// Incidents are counted since then; all of them without a time. `services`: replicas are jobs
+  /// that are pinned. Which there are no record says, so a core is played beside: it must decide as
+  /// the one that wrote the journal did.
+  explicit Recording(std::optional<Time> since = std::nullopt, bool services = false)
+      : since_(since) {
+    if (services) core_.emplace(control::Config{});
+  }
 
-  /// Errors: Invalid, a record that cannot stand where it does; Unsupported, a service, or ids of
-  /// jobs that jump.
+  /// Errors: Invalid, a record that cannot stand where it does; Unsupported, a service that is not
+  /// asked for, or ids of jobs that jump.
   Result<void> take(const control::Record& record);
   /// After the last record: what still runs has run until then.
   void finish();
@@ -72,6 +79,9 @@ class Recording {
 
   Result<void> take(const Event& event);
   Result<void> take(const Command& command);
+  Result<void> note(const Event& event);
+  void follow_replicas(const control::Decisions& decisions);
+  void pin();
   Result<void> submit(const JobSubmitted& event);
   void start(const StartGang& command);
   void begin_window();
@@ -83,7 +93,8 @@ class Recording {
   void end_attempt(JobId id);
   Attempt* attempt_of(JobId id, std::int32_t number, std::int32_t rank);
 
-  std::optional<Time> since_;      // until it has come
+  std::optional<Time> since_;  // until it has come
+  std::optional<control::Controller> core_;
   Cluster cluster_;                // of nodes alone: which may join, which are up
   std::vector<Attempt> attempts_;  // by job: the latest
   std::set<JobId> placed_;         // jobs that hold something

@@ -36,6 +36,27 @@ class UpTo final : public control::JournalReader {
   EventSeq last_;
 };
 
+/// A journal until a time.
+class Until final : public control::JournalReader {
+ public:
+  Until(control::JournalReader& journal, Time until) : journal_(journal), until_(until) {}
+
+  Result<std::optional<control::Record>> next() override {
+    if (over_) return std::optional<control::Record>();
+    auto record = journal_.next();
+    if (!record || !*record) return record;
+    const auto* event = std::get_if<Event>(&**record);
+    over_ = event != nullptr && event->at > until_;
+    if (over_) return std::optional<control::Record>();
+    return record;
+  }
+
+ private:
+  control::JournalReader& journal_;
+  Time until_;
+  bool over_ = false;
+};
+
 /// Tells a recorder of events as if time began with the first submission.
 class FromBeginning final : public control::Observer {
  public:
@@ -60,7 +81,7 @@ Result<std::optional<PolicyResult>> recorded(const WhatIfOptions& options, const
   if (!journal) return tl::unexpected(journal.error());
   const Setting& setting = history.setting;
   Recorder recorder({kRecorded, setting.workload, setting.trace, history.last_event.value,
-                     setting.trace.jobs.back().submit, true, from});
+                     setting.trace.jobs.back().submit, true, from, &*setting.script});
   FromBeginning observer(recorder, history.begins_at);
   UpTo reader(**journal, history.last_event);
   control::Controller core{control::Config{}};
@@ -113,6 +134,15 @@ void note_guesses(const History& history, const std::optional<PolicyResult>& rea
       declared + learned, declared, learned));
 }
 
+void note_replicas(const History& history, std::vector<std::string>& notes) {
+  if (history.replicas == 0) return;
+  notes.push_back(fmt::format(
+      "{} replicas of services are held as they happened: under every policy they come when they "
+      "came and go when they went, at the end of the journal at the latest, and only where they "
+      "run is decided anew. They hold GPUs, and are in no other figure",
+      history.replicas));
+}
+
 void note_what_is_left_out(const History& history, std::vector<std::string>& notes) {
   if (history.failed_starts + history.lost_tasks + history.stalls == 0) return;
   notes.push_back(fmt::format(
@@ -152,10 +182,19 @@ bool knows_run_times(const History& history) {
 }
 
 /// The journal is closed before anything is played: a reader holds back its writer's clean-up.
-Result<History> read(const WhatIfOptions& options) {
+Result<History> read_once(const WhatIfOptions& options, bool services) {
   auto journal = options.open();
   if (!journal) return tl::unexpected(journal.error());
-  auto history = read_history(**journal, options.name, options.since);
+  Until reader(**journal, options.until.value_or(Time::max()));
+  return read_history(reader, options.name, options.since, services);
+}
+
+/// Only a journal with services needs a core beside it.
+Result<History> read(const WhatIfOptions& options) {
+  auto history = read_once(options, false);
+  if (!history && history.error().kind == ErrorKind::Unsupported) {
+    history = read_once(options, true);
+  }
   if (history && !knows_run_times(*history)) {
     return fail(ErrorKind::Invalid,
                 "{}: no job has ended and none says how long it runs ('expected_duration'), so "
@@ -206,6 +245,7 @@ Result<SimulationReport> what_if(const WhatIfOptions& options) {
   SimulationReport report;
   describe(history->setting, options.keep_jobs, report);
   note_guesses(*history, *real, report.notes);
+  note_replicas(*history, report.notes);
   note_what_is_left_out(*history, report.notes);
   if (*real) {
     report.results.push_back(**real);

@@ -19,12 +19,14 @@ inline constexpr const char* kRecorded = "recorded";
 /// The inputs of `gyre replay --policy`.
 struct WhatIfOptions {
   std::string name;  // of the journal, for messages and the report
-  /// Opens it from its beginning; called twice.
+  /// Opens it from its beginning; called twice, once more where it has services.
   std::function<Result<std::unique_ptr<control::JournalReader>>()> open;
   std::vector<PolicySpec> policies;  // at least one
   /// When the policies take over, by the journal's clock, and what figures are of: jobs that had
   /// not ended by then. Before, what was live decides. None: the first submission.
   std::optional<Time> since;
+  /// As if the journal ended then. None: all that it has.
+  std::optional<Time> until{};
   bool check = false;      // verify every invariant after every event
   bool keep_jobs = false;  // keep what output_files() needs
   Surroundings surroundings;

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/rng.h"
+#include "control/controller.h"
 #include "control/forecast/run_time_lessons.h"
 #include "sim/history/history.h"
 
@@ -372,6 +373,90 @@ TEST_F(WhatIfTest, AJobThatFailsFailsAgain) {
     EXPECT_EQ(result.failed, 1U) << result.policy;
     EXPECT_EQ(result.makespan_s, 60) << result.policy;
   }
+}
+
+/// A life with a service: whoever plays it tells what happens, a core decides.
+class ServiceWhatIfTest : public WhatIfTest {
+ protected:
+  void happens(std::int64_t second, Event::Body body) {
+    tell(second, std::move(body));
+    const Event event = std::get<Event>(records_.back());
+    for (const Command& command : core_.step(event).commands) records_.emplace_back(command);
+  }
+
+  /// One replica holds the only GPU for 100 seconds; a job waits for it, another comes later.
+  void live_with_a_service() {
+    ServiceSpec chat;
+    chat.replica.name = "chat";
+    chat.replica.launch.command = {"x"};
+    chat.replica.tasks.resize(1);
+    chat.replica.tasks[0].request.gpus = 1;
+    JobSpec batch;
+    batch.tasks.resize(1);
+    batch.tasks[0].request.gpus = 1;
+    batch.launch.command = {"x"};
+    happens(0, PolicySet{*policy_by_name("fifo")});
+    happens(0, QueueSet{{"default", {}}});
+    happens(0, NodeJoined{NodeId{0}, {"a", "", "H100", 1, {}, CpuMilli{8000}, MemoryMib{1024}}});
+    happens(10, ServiceApplied{chat});
+    happens(11, TaskStarted{JobId{1}, 1, 0});
+    happens(12, ReplicaProbed{JobId{1}, 1, ReplicaHealth::Ready, ""});
+    happens(20, JobSubmitted{JobId{2}, batch, ""});
+    happens(30, ServiceLoadSeen{"chat", 1000, 0, {}, -1});
+    happens(110, ServiceDeleted{"chat"});
+    happens(110, ReplicaProbed{JobId{1}, 1, ReplicaHealth::Drained, ""});
+    happens(111, TaskEnded{JobId{1}, 1, 0, {TaskExit::Kind::Signaled, 15, true, {}}});
+    happens(111, TaskStarted{JobId{2}, 1, 0});
+    happens(161, TaskEnded{JobId{2}, 1, 0, {TaskExit::Kind::Exited, 0, false, {}}});
+    happens(500, JobSubmitted{JobId{3}, batch, ""});
+    happens(500, TaskStarted{JobId{3}, 1, 0});
+    happens(510, TaskEnded{JobId{3}, 1, 0, {TaskExit::Kind::Exited, 0, false, {}}});
+  }
+
+  control::Controller core_{control::Config{}};
+};
+
+TEST_F(ServiceWhatIfTest, ReplicasHoldWhatTheyHeldUnderEveryPolicy) {
+  live_with_a_service();
+  const auto report = try_out({"easy", "sjf"});
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  ASSERT_EQ(report->results.size(), 4U);
+  for (const PolicyResult& result : report->results) {
+    EXPECT_EQ(result.jobs, 2U) << result.policy << ": replicas are none";
+    EXPECT_EQ(result.finished, 2U) << result.policy;
+    // One waits until the replica has gone, the other not at all.
+    EXPECT_GE(result.wait.mean_s, 45) << result.policy;
+    EXPECT_LE(result.wait.mean_s, 47) << result.policy;
+  }
+  EXPECT_THAT(report->notes, Contains(HasSubstr("1 replicas of services are held")));
+}
+
+TEST_F(ServiceWhatIfTest, WhoeverDecidedOtherwiseCannotSayWhichReplicasThereWere) {
+  live_with_a_service();
+  for (control::Record& record : records_) {
+    auto* command = std::get_if<Command>(&record);
+    auto* start = command == nullptr ? nullptr : std::get_if<StartGang>(&command->body);
+    if (start != nullptr && start->job == JobId{1}) start->job = JobId{9};
+  }
+  const auto report = try_out({"easy"});
+  ASSERT_FALSE(report.has_value());
+  EXPECT_THAT(report.error().message, HasSubstr("job 9, which was not submitted"));
+}
+
+TEST_F(ServiceWhatIfTest, AWindowEndsWhereItIsTold) {
+  live_with_a_service();
+  WhatIfOptions options;
+  options.name = "journal";
+  options.open = [this] {
+    return Result<std::unique_ptr<control::JournalReader>>(std::make_unique<Reader>(records_));
+  };
+  options.policies = {*policy_by_name("easy")};
+  options.until = Time{(1'767'225'600 + 200) * seconds(1).ns};
+  const auto report = what_if(options);
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  for (const PolicyResult& result : report->results) EXPECT_EQ(result.jobs, 1U) << result.policy;
+  options.until = Time{(1'767'225'600 + 5) * seconds(1).ns};
+  EXPECT_THAT(what_if(options).error().message, HasSubstr("no job was ever submitted"));
 }
 
 TEST_F(WhatIfTest, ServicesAreRefusedByName) {

@@ -80,7 +80,12 @@ void Recorder::begin_measuring() {
   for (JobOutcome& job : outcomes_) job.preemptions = 0;
 }
 
+bool Recorder::is_pinned(const JobOutcome& job) const {
+  return inputs_.script != nullptr && inputs_.script->jobs[job.job].pinned;
+}
+
 bool Recorder::counts(const JobOutcome& job) const {
+  if (is_pinned(job)) return false;
   return job.submitted_at >= inputs_.measured_from || !job.ended_at ||
          *job.ended_at >= inputs_.measured_from;
 }
@@ -247,8 +252,8 @@ PolicyResult Recorder::result() {
     if (job.state == JobState::Succeeded) completions.push_back(*job.ended_at - job.submitted_at);
   }
   result.bounded_slowdown_mean = bounded_slowdown();
-  result.fairness = fairness_of(from == Time{} ? outcomes_ : counted(), inputs_.trace,
-                                inputs_.workload, capacity_milli_);
+  result.fairness = fairness_of(from == Time{} && inputs_.script == nullptr ? outcomes_ : counted(),
+                                inputs_.trace, inputs_.workload, capacity_milli_);
   result.wait = spread_of(waits);
   result.jct = spread_of(completions);
   const auto capacity = static_cast<double>(capacity_milli_);

@@ -8,6 +8,7 @@
 #include "control/driver.h"
 #include "reason/placement/fragmentation.h"
 #include "sim/report/report.h"
+#include "sim/script.h"
 #include "sim/workload.h"
 
 namespace gyre::sim {
@@ -31,6 +32,7 @@ class Recorder final : public control::Observer {
     /// that they wait and take, but waits of those only that start in it.
     Time measured_from{};
     Duration starve_after{0};  // of the policy; 0: never
+    const Script* script = nullptr;  // whose pinned jobs are in no figure; outlives the recorder
   };
   explicit Recorder(Inputs inputs);
 
@@ -60,6 +62,7 @@ class Recorder final : public control::Observer {
 
   void begin_measuring();
   bool counts(const JobOutcome& job) const;
+  bool is_pinned(const JobOutcome& job) const;
   std::vector<JobOutcome> counted() const;
   void pass_time(Time until);
   void take(const Transition& transition);
