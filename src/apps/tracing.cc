@@ -25,6 +25,7 @@ Tracing::Traces::Traces(otlp::ExporterOptions options, const control::Controller
 
 Tracing::Tracing(Settings settings, const std::string& instance, const control::Controller& core)
     : log_(std::move(settings.log)) {
+  if (log_) log_->take_up(core);
   if (settings.otlp.empty()) return;
   traces_ = std::make_unique<Traces>(
       otlp::ExporterOptions{

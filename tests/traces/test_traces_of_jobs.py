@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cloud import PATIENCE_S, Cloud
+from cloud import PATIENCE_S, Cloud, until
 from collector import Collector, attributes
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -196,3 +196,16 @@ def test_the_log_has_what_changed_and_its_trace(traced):
     requests = [(line["method"], line["status"]) for line in lines if "method" in line]
     assert requests == [("POST", 201), ("POST", 422)]
     assert all({"time", "level", "message"} <= set(line) for line in lines)
+
+
+def test_the_log_has_nodes_and_incidents(traced):
+    node = traced.json("nodes")["nodes"][0]["name"]
+    traced.cli("node", "cordon", node)
+    traced.cli("node", "uncordon", node)
+
+    def lines():
+        found = [json.loads(line) for line in traced.log.read_text().splitlines()]
+        return [line["message"] for line in found if line.get("node") == node]
+
+    wanted = [f"node {node} {what}" for what in ("has joined", "is cordoned", "is open to tasks")]
+    until(lambda: lines() == wanted, lines)

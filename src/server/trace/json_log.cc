@@ -33,8 +33,9 @@ Result<std::unique_ptr<JsonLog>> JsonLog::open(const std::string& path) {
   return std::unique_ptr<JsonLog>(new JsonLog(std::move(*lines)));
 }
 
-void JsonLog::after(const Event&, const control::Decisions& decisions,
+void JsonLog::after(const Event& event, const control::Decisions& decisions,
                     const control::Controller& core) {
+  pending_ += fleet_.tell(event, decisions, core);
   for (const Transition& change : decisions.transitions) {
     const Job* job = core.jobs().find(change.job);
     if (job != nullptr) pending_ += line_of(change, *job);
