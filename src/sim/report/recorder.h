@@ -31,7 +31,7 @@ class Recorder final : public control::Observer {
     /// Figures are of this time on, and of jobs that had not ended by then: with all of the time
     /// that they wait and take, but waits of those only that start in it.
     Time measured_from{};
-    Duration starve_after{0};  // of the policy; 0: never
+    Duration starve_after{0};        // of the policy; 0: never
     const Script* script = nullptr;  // whose pinned jobs are in no figure; outlives the recorder
   };
   explicit Recorder(Inputs inputs);
