@@ -411,7 +411,9 @@ TEST_F(GpuFleetTest, WhatTasksUseIsToldByTheirOwnNodeAlone) {
   const act::TaskKey mine{JobId{1}, 1, 0};
   const act::TaskKey anothers{JobId{2}, 1, 0};
   join(agent);
-  watched.send(NodeId{0}, act::TaskStart{.key = mine});
+  act::TaskStart start;
+  start.key = mine;
+  watched.send(NodeId{0}, start);
   seen.told.clear();
   agent.session->report(act::TasksUsed{{{mine, {seconds(1), {}}}, {anothers, {seconds(2), {}}}}});
   agent.session->report(act::TaskSpoke{mine, Duration{7}});
