@@ -11,6 +11,12 @@
 namespace gyre::agent {
 namespace {
 
+act::TaskStart start_of(const act::TaskKey& key) {
+  act::TaskStart start;
+  start.key = key;
+  return start;
+}
+
 class Idle : public act::Executor {
  public:
   void listen(act::TaskListener&) override {}
@@ -151,7 +157,7 @@ struct TaskAgentTest : ::testing::Test {
 
 TEST_F(TaskAgentTest, AnOlderServerIsToldNothingOfWhatTasksUseAndSay) {
   connect(act::kProtocolTasks - 1);
-  agent.obey(act::TaskStart{.key = key});
+  agent.obey(start_of(key));
   agent.started(key, {});
   logs.written = true;
   agent.tell_usage();
@@ -163,7 +169,7 @@ TEST_F(TaskAgentTest, WhatRunningTasksUseIsToldAndThatNoneRunsOnce) {
   connect(act::kProtocolTasks);
   agent.tell_usage();
   EXPECT_TRUE(server.take().empty());
-  agent.obey(act::TaskStart{.key = key});
+  agent.obey(start_of(key));
   agent.started(key, {});
   server.take();
   const auto heard = [&] {
@@ -180,7 +186,7 @@ TEST_F(TaskAgentTest, WhatRunningTasksUseIsToldAndThatNoneRunsOnce) {
 
 TEST_F(TaskAgentTest, TheFirstOutputIsToldBeforeTheEndAndAgainToTheNextServer) {
   connect(act::kProtocolTasks);
-  agent.obey(act::TaskStart{.key = key});
+  agent.obey(start_of(key));
   agent.started(key, {});
   logs.written = true;
   agent.ended(key, {});
@@ -192,7 +198,7 @@ TEST_F(TaskAgentTest, TheFirstOutputIsToldBeforeTheEndAndAgainToTheNextServer) {
 
 TEST_F(TaskAgentTest, NothingIsSaidOfASilentTaskNorOfOneWhoseStartWasNotSeen) {
   connect(act::kProtocolTasks);
-  agent.obey(act::TaskStart{.key = key});
+  agent.obey(start_of(key));
   agent.started(key, {});
   agent.ended(key, {});
   logs.written = true;

@@ -143,7 +143,7 @@ struct OpenJournal {
 struct Life {
   Life(const cli::StateFolder& held, OpenJournal opened, control::Controller recovered,
        std::unique_ptr<AgentDoor> agents, std::unique_ptr<Village> around, UpSettings how,
-       Tracing::UpSettings tracing_settings)
+       Tracing::Settings tracing_settings)
       : settings(std::move(how)),
         folder(held),
         leadership(opened.leadership),

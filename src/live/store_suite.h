@@ -226,7 +226,8 @@ TYPED_TEST_P(StoreSuite, TellsItsEndAnew) {
     const auto journal = this->place.open();
     for (int i = 0; i < 4; ++i) {
       live_through(life, *journal, 1, 50);
-      if (i < 3) ASSERT_TRUE(journal->save(life.core().state()));
+      if (i == 3) continue;
+      ASSERT_TRUE(journal->save(life.core().state()));
     }
     records = this->place.integer("SELECT max(position) FROM records");
   }

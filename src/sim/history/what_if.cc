@@ -80,8 +80,15 @@ Result<std::optional<PolicyResult>> recorded(const WhatIfOptions& options, const
   auto journal = options.open();
   if (!journal) return tl::unexpected(journal.error());
   const Setting& setting = history.setting;
-  Recorder recorder({kRecorded, setting.workload, setting.trace, history.last_event.value,
-                     setting.trace.jobs.back().submit, true, from, {}, &*setting.script});
+  Recorder recorder({kRecorded,
+                     setting.workload,
+                     setting.trace,
+                     history.last_event.value,
+                     setting.trace.jobs.back().submit,
+                     true,
+                     from,
+                     {},
+                     &*setting.script});
   FromBeginning observer(recorder, history.begins_at);
   UpTo reader(**journal, history.last_event);
   control::Controller core{control::Config{}};
