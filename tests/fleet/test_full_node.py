@@ -51,7 +51,8 @@ def test_a_job_that_cannot_write_its_log_does_not_hang(fleet, full_agent):
     fill_up(full_agent / "filler")
     end = time.monotonic() + 8 * HEARTBEAT_S
     until(lambda: time.monotonic() > end, "time passes")
-    assert stalls(fleet) == [] and fleet.job(job)["state"] == "running"
+    assert stalls(fleet) == [] and fleet.job(job)["state"] == "running", str(
+        fleet.job(job)["reason_detail"])
     go.touch()
     (full_agent / "filler").unlink()
     assert fleet.wait(job)["state"] == "failed"

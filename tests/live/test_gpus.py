@@ -180,10 +180,6 @@ def test_a_hung_driver_does_not_stop_the_server(machine):
     [incident] = machine.cloud.json("incidents")["incidents"]
     assert (incident["symptom"], incident["outcome"]) == ("gpu_unknown", "open")
     assert incident["evidence"] == "GPU 1 does not answer: nobody can tell how it is"
-    machine.cloud.kill()
-    machine.cloud.up("--fsync", "off")
-    assert state_of(machine) == "unsure", "it is known from the journal"
-    assert machine.cloud.job(waits)["state"] == "queued"
     assert machine.cloud.job(runs)["state"] == "running"
     machine.become("")
     machine.until(lambda gpus: gpus[1]["health"] == "ok")
@@ -206,11 +202,7 @@ def test_a_lost_gpu_is_an_incident_without_an_xid_too(machine):
     assert "RESTART_BM, then CONTACT_SUPPORT" in machine.cloud.cli("incidents").stdout
     machine.cloud.cli("node", "uncordon", machine.cloud.json("nodes")["nodes"][0]["name"])
     assert state_of(machine) == "unsure", "that does not bring it back"
-    machine.become("xid 1 1 79\nfails 1 15\n")
-    machine.until(lambda gpus: gpus[1]["xids"] == 1)
     assert len(machine.cloud.json("incidents")["incidents"]) == 1, "of one fall"
-    machine.become("xid 1 1 79\n")
-    until(lambda: state_of(machine) == "up", "it is back")
 
 
 def test_of_gpus_some_of_which_are_in_mig_mode_one_kind_is_offered(gyre, tmp_path):

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <iterator>
 
 #include "adapter/process/files.h"
 
@@ -19,10 +20,20 @@ Time boot_now() {
 }
 
 Result<void> write_lease(const std::string& path, Time until) {
-  const std::size_t slash = path.rfind('/') + 1;
-  const auto folder = open_folder(path.substr(0, slash));
-  if (!folder) return tl::unexpected(folder.error());
-  return replace_file(*folder, path.c_str() + slash, fmt::format("{}\n", until.ns), Sync::No);
+  const std::string draft = path + ".tmp";
+  const std::string text = fmt::format("{:019}\n", until.ns);  // always as long
+  const auto write_draft = [&] {
+    const Fd file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    return file && ::pwrite(file.get(), text.data(), text.size(), 0) == std::ssize(text);
+  };
+  const auto rename_as = [&](unsigned flags) {
+    return ::renameat2(AT_FDCWD, draft.c_str(), AT_FDCWD, path.c_str(), flags) == 0;
+  };
+  // The former one is the next draft, so that no room is needed once the disk is full.
+  if (write_draft() && rename_as(RENAME_EXCHANGE)) return {};
+  if (!write_draft() || !rename_as(0)) return os_error(fmt::format("cannot write {}", path));
+  static_cast<void>(write_draft());
+  return {};
 }
 
 Time read_lease(const std::string& path) {

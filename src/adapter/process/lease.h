@@ -13,8 +13,8 @@ namespace gyre::process {
 
 Time boot_now();
 
-/// Replaces what is there, at once for every reader. Requires: an absolute path. Errors: Internal,
-/// the disk.
+/// Replaces what is there, at once for every reader; also on a disk that has filled up since the
+/// first time. Requires: an absolute path. Errors: Internal, the disk.
 Result<void> write_lease(const std::string& path, Time until);
 
 /// Time{} where there is none that can be read: then it is over.

@@ -70,7 +70,7 @@ TEST(Comparison, WhereSomebodyHasNothingInASeedAllSeedsStillCount) {
               HasSubstr(R"("difference_percent":null,"difference":{"mean":-380,)"));
   comparison.figures[1].values[0] = {0, 0, 0};
   EXPECT_EQ(difference_rows(comparison)[2][1],
-            "+60.00 points (+34.77 points to +85.23 points), better");
+            "+60.00 points (+34.79 points to +85.21 points), better");
 }
 
 TEST(Comparison, ThePageNeedsNothingElseAndTrustsNoName) {

@@ -79,7 +79,7 @@ TEST(ReportTable, GivesEveryNumberAUnitAndSaysNothingOfWhatDidNotHappen) {
 
 TEST(ReportTable, TellsOfTheStarvedOnlyWhereThereAreAny) {
   SimulationReport report = small_report();
-  EXPECT_THAT(to_table(report), HasSubstr("\nwait in all, longest            25.0 h\n"));
+  EXPECT_THAT(to_table(report), HasSubstr("\nwait in all, longest           25.0 h\n"));
   report.results[0].starved = 0;
   EXPECT_THAT(to_table(report), Not(HasSubstr("starve_after")));
   report.results[0].starved = 2;
