@@ -33,7 +33,7 @@ def test_the_built_in_ones_are_printed_as_a_file_that_may_be_applied(cloud):
     document = cloud.json("heal", "playbooks")
     assert document["rules"][0] == {"on": "device_fault", "xid": None, "times": 1,
                                     "within_ms": 86_400_000, "do": "evacuate",
-                                    "repair": None, "burn_in": False}
+                                    "repair": None, "burn_in": False, "playbook": "device-fault"}
     assert document["nodes_per_hour_max"] is None
 
 

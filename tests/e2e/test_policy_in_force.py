@@ -46,7 +46,8 @@ def test_another_decides_from_now_on_is_kept_and_replays_alike(cloud):
     assert cloud.job(first)["state"] == "running"
     now = cloud.json("policy", "show")
     assert now["name"] == "tiresias+fgd"
-    assert (now["since"], now["event"]) == (None, None)
+    assert (now["since"], now["event"]) == (newest["since"], newest["event"])
+    assert names(cloud) == ["tiresias+fgd", "mine", before], "what was before is known too"
     cloud.cli("policy", "set", before)
     cloud.cli("stop", first)
     cloud.wait(first)
