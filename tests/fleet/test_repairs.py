@@ -56,8 +56,8 @@ def test_a_gpu_that_fell_off_is_reset_tested_and_comes_back(fleet, pair):
     assert re.search(r"passed: 2 GPUs had no error for 1\.0s; not tested: computing",
                      test["detail"])
     assert incident["moved"] == [{"job": int(job), "kept_by": "nothing"}]
-    assert re.search(r"evacuate \(fell-off\), 1 job moved, 1 of them without a checkpoint signal, reset done",
-                     fleet.cli("incidents").stdout)
+    assert re.search(r"evacuate \(fell-off\), 1 job moved, 1 of them without a checkpoint signal, "
+                     "reset done", fleet.cli("incidents").stdout)
     assert incident["recovery_ms"] >= 1000 and test["ended_at"] >= reset["ended_at"]
     fleet.until(lambda: fleet.node(where)["state"] == "up", "it is in service again")
     moves_away(fleet, job, where)

@@ -86,7 +86,7 @@ describe('what a person should know and do', () => {
 
   test('an act of healing stands among the decisions, and is undone there', async () => {
     await cloud.cli('heal', 'apply', cloud.write('playbooks.yaml', PLAYBOOKS));
-    const job = await cloud.submit({name: 'misspelt', command: ['gyre-no-such-command'], resources: {gpu: 'A100:1'}, retry: {max: 0}});
+    const job = await cloud.submit({name: 'misspelt', command: ['true'], working_directory: '/no/such/folder', resources: {gpu: 'A100:1'}, retry: {max: 0}});
     await cloud.wait(job, 'failed');
     await visit('/decisions?kind=heal');
     const act = page.locator('.incident', {hasText: 'gpu-ill'});

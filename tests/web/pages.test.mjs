@@ -318,13 +318,13 @@ describe('a fleet that heals itself', () => {
     await visit('/healing');
     await see('No node is in quarantine');
     for (const name of ['misspelt-1', 'misspelt-2', 'misspelt-3']) { // one alone condemns no node
-      const job = await fleet.submit({name, command: ['gyre-no-such-command'], resources: {gpu: 'A100:1'}, retry: {max: 0}});
+      const job = await fleet.submit({name, command: ['true'], working_directory: '/no/such/folder', resources: {gpu: 'A100:1'}, retry: {max: 0}});
       await fleet.wait(job, 'failed');
     }
     const node = page.locator('[data-node="gpu-ill"]');
-    await node.getByText('no such command').waitFor();
+    await node.getByText('cannot enter the working directory').waitFor();
     const open = incidents().filter({hasText: 'gyre node uncordon gpu-ill'});
-    for (const text of ['Start refused', 'no such command', 'nothing new is put on the node', 'being healed for']) {
+    for (const text of ['Start refused', 'cannot enter the working directory', 'nothing new is put on the node', 'being healed for']) {
       await open.getByText(text).first().waitFor();
     }
     await accessible();
