@@ -1,17 +1,9 @@
 """The first output of tasks on other machines, as their agents tell it."""
 import pytest
 
-from collector import Collector
 from fleets import Fleet
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-
-
-@pytest.fixture
-def collector():
-    one = Collector()
-    yield one
-    one.end()
 
 
 @pytest.fixture

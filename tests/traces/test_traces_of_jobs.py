@@ -9,19 +9,12 @@ import time
 import pytest
 
 from cloud import PATIENCE_S, Cloud, until
-from collector import Collector, attributes
+from collector import attributes
 
 HERE = pathlib.Path(__file__).resolve().parent
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
 SPEC = {"name": "traced", "command": ["sh", "-c", "echo $TRACEPARENT"], "resources": {"gpu": 1}}
-
-
-@pytest.fixture
-def collector():
-    one = Collector()
-    yield one
-    one.end()
 
 
 @pytest.fixture
