@@ -132,7 +132,7 @@ queues:
   const flaky = await fleet.submit({name: 'flaky', queue: 'speech', command: 'test "$GYRE_ATTEMPT" = 2',
     retry: {on: ['error'], max: 3, backoff: '1s..1s'}});
   for (let i = 1; i <= 3; ++i) {
-    await fleet.wait(await fleet.submit({name: `render-${i}`, queue: 'product', command: ['render-farm'], resources: {gpu: 'A100:1'},
+    await fleet.wait(await fleet.submit({name: `render-${i}`, queue: 'product', command: ['./render'], working_directory: '/srv/render-farm', resources: {gpu: 'A100:1'},
       retry: {max: 0}}), 'failed');
   }
   await fleet.wait(flaky, 'succeeded');
