@@ -61,6 +61,7 @@ TEST_F(OrderTest, SrtfComparesWhatRemainsOfWaitingAndRunning) {
   const Rank fresh = srtf.standing(running(other, now_ - seconds(30)), view()).rank;
   const Rank ending = srtf.standing(running(other, now_ - seconds(70)), view()).rank;
   EXPECT_GT(fresh, srtf.bar(waits, 1000, view())) << "70 s remain against 40 s";
+  EXPECT_EQ(srtf.bar(kStarving, 1000, view()), kStarving) << "nothing that may be stopped is safe";
   EXPECT_LT(ending, srtf.bar(waits, 1000, view())) << "30 s remain against 40 s";
   policy_.restart_cost = seconds(31);
   EXPECT_LT(fresh, srtf.bar(waits, 1000, view())) << "not worth the restart";
