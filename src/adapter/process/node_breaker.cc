@@ -229,11 +229,19 @@ Result<void> DiskFiller::fill(Duration lasts) {
   }
   const int file = ::open(ballast_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return os_error("cannot make " + ballast_);
+  struct stat ours = {};
+  ::fstat(file, &ours);
   const pid_t helper = ::fork();
   if (helper == 0) {
     stand_alone();
-    wait_for(lasts);
-    ::unlink(ballast_.c_str());
+    struct stat now = {};
+    const auto lies_there = [&] {
+      return ::stat(ballast_.c_str(), &now) == 0 && now.st_ino == ours.st_ino;
+    };
+    for (Duration left = lasts; left.ns > 0 && lies_there(); left = left - seconds(1)) {
+      wait_for(std::min(left, seconds(1)));
+    }
+    if (lies_there()) ::unlink(ballast_.c_str());
     ::_exit(0);
   }
   if (helper < 0) {
