@@ -13,9 +13,8 @@ namespace gyre::agent {
 
 /// A dialer whose connection can be cut on purpose: what is said over it is lost in silence, as on
 /// a broken network, until the cut is over; then it breaks, since a connection that has lost words
-/// is of no use. It can also be slow: words come
-/// late, and with one that is lost go all that follow, until some seconds later the connection
-/// breaks. Thread-safe, but for dial().
+/// is of no use. It can also be slow: words come late, and with one that is lost go all that
+/// follow, until some seconds later the connection breaks. Thread-safe, but for dial().
 class CutDialer final : public Dialer {
  public:
   /// `dialer` outlives it.

@@ -53,23 +53,13 @@ const Node* best_node(const Cluster& cluster, PartitionId partition, const Reque
   return best;
 }
 
-/// "30 d"; days only where they are whole.
-std::string span_text(Duration span) {
-  const std::int64_t days = span.ns / seconds(86'400).ns;
-  return days > 0 && span == seconds(days * 86'400) ? fmt::format("{} d", days)
-                                                    : format_duration(span);
-}
-
 /// Of a job whose turn it is not: when its long wait makes it the first.
-std::string patience_text(const Job& job, Duration starve_after, Time now) {
-  const Time first = saturating_add(saturating_add(job.submitted_at, job.ran), starve_after);
+std::string patience_text(Time first, Duration starve_after, Time now) {
   if (first == Time::max()) return "";
-  if (first > now) {
-    return fmt::format("; goes first after waiting {}, at {}", span_text(starve_after),
-                       format_utc(first));
-  }
-  return fmt::format("; goes before others, for it has waited longer than {}",
-                     span_text(starve_after));
+  const std::string span = format_duration(starve_after);
+  if (first <= now)
+    return fmt::format("; goes before others, for it has waited longer than {}", span);
+  return fmt::format("; goes first after waiting {}, at {}", span, format_utc(first));
 }
 
 bool is_of_line(WaitReason reason) {
@@ -188,9 +178,8 @@ Explanation Controller::explain(const Job& job) const {
                                 room->second.size() == 1 ? " is" : "s are");
     answer.blocked_by = *room->second.begin();
   }
-  const Duration starve_after = policy().starve_after;
-  if (starve_after.ns > 0 && is_of_line(answer.reason)) {
-    answer.detail += patience_text(job, starve_after, now_);
+  if (is_of_line(answer.reason)) {
+    answer.detail += patience_text(scheduler_.starves_at(job), policy().starve_after, now_);
   }
   return answer;
 }

@@ -25,7 +25,7 @@ TEST_F(ControllerTest, AJobThatMustBeApartWaitsForANodeWithoutTheOther) {
   EXPECT_EQ(reason(third), WaitReason::AffinityBlocked);
   EXPECT_EQ(core_.explain(job(third)).detail,
             "needs 1 GPU; enough nodes have this free, but may not be taken: of the nodes 2 run 1 "
-            "or more tasks of its group 'web'; 0 jobs ahead; goes first after waiting 30 d, at "
+            "or more tasks of its group 'web'; 0 jobs ahead; goes first after waiting 30d 00h, at "
             "1970-01-31T00:00:00.000Z");
   const JobId beside = submit(job_of(1));
   EXPECT_EQ(state(beside), JobState::Starting) << "what asks for nothing is not held back";

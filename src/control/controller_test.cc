@@ -149,7 +149,7 @@ TEST_F(ControllerTest, AGangThatMustBeInOneRackWaitsForOne) {
   EXPECT_EQ(reason(blocked), WaitReason::TopologyBlocked);
   EXPECT_EQ(core_.explain(job(blocked)).detail,
             "needs 2 nodes with 2 GPUs each, all in one rack; enough nodes have this free, but in "
-            "no rack enough of them; 0 jobs ahead; goes first after waiting 30 d, at "
+            "no rack enough of them; 0 jobs ahead; goes first after waiting 30d 00h, at "
             "1970-01-31T00:00:00.000Z");
   end_all(a1);
   ASSERT_EQ(state(blocked), JobState::Starting);

@@ -78,38 +78,20 @@ const std::vector<PolicySpec>& named_policies() {
 std::string_view describe(const PolicySpec& policy) {
   if (policy.name == "fifo") return "strict first come, first served";
   if (policy.name == "easy") return "first come, first served, with EASY backfill";
-  if (policy.name == "priority")
-    return "strict priority order; after 30 d in line a job goes first";
-  if (policy.name == "priority-easy") {
-    return "priority order with EASY backfill; after 30 d in line a job goes first";
-  }
+  if (policy.name == "priority") return "strict priority order";
+  if (policy.name == "priority-easy") return "priority order with EASY backfill";
   if (policy.name == "conservative") {
     return "first come, first served; what delays nobody before it may overtake";
   }
-  if (policy.name == "sjf") {
-    return "shortest job first by declared run time; after 60 d in line a job goes first";
-  }
-  if (policy.name == "sjf-easy") {
-    return "shortest job first, with EASY backfill; after 30 d in line a job goes first";
-  }
-  if (policy.name == "srtf") {
-    return "shortest remaining time first, preempting what is longer; after 30 d in line a job "
-           "goes first";
-  }
-  if (policy.name == "qssf") {
-    return "least GPU time first, by run times learned from past jobs; after 60 d in line a job "
-           "goes first";
-  }
-  if (policy.name == "tiresias") {
-    return "two queues by GPU time had so far (Tiresias' 2D-LAS); after 30 d in line a job goes "
-           "first";
-  }
+  if (policy.name == "sjf") return "shortest job first by declared run time";
+  if (policy.name == "sjf-easy") return "shortest job first, with EASY backfill";
+  if (policy.name == "srtf") return "shortest remaining time first, preempting what is longer";
+  if (policy.name == "qssf") return "least GPU time first, by run times learned from past jobs";
+  if (policy.name == "tiresias") return "two queues by GPU time had so far (Tiresias' 2D-LAS)";
   if (policy.name == "gyre") {
-    return "least GPU time per expected end first, learned from past jobs; preempts for gain; "
-           "after 30 d in line a job goes first";
+    return "least GPU time per expected end first, learned from past jobs; preempts for gain";
   }
-  return "priority order, EASY backfill, preemption of preemptible jobs of lower priority; after "
-         "30 d in line a job goes first";
+  return "priority order, EASY backfill, preemption of preemptible jobs of lower priority";
 }
 
 namespace {

@@ -22,11 +22,9 @@ class NodeListener {
   /// `said_at`, as the samples' times, is by the node's own clock.
   virtual void seen(const std::string& node, Time said_at, const std::vector<GpuReading>& gpus) = 0;
   /// What the tasks have used that run on it: those that are not here do not.
-  virtual void used(const std::string& node, const std::vector<act::TaskUse>& tasks) {
-    static_cast<void>(node), static_cast<void>(tasks);
-  }
+  virtual void used(const std::string& /*node*/, const std::vector<act::TaskUse>& /*tasks*/) {}
   /// A task's first output, before its end is told.
-  virtual void spoke(const act::TaskSpoke& first) { static_cast<void>(first); }
+  virtual void spoke(const act::TaskSpoke& /*first*/) {}
   /// Nobody speaks for that node any more.
   virtual void unheard(const std::string& node) = 0;
 };

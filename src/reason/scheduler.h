@@ -99,6 +99,9 @@ class Scheduler {
   /// True if the last cycle ran out of work.
   bool has_leftover() const;
 
+  /// When the job has waited in all for as long as one may; Time::max() for never.
+  Time starves_at(const Job& job) const;
+
   /// True if a job that asks for this could run on the fleet, were all nodes up and empty.
   bool fits_ever(const GangRequest& request, PartitionId partition) const;
 
@@ -177,8 +180,6 @@ class Scheduler {
 
   OrderView view(Time now) const { return {policy_, run_times_, now}; }
   bool learns_run_times() const { return policy_.durations == PolicySpec::Durations::Learned; }
-  /// When the job has waited in all for as long as one may; Time::max() for never.
-  Time starves_at(const Job& job) const;
   OrderKey key_of(const Job& job, const Line& line) const;
   Waiting entry_of(const Job& job, std::uint32_t demand, const Line& line) const;
   Running::Outlook outlook_of(const Job& job, Time now);

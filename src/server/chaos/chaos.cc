@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "domain/live_chaos.h"
+#include "domain/xid.h"
 #include "server/api/api.h"
 
 namespace gyre::server {
@@ -31,8 +32,6 @@ bool is_deaf(Kind kind) {
   return kind == Kind::PauseAgent || kind == Kind::RestartAgent || kind == Kind::KillNode ||
          kind == Kind::PauseServer || kind == Kind::KillServer;
 }
-
-constexpr std::int32_t kOffTheBus = 79;  // the Xid
 
 std::string whose(const FaultRecord& fault) {
   return fault.of_server() ? "the server" : "node " + fault.node;
@@ -193,7 +192,7 @@ void Chaos::slow_again(const FaultRecord& fault, std::uint64_t line) {
 void Chaos::report_gpu(const FaultRecord& fault) {
   const auto asked = inbox_.ask([this, fault](const control::Controller& core) {
     if (const auto id = find_node(core, fault.node)) {
-      inbox_.post(GpuErrorSeen{*id, fault.device, kOffTheBus}, nullptr);
+      inbox_.post(GpuErrorSeen{*id, fault.device, kXidOffTheBus}, nullptr);
     }
   });
   static_cast<void>(asked);  // refused: the server ends

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -18,41 +19,27 @@ namespace {
 
 constexpr double kOnTimeS = 1;
 
-/// A journal up to an event, with the commands that it led to: a server may write it meanwhile.
+constexpr EventSeq kLastEvent{std::numeric_limits<std::uint64_t>::max()};
+
+/// A journal up to an event, at a time at the latest, with the commands that it led to: a server
+/// may write it meanwhile.
 class UpTo final : public control::JournalReader {
  public:
-  UpTo(control::JournalReader& journal, EventSeq last) : journal_(journal), last_(last) {}
+  UpTo(control::JournalReader& journal, EventSeq last, Time until)
+      : journal_(journal), last_(last), until_(until) {}
 
   Result<std::optional<control::Record>> next() override {
+    if (over_) return std::optional<control::Record>();
     auto record = journal_.next();
     if (!record || !*record) return record;
     const auto* event = std::get_if<Event>(&**record);
-    if (event != nullptr && event->seq > last_) return std::optional<control::Record>();
-    return record;
+    over_ = event != nullptr && (event->seq > last_ || event->at > until_);
+    return over_ ? std::optional<control::Record>() : std::move(record);
   }
 
  private:
   control::JournalReader& journal_;
   EventSeq last_;
-};
-
-/// A journal until a time.
-class Until final : public control::JournalReader {
- public:
-  Until(control::JournalReader& journal, Time until) : journal_(journal), until_(until) {}
-
-  Result<std::optional<control::Record>> next() override {
-    if (over_) return std::optional<control::Record>();
-    auto record = journal_.next();
-    if (!record || !*record) return record;
-    const auto* event = std::get_if<Event>(&**record);
-    over_ = event != nullptr && event->at > until_;
-    if (over_) return std::optional<control::Record>();
-    return record;
-  }
-
- private:
-  control::JournalReader& journal_;
   Time until_;
   bool over_ = false;
 };
@@ -80,17 +67,11 @@ Result<std::optional<PolicyResult>> recorded(const WhatIfOptions& options, const
   auto journal = options.open();
   if (!journal) return tl::unexpected(journal.error());
   const Setting& setting = history.setting;
-  Recorder recorder({kRecorded,
-                     setting.workload,
-                     setting.trace,
-                     history.last_event.value,
-                     setting.trace.jobs.back().submit,
-                     true,
-                     from,
-                     {},
-                     &*setting.script});
+  Recorder recorder({kRecorded, setting.workload, setting.trace, history.last_event.value,
+                     setting.trace.jobs.back().submit, true, from,
+                     history.policy_at(from).starve_after, &*setting.script});
   FromBeginning observer(recorder, history.begins_at);
-  UpTo reader(**journal, history.last_event);
+  UpTo reader(**journal, history.last_event, Time::max());
   control::Controller core{control::Config{}};
   const auto replayed = control::replay(reader, core, {1, true, &observer});
   if (!replayed) return tl::unexpected(replayed.error());
@@ -192,7 +173,7 @@ bool knows_run_times(const History& history) {
 Result<History> read_once(const WhatIfOptions& options, bool services) {
   auto journal = options.open();
   if (!journal) return tl::unexpected(journal.error());
-  Until reader(**journal, options.until.value_or(Time::max()));
+  UpTo reader(**journal, kLastEvent, options.until.value_or(Time::max()));
   return read_history(reader, options.name, options.since, services);
 }
 
