@@ -193,6 +193,16 @@ def check_header(source):
                "a header may not open a namespace for all who include it: name what you use")
 
 
+def check_own_header(source, headers):
+    """That it compiles alone is proven by its .cc, which opens with it."""
+    own = source.path[:-len(".cc")] + ".h"
+    if not re.match(r"src/.*\.cc$", source.path) or own not in headers:
+        return
+    number, project, _ = source.includes[0] if source.includes else (1, None, None)
+    if "src/" + (project or "") != own:
+        yield number, "own-header", f"the first include of this file is its own {own[len('src/'):]}"
+
+
 def check_includes(source, layers, headers):
     """Layers, third-party headers, and paths that start at src/."""
     layer = source.place.split("/")[0]
@@ -382,6 +392,8 @@ def findings(root):
         if not source.is_code:
             continue
         for found in check_header(source):
+            yield source.path, *found
+        for found in check_own_header(source, headers):
             yield source.path, *found
         for found in check_includes(source, layers, headers):
             yield source.path, *found

@@ -156,7 +156,7 @@ def test_a_replica_whose_agent_alone_restarts_stays_ready(village):
 def test_a_node_that_is_cut_off_is_no_crash_of_its_replicas(village):
     village.apply(replicas=2, probes={
         "readiness": {"http": "/health", "period": "100ms"},
-        "liveness": {"http": "/health", "period": "100ms", "timeout": "100ms"}})
+        "liveness": {"http": "/health", "period": "100ms", "timeout": "500ms"}})
     node = village.job(1)["nodes"][0]
     village.set_link(node, "down")
     village.until(lambda: village.service()["ready"] == 1, "its being missed")

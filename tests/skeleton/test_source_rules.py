@@ -21,6 +21,9 @@ PLANTS = [
     ("layer", "src/act/side.cc", '#include "reason/own.h"\n', "the row of 'act'"),
     ("layer", "src/adapter/a/a.cc", '#include "adapter/b/b.h"\n', "adapter/a may not include"),
     ("layer", "src/mystery/a.cc", "int a();\n", "'mystery' has no row"),
+    ("own-header", "src/reason/own.cc", '#include "base/number.h"\n#include "reason/own.h"\n',
+     "is its own reason/own.h"),
+    ("own-header", "src/reason/own.cc", "int a();\n", "is its own reason/own.h"),
     ("include-path", "src/domain/near.cc", '#include "job.h"\n', "no src/job.h"),
     ("third-party", "src/domain/j.cc", "#include <nlohmann/json.hpp>\n", "only in codec.cc"),
     ("third-party", "src/codec/j.h", "#pragma once\n#include <yaml-cpp/yaml.h>\n", "codec.cc"),
@@ -133,7 +136,7 @@ def test_this_tree_is_formatted(root, tree):
     assert code == 0, said
 
 
-def test_headers_of_this_tree_compile_alone(root, tree):
+def test_headers_of_this_tree_that_no_source_opens_with_compile_alone(root, tree):
     code, said = tree.run("cmake", "--build", str(root / "build"), "-j", "2",
                           "--target", "check_headers", timeout=1800)
     assert code == 0, said
