@@ -36,6 +36,7 @@ inline constexpr std::uint32_t kProtocolGpus = 3;       // from here on agents t
 inline constexpr std::uint32_t kProtocolArtifacts = 3;  // from here on artifacts are read
 inline constexpr std::uint32_t kProtocolRepairs = 3;    // from here on nodes are repaired
 inline constexpr std::uint32_t kProtocolImages = 3;     // from here on images are told and fetched
+inline constexpr std::uint32_t kProtocolFreeze = 3;     // from here on tasks are frozen
 inline constexpr std::uint32_t kProtocolTasks = 3;      // from here on agents tell what tasks use
 
 // --- from the server -----------------------------------------------------------------------------
@@ -83,8 +84,15 @@ struct FetchImage {
   std::string login;  // as ContainerSpec::registry_login
   bool operator==(const FetchImage&) const = default;
 };
-using Order = std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog,
-                           GrantLease, ExecOrder, ReadArtifact, RepairOrder, FetchImage>;
+/// See Executor::freeze().
+struct FreezeTask {
+  TaskKey key;
+  bool frozen = false;
+  bool operator==(const FreezeTask&) const = default;
+};
+using Order =
+    std::variant<TaskStart, AdoptTask, StopTask, ReleaseTask, DiscardTask, ReadLog, GrantLease,
+                 ExecOrder, ReadArtifact, RepairOrder, FetchImage, FreezeTask>;
 
 // --- from the agent ------------------------------------------------------------------------------
 

@@ -94,6 +94,10 @@ class Executor {
   /// will not run any more.
   virtual void stop(const TaskKey& key, const StopOptions& options) = 0;
 
+  /// Halts all processes of a running task where they are, or lets them go on. They hold all that
+  /// they have; what asks a halted one to end lets it go on first. Means nothing for other tasks.
+  virtual void freeze(const TaskKey& key, bool frozen) = 0;
+
   /// The task's end is durable with the caller: what is kept about it may be dropped.
   virtual void release(const TaskKey& key) = 0;
 

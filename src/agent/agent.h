@@ -84,6 +84,7 @@ class Agent final : public act::TaskListener {
   void carry_out(const act::ReadArtifact& order);
   void carry_out(const act::RepairOrder& order);
   void carry_out(const act::FetchImage& order);
+  void carry_out(const act::FreezeTask& order) { executor_.freeze(order.key, order.frozen); }
   std::string obstacle() const;
   bool repeat(const act::TaskKey& key, bool adopted);
   void spoke(const act::TaskKey& key, Duration after);

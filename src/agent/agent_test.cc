@@ -23,6 +23,7 @@ class Idle : public act::Executor {
   void start(const act::TaskStart&) override {}
   void adopt(const act::TaskKey&) override {}
   void stop(const act::TaskKey&, const act::StopOptions&) override {}
+  void freeze(const act::TaskKey&, bool) override {}
   void release(const act::TaskKey&) override {}
   std::vector<act::FoundTask> found() const override { return {}; }
   void discard(const act::TaskKey&) override {}

@@ -219,6 +219,7 @@ Json replicas_of(const ReplicaCount& count) {
     out["target_queue_time"] = duration_text(count.target_queue_time);
   }
   if (count.target_gpu_activity != 0) out["target_gpu_activity"] = count.target_gpu_activity;
+  if (count.frozen_max != 0) out["frozen"] = count.frozen_max;
   if (count.scale_down_after != standard.scale_down_after) {
     out["scale_down_after"] = duration_text(count.scale_down_after);
   }

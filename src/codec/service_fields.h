@@ -21,7 +21,8 @@ struct EnumNames<ReplicaHealth> {
 };
 template <>
 struct EnumNames<Replica::Phase> {
-  static constexpr std::array<std::string_view, 3> list{"serving", "draining", "stopping"};
+  static constexpr std::array<std::string_view, 4> list{"serving", "draining", "stopping",
+                                                        "frozen"};
 };
 template <>
 struct Fields<Probe> {
@@ -37,14 +38,14 @@ struct Fields<Probe> {
 };
 template <>
 struct Fields<ReplicaCount> {
-  static constexpr std::tuple list{
-      Field{"min", &ReplicaCount::min},
-      Field{"max", &ReplicaCount::max},
-      Field{"target_in_flight", &ReplicaCount::target_in_flight},
-      Field{"scale_down_after", &ReplicaCount::scale_down_after},
-      Field{"idle", &ReplicaCount::idle},
-      Field{"target_queue_time", &ReplicaCount::target_queue_time},
-      Field{"target_gpu_activity", &ReplicaCount::target_gpu_activity}};
+  static constexpr std::tuple list{Field{"min", &ReplicaCount::min},
+                                   Field{"max", &ReplicaCount::max},
+                                   Field{"target_in_flight", &ReplicaCount::target_in_flight},
+                                   Field{"scale_down_after", &ReplicaCount::scale_down_after},
+                                   Field{"idle", &ReplicaCount::idle},
+                                   Field{"target_queue_time", &ReplicaCount::target_queue_time},
+                                   Field{"target_gpu_activity", &ReplicaCount::target_gpu_activity},
+                                   Field{"frozen_max", &ReplicaCount::frozen_max}};
 };
 template <>
 struct Fields<RequestLimits> {
@@ -123,6 +124,16 @@ struct Fields<ReplicaProbed> {
   static constexpr std::tuple list{
       Field{"job", &ReplicaProbed::job}, Field{"attempt", &ReplicaProbed::attempt},
       Field{"health", &ReplicaProbed::health}, Field{"detail", &ReplicaProbed::detail}};
+};
+template <>
+struct Fields<FreezeGang> {
+  static constexpr std::tuple list{Field{"job", &FreezeGang::job},
+                                   Field{"attempt", &FreezeGang::attempt},
+                                   Field{"frozen", &FreezeGang::frozen}};
+};
+template <>
+struct TypeName<FreezeGang> {
+  static constexpr std::string_view value = "freeze_gang";
 };
 template <>
 struct TypeName<ServiceApplied> {

@@ -117,6 +117,7 @@ class ServiceReader {
          {"target_queue_time", [](auto& r, auto& n, auto& c) { r.span(n, c.target_queue_time); }},
          {"target_gpu_activity",
           [](auto& r, auto& n, auto& c) { r.number(n, 1, 100, c.target_gpu_activity); }},
+         {"frozen", [](auto& r, auto& n, auto& c) { r.number(n, 0, kReplicasMax, c.frozen_max); }},
          {"scale_down_after", [](auto& r, auto& n, auto& c) { r.span(n, c.scale_down_after); }},
          {"idle", [](auto& r, auto& n, auto& c) { r.span(n, c.idle); }}});
     if (!has(node, "max")) out.max = std::max(1, out.min);

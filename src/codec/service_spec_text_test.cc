@@ -25,7 +25,7 @@ TEST(ServiceSpecText, EverythingIsReadAndReadsBackFromWhatIsShown) {
   ASSERT_TRUE(spec) << shown(text.str());
   EXPECT_EQ(spec->replica.name, "chat");
   EXPECT_TRUE(spec->replica.retry.on_error);
-  EXPECT_EQ(spec->replicas, (ReplicaCount{0, 4, 8, seconds(120), seconds(600)}));
+  EXPECT_EQ(spec->replicas, (ReplicaCount{0, 4, 8, seconds(120), seconds(600), {}, 0, 2}));
   EXPECT_EQ(spec->startup->failure_threshold, 600);
   EXPECT_EQ(spec->readiness.path, "/ready");
   EXPECT_EQ(spec->liveness->kind, Probe::Kind::Tcp);
@@ -72,11 +72,17 @@ TEST(ServiceSpecText, EachMistakeIsNamedWhereItIs) {
             "more, and are tried again however they end\n");
   EXPECT_EQ(shown("{name: a, command: b, replicas: {min: 2, mx: 4}}"),
             "line 1, column 42: replicas.mx: there is no such field; there are min, max, "
-            "target_in_flight, target_queue_time, target_gpu_activity, scale_down_after, idle (did "
-            "you mean 'max'?)\n");
+            "target_in_flight, target_queue_time, target_gpu_activity, frozen, scale_down_after, "
+            "idle (did you mean 'max'?)\n");
   EXPECT_EQ(shown("{name: a, command: b, replicas: {min: 1, max: 4}}"),
             "line 1, column 1: replicas: between 1 and 4 something must decide; set "
             "target_in_flight, target_queue_time or target_gpu_activity\n");
+  EXPECT_NE(shown("{name: a, command: b, replicas: {max: 4, target_in_flight: 1, frozen: 5}}")
+                .find("replicas: frozen is 5, and there are 4 at most; lower it"),
+            std::string::npos);
+  EXPECT_NE(shown("{name: a, command: b, replicas: {min: 2, frozen: 1}}")
+                .find("replicas: there are always 2, and none is ever to be frozen"),
+            std::string::npos);
   EXPECT_EQ(shown("{name: a, command: b, replicas: {max: 4, target_gpu_activity: 101}}"),
             "line 1, column 63: replicas.target_gpu_activity: expected a whole number from 1 to "
             "100\n");

@@ -19,8 +19,9 @@ const std::string& image_of(const JobSpec& spec) { return spec.launch.container.
 
 std::int32_t replicas_to_come(const Service& service) {
   const auto there =
-      std::count_if(service.replicas.begin(), service.replicas.end(),
-                    [](const Replica& one) { return one.phase == Replica::Phase::Serving; });
+      std::count_if(service.replicas.begin(), service.replicas.end(), [](const Replica& one) {
+        return one.phase == Replica::Phase::Serving || one.phase == Replica::Phase::Frozen;
+      });
   const auto more = service.spec.replicas.max - static_cast<std::int32_t>(there);
   return service.deleted ? 0 : std::clamp(more, 0, kReplicasAhead);
 }

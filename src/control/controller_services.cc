@@ -28,7 +28,10 @@ void Controller::work_on_services() {
   constexpr int kRoundsMax = 4;
   for (int round = 0; round < kRoundsMax; ++round) {
     const reason::Services::Actions actions = services_.work(now_);
-    if (actions.create.empty() && actions.stop.empty()) return;
+    if (actions.create.empty() && actions.stop.empty() && actions.freeze.empty()) return;
+    for (const auto& [job, attempt, frozen] : actions.freeze) {
+      emit(FreezeGang{job, attempt, frozen});
+    }
     for (const auto& made : actions.create) {
       Job fresh;
       fresh.id = JobId{jobs_.last().value + 1};

@@ -41,6 +41,7 @@ class ServicesTest : public ::testing::Test {
     const Decisions& made = core_.step({now_, EventSeq{++seq_}, std::move(body)});
     for (const Command& command : made.commands) {
       if (const auto* stop = std::get_if<StopGang>(&command.body)) stopped_.push_back(stop->job);
+      if (const auto* one = std::get_if<FreezeGang>(&command.body)) frozen_.push_back(*one);
     }
     return made;
   }
@@ -81,6 +82,7 @@ class ServicesTest : public ::testing::Test {
   std::uint64_t seq_ = 0;
   Controller core_;
   std::vector<JobId> stopped_;
+  std::vector<FreezeGang> frozen_;
 };
 
 TEST_F(ServicesTest, ReplicasAreMadeAndAJobThatEndsIsReplaced) {
@@ -266,6 +268,81 @@ TEST_F(ServicesTest, TheLoadDecidesHowMany) {
   EXPECT_THAT(serving(), IsEmpty());
   tell(ServiceLoadSeen{"chat", 0, 1});  // somebody waits
   EXPECT_EQ(serving().size(), 1U);
+}
+
+/// Three replicas of chat, of which the load needs one, and two may be frozen.
+class FrozenTest : public ServicesTest {
+ protected:
+  FrozenTest() {
+    ServiceSpec spec = spec_of(1, 4);
+    spec.replicas.frozen_max = 2;
+    tell(ServiceApplied{spec});
+    make_ready({1});
+    tell(ServiceLoadSeen{"chat", 7'000, 0});
+    for (std::uint64_t id = 2; id <= 4; ++id) make_ready({id});
+    tell(ServiceLoadSeen{"chat", 1'000, 0});
+    wait(seconds(61));
+    for (std::uint64_t id = 2; id <= 4; ++id) probe({id}, ReplicaHealth::Drained);
+  }
+  Phase phase(std::uint64_t id) const {
+    const auto& all = chat().replicas;
+    return std::find_if(all.begin(), all.end(),
+                        [id](const auto& one) { return one.job == JobId{id}; })
+        ->phase;
+  }
+};
+
+TEST_F(FrozenTest, WhatIsNotNeededIsFrozenAndGoesOnWhenItIs) {
+  EXPECT_THAT(serving(), ElementsAre(JobId{1}));
+  EXPECT_THAT(stopped_, ElementsAre(JobId{4})) << "two are frozen, and no more";
+  EXPECT_THAT(frozen_, ElementsAre(FreezeGang{{2}, 1, true}, FreezeGang{{3}, 1, true}));
+  let_go();
+  frozen_.clear();
+  const JobId last = core_.jobs().last();
+  tell(ServiceLoadSeen{"chat", 3'000, 0});
+  EXPECT_THAT(serving(), ElementsAre(JobId{1}, JobId{2}));
+  EXPECT_THAT(frozen_, ElementsAre(FreezeGang{{2}, 1, false}));
+  EXPECT_TRUE(chat().replicas[1].ready) << "it was, and may be sent requests at once";
+  EXPECT_EQ(core_.jobs().last(), last) << "none is made while one is frozen";
+  tell(ServiceLoadSeen{"chat", 7'000, 0});
+  EXPECT_EQ(core_.jobs().last().value, last.value + 1) << "of two more one is made";
+}
+
+TEST_F(FrozenTest, ItSurvivesTheServer) {
+  let_go();
+  const auto restored = Controller::restore(Config{}, core_.state());
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(restored->services().frozen(job({2})), true);
+  EXPECT_EQ(restored->services().frozen(job({1})), false);
+  EXPECT_EQ(restored->state(), core_.state());
+}
+
+TEST_F(FrozenTest, OneThatEndsIsNotStartedAnew) {
+  let_go();
+  end({2}, 9);
+  let_go();
+  EXPECT_TRUE(is_final(job({2}).state));
+  EXPECT_EQ(chat().crashes, 0);
+  EXPECT_THAT(serving(), ElementsAre(JobId{1}));
+  EXPECT_EQ(phase(3), Phase::Frozen);
+}
+
+TEST_F(FrozenTest, ThoseOfAnotherRevisionOrBeyondWhatIsAllowedAreEnded) {
+  let_go();
+  ServiceSpec fewer = spec_of(1, 4);
+  fewer.replicas.frozen_max = 1;
+  tell(ServiceApplied{fewer});
+  EXPECT_THAT(stopped_, ElementsAre(JobId{3}));
+  let_go();
+  ServiceSpec other = spec_of(1, 4, "2");
+  other.replicas.frozen_max = 1;
+  tell(ServiceApplied{other});
+  EXPECT_THAT(stopped_, ElementsAre(JobId{2}));
+  let_go();
+  tell(ServiceDeleted{"chat"});
+  probe({1}, ReplicaHealth::Drained);
+  for (int round = 0; round < 3; ++round) let_go();
+  EXPECT_EQ(core_.services().find("chat"), nullptr);
 }
 
 TEST_F(ServicesTest, WaitsAndBusyGpusAskForMore) {

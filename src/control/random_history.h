@@ -218,6 +218,7 @@ class RandomHistory {
   void plan_outcome(const QuarantineNode&) {}
   void plan_outcome(const ReleaseNode&) {}
   void plan_outcome(const PrefetchImage&) {}
+  void plan_outcome(const FreezeGang&) {}
   void plan_outcome(const RepairNode& repair) {
     const CommandId latest = core_.healer().health(repair.node).underway->command;
     const bool good = rng_.below(4) != 0;

@@ -75,10 +75,21 @@ struct PrefetchImage {
   bool operator==(const PrefetchImage&) const = default;
 };
 
+/// Halt all processes of one attempt where they are, with all that they hold, or let them go on.
+/// For the record: what does not obey is only busier, or slower to answer, than it could be.
+struct FreezeGang {
+  JobId job;
+  std::int32_t attempt = 0;
+  bool frozen = false;
+  bool operator==(const FreezeGang&) const = default;
+};
+
 /// An intent of the core. `id` is its idempotency key: a world that sees one twice acts once.
 struct Command {
   CommandId id;
-  std::variant<StartGang, StopGang, QuarantineNode, ReleaseNode, RepairNode, PrefetchImage> body;
+  std::variant<StartGang, StopGang, QuarantineNode, ReleaseNode, RepairNode, PrefetchImage,
+               FreezeGang>
+      body;
   bool operator==(const Command&) const = default;
 };
 

@@ -64,6 +64,17 @@ Result<void> validate(const ReplicaCount& replicas) {
     return fail(ErrorKind::Invalid, "replicas: target_gpu_activity is 1 to 100 percent, not {}",
                 replicas.target_gpu_activity);
   }
+  if (replicas.frozen_max > replicas.max) {
+    return fail(ErrorKind::Invalid, "replicas: frozen is {}, and there are {} at most; lower it",
+                replicas.frozen_max, replicas.max);
+  }
+  if (replicas.frozen_max > 0 && replicas.min == replicas.max) {
+    return fail(
+        ErrorKind::Invalid,
+        "replicas: there are always {}, and none is ever to be frozen; leave frozen out, or "
+        "lower min",
+        replicas.min);
+  }
   const bool decides = replicas.target_in_flight > 0 || replicas.target_queue_time > Duration{} ||
                        replicas.target_gpu_activity > 0;
   if (!decides && replicas.max > std::max(1, replicas.min)) {

@@ -38,6 +38,7 @@ struct ReplicaCount {
   Duration idle = seconds(300);              // without a request, before the last one goes
   Duration target_queue_time{0};         // that a request waits for a replica; 0: decides nothing
   std::int32_t target_gpu_activity = 0;  // percent, of replicas' GPUs; 0: decides nothing
+  std::int32_t frozen_max = 0;           // so many that are not needed are kept frozen, not ended
 
   bool operator==(const ReplicaCount&) const = default;
 };
@@ -98,6 +99,7 @@ struct Replica {
     Serving,
     Draining,  // gets no new requests
     Stopping,
+    Frozen,  // ready, but its processes are halted until it is needed again
   };
   JobId job;
   std::int32_t revision = 0;

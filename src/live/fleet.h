@@ -159,6 +159,9 @@ class Fleet {
   /// Lost where the node is not connected: its next arrival brings up again what is still wanted.
   void send(NodeId node, const act::Order& order);
 
+  /// Lost likewise, and where the node's agent is too old to do it.
+  void freeze(NodeId node, const act::FreezeTask& order);
+
   /// NodeLost and NodeContact for what has changed. Looks every 100 ms at most.
   std::vector<Event::Body> watch();
   /// When to call watch() again at the latest; none while no lease runs.

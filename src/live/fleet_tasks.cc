@@ -1,4 +1,4 @@
-// What agents tell of running tasks.
+// Running tasks: what agents tell of them, and are told.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -41,6 +41,14 @@ void Fleet::on_spoke(const Session& session, const act::TaskSpoke& spoke) {
     if (!keeps(session, spoke.key)) return;
   }
   if (listener_ != nullptr && spoke.after >= Duration{}) listener_->spoke(spoke);
+}
+
+void Fleet::freeze(NodeId node, const act::FreezeTask& order) {
+  const std::lock_guard guard(mutex_);
+  const auto peer = peers_.find(node);
+  if (peer == peers_.end() || peer->second.session == nullptr) return;
+  if (peer->second.session->protocol_ < act::kProtocolFreeze) return;
+  peer->second.session->sink_.give(order);
 }
 
 }  // namespace gyre::live

@@ -102,6 +102,9 @@ class ScriptedAgent final : public act::OrderSink {
     note(std::string(to_string(order.repair)) + " " + order.device);
     repairs.push_back(order);
   }
+  void take(const act::FreezeTask& order) {
+    note((order.frozen ? "freeze " : "thaw ") + act::to_string(order.key));
+  }
   void take(const act::FetchImage& order) { note("fetch " + order.image + " " + order.login); }
   void take(const act::ReadArtifact& order) {
     note("artifact " + std::to_string(order.query.job.value) + " " + order.query.path);

@@ -407,6 +407,16 @@ void World::carry_out(const PrefetchImage& order) const {
   static_cast<void>(fleet_.fetch_image(order.node, {container.image, container.registry_login}));
 }
 
+void World::carry_out(const FreezeGang& gang) const {
+  const Job* job = placed(gang.job, gang.attempt);
+  if (job == nullptr) return;
+  for (std::size_t i = 0; i < job->placement.size(); ++i) {
+    if (is_open(key_of(*job, i))) {
+      fleet_.freeze(job->placement[i].node, {key_of(*job, i), gang.frozen});
+    }
+  }
+}
+
 /// The core gives up a lost node's tasks; none of them may go on beside its successor.
 void World::fence_tasks(NodeId node) {
   core_.jobs().for_each([&](const Job& job) {
@@ -438,7 +448,9 @@ void World::take_in(std::uint64_t session, NodeId node, const act::Hello& hello,
     for (std::size_t i = 0; i < job.placement.size(); ++i) {
       const act::TaskKey key = key_of(job, i);
       const bool may_run = being_stopped || job.tasks[i] == TaskState::Running;
-      if (may_run && is_open_on(key, node)) fleet_.send(node, act::AdoptTask{key});
+      if (!may_run || !is_open_on(key, node)) continue;
+      fleet_.send(node, act::AdoptTask{key});
+      if (const auto frozen = core_.services().frozen(job)) fleet_.freeze(node, {key, *frozen});
     }
   });
   for (const Command& command : core_.outstanding()) {

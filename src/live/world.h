@@ -88,6 +88,7 @@ class World final : public control::World {
   void carry_out(const ReleaseNode&) const {}
   void carry_out(const RepairNode& order) const;
   void carry_out(const PrefetchImage& order) const;
+  void carry_out(const FreezeGang& gang) const;
   const Job* placed(JobId id, std::int32_t attempt) const;
   bool is_open(const act::TaskKey& key) const;
   bool is_open_on(const act::TaskKey& key, NodeId node) const;

@@ -282,6 +282,29 @@ TEST(Recovery, EndsStrangersAndLateAttemptsAndKeepsFinishedOnes) {
   EXPECT_EQ(server.notices.size(), 3U);
 }
 
+TEST(Recovery, SaysAnewWhatIsFrozen) {
+  Server server;
+  server.start();
+  ServiceSpec spec;
+  spec.replica = gpu_job("chat");
+  spec.replicas.min = 0;
+  spec.replicas.frozen_max = 1;
+  spec.rollout.drain = {};
+  EXPECT_TRUE(server.post(ServiceApplied{spec}).get());
+  server.agent.started({{1}, 1, 0});
+  EXPECT_TRUE(server.reaches({1}, JobState::Running));
+  EXPECT_TRUE(server.post(ReplicaProbed{{1}, 1, ReplicaHealth::Ready, ""}).get());
+  spec.replicas.idle = {};
+  EXPECT_TRUE(server.post(ServiceApplied{spec}).get());
+  server.stop();
+  EXPECT_THAT(server.agent.orders(), ElementsAre("start 1.1.0", "freeze 1.1.0"));
+  Server next(server.core());
+  next.start();
+  EXPECT_TRUE(next.post(ServiceLoadSeen{"chat", 1000, 0}).get());
+  next.stop();
+  EXPECT_THAT(next.agent.orders(), ElementsAre("adopt 1.1.0", "freeze 1.1.0", "thaw 1.1.0"));
+}
+
 // --- inbox ---------------------------------------------------------------------------------------
 
 TEST(Inbox, RefusesAtOnceWhenItIsFull) {

@@ -101,6 +101,10 @@ struct OrderWriter {
     out.mutable_fetch_image()->set_image(order.image);
     out.mutable_fetch_image()->set_login(order.login);
   }
+  void operator()(const act::FreezeTask& order) const {
+    write_key(order.key, *out.mutable_freeze()->mutable_key());
+    out.mutable_freeze()->set_frozen(order.frozen);
+  }
   void operator()(const act::RepairOrder& order) const {
     v1::Repair& repair = *out.mutable_repair();
     repair.set_id(order.id.value);
@@ -159,6 +163,12 @@ Result<act::Order> read_stop(const v1::Stop& in) {
   }
   return checked_key(in.key()).map([&](const act::TaskKey& key) -> act::Order {
     return act::StopTask{key, {in.checkpoint_signal(), Duration{in.grace_ns()}}};
+  });
+}
+
+Result<act::Order> read_freeze(const v1::Freeze& in) {
+  return checked_key(in.key()).map([&](const act::TaskKey& key) -> act::Order {
+    return act::FreezeTask{key, in.frozen()};
   });
 }
 
@@ -503,6 +513,8 @@ Result<act::Order> read(const v1::FromServer& in) {
       return read_exec(in.exec());
     case v1::FromServer::kFetchImage:
       return act::FetchImage{in.fetch_image().image(), in.fetch_image().login()};
+    case v1::FromServer::kFreeze:
+      return read_freeze(in.freeze());
     case v1::FromServer::kRepair:
       return read_repair(in.repair());
     case v1::FromServer::BODY_NOT_SET:

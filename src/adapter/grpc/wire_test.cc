@@ -44,7 +44,8 @@ TEST(Wire, OrdersArriveAsTheyWereGiven) {
         act::Order{act::ExecOrder{act::ExecResize{3, {80, 65'535}}}},
         act::Order{act::ExecOrder{act::ExecWant{3, 65'536}}},
         act::Order{act::ExecOrder{act::ExecHangUp{3}}},
-        act::Order{act::FetchImage{"/images/\xff", "pull.json"}}}) {
+        act::Order{act::FetchImage{"/images/\xff", "pull.json"}},
+        act::Order{act::FreezeTask{key, true}}}) {
     v1::FromServer message;
     write(order, message);
     v1::FromServer carried;

@@ -43,6 +43,7 @@ class MpsExecutor final : public act::Executor, private act::TaskListener {
   void start(const act::TaskStart& task) override;
   void adopt(const act::TaskKey& key) override { inner_.adopt(key); }
   void stop(const act::TaskKey& key, const act::StopOptions& options) override;
+  void freeze(const act::TaskKey& key, bool frozen) override { inner_.freeze(key, frozen); }
   void release(const act::TaskKey& key) override { inner_.release(key); }
   std::vector<act::FoundTask> found() const override { return inner_.found(); }
   void discard(const act::TaskKey& key) override;

@@ -45,6 +45,7 @@ class Recorder final : public act::Executor {
   void start(const act::TaskStart& task) override { starts.add(task); }
   void adopt(const act::TaskKey&) override {}
   void stop(const act::TaskKey& key, const act::StopOptions&) override { stops.add(key); }
+  void freeze(const act::TaskKey&, bool) override {}
   void release(const act::TaskKey&) override {}
   std::vector<act::FoundTask> found() const override { return left; }
   void discard(const act::TaskKey&) override {}

@@ -196,6 +196,8 @@ void MigExecutor::stop(const act::TaskKey& key, const act::StopOptions& options)
   impl_->inner.stop(key, options);
 }
 
+void MigExecutor::freeze(const act::TaskKey& key, bool frozen) { impl_->inner.freeze(key, frozen); }
+
 void MigExecutor::release(const act::TaskKey& key) {
   {
     const std::lock_guard lock(impl_->mutex);

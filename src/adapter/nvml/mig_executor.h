@@ -46,6 +46,7 @@ class MigExecutor final : public act::Executor {
   void start(const act::TaskStart& task) override;
   void adopt(const act::TaskKey& key) override;
   void stop(const act::TaskKey& key, const act::StopOptions& options) override;
+  void freeze(const act::TaskKey& key, bool frozen) override;
   void release(const act::TaskKey& key) override;
   std::vector<act::FoundTask> found() const override;
   void discard(const act::TaskKey& key) override;

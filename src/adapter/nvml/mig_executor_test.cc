@@ -37,6 +37,7 @@ class Inner final : public act::Executor {
     const std::lock_guard lock(mutex_);
     stops_.push_back({key, starts_.size()});
   }
+  void freeze(const act::TaskKey&, bool) override {}
   void release(const act::TaskKey&) override {}
   std::vector<act::FoundTask> found() const override { return left; }
   void discard(const act::TaskKey&) override {}

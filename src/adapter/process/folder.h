@@ -21,6 +21,7 @@ inline constexpr const char* kSupervisorFile = "supervisor";  // its pid, and th
 inline constexpr const char* kStartedFile = "started";        // exists from before the command runs
 inline constexpr const char* kRunningFile = "running";        // once the command runs: the stages
 inline constexpr const char* kStopFile = "stop";              // how it is to be ended
+inline constexpr const char* kFrozenFile = "frozen";          // its processes are halted
 inline constexpr const char* kExitFile = "exit";              // how it ended; the last word
 inline constexpr const char* kStdoutFile = "stdout.log";
 inline constexpr const char* kStderrFile = "stderr.log";

@@ -48,17 +48,25 @@ void stand_alone() {
   for (int fd = 3; fd < most; ++fd) ::close(fd);
 }
 
+auto missing(const act::TaskKey& task) {
+  return fail(ErrorKind::NotFound, "task {} does not run on this node", act::to_string(task));
+}
+
+/// Errors: NotFound.
+Result<pid_t> supervisor_of(const std::string& folder, const act::TaskKey& task) {
+  const auto opened = open_folder(folder + "/" + act::to_string(task));
+  if (!opened) return missing(task);
+  const auto state = inspect(*opened);
+  if (!state || !state->supervisor || !state->running) return missing(task);
+  return *state->supervisor;
+}
+
 /// What a task consists of. Errors: NotFound.
 Result<std::vector<pid_t>> processes_of(const std::string& folder, const act::TaskKey& task) {
-  const auto missing = [&] {
-    return fail(ErrorKind::NotFound, "task {} does not run on this node", act::to_string(task));
-  };
-  const auto opened = open_folder(folder + "/" + act::to_string(task));
-  if (!opened) return missing();
-  const auto state = inspect(*opened);
-  if (!state || !state->supervisor || !state->running) return missing();
-  std::vector<pid_t> found = descendants(*state->supervisor);
-  if (found.empty()) return missing();
+  const auto supervisor = supervisor_of(folder, task);
+  if (!supervisor) return tl::unexpected(supervisor.error());
+  std::vector<pid_t> found = descendants(*supervisor);
+  if (found.empty()) return missing(task);
   return found;
 }
 
@@ -136,14 +144,10 @@ Result<void> NodeBreaker::kill_task(const act::TaskKey& task) {
 }
 
 Result<void> NodeBreaker::hang_task(const act::TaskKey& task, Duration lasts) {
-  std::vector<pid_t> stopped;
-  for (int round = 0; round < kStopRounds; ++round) {
-    auto processes = processes_of(folder_, task);
-    if (!processes && round == 0) return tl::unexpected(processes.error());
-    if (!processes) break;
-    signal_all(*processes, SIGSTOP);
-    stopped = std::move(*processes);
-  }
+  const auto supervisor = supervisor_of(folder_, task);
+  if (!supervisor) return tl::unexpected(supervisor.error());
+  const std::vector<pid_t> stopped = halt_descendants(*supervisor);
+  if (stopped.empty()) return missing(task);
   const pid_t helper = ::fork();
   if (helper == 0) {
     stand_alone();

@@ -166,6 +166,10 @@ void ProcessExecutor::stop(const act::TaskKey& key, const act::StopOptions& opti
   loop_.post(TaskLoop::Stop{key, options});
 }
 
+void ProcessExecutor::freeze(const act::TaskKey& key, bool frozen) {
+  loop_.post(TaskLoop::Freeze{key, frozen});
+}
+
 void ProcessExecutor::discard(const act::TaskKey& key) {
   const std::string path = options_.folder + "/" + act::to_string(key);
   const auto folder = open_folder(path);

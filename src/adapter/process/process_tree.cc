@@ -1,6 +1,7 @@
 #include "adapter/process/process_tree.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <map>
@@ -22,6 +23,19 @@ std::vector<pid_t> descendants(pid_t ancestor) {
   }
   found.erase(found.begin());
   return found;
+}
+
+std::vector<pid_t> halt_descendants(pid_t ancestor) {
+  constexpr int kRoundsMax = 8;  // what forks in each of them is on its way to run the machine out
+  std::vector<pid_t> halted;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    std::vector<pid_t> found = descendants(ancestor);
+    std::sort(found.begin(), found.end());
+    if (found == halted) break;
+    for (const pid_t one : found) ::kill(one, SIGSTOP);
+    halted = std::move(found);
+  }
+  return halted;
 }
 
 std::vector<pid_t> marked(const std::string& mark) {

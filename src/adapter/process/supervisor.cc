@@ -22,6 +22,7 @@
 #include "adapter/process/exec/exec_protocol.h"
 #include "adapter/process/files.h"
 #include "adapter/process/folder.h"
+#include "adapter/process/freezer.h"
 #include "adapter/process/lease.h"
 #include "adapter/process/log_limiter.h"
 #include "adapter/process/process_tree.h"
@@ -347,6 +348,7 @@ void Supervisor::stop(const act::StopOptions& options) {
     if (stop_->term_at) stop_->term_at = now;
     return;
   }
+  thaw(folder_, ::getpid());
   stop_ = StopPlan{.term_at = now, .kill_at = kill_at, .grace = options.grace};
   if (options.checkpoint_signal == 0) return;
   signal_command(options.checkpoint_signal);

@@ -18,6 +18,7 @@
 #include "adapter/process/container/warm_line.h"
 #include "adapter/process/exec/exec_protocol.h"
 #include "adapter/process/free_port.h"
+#include "adapter/process/freezer.h"
 #include "adapter/process/process_tree.h"
 #include "adapter/process/spawn.h"
 #include "adapter/process/supervisor.h"
@@ -207,6 +208,16 @@ void TaskLoop::carry_out(const Stop& order) {
       !sooner || replace_file(task.folder, kStopFile, encode(order.options), Sync::No).has_value();
   // Without the file (a full disk) the supervisor's own idea of a grace has to do.
   if (task.phase == Phase::Watched) send_signal(task.process, written ? SIGUSR1 : SIGTERM);
+}
+
+void TaskLoop::carry_out(const Freeze& order) {
+  const auto found = tasks_.find(order.key);
+  if (found == tasks_.end() || found->second.phase != Phase::Watched) return;
+  const Task& task = found->second;
+  const auto state = inspect(task.folder);
+  if (!state || !state->running || !state->supervisor) return;
+  if (!order.frozen) return thaw(task.folder, *state->supervisor);
+  if (!exists(task.folder, kStopFile)) freeze(task.folder, *state->supervisor);
 }
 
 void TaskLoop::carry_out(const Release& order) {

@@ -59,11 +59,15 @@ class TaskLoop {
     act::TaskKey key;
     act::StopOptions options;
   };
+  struct Freeze {
+    act::TaskKey key;
+    bool frozen = false;
+  };
   struct Release {
     act::TaskKey key;
   };
   struct Quit {};
-  using Order = std::variant<Begin, Refuse, Adopt, Stop, Release, Quit>;
+  using Order = std::variant<Begin, Refuse, Adopt, Stop, Freeze, Release, Quit>;
 
   TaskLoop(LoopOptions options, const CgroupHost& cgroups, Janitor& janitor);
 
@@ -105,6 +109,7 @@ class TaskLoop {
   void carry_out(const Refuse& order);
   void carry_out(const Adopt& order);
   void carry_out(const Stop& order);
+  void carry_out(const Freeze& order);
   void carry_out(const Release& order);
 
   Task* found_task(const act::TaskKey& key);

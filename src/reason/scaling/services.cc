@@ -38,6 +38,15 @@ const Service* Services::find(const std::string& name) const {
   return found == services_.end() ? nullptr : &found->second;
 }
 
+std::optional<bool> Services::frozen(const Job& job) const {
+  const Service* service = job.service.empty() ? nullptr : find(job.service);
+  if (service == nullptr || service->spec.replicas.frozen_max == 0) return std::nullopt;
+  const auto at = std::find_if(service->replicas.begin(), service->replicas.end(),
+                               [&job](const Replica& replica) { return replica.job == job.id; });
+  if (at == service->replicas.end()) return std::nullopt;
+  return at->phase == Phase::Frozen;
+}
+
 Service* Services::touch(const std::string& name) {
   const auto found = services_.find(name);
   if (found == services_.end()) return nullptr;
@@ -128,6 +137,11 @@ void Services::job_changed(const Job& job, Termination cause, Time now) {
   replica->running = job.state == JobState::Running;
   replica->ready = replica->ready && replica->running;
   if (replica->running) replica->attempt = job.attempt;
+  if (replica->phase == Phase::Frozen && !replica->running) {
+    replica->phase = Phase::Draining;  // one that is to start anew is no better than none
+    replica->drain_until = now;
+    changed_.insert(job.service);
+  }
   if (job.state != JobState::Queued && !is_final(job.state)) return;
   changed_.insert(job.service);
   const bool crashed = cause == Termination::TaskFailed || cause == Termination::StartRefused ||
@@ -179,15 +193,54 @@ void Services::work_on(Service& service, Actions& actions, Time now) {
     replica.phase = Phase::Draining;
     replica.drain_until = saturating_add(now, service.spec.rollout.drain);
   }
+  const std::int32_t thawed = thaw(service, step.create, actions);
+  retire(service, actions, now);
+  if (service.hold_until) return;
+  for (std::int32_t i = thawed; i < step.create; ++i) {
+    actions.create.push_back({service.name(), service.revision, service.spec.replica});
+  }
+}
+
+/// Puts frozen replicas back to work, the oldest first; says how many.
+std::int32_t Services::thaw(Service& service, std::int32_t wanted, Actions& actions) {
+  std::int32_t thawed = 0;
+  for (Replica& replica : service.replicas) {
+    if (thawed == wanted) break;
+    if (replica.phase != Phase::Frozen || replica.revision != service.revision) continue;
+    replica.phase = Phase::Serving;
+    actions.freeze.push_back({replica.job, replica.attempt, false});
+    ++thawed;
+  }
+  return thawed;
+}
+
+/// Freezes or stops replicas that have had their time to drain, and stops frozen ones that are of
+/// no use any more.
+void Services::retire(Service& service, Actions& actions, Time now) {
+  std::int32_t room = service.deleted ? 0 : service.spec.replicas.frozen_max;
+  const auto current = [&](const Replica& one) { return one.revision == service.revision; };
+  const auto stop = [&](Replica& replica) {
+    replica.phase = Phase::Stopping;
+    actions.stop.push_back(replica.job);
+  };
+  for (Replica& replica : service.replicas) {
+    if (replica.phase != Phase::Frozen) continue;
+    if (current(replica) && room > 0) {
+      --room;
+    } else {
+      stop(replica);
+    }
+  }
   for (Replica& replica : service.replicas) {
     if (replica.phase != Phase::Draining) continue;
     if (replica.running && now < replica.drain_until) continue;
-    replica.phase = Phase::Stopping;
-    actions.stop.push_back(replica.job);
-  }
-  if (service.hold_until) return;
-  for (std::int32_t i = 0; i < step.create; ++i) {
-    actions.create.push_back({service.name(), service.revision, service.spec.replica});
+    if (replica.ready && current(replica) && room > 0) {
+      --room;
+      replica.phase = Phase::Frozen;
+      actions.freeze.push_back({replica.job, replica.attempt, true});
+    } else {
+      stop(replica);
+    }
   }
 }
 

@@ -24,9 +24,16 @@ class Services {
     std::int32_t revision = 0;
     JobSpec spec;
   };
+  /// A replica whose processes are to be halted, or to go on.
+  struct Freeze {
+    JobId job;
+    std::int32_t attempt = 0;
+    bool frozen = false;
+  };
   struct Actions {
     std::vector<Create> create;
     std::vector<JobId> stop;
+    std::vector<Freeze> freeze;
   };
 
   void apply(const ServiceSpec& spec, Time now);
@@ -46,6 +53,8 @@ class Services {
 
   const std::map<std::string, Service>& all() const { return services_; }
   const Service* find(const std::string& name) const;
+  /// Whether the replica that the job is should be frozen; none where it never is.
+  std::optional<bool> frozen(const Job& job) const;
   /// Grows whenever anything about the services changes.
   std::uint64_t version() const { return version_; }
 
@@ -57,6 +66,8 @@ class Services {
   Service* touch(const std::string& name);
   Replica* replica_of(JobId job, const std::string& service);
   void work_on(Service& service, Actions& actions, Time now);
+  static void retire(Service& service, Actions& actions, Time now);
+  static std::int32_t thaw(Service& service, std::int32_t wanted, Actions& actions);
   static void judge_rollout(Service& service, Time now);
   static void roll_back(Service& service, std::string why, Time now);
   void plan_wakeup(const Service& service);

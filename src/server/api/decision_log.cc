@@ -83,6 +83,7 @@ class DecisionLog::Story {
   void tell(const ReleaseNode&) {}
   void tell(const RepairNode&) {}
   void tell(const PrefetchImage&) {}  // nothing is done to the job
+  void tell(const FreezeGang&) {}     // the service's events have it
   void tell(const StopGang& stop) {
     const Job* job = core_.jobs().find(stop.job);
     if (job == nullptr || stop.cause == Termination::UserRequest) return;

@@ -10,9 +10,10 @@ namespace gyre::server {
 
 std::string_view to_string(ServiceChange change) {
   static constexpr std::string_view kNames[] = {
-      "applied",           "rolled_out",      "undone",        "scaled",
-      "replica_created",   "replica_started", "replica_ready", "replica_not_ready",
-      "replica_unhealthy", "replica_retired", "replica_gone",  "deleted"};
+      "applied",           "rolled_out",      "undone",         "scaled",
+      "replica_created",   "replica_started", "replica_ready",  "replica_not_ready",
+      "replica_unhealthy", "replica_retired", "replica_frozen", "replica_thawed",
+      "replica_gone",      "deleted"};
   return kNames[static_cast<std::size_t>(change)];
 }
 
@@ -77,6 +78,11 @@ class ServiceLog::Story {
       say(ServiceChange::NotReady, is.revision, is.job,
           is.running ? is.fault : "its job does not run");
     }
+    if (is.phase != was.phase && is.phase == Replica::Phase::Frozen) {
+      say(ServiceChange::Frozen, is.revision, is.job, "");
+    }
+    const bool thawed = was.phase == Replica::Phase::Frozen && is.phase == Replica::Phase::Serving;
+    if (thawed) say(ServiceChange::Thawed, is.revision, is.job, "");
     const bool retired = was.phase == Replica::Phase::Serving && is.phase != was.phase;
     if (retired) say(ServiceChange::Retired, is.revision, is.job, "");
   }

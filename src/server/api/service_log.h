@@ -26,6 +26,8 @@ enum class ServiceChange : std::uint8_t {
   NotReady,   // a replica takes no more requests
   Unhealthy,  // a replica is started anew, by its liveness or startup probe's word
   Retired,    // a replica is to go
+  Frozen,     // a replica is halted, since it is not needed
+  Thawed,     // a replica goes on, and takes requests
   Gone,       // a replica
   Deleted,    // the service
 };

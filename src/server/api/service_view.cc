@@ -20,7 +20,8 @@ std::int64_t ready_of(const Service& service) {
 
 void write_replica(JsonText& out, const Replica& replica, const std::optional<std::string>& node,
                    JobState state) {
-  static constexpr std::array<std::string_view, 3> kPhases{"serving", "draining", "stopping"};
+  static constexpr std::array<std::string_view, 4> kPhases{"serving", "draining", "stopping",
+                                                           "frozen"};
   out.open('{')
       .member("job", replica.job.value)
       .member("revision", replica.revision)

@@ -42,6 +42,7 @@ Routes view_routes(const control::Controller& core) {
       const Job* job = core.jobs().find(replica.job);
       if (job == nullptr || !replica.running || job->placement.empty()) continue;
       if (replica.phase == Replica::Phase::Stopping) continue;
+      if (replica.phase == Replica::Phase::Frozen) continue;
       const auto port = static_cast<std::uint16_t>(job->start.port);
       route.endpoints.push_back(
           {{replica.job, replica.attempt},

@@ -161,7 +161,9 @@ bool at_rest(const control::Controller& core) {
           return replica.ready && replica.phase == Replica::Phase::Serving &&
                  replica.revision == service.revision;
         });
-    const auto all = static_cast<std::int32_t>(service.replicas.size());
+    const auto all = std::count_if(
+        service.replicas.begin(), service.replicas.end(),
+        [](const Replica& replica) { return replica.phase != Replica::Phase::Frozen; });
     if (all != service.scale.wanted || ready != service.scale.wanted) return false;
   }
   return true;

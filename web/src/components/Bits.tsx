@@ -9,7 +9,7 @@ const MARKS: Record<string, string> = {
   queued: '◷', starting: '◔', running: '▶', preempting: '⇤', stopping: '■',
   succeeded: '✓', failed: '✕', cancelled: '⊘', up: '●', down: '✕', cordoned: '◐', draining: '⇣', silent: '?', quarantined: '✚', unsure: '?',
   good: '✓', low: '◔', idle: '✕', unknown: '?', 'in use': '▶', 'held but idle': '✕', free: '○',
-  ok: '✓', lost: '✕', ready: '✓', updating: '⇄', short: '◔', resting: '◐', 'not ready': '✕',
+  ok: '✓', lost: '✕', ready: '✓', updating: '⇄', short: '◔', resting: '◐', frozen: '❄', 'not ready': '✕',
   open: '◔', held: '‖', recovered: '✓', undone: '↶', ended: '⊘', noted: '·',
   slow: '◔', full: '✕', away: '?', starved: '◷', valid: '✓', over: '✕', 'ends soon': '◔',
   live: '●', 'at hand': '○', connected: '●', lasts: '◔', refused: '⊘', allowed: '◔', off: '⊘',

@@ -392,6 +392,7 @@ describe('services', () => {
     expect(healthOf(replica(1, 1, false))).toBe('not ready');
     expect(healthOf({...replica(1, 1, false), state: 'queued'})).toBe('queued');
     expect(healthOf({...replica(1, 1, true), phase: 'draining'})).toBe('draining');
+    expect(healthOf({...replica(1, 1, true), phase: 'frozen'})).toBe('frozen');
   });
   it('have revisions, the newest first', () => {
     const draining = {...replica(3, 1, true), phase: 'draining' as const};
