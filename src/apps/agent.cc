@@ -71,14 +71,17 @@ cli::Outcome<std::unique_ptr<server::JsonLines>> open_log(const std::string& pat
 std::string images_path(const cli::StateFolder& folder) { return folder.path() + "/images"; }
 std::string lease_path_of(const cli::StateFolder& folder) { return folder.path() + "/lease"; }
 
-NodeOptions node_options(const cli::StateFolder& folder, MemoryMib log_max) {
+NodeOptions node_options(const cli::StateFolder& folder, const cli::NodeTerms& terms) {
   NodeOptions options;
   options.tasks = folder.tasks_path();
   options.images = images_path(folder);
   options.secrets = folder.path() + "/secrets";
   options.logins = folder.path() + "/registry-logins.json";
   options.lease = lease_path_of(folder);
-  options.log_max = log_max;
+  options.volumes = terms.volumes;
+  options.devices = terms.devices;
+  options.warm = static_cast<std::size_t>(terms.warm);
+  options.log_max = terms.task_log;
   return options;
 }
 
@@ -107,7 +110,7 @@ cli::Outcome<std::unique_ptr<process::NodeRepairs>> open_repairs(const std::stri
                                                                  const cli::AgentOptions& options,
                                                                  GpuWatch& watch) {
   auto repairs = process::NodeRepairs::open(
-      {folder, options.repairs, [&watch](bool wanted) { watch.look(wanted); }, watch.size()});
+      {folder, options.terms.repairs, [&watch](bool wanted) { watch.look(wanted); }, watch.size()});
   if (!repairs) return tl::unexpected(failure(repairs.error()));
   return std::move(*repairs);
 }
@@ -156,7 +159,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   };
   BreakableNode breakable(**member, folder->path(), folder->tasks_path());
   AgentMetrics metrics(breakable.dialer(), {(*member)->node(), images_path(*folder), log.get()});
-  NodeOptions tasks_options = node_options(*folder, options.task_log);
+  NodeOptions tasks_options = node_options(*folder, options.terms);
   tasks_options.image_came = [&metrics](bool ready) { metrics.image_came(ready); };
   auto opened = Tasks::open(tasks_options, *gpus, folder->path());
   if (!opened) return tl::unexpected(failure(opened.error()));

@@ -281,10 +281,10 @@ cli::Outcome<void> Life::start_local_node() {
                             .images = folder.path() + "/images",
                             .secrets = folder.path() + "/secrets",
                             .logins = folder.path() + "/registry-logins.json",
-                            .volumes = settings.volumes,
-                            .devices = settings.devices,
-                            .warm = static_cast<std::size_t>(settings.warm),
-                            .log_max = settings.task_log},
+                            .volumes = settings.terms.volumes,
+                            .devices = settings.terms.devices,
+                            .warm = static_cast<std::size_t>(settings.terms.warm),
+                            .log_max = settings.terms.task_log},
                            settings.gpus, folder.path());
   if (!tasks) return tl::unexpected(store_failure(tasks.error()));
   const std::vector<std::string> enforced = (*tasks)->enforced();
@@ -298,7 +298,7 @@ cli::Outcome<void> Life::start_local_node() {
   }
   auto watch_of_gpus = std::make_unique<GpuWatch>(settings.gpus, say);
   auto repairs = process::NodeRepairs::open(
-      {folder.path(), settings.repairs,
+      {folder.path(), settings.terms.repairs,
        [pausing = watch_of_gpus.get()](bool wanted) { pausing->look(wanted); },
        watch_of_gpus->size()});
   if (!repairs) return tl::unexpected(store_failure(repairs.error()));
@@ -318,7 +318,8 @@ cli::Outcome<void> Life::start_agents() {
   agents_port = *port;
   say(fmt::format("agents come in at {}; 'gyre node join-token' makes their tokens", agents_at()));
   if (!village) return {};
-  if (auto done = village->populate(*port, settings.virtual_gpus, door->keeper()); !done) {
+  if (auto done = village->populate(*port, settings.virtual_gpus, settings.terms, door->keeper());
+      !done) {
     return done;
   }
   const auto wanted = static_cast<std::size_t>(settings.nodes);

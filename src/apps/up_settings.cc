@@ -62,11 +62,7 @@ cli::Outcome<UpSettings> read_up_settings(const cli::UpOptions& options) {
     if (!gpus) return tl::unexpected(gpus.error());
     settings.gpus = std::move(*gpus);
   }
-  settings.volumes = options.volumes;
-  settings.devices = options.devices;
-  settings.warm = options.warm;
-  settings.repairs = options.repairs;
-  settings.task_log = options.task_log;
+  settings.terms = options.terms;
   settings.queues = options.queues;
   settings.prices = options.prices;
   settings.idle = options.idle;

@@ -37,11 +37,7 @@ struct UpSettings {
   std::string database;  // of the journal, a URL; empty: it is in the state folder
   act::GpuSet gpus;
   std::string state;
-  std::vector<std::string> volumes;
-  std::vector<std::string> devices;
-  int warm = 0;
-  MemoryMib task_log;
-  std::map<Repair, std::string> repairs;
+  cli::NodeTerms terms;
   std::vector<QueueSpec> queues;
   std::optional<PriceSet> prices;
   std::optional<IdleSpec> idle;

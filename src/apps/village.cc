@@ -98,6 +98,18 @@ int choose_street(const std::string& file) {
   return street;
 }
 
+/// The options of `gyre agent` that give these terms.
+Words words_of(const cli::NodeTerms& terms) {
+  Words words{"--warm", std::to_string(terms.warm), "--task-log",
+              fmt::format("{}MiB", terms.task_log.value)};
+  for (const std::string& volume : terms.volumes) words.insert(words.end(), {"--volume", volume});
+  for (const std::string& device : terms.devices) words.insert(words.end(), {"--device", device});
+  for (const auto& [step, command] : terms.repairs) {
+    words.insert(words.end(), {"--repair", fmt::format("{}={}", to_string(step), command)});
+  }
+  return words;
+}
+
 }  // namespace
 
 cli::Outcome<std::unique_ptr<Village>> Village::prepare(const std::string& state, int nodes,
@@ -185,7 +197,8 @@ cli::Outcome<void> Village::make_space(int node) const {
   return {};
 }
 
-cli::Outcome<void> Village::start_agent(int node, int server_port, const std::string& virtual_gpus,
+/// `more`: further words of the agent's command.
+cli::Outcome<void> Village::start_agent(int node, int server_port, const Words& more,
                                         const std::string& token) {
   const std::string folder = node_folder(node);
   mkdir(folder.c_str(), 0700);
@@ -212,7 +225,7 @@ cli::Outcome<void> Village::start_agent(int node, int server_port, const std::st
               "--share",
               std::to_string(nodes_)};
   if (chaos_) words.emplace_back("--chaos");
-  if (!virtual_gpus.empty()) words.insert(words.end(), {"--virtual-gpus", virtual_gpus});
+  words.insert(words.end(), more.begin(), more.end());
   std::array<int, 2> in{};
   const int log =
       open((folder + "/agent.log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -230,12 +243,14 @@ cli::Outcome<void> Village::start_agent(int node, int server_port, const std::st
 }
 
 cli::Outcome<void> Village::populate(int server_port, const std::string& virtual_gpus,
-                                     live::Gatekeeper& keeper) {
+                                     const cli::NodeTerms& terms, live::Gatekeeper& keeper) {
+  Words more = words_of(terms);
+  if (!virtual_gpus.empty()) more.insert(more.end(), {"--virtual-gpus", virtual_gpus});
   for (int node = 1; node <= nodes_; ++node) {
     if (auto made = make_space(node); !made) return made;
     const auto token = keeper.make_token(fmt::format("node-{}", node), kTokenLifetime);
     if (!token) return give_up(cli::kError, "{}", token.error().message);
-    if (auto started = start_agent(node, server_port, virtual_gpus, *token); !started) {
+    if (auto started = start_agent(node, server_port, more, *token); !started) {
       return started;
     }
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/cli.h"
 #include "cli/outcome.h"
 #include "live/gatekeeper.h"
 
@@ -38,7 +39,7 @@ class Village {
 
   /// Starts the agents. Errors: as prepare(), and the keeper's.
   cli::Outcome<void> populate(int server_port, const std::string& virtual_gpus,
-                              live::Gatekeeper& keeper);
+                              const cli::NodeTerms& terms, live::Gatekeeper& keeper);
 
  private:
   Village(std::string state, int nodes, int street, bool chaos)
@@ -48,7 +49,7 @@ class Village {
   std::string node_folder(int node) const;
   void remove_space(int node) const;
   cli::Outcome<void> make_space(int node) const;
-  cli::Outcome<void> start_agent(int node, int server_port, const std::string& virtual_gpus,
+  cli::Outcome<void> start_agent(int node, int server_port, const std::vector<std::string>& more,
                                  const std::string& token);
 
   const std::string state_;

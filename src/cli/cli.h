@@ -20,6 +20,15 @@
 
 namespace gyre::cli {
 
+/// What the operator of a machine gives its tasks.
+struct NodeTerms {
+  std::vector<std::string> volumes;  // folders that containers may be given; ":ro" behind: to read
+  std::vector<std::string> devices;  // CDI kinds that jobs may ask for
+  int warm = 0;                      // containers kept ready for each image
+  MemoryMib task_log{64};            // kept of each log of a task
+  std::map<Repair, std::string> repairs;  // commands of the shell's; see docs/guide/healing.md
+};
+
 /// The inputs of `gyre up`.
 struct UpOptions {
   std::string state;    // flag; empty: see state_folder_path()
@@ -34,18 +43,14 @@ struct UpOptions {
   std::optional<IdleSpec> idle;      // none: the store's
   std::string virtual_gpus;          // "8xH100:80GB"; empty: the machine's own
   std::string fsync = "full";
-  std::vector<std::string> volumes;  // folders that containers may be given; ":ro" behind: to read
-  std::vector<std::string> devices;  // CDI kinds that jobs may ask for
-  int warm = 0;                      // containers kept ready for each image
-  MemoryMib task_log{64};            // kept of each log of a task
-  std::map<Repair, std::string> repairs;  // of this machine, as an agent's
-  std::string agents;                     // "0.0.0.0:8643"; empty: no agents of other machines
-  std::string node_lease = "5m";          // how long tasks of other machines go on without a server
-  int nodes = 0;                          // > 0: that many, in network namespaces of their own
-  bool local_node = true;                 // this machine is a node itself
-  bool chaos = false;                     // it, and those `nodes`, may be broken on purpose
-  std::string otlp;  // where traces go: "http://127.0.0.1:4318"; empty: nowhere
-  std::string log;   // file of JSON lines, "-" is stdout; empty: none
+  NodeTerms terms;                // of this machine, or of each of `nodes`
+  std::string agents;             // "0.0.0.0:8643"; empty: no agents of other machines
+  std::string node_lease = "5m";  // how long tasks of other machines go on without a server
+  int nodes = 0;                  // > 0: that many, in network namespaces of their own
+  bool local_node = true;         // this machine is a node itself
+  bool chaos = false;             // it, and those `nodes`, may be broken on purpose
+  std::string otlp;               // where traces go: "http://127.0.0.1:4318"; empty: nowhere
+  std::string log;                // file of JSON lines, "-" is stdout; empty: none
 };
 
 /// The inputs of `gyre agent`.
@@ -57,11 +62,10 @@ struct AgentOptions {
   std::string virtual_gpus;
   std::vector<std::pair<std::string, std::string>> labels;
   int share = 1;  // one of how many nodes on this machine
-  MemoryMib task_log{64};
-  std::string metrics;                    // "127.0.0.1:8644"; empty: none are served
-  std::string log;                        // file of JSON lines; "-": stdout; empty: none
-  std::map<Repair, std::string> repairs;  // commands of the shell's; see docs/guide/healing.md
-  bool chaos = false;                     // the node may be broken on purpose
+  NodeTerms terms;
+  std::string metrics;  // "127.0.0.1:8644"; empty: none are served
+  std::string log;      // file of JSON lines; "-": stdout; empty: none
+  bool chaos = false;   // the node may be broken on purpose
 };
 
 /// The inputs of `gyre burn-in`.

@@ -202,7 +202,21 @@ void add_log_limit(CLI::App& verb, MemoryMib& limit) {
       ->type_name("SIZE");
 }
 
-void add_repair_flag(CLI::App& verb, std::vector<std::string>& repairs) {
+/// `repairs`: as they were written; see read_repairs().
+void add_node_flags(CLI::App& verb, NodeTerms& terms, std::vector<std::string>& repairs) {
+  verb.add_option("--volume", terms.volumes,
+                  "a folder that containers may be given, with what is below; ':ro' behind it: "
+                  "to read; may be repeated")
+      ->type_name("DIR[:ro]");
+  verb.add_option("--device", terms.devices,
+                  "a kind of CDI devices that jobs may ask for; may be repeated")
+      ->type_name("VENDOR/CLASS");
+  verb.add_option("--warm", terms.warm,
+                  "so many containers are kept ready for each image that was used of late")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str()
+      ->type_name("N");
+  add_log_limit(verb, terms.task_log);
   verb.add_option("--repair", repairs,
                   "the shell's command by which healing repairs this machine's hardware: reset (of "
                   "the GPU that $GYRE_GPU names; else nvidia-smi), reboot, replace, burn-in (else "
@@ -253,28 +267,15 @@ void add_up(CLI::App& app, Session& session) {
                    "instead of this machine, that many nodes in network namespaces (as root)")
       ->check(CLI::Range(1, 200));
   add_chaos_flag(*verb, *options);
-  verb->add_option("--volume", options->volumes,
-                   "a folder that containers may be given, with what is below; ':ro' behind it: "
-                   "to read; may be repeated")
-      ->type_name("DIR[:ro]");
-  verb->add_option("--device", options->devices,
-                   "a kind of CDI devices that jobs may ask for; may be repeated")
-      ->type_name("VENDOR/CLASS");
-  verb->add_option("--warm", options->warm,
-                   "so many containers are kept ready for each image that was used of late")
-      ->check(CLI::Range(0, 64))
-      ->capture_default_str()
-      ->type_name("N");
-  add_log_limit(*verb, options->task_log);
   auto repairs = std::make_shared<std::vector<std::string>>();
-  add_repair_flag(*verb, *repairs);
+  add_node_flags(*verb, options->terms, *repairs);
   auto files = std::make_shared<SettingFiles>();
   add_serving_flags(*verb, session, *options, *files);
   on_verb(verb, session, [&session, options, files, repairs]() -> Outcome<int> {
     options->state = session.state;
     auto commands = read_repairs(*repairs);
     if (!commands) return tl::unexpected(commands.error());
-    options->repairs = std::move(*commands);
+    options->terms.repairs = std::move(*commands);
     if (auto read = read_files(*files, *options); !read) return tl::unexpected(read.error());
     return session.ports.up(*options);
   });
@@ -332,7 +333,8 @@ void add_agent(CLI::App& app, Session& session) {
                    "offer one of that many equal parts of the machine's CPUs and memory")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  add_log_limit(*verb, options->task_log);
+  auto repairs = std::make_shared<std::vector<std::string>>();
+  add_node_flags(*verb, options->terms, *repairs);
   verb->add_option("--metrics", options->metrics,
                    "serve the agent's own metrics there, at /metrics, on this machine alone")
       ->type_name("[HOST:]PORT");
@@ -341,8 +343,6 @@ void add_agent(CLI::App& app, Session& session) {
           "append a JSON line for each start and end of a task, and for what is said here; "
           "'-': to stdout")
       ->type_name("FILE");
-  auto repairs = std::make_shared<std::vector<std::string>>();
-  add_repair_flag(*verb, *repairs);
   verb->add_flag("--chaos", options->chaos,
                  "let the server break this node on purpose, when an operator asks it to "
                  "(docs/guide/chaos.md)");
@@ -351,7 +351,7 @@ void add_agent(CLI::App& app, Session& session) {
   on_verb(verb, session, [&session, options, labels, repairs]() -> Outcome<int> {
     auto commands = read_repairs(*repairs);
     if (!commands) return tl::unexpected(commands.error());
-    options->repairs = std::move(*commands);
+    options->terms.repairs = std::move(*commands);
     for (const std::string& label : *labels) {
       const std::size_t equals = label.find('=');
       if (equals == 0 || equals == std::string::npos) {

@@ -104,3 +104,22 @@ def test_what_cannot_be_fetched_is_said(fleet, registry):
     status, _, problem = fleet.http("POST", "/v1/nodes/z/actions",
                                     {"action": "prefetch", "image": missing})
     assert status == 404, problem
+
+
+def test_a_node_gives_its_containers_what_its_operator_allows(fleet, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "hello").write_text("from the node")
+    image = str(images.busybox(tmp_path / "layout").folder)
+    fleet.agent("a", "--volume", f"{shared}:ro", "--warm", "1", "--task-log", "1MB")
+    job = fleet.submit("cat /v/hello", image=image, volumes=[f"{shared}:/v:ro"], **GPU)
+    ended = fleet.wait(job)
+    assert ended["state"] == "succeeded", ended
+    assert fleet.cli("logs", str(job)).stdout == "from the node"
+    job = fleet.submit("true", image=image, volumes=[f"{tmp_path}:/v"], **GPU)
+    assert "is not allowed" in fleet.wait(job)["reason_detail"]
+
+    def warm():
+        ended = fleet.wait(fleet.submit("true", image=image, **GPU))
+        return ended["start"]["warm"]
+    fleet.until(warm, "a start in a container that was made beforehand")
