@@ -175,7 +175,7 @@ TaskGroups CgroupHost::plan(const std::string& name, const Limits& limits) const
   add(unified_);
   if (all || cpu.value > 0 || unified_.empty()) add(cpu_v1_);
   if (all || memory.value > 0 || unified_.empty()) add(memory_v1_);
-  if (pids_max > 0) add(pids_v1_);
+  if (all || pids_max > 0) add(pids_v1_);
   const auto set = [&](const std::string& parent, const char* file, std::string value) {
     groups.settings.emplace_back(fmt::format("{}/{}/{}", parent, name, file), std::move(value));
   };

@@ -63,7 +63,8 @@ class Supervisor {
 
   SupervisorCode run();
 
-  /// Makes a container for whatever task comes later. False if it cannot be made.
+  /// Makes a container for whatever task comes later, or what is made before its image is known.
+  /// False if it cannot be made.
   bool warm_up();
   /// Takes a task over, with the container that is there.
   void adopt(Fd folder, SupervisorSpec task);
@@ -73,6 +74,7 @@ class Supervisor {
  private:
   Result<void> prepare();
   Result<void> prepare_container();
+  Result<void> plant();
   std::optional<TaskExit> run_command();
   std::optional<TaskExit> run_in_container();
   void open_door();
@@ -93,6 +95,7 @@ class Supervisor {
 
   Fd folder_;
   SupervisorSpec spec_;
+  std::optional<RuntimeSeed> seed_;  // for the container that comes
   std::optional<ContainerSession> container_;
   pid_t command_ = 0;  // in a container: its first process, which hands signals on
   std::optional<LogLimiter> limiter_;
@@ -142,9 +145,11 @@ SupervisorCode Supervisor::run() {
     return SupervisorCode::CannotWrite;
   }
   if (exists(folder_, kStopFile)) {
+    give_up();
     return leave(folder_, never_ran());
   }
   if (lease_is_over()) {
+    give_up();
     return leave(folder_, {TaskExit::Kind::Lost, 0, false, "the node's lease was over"});
   }
   std::optional<TaskExit> exit;
@@ -168,7 +173,9 @@ SupervisorCode Supervisor::run() {
 }
 
 bool Supervisor::warm_up() {
-  const bool made = prepare().has_value() && container_ && container_->wait_ready().has_value();
+  bool made = prepare().has_value();
+  if (made && container_) made = container_->wait_ready().has_value();
+  if (made && !container_) made = plant().has_value();
   if (!made) give_up();
   return made;
 }
@@ -182,7 +189,7 @@ void Supervisor::give_up() {
 void Supervisor::adopt(Fd folder, SupervisorSpec task) {
   folder_ = std::move(folder);
   spec_ = std::move(task);
-  spec_.stages.warm = true;
+  spec_.stages.warm = container_.has_value();
 }
 
 /// All that can be done before the command is marked as run, a container included.
@@ -198,10 +205,20 @@ Result<void> Supervisor::prepare() {
 Result<void> Supervisor::prepare_container() {
   auto plan = ContainerPlan::decode(spec_.container);
   if (!plan) return tl::unexpected(plan.error());
+  if (!seed_) {
+    if (auto planted = plant(); !planted) return planted;
+  }
   container_.emplace(std::move(*plan));
   if (auto made = container_->make_root(); !made) return made;
   spec_.stages.root = monotonic_now() - spec_.asked_at;
-  return container_->launch(spec_.groups);
+  return container_->launch(*std::exchange(seed_, std::nullopt));
+}
+
+Result<void> Supervisor::plant() {
+  auto seed = RuntimeSeed::plant(spec_.groups);
+  if (!seed) return tl::unexpected(seed.error());
+  seed_ = std::move(*seed);
+  return {};
 }
 
 /// nullopt: it runs.
@@ -480,7 +497,8 @@ int supervise_warm(const char* path) {
   if (!spec) return static_cast<int>(SupervisorCode::NotMine);
   // The task's lock will be on the descriptor that the server's line is on now.
   Fd line(::fcntl(kLockDescriptor, F_DUPFD_CLOEXEC, kLockDescriptor + 1));
-  ::close(kLockDescriptor);
+  const Fd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  ::dup3(nothing.get(), kLockDescriptor, O_CLOEXEC);  // lest that number is given to another
   Supervisor supervisor(std::move(*folder), std::move(*spec));
   if (!supervisor.warm_up()) return static_cast<int>(SupervisorCode::Done);
   const auto given = wait_for_task(line);

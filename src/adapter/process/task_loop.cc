@@ -299,12 +299,17 @@ void TaskLoop::launch(Task& task, const Fd& lock) {
 Result<void> TaskLoop::try_launch(Task& task, const Fd& lock) {
   const Begin begin = std::move(*task.unborn);
   task.unborn.reset();
+  task.contained = !begin.container.empty();
   task.shape = begin.shape;
   if (auto given = give_ports(task, begin.task); !given) return given;
   // Another supervisor's pid must not be taken for that of the one that holds the lock next.
   ::unlinkat(task.folder.get(), kSupervisorFile, 0);
-  if (launch_warm(task, begin, lock)) return {};
-  const std::string spec = spec_of(task, begin, act::to_string(task.key)).encode();
+  if (!begin.shape.empty() && launch_warm(task, begin, begin.shape, lock)) return {};
+  if (task.contained && launch_warm(task, begin, WarmPool::kUnshaped, lock)) return {};
+  TaskGroups groups =
+      cgroups_.plan(act::to_string(task.key),
+                    {begin.task.cpu, begin.task.memory, begin.pids_max, !begin.shape.empty()});
+  const std::string spec = spec_of(task, begin, std::move(groups)).encode();
   if (auto done = replace_file(task.folder, kSpecFile, spec, Sync::No); !done) return done;
   auto process = spawn_supervisor(options_.supervisor, path_of(task.key), lock);
   if (!process) return tl::unexpected(process.error());
@@ -312,11 +317,14 @@ Result<void> TaskLoop::try_launch(Task& task, const Fd& lock) {
   return {};
 }
 
-/// Hands the task to a container that was made beforehand. False: there is none, nothing was done.
-bool TaskLoop::launch_warm(Task& task, const Begin& begin, const Fd& lock) {
-  if (begin.shape.empty()) return false;
-  for (auto warm = warm_.take(begin.shape); warm; warm = warm_.take(begin.shape)) {
-    const std::string spec = spec_of(task, begin, warm->name).encode();
+/// Hands the task to a supervisor that was started beforehand, with a container of that shape.
+/// False: there is none, nothing was done.
+bool TaskLoop::launch_warm(Task& task, const Begin& begin, const std::string& shape,
+                           const Fd& lock) {
+  for (auto warm = warm_.take(shape); warm; warm = warm_.take(shape)) {
+    TaskGroups groups =
+        cgroups_.plan(warm->name, {begin.task.cpu, begin.task.memory, begin.pids_max, true});
+    const std::string spec = spec_of(task, begin, std::move(groups)).encode();
     if (!replace_file(task.folder, kSpecFile, spec, Sync::No)) return false;
     if (!hand_over(warm->line, path_of(task.key), lock)) continue;
     watch_process(task, std::move(warm->process));
@@ -358,7 +366,9 @@ void TaskLoop::tell_started(Task& task) {
   task.port = stages.port;
   task.ports = stages.ports;
   listener_->started(task.key, stages);
-  warm_.stock(task.shape);  // now, and not while this one was being started
+  // Now, and not while this one was being started.
+  if (!task.shape.empty()) warm_.stock(task.shape);
+  if (task.contained) warm_.stock(WarmPool::kUnshaped);
 }
 
 /// Ends a task for which no supervisor has left a last word.
@@ -444,16 +454,14 @@ Result<void> TaskLoop::give_ports(Task& task, const act::TaskStart& start) const
   return {};
 }
 
-SupervisorSpec TaskLoop::spec_of(const Task& task, const Begin& begin,
-                                 const std::string& groups) const {
+SupervisorSpec TaskLoop::spec_of(const Task& task, const Begin& begin, TaskGroups groups) const {
   const act::TaskStart& start = begin.task;
   SupervisorSpec spec{.key = act::to_string(start.key),
                       .command = start.command,
                       .env = {},
                       .working_directory = start.working_directory,
                       .memory = start.memory,
-                      .groups = cgroups_.plan(
-                          groups, {start.cpu, start.memory, begin.pids_max, !begin.shape.empty()}),
+                      .groups = std::move(groups),
                       .container = begin.container};
   // What this program has in its environment is of the node, and no container's.
   if (begin.container.empty()) spec.env = options_.base_env;

@@ -97,7 +97,8 @@ class TaskLoop {
     bool launched = false;            // in this life
     std::optional<Begin> unborn;      // to be launched if it never ran
     std::optional<Error> refused;     // why it is not
-    std::string shape;                // of its container
+    bool contained = false;           // in a container
+    std::string shape;                // of that
     std::int32_t port = 0;            // of a replica: that it was given; 0: none
     std::vector<std::int32_t> ports;  // that it was given, by TaskStart::ports
     TaskGroups groups;
@@ -132,8 +133,8 @@ class TaskLoop {
   std::string path_of(const act::TaskKey& key) const;
   std::string mark_of(const act::TaskKey& key) const;
   Result<void> give_ports(Task& task, const act::TaskStart& start) const;
-  SupervisorSpec spec_of(const Task& task, const Begin& begin, const std::string& groups) const;
-  bool launch_warm(Task& task, const Begin& begin, const Fd& lock);
+  SupervisorSpec spec_of(const Task& task, const Begin& begin, TaskGroups groups) const;
+  bool launch_warm(Task& task, const Begin& begin, const std::string& shape, const Fd& lock);
 
   LoopOptions options_;
   const CgroupHost& cgroups_;

@@ -98,14 +98,6 @@ Result<Taken> take(const ContainerPlan& plan) {
   return taken;
 }
 
-Result<void> leave_namespace() {
-  if (::unshare(CLONE_NEWNS) != 0 ||
-      ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
-    return os_error("cannot make a mount namespace for a container");
-  }
-  return {};
-}
-
 Result<void> mount_root(const ContainerPlan& plan, const Box& box, const Taken& taken,
                         const Fd* users) {
   const std::string layers = box.folder + "/l";
@@ -167,11 +159,17 @@ Result<std::vector<StagedMount>> stage(const ContainerPlan& plan, const Box& box
 
 }  // namespace
 
+Result<void> leave_namespace() {
+  if (::unshare(CLONE_NEWNS) != 0 ||
+      ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
+    return os_error("cannot make a mount namespace for a container");
+  }
+  return {};
+}
+
 Result<Box> make_box(const ContainerPlan& plan) {
   auto place = choose_place(plan);
   if (!place) return tl::unexpected(place.error());
-  // Before anything is opened: only what is of the own namespace can be mounted there.
-  if (auto done = leave_namespace(); !done) return tl::unexpected(done.error());
   auto taken = take(plan);
   if (!taken) return tl::unexpected(taken.error());
   std::optional<Fd> users;

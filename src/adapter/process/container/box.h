@@ -23,9 +23,12 @@ struct Box {
   std::vector<Fd> locks;  // of the layers, which are not evicted while it has them
 };
 
-/// Leaves the calling process in a mount namespace of its own for good, with the box in it. Errors:
-/// Invalid, what the job asks for is not there or not allowed (a volume, a secret, a user);
-/// Unavailable, a layer of the image is gone; Internal. Requires: root; one thread.
+/// Puts the calling process into a mount namespace of its own for good. Requires: root; one thread.
+Result<void> leave_namespace();
+
+/// Mounts the box in the namespace of the calling process. Errors: Invalid, what the job asks for
+/// is not there or not allowed (a volume, a secret, a user); Unavailable, a layer of the image is
+/// gone; Internal. Requires: leave_namespace(), before anything was opened that is mounted here.
 Result<Box> make_box(const ContainerPlan& plan);
 
 }  // namespace gyre::process

@@ -25,36 +25,55 @@ constexpr int kRuntimePatienceMs = 60'000;
 constexpr std::size_t kLogBytesMax = 65'536;
 constexpr const char* kName = "task";  // in the box's own state; no other container is there
 
-/// Becomes the runtime. Its groups and line to the supervisor are the container's later.
-[[noreturn]] void become(const std::vector<std::string>& command, const TaskGroups& groups,
-                         std::size_t joined, int line, const char* hidden, pid_t supervisor) {
-  ::setsid();
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != supervisor) ::_exit(127);  // it died before the line above
-  if (!join(groups, joined)) ::_exit(126);
-  // The supervisor still needs what the runtime must not see.
-  if (hidden != nullptr && (::unshare(CLONE_NEWNS) != 0 || ::umount2(hidden, MNT_DETACH) != 0)) {
-    ::_exit(125);
-  }
+constexpr int kOrdersDescriptor = kInitDescriptor + 1;
+constexpr std::size_t kOrderBytesMax = 65'536;
+
+/// What a seed is to become: the mount that is to be hidden from it, which may be empty, and the
+/// words of the command. Each ends with a NUL.
+std::string encode(const std::string& hidden, const std::vector<std::string>& command) {
+  std::string text = hidden + '\0';
+  for (const std::string& word : command) text.append(word).push_back('\0');
+  return text;
+}
+
+/// Keeps `line` and `orders` alone, under their numbers.
+void keep_only(int line, int orders) {
+  const int first = ::fcntl(line, F_DUPFD, kOrdersDescriptor + 1);
+  const int second = ::fcntl(orders, F_DUPFD, kOrdersDescriptor + 1);
+  ::dup2(first, kInitDescriptor);
+  ::dup2(second, kOrdersDescriptor);
+  ::fcntl(kOrdersDescriptor, F_SETFD, FD_CLOEXEC);
+  ::close_range(kOrdersDescriptor + 1, ~0U, 0);
   const int nothing = ::open("/dev/null", O_RDWR);
   for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     ::dup2(nothing, standard);
   }
-  if (line == kInitDescriptor) {
-    ::fcntl(line, F_SETFD, 0);
-  } else {
-    ::dup2(line, kInitDescriptor);
+  ::close(nothing);
+}
+
+/// The seed: joins its groups, and becomes what it is told.
+[[noreturn]] void grow(const TaskGroups& groups, std::size_t joined, int line, int orders,
+                       pid_t supervisor) {
+  ::setsid();
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor) ::_exit(127);  // it died before the line above
+  keep_only(line, orders);
+  if (!join(groups, joined)) ::_exit(126);
+  const auto order = read_all(Fd(kOrdersDescriptor), kOrderBytesMax);
+  if (!order || order->empty()) ::_exit(0);
+  std::string text = *order;
+  std::vector<char*> words = split_words(text.data(), text.size());
+  const char* hidden = words.front();
+  // The supervisor still needs what the runtime must not see.
+  if (*hidden != '\0' && (::unshare(CLONE_NEWNS) != 0 || ::umount2(hidden, MNT_DETACH) != 0)) {
+    ::_exit(125);
   }
-  ::close_range(kInitDescriptor + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
+  words.erase(words.begin());
+  words.push_back(nullptr);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execv(arguments.front(), arguments.data());
+  ::execv(words.front(), words.data());
   ::_exit(127);
 }
 
@@ -88,22 +107,35 @@ std::vector<std::string> ContainerSession::runtime_command(const char* verb) con
   return command;
 }
 
-Result<void> ContainerSession::launch(const TaskGroups& groups) {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+Result<RuntimeSeed> RuntimeSeed::plant(const TaskGroups& groups) {
+  if (auto left = leave_namespace(); !left) return tl::unexpected(left.error());
+  std::array<int, 2> lines{};
+  std::array<int, 2> orders{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lines.data()) != 0) {
     return os_error("cannot start a container");
   }
-  line_ = Fd(ends[0]);
-  const Fd theirs(ends[1]);
-  std::vector<std::string> command = runtime_command("run");
-  command.insert(command.end(), {"--detach", "--bundle", box_.bundle, "--pid-file",
-                                 box_.bundle + "/pid", "--preserve-fds", "1", kName});
+  RuntimeSeed seed;
+  seed.line = Fd(lines[0]);
+  const Fd their_line(lines[1]);
+  if (::pipe2(orders.data(), O_CLOEXEC) != 0) return os_error("cannot start a container");
+  const Fd their_orders(orders[0]);
+  seed.orders = Fd(orders[1]);
   const pid_t supervisor = ::getpid();
   const auto [pid, joined] = fork_into(groups);
   if (pid < 0) return os_error("cannot start another process on this node");
-  const char* hidden = plan_.hide_cgroup2.empty() ? nullptr : plan_.hide_cgroup2.c_str();
-  if (pid == 0) become(command, groups, joined, theirs.get(), hidden, supervisor);
-  runtime_ = pid;
+  if (pid == 0) grow(groups, joined, their_line.get(), their_orders.get(), supervisor);
+  seed.pid = pid;
+  return seed;
+}
+
+Result<void> ContainerSession::launch(RuntimeSeed seed) {
+  std::vector<std::string> command = runtime_command("run");
+  command.insert(command.end(), {"--detach", "--bundle", box_.bundle, "--pid-file",
+                                 box_.bundle + "/pid", "--preserve-fds", "1", kName});
+  line_ = std::move(seed.line);
+  runtime_ = seed.pid;
+  // Where it is gone, wait_ready() finds out why.
+  static_cast<void>(write_all(seed.orders, encode(plan_.hide_cgroup2, command)));
   return {};
 }
 
@@ -213,11 +245,11 @@ void ContainerSession::clean_up() const {
   if (plan_.is_crun || runtime_ == 0) return;
   std::vector<std::string> command = runtime_command("delete");
   command.insert(command.end(), {"--force", kName});
-  const Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  const pid_t supervisor = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid == 0) become(command, {}, 0, nothing.get(), nullptr, supervisor);
-  if (pid > 0) ::waitpid(pid, nullptr, 0);
+  auto seed = RuntimeSeed::plant({});
+  if (!seed) return;
+  static_cast<void>(write_all(seed->orders, encode("", command)));
+  seed->orders.reset();
+  ::waitpid(seed->pid, nullptr, 0);
 }
 
 }  // namespace gyre::process

@@ -17,6 +17,17 @@
 
 namespace gyre::process {
 
+/// A process that is to become the runtime, in its control groups already: to move one into a group
+/// of version 1 can take 15 ms. It ends with this object, unless it has become something.
+struct RuntimeSeed {
+  pid_t pid = 0;
+  Fd line;    // to what will be the container's first process
+  Fd orders;  // what to become; see ContainerSession::launch()
+
+  /// Leaves the namespace of mounts, in which it is then too. Requires: as leave_namespace().
+  static Result<RuntimeSeed> plant(const TaskGroups& groups);
+};
+
 /// One container, from the runtime's start to the end of its command. Errors are worded for the
 /// job's owner. Requires: one thread, which is a subreaper; calls in the order below.
 class ContainerSession {
@@ -31,11 +42,11 @@ class ContainerSession {
 
   explicit ContainerSession(ContainerPlan plan) : plan_(std::move(plan)) {}
 
-  /// Makes the box. See make_box().
+  /// Makes the box. See make_box(). Requires: a RuntimeSeed was planted.
   Result<void> make_root();
 
-  /// Starts the runtime, within the groups, and does not wait for it.
-  Result<void> launch(const TaskGroups& groups);
+  /// Has the seed become the runtime, and does not wait for it.
+  Result<void> launch(RuntimeSeed seed);
 
   /// Waits until the container's first process runs; that is a child of the caller then. Returns
   /// when that was, by the monotonic clock.

@@ -1,5 +1,6 @@
 #include "adapter/process/container/warm_pool.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kShapesMax = 4;
+constexpr int kEndWaitMs = 5'000;
+constexpr std::size_t kShapesMax = 5;  // with the one that is none
 
 }  // namespace
 
@@ -41,6 +43,7 @@ WarmPool::~WarmPool() {
   for (Shelf& shelf : shelves_) {
     for (Warm& warm : shelf.warm) drop(warm);
   }
+  reap(kEndWaitMs);
   std::error_code error;
   fs::remove_all(options_.folder, error);
 }
@@ -69,7 +72,9 @@ std::optional<WarmPool::Warm> WarmPool::take(const std::string& shape) {
 }
 
 void WarmPool::stock(const std::string& shape) {
-  if (options_.per_shape == 0 || shape.empty()) return;
+  reap(0);
+  const std::size_t wanted = shape == kUnshaped ? 1 : options_.per_shape;
+  if (wanted == 0) return;
   const auto found = std::find_if(shelves_.begin(), shelves_.end(),
                                   [&](const Shelf& one) { return one.shape == shape; });
   Shelf shelf;
@@ -80,10 +85,10 @@ void WarmPool::stock(const std::string& shape) {
   }
   shelves_.push_front(std::move(shelf));
   if (shelves_.size() > kShapesMax) {
-    for (const Warm& warm : shelves_.back().warm) drop(warm);
+    for (Warm& warm : shelves_.back().warm) drop(warm);
     shelves_.pop_back();
   }
-  while (shelves_.front().warm.size() < options_.per_shape) {
+  while (shelves_.front().warm.size() < wanted) {
     auto warm = make(shape);
     if (!warm) return;
     shelves_.front().warm.push_back(std::move(*warm));
@@ -91,11 +96,15 @@ void WarmPool::stock(const std::string& shape) {
 }
 
 std::optional<WarmPool::Warm> WarmPool::make(const std::string& shape) {
-  auto plan = ContainerPlan::decode(shape);
-  if (!plan) return std::nullopt;
+  ContainerPlan plan;
+  if (shape != kUnshaped) {
+    auto decoded = ContainerPlan::decode(shape);
+    if (!decoded) return std::nullopt;
+    plan = std::move(*decoded);
+  }
   Warm warm;
   warm.name = fmt::format("warm-{}", ++last_);
-  if (plan->user_base != 0) plan->user_base = warm_user_base(last_);
+  if (plan.user_base != 0) plan.user_base = warm_user_base(last_);
   const std::string path = path_of(warm.name);
   ::mkdir(options_.folder.c_str(), 0700);
   ::mkdir(path.c_str(), 0700);
@@ -103,8 +112,8 @@ std::optional<WarmPool::Warm> WarmPool::make(const std::string& shape) {
   spec.key = warm.name;
   spec.command = {"none"};
   spec.groups =
-      cgroups_.plan(warm.name, {.cpu = {}, .memory = {}, .pids = plan->pids_max, .all = true});
-  spec.container = plan->encode();
+      cgroups_.plan(warm.name, {.cpu = {}, .memory = {}, .pids = plan.pids_max, .all = true});
+  if (shape != kUnshaped) spec.container = plan.encode();
   const auto folder = open_folder(path);
   std::array<int, 2> ends{};
   if (!folder || !replace_file(*folder, kSpecFile, spec.encode(), Sync::No) ||
@@ -120,10 +129,21 @@ std::optional<WarmPool::Warm> WarmPool::make(const std::string& shape) {
 }
 
 /// Its supervisor sees the end of the line, and ends the container.
-void WarmPool::drop(const Warm& warm) const {
+void WarmPool::drop(Warm& warm) {
   ::shutdown(warm.line.get(), SHUT_RDWR);
   std::error_code error;
   fs::remove_all(path_of(warm.name), error);
+  leaving_.push_back(std::move(warm.process));
+}
+
+/// Takes in those that have ended, each within that time.
+void WarmPool::reap(int wait_ms) {
+  std::erase_if(leaving_, [wait_ms](const Fd& process) {
+    pollfd wait{.fd = process.get(), .events = POLLIN, .revents = 0};
+    const bool ended = ::poll(&wait, 1, wait_ms) > 0;
+    if (ended) take_exit_code(process);
+    return ended;
+  });
 }
 
 }  // namespace gyre::process

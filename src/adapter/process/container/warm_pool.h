@@ -17,7 +17,8 @@ namespace gyre::process {
 std::string warm_shape(ContainerPlan plan);
 
 /// Containers that were made before a task asked for them, each under a supervisor of its own that
-/// waits for one. They end with this object. Used by one thread.
+/// waits for one; and one supervisor whose container, of any shape, is still to be made. They end
+/// with this object. Used by one thread.
 class WarmPool {
  public:
   struct Options {
@@ -36,6 +37,9 @@ class WarmPool {
   WarmPool(const WarmPool&) = delete;
   WarmPool& operator=(const WarmPool&) = delete;
 
+  /// The shape of the supervisor that has no container yet.
+  static constexpr const char* kUnshaped = "";
+
   /// One of that shape that is there. Does not wait.
   std::optional<Warm> take(const std::string& shape);
 
@@ -48,13 +52,15 @@ class WarmPool {
     std::deque<Warm> warm;
   };
   std::optional<Warm> make(const std::string& shape);
-  void drop(const Warm& warm) const;
+  void drop(Warm& warm);
+  void reap(int wait_ms);
   std::string path_of(const std::string& name) const { return options_.folder + "/" + name; }
 
   const Options options_;
   const CgroupHost& cgroups_;
   std::uint64_t last_ = 0;
   std::deque<Shelf> shelves_;  // the one used last in front
+  std::vector<Fd> leaving_;    // supervisors that are to end
 };
 
 }  // namespace gyre::process
