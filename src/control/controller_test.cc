@@ -222,6 +222,15 @@ TEST_F(ControllerTest, AFailedTaskStopsItsGang) {
   EXPECT_EQ(job(gang).exit.shell_code(), 3);
 }
 
+TEST_F(ControllerTest, WhoIsTriedAgainSaysWhyItEnded) {
+  add_node(8);
+  const JobId id = submit_running(job_of(1));
+  tell(TaskEnded{id, 1, 0, {TaskExit::Kind::StartFailed, 0, false, "there is no secret 'a'"}});
+  ASSERT_EQ(reason(id), WaitReason::OnHold);
+  EXPECT_NE(core_.explain(job(id)).detail.find("there is no secret 'a'); retry 1 of"),
+            std::string::npos);
+}
+
 TEST_F(ControllerTest, ALostNodeRetriesItsJobsAndHoldsThoseThatNeedIt) {
   const NodeId big = add_node(8);
   add_node(2);

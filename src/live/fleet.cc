@@ -421,9 +421,10 @@ Result<Fleet::Session*> Fleet::log_keeper(const act::LogQuery& query) const {
         "node {}, which may keep the files of job {}, has not connected yet; ask again later",
         peer.name, query.job.value);
   }
-  return fail(ErrorKind::NotFound,
-              "job {} has nothing of task {}: it has not started, or its files are no longer kept",
-              query.job.value, query.rank);
+  return fail(
+      ErrorKind::NotFound,
+      "job {} has nothing of task {}: there is none, it has not started, or its files are gone",
+      query.job.value, query.rank);
 }
 
 /// Asks the node that keeps that task's folder. `make_order` makes the question of its number.
