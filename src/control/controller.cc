@@ -315,6 +315,20 @@ void Controller::stop(Job& job, Termination cause) {
   job.last_command = emit(StopGang{job.id, job.attempt, cause, {}, job.spec.checkpoint.grace});
 }
 
+/// Of one task of several: an end that is bad of itself says which one's it is.
+static TaskExit told_apart(TaskExit exit, std::int32_t rank, std::size_t tasks) {
+  if (tasks < 2 || exit.ok() || exit.stopped) return exit;
+  if (exit.message.empty()) {
+    exit.message = exit.kind == TaskExit::Kind::Signaled
+                       ? fmt::format("ended by signal {}", exit.code)
+                   : exit.kind == TaskExit::Kind::Exited ? fmt::format("exit code {}", exit.code)
+                   : exit.kind == TaskExit::Kind::Lost   ? "it was lost"
+                                                         : "it could not be started";
+  }
+  exit.message = fmt::format("task {}: {}", rank, exit.message);
+  return exit;
+}
+
 void Controller::end_task(Job& job, std::int32_t rank, const TaskExit& exit) {
   const auto index = static_cast<std::size_t>(rank);
   ledger_.gave_back(job, job.placement[index], cluster_, exit.ended_at, now_);
@@ -323,7 +337,7 @@ void Controller::end_task(Job& job, std::int32_t rank, const TaskExit& exit) {
   const bool last = std::all_of(job.tasks.begin(), job.tasks.end(),
                                 [](TaskState task) { return task == TaskState::Ended; });
   scheduler_.job_released(job, partition_of(job), last, now_);
-  if (job.exit.ok()) job.exit = exit;
+  if (job.exit.ok()) job.exit = told_apart(exit, rank, job.tasks.size());
   if (!exit.ok() && job.ending == Termination::None) {
     job.ending = exit.kind == TaskExit::Kind::Lost          ? Termination::NodeLost
                  : exit.kind == TaskExit::Kind::StartFailed ? Termination::StartRefused

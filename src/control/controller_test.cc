@@ -220,6 +220,24 @@ TEST_F(ControllerTest, AFailedTaskStopsItsGang) {
   tell(TaskEnded{gang, 1, 1, {TaskExit::Kind::Signaled, 15, true, ""}});
   EXPECT_EQ(state(gang), JobState::Failed);
   EXPECT_EQ(job(gang).exit.shell_code(), 3);
+  EXPECT_EQ(job(gang).exit.message, "task 0: exit code 3");
+}
+
+TEST_F(ControllerTest, ABadEndOfAGangSaysWhichTasks) {
+  add_node(1);
+  add_node(1);
+  const auto message = [this](TaskExit exit) {
+    const JobId gang = submit_running(job_of(1, 2));
+    tell(TaskEnded{gang, 1, 1, std::move(exit)});
+    tell(TaskEnded{gang, 1, 0, {TaskExit::Kind::Signaled, 15, true, ""}});
+    return job(gang).exit.message;
+  };
+  EXPECT_EQ(message({TaskExit::Kind::Signaled, 9, false, ""}), "task 1: ended by signal 9");
+  EXPECT_EQ(message({TaskExit::Kind::StartFailed, 0, false, "no image"}), "task 1: no image");
+  EXPECT_EQ(message({TaskExit::Kind::Lost, 0, false, ""}), "task 1: it was lost");
+  const JobId good = submit_running(job_of(1, 2));
+  end_all(good);
+  EXPECT_EQ(job(good).exit.message, "");
 }
 
 TEST_F(ControllerTest, WhoIsTriedAgainSaysWhyItEnded) {

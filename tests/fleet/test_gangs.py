@@ -34,6 +34,8 @@ def test_a_gang_starts_on_all_its_nodes_or_on_none(fleet):
     job = fleet.submit(["sh", "-c", 'test "$RANK" = 0 && exit 7; exec sleep 1000'], nodes=2)
     ended = fleet.wait(job)
     assert (ended["state"], ended["exit_code"]) == ("failed", 7)
+    assert ended["reason_detail"] == "task 0: exit code 7"
+    assert "task 0: exit code 7" in fleet.cli("explain", job).stdout
     fleet.until(lambda: fleet.node("a")["gpus_free"] == fleet.node("b")["gpus_free"] == 2, "free")
 
 
