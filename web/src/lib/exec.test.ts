@@ -24,7 +24,9 @@ describe('a command in a task', () => {
     const bytes = Uint8Array.from({length: 150_001}, (_, n) => n % 251);
     const frames = inputFrames(bytes);
     expect(frames.every((frame) => frame[0] === 0 && frame.length <= 65_536)).toBe(true);
-    expect(Uint8Array.from(frames.flatMap((frame) => [...frame.subarray(1)]))).toEqual(bytes);
+    const joined = frames.flatMap((frame) => [...frame.subarray(1)]);
+    expect(joined.length).toBe(bytes.length);
+    expect(joined.findIndex((byte, at) => byte !== bytes[at])).toBe(-1);
     expect(inputFrames(new Uint8Array())).toEqual([]);
     expect(new TextDecoder().decode(sizeFrame({columns: 80, rows: 24}).subarray(1))).toBe('{"Width":80,"Height":24}');
   });
