@@ -15,6 +15,11 @@
 #include "live/files.h"
 #include "server/api/api.h"
 #include "sim/history/what_if.h"
+#include "sim/setting.h"
+#include "sim/simulate.h"
+#include "sim/traces/byte_source.h"
+#include "sim/traces/fleet.h"
+#include "sim/traces/trace.h"
 
 namespace gyre::apps {
 namespace {
@@ -24,8 +29,8 @@ constexpr std::uint64_t kRecordsPerTell = 4096;
 constexpr std::uint64_t kCommitsPerTell = 64;
 constexpr std::string_view kPrefix = "run-";
 
-/// Where a run is, and whether it is still wanted. First the journal is read, then what happened is
-/// replayed, then each policy is played.
+/// Where a run is, and whether it is still wanted. First a journal is read, then what happened is
+/// replayed, then each policy is played. Of a trace, each policy is played.
 class Course {
  public:
   explicit Course(const server::LabPlayer::Tell& tell) : tell_(tell) {}
@@ -43,17 +48,18 @@ class Course {
   }
 
   void take(const sim::Progress& at) {
-    const auto parts = static_cast<double>(at.policy_count + 1);
+    const double before = readings_ == 0 ? 0 : 1;
+    const double parts = before + static_cast<double>(at.policy_count);
     const double done =
         at.jobs == 0 ? 0 : static_cast<double>(at.jobs_done) / static_cast<double>(at.jobs);
     progress_ = {fmt::format("playing {}: {} of {} jobs", at.policy, at.jobs_done, at.jobs),
-                 (1 + static_cast<double>(at.policy_index) + std::min(done, 1.0)) / parts};
+                 (before + static_cast<double>(at.policy_index) + std::min(done, 1.0)) / parts};
     wanted_ = wanted_ && tell_(progress_);
   }
 
  private:
   const server::LabPlayer::Tell& tell_;
-  server::LabProgress progress_{"reading the journal", 0};
+  server::LabProgress progress_{"reading the trace", 0};
   int readings_ = 0;
   bool wanted_ = true;
 };
@@ -93,6 +99,55 @@ class WantedRun final : public control::Journal {
   std::uint64_t commits_ = 0;
 };
 
+/// Errors: Invalid, with file, line and column.
+Result<sim::SettingInputs> read_inputs(const server::LabTrace& given) {
+  auto fleet = given.has_node_list()
+                   ? sim::read_node_list(sim::text_source(given.nodes), "node list")
+                   : sim::parse_shape(given.nodes);
+  if (!fleet) return tl::unexpected(fleet.error());
+  sim::TraceOptions options;
+  if (!given.format.empty()) options.format = given.format;
+  auto trace = sim::read_trace(sim::text_source(given.text), given.name, options);
+  if (!trace) return tl::unexpected(trace.error());
+  if (trace->jobs.size() > SimulationPlayer::kTraceJobsMax) {
+    return fail(ErrorKind::Invalid,
+                "{} has {} jobs; the policy lab plays {} at most, 'gyre simulate' any number",
+                given.name, trace->jobs.size(), SimulationPlayer::kTraceJobsMax);
+  }
+  std::vector<std::string> notes = trace->notes;
+  notes.insert(notes.end(), fleet->notes.begin(), fleet->notes.end());
+  return sim::SettingInputs{std::move(*trace), std::move(*fleet), sim::FailureModel::none(),
+                            std::move(notes)};
+}
+
+Result<sim::SimulationReport> play_trace(const server::LabQuestion& question,
+                                         sim::Surroundings surroundings) {
+  auto inputs = read_inputs(*question.trace);
+  if (!inputs) return tl::unexpected(inputs.error());
+  sim::SimulateOptions options;
+  options.policies = question.policies;
+  options.surroundings = std::move(surroundings);
+  return sim::simulate(std::move(*inputs), options);
+}
+
+Result<sim::SimulationReport> play_past(const server::LabQuestion& question,
+                                        const JournalOpener& journal, Course& course,
+                                        sim::Surroundings surroundings) {
+  sim::WhatIfOptions options;
+  options.name = "the journal";
+  options.policies = question.policies;
+  options.since = question.since;
+  options.until = question.until;
+  options.open = [&]() -> Result<std::unique_ptr<control::JournalReader>> {
+    course.open_journal();
+    auto reader = journal();
+    if (!reader) return tl::unexpected(reader.error());
+    return std::make_unique<WantedReader>(std::move(*reader), course);
+  };
+  options.surroundings = std::move(surroundings);
+  return sim::what_if(options);
+}
+
 /// The calling thread, not its process.
 void be_nice() { (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNicest); }
 
@@ -102,25 +157,22 @@ Result<std::unique_ptr<control::JournalReader>> open_journal_file(const std::str
   return adapter::sqlite::SqliteJournalReader::open(path);
 }
 
-Result<std::string> JournalPlayer::play(const server::LabQuestion& question, const Tell& tell) {
+Result<void> SimulationPlayer::check(const server::LabTrace& trace) {
+  const auto inputs = read_inputs(trace);
+  return inputs ? Result<void>() : tl::unexpected(inputs.error());
+}
+
+Result<std::string> SimulationPlayer::play(const server::LabQuestion& question, const Tell& tell) {
   be_nice();
   Course course(tell);
-  sim::WhatIfOptions options;
-  options.name = "the journal";
-  options.policies = question.policies;
-  options.since = question.since;
-  options.until = question.until;
-  options.open = [&]() -> Result<std::unique_ptr<control::JournalReader>> {
-    course.open_journal();
-    auto reader = journal_();
-    if (!reader) return tl::unexpected(reader.error());
-    return std::make_unique<WantedReader>(std::move(*reader), course);
-  };
-  options.surroundings.progress = [&](const sim::Progress& progress) { course.take(progress); };
-  options.surroundings.open_journal = [&](const PolicySpec&) {
+  sim::Surroundings surroundings;
+  surroundings.progress = [&](const sim::Progress& progress) { course.take(progress); };
+  surroundings.open_journal = [&](const PolicySpec&) {
     return Result<std::unique_ptr<control::Journal>>(std::make_unique<WantedRun>(course));
   };
-  const auto report = sim::what_if(options);
+  const auto report = question.trace
+                          ? play_trace(question, std::move(surroundings))
+                          : play_past(question, journal_, course, std::move(surroundings));
   if (!report) return tl::unexpected(report.error());
   std::string json = to_json(*report);
   if (json.ends_with('\n')) json.pop_back();

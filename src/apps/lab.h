@@ -15,11 +15,15 @@ using JournalOpener = std::function<Result<std::unique_ptr<control::JournalReade
 /// Of a file. Errors: as of SqliteJournalReader.
 Result<std::unique_ptr<control::JournalReader>> open_journal_file(const std::string& path);
 
-/// Plays a server's own journal under other policies, as `gyre replay --policy` does, at the lowest
-/// priority. It reads what a server may be writing, and never writes it.
-class JournalPlayer final : public server::LabPlayer {
+/// Plays a server's own journal under other policies, as `gyre replay --policy` does, and traces,
+/// as `gyre simulate` does, at the lowest priority. It reads what a server may be writing, and
+/// never writes it.
+class SimulationPlayer final : public server::LabPlayer {
  public:
-  explicit JournalPlayer(JournalOpener journal) : journal_(std::move(journal)) {}
+  static constexpr std::size_t kTraceJobsMax = 200'000;
+
+  explicit SimulationPlayer(JournalOpener journal) : journal_(std::move(journal)) {}
+  Result<void> check(const server::LabTrace& trace) override;
   Result<std::string> play(const server::LabQuestion& question, const Tell& tell) override;
 
  private:
@@ -44,7 +48,7 @@ struct PolicyLab {
   PolicyLab(const std::string& state, JournalOpener journal,
             std::function<void(const std::string&)> notice);
 
-  JournalPlayer player;
+  SimulationPlayer player;
   ResultFolder results;
   server::Lab lab;
 };

@@ -3,10 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "base/utf8.h"
 #include "cli/job_stream.h"
 #include "cli/simulation.h"
 #include "cli/verbs.h"
 #include "codec/policy_text.h"
+#include "server/lab/lab.h"
+#include "sim/traces/byte_source.h"
+#include "sim/traces/fleet.h"
 
 namespace gyre::cli {
 namespace {
@@ -20,14 +24,62 @@ std::string text_of(const PolicySpec& policy) {
 }
 
 struct RunFlags {
-  std::string policies, since, until;
+  std::string trace, nodes, format, policies, since, until;
 };
+
+/// All of a file, unpacked.
+Outcome<std::string> read_file(const std::string& path, std::size_t bytes_max) {
+  auto source = sim::open_source(path);
+  if (!source) return give_up(kUsage, "{}", source.error().message);
+  auto text = sim::read_all(**source, bytes_max);
+  if (!text) return give_up(kUsage, "{} {}", sim::display_name(path), text.error().message);
+  if (valid_utf8_prefix(*text) != text->size()) {
+    return give_up(kUsage, "{} is no text in UTF-8", sim::display_name(path));
+  }
+  return std::move(*text);
+}
+
+/// What the server is to play: a trace that it has by this name, or a file from here.
+Outcome<Json> trace_of(const RunFlags& flags) {
+  Json trace = Json::object();
+  if (flags.trace != "-" && flags.trace.find_first_of("./") == flags.trace.npos) {
+    trace["bundled"] = flags.trace;
+  } else {
+    auto text = read_file(flags.trace, server::Lab::kTraceBytesMax);
+    if (!text) return tl::unexpected(text.error());
+    trace["name"] = sim::display_name(flags.trace);
+    trace["text"] = std::move(*text);
+  }
+  if (!flags.format.empty()) trace["format"] = flags.format;
+  if (flags.nodes.empty()) return trace;
+  trace["nodes"] = flags.nodes;
+  if (sim::parse_shape(flags.nodes)) return trace;
+  if (const auto shape = sim::check_shape(flags.nodes); !shape) {
+    return give_up(kUsage, "--nodes: {}", shape.error().message);
+  }
+  auto list = read_file(flags.nodes, server::Lab::kNodesBytesMax);
+  if (!list) {
+    return give_up(kUsage,
+                   "--nodes: {}; as a shape it would read NODESxGPUS[:MODEL], as in 32x8:V100",
+                   list.error().message);
+  }
+  trace["nodes"] = std::move(*list);
+  return trace;
+}
 
 Outcome<int> run(const Session& session, const RunFlags& flags) {
   const auto policies = read_policies(flags.policies);
   if (!policies) return tl::unexpected(policies.error());
   Json body{{"policies", Json::array()}};
   for (const PolicySpec& policy : *policies) body["policies"].push_back(text_of(policy));
+  if (flags.trace.empty() && !(flags.nodes.empty() && flags.format.empty())) {
+    return give_up(kUsage, "--nodes and --format are for a TRACE");
+  }
+  if (!flags.trace.empty()) {
+    auto trace = trace_of(flags);
+    if (!trace) return tl::unexpected(trace.error());
+    body["trace"] = std::move(*trace);
+  }
   if (!flags.since.empty()) body["since"] = flags.since;
   if (!flags.until.empty()) body["until"] = flags.until;
   auto client = session.connect();
@@ -52,19 +104,29 @@ std::string policies_of(const Json& run) {
   return names;
 }
 
+/// A trace, or a window of the past.
+std::string played_over(const Json& run) {
+  if (const Json& trace = run.at("trace"); !trace.is_null()) {
+    const Json& nodes = trace.at("nodes");
+    return fmt::format("{} on {}", trace.value("name", ""),
+                       nodes.is_null() ? "a node list" : nodes.get<std::string>());
+  }
+  const Json& since = run.at("since");
+  const Json& until = run.at("until");
+  return fmt::format("the past, {} to {}",
+                     since.is_null() ? "the first job" : since.get<std::string>(),
+                     until.is_null() ? "when it was asked" : until.get<std::string>());
+}
+
 Outcome<int> list(const Session& session) {
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
   const auto document = get_json(*client, "/v1/lab/runs");
   if (!document) return tl::unexpected(document.error());
   if (print_as_document(*document, session.format())) return kOk;
-  Table table({"ID", "STATE", "POLICIES", "SINCE", "UNTIL", "ASKED"});
+  Table table({"ID", "STATE", "POLICIES", "OVER", "ASKED"});
   for (const Json& one : document->at("runs")) {
-    const Json& since = one.at("since");
-    const Json& until = one.at("until");
-    table.add({one.at("id").dump(), one.value("state", ""), policies_of(one),
-               since.is_null() ? "the first job" : since.get<std::string>(),
-               until.is_null() ? "it was asked" : until.get<std::string>(),
+    table.add({one.at("id").dump(), one.value("state", ""), policies_of(one), played_over(one),
                one.value("asked_at", "")});
   }
   table.print();
@@ -128,13 +190,25 @@ Outcome<int> remove(const Session& session, const std::vector<std::uint64_t>& id
 }  // namespace
 
 void add_lab_verb(CLI::App& app, Session& session) {
-  auto* lab = add_verb(app, "lab", "Try policies on the server's own past, in the background",
-                       "  gyre lab run --policy easy,mine.yaml\n  gyre lab ls\n  gyre lab show 3\n"
-                       "  gyre lab rm 3");
+  auto* lab = add_verb(app, "lab",
+                       "Try policies on the server's own past, or on a trace, in the background",
+                       "  gyre lab run --policy easy,mine.yaml\n"
+                       "  gyre lab run jobs.csv --nodes 32x8:V100 --policy fifo,easy\n"
+                       "  gyre lab ls\n  gyre lab show 3\n  gyre lab rm 3");
   lab->require_subcommand(1);
   auto* begin = add_verb(*lab, "run", "Begin a run; prints its id",
-                         "  gyre lab run --policy easy,mine.yaml --since 2026-03-01T00:00:00Z");
+                         "  gyre lab run --policy easy,mine.yaml --since 2026-03-01T00:00:00Z\n"
+                         "  gyre lab run jobs.csv.gz --nodes nodes.csv --policy fifo,easy\n"
+                         "  gyre lab run philly-excerpt --policy fifo,easy");
   auto flags = std::make_shared<RunFlags>();
+  begin->add_option("TRACE", flags->trace,
+                    "played instead of the past: a file, plain or .gz, '-' for stdin; or "
+                    "philly-excerpt, which comes with Gyre");
+  begin->add_option("--nodes", flags->nodes, "of the trace: a node list, or NODESxGPUS[:MODEL]")
+      ->type_name("FILE|SHAPE");
+  begin->add_option("--format", flags->format, "the trace's format")
+      ->check(CLI::IsMember({"auto", "openb", "philly", "csv"}))
+      ->type_name("auto|openb|philly|csv");
   begin->add_option("--policy", flags->policies, "policies to try: names, or policy files (.yaml)")
       ->type_name("A[,B...]")
       ->required();

@@ -6,7 +6,7 @@
 
 namespace gyre::server {
 
-/// A file of web/dist, as it was when the program was built.
+/// A file of web/dist or data, as it was when the program was built.
 struct EmbeddedFile {
   std::string_view path;  // "index.html", "assets/index-B1x2.js"
   std::string_view content_type;
@@ -16,6 +16,9 @@ struct EmbeddedFile {
 
 /// By path, ascending.
 std::span<const EmbeddedFile> dashboard_files();
+
+/// The traces of data, by path, ascending.
+std::span<const EmbeddedFile> trace_files();
 
 /// The bytes of `file` before they were compressed. O(size).
 std::string unpacked(const EmbeddedFile& file);

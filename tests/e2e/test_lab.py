@@ -1,4 +1,5 @@
 """The policy lab: runs over a live server's own journal, and what is kept of them."""
+import gzip
 import os
 import time
 
@@ -136,6 +137,8 @@ def test_a_policy_needs_a_name_of_its_own(cloud):
     ({"policies": ["fifo"], "since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
      "/until", "not after"),
     ({"policies": ["fifo"], "till": None}, "/till", "are known"),
+    ({"policies": ["fifo"], "since": "2026-01-02T00:00:00Z",
+      "trace": {"bundled": "philly-excerpt"}}, "/since", "no window"),
 ])
 def test_a_wrong_order_is_refused_where_it_is_wrong(cloud, body, pointer, words):
     status, _, problem = cloud.http("POST", "/v1/lab/runs", body)
@@ -185,6 +188,75 @@ def test_a_damaged_result_is_told_and_left_out(cloud):
     listed = cloud.http("GET", "/v1/lab/runs")[2]["runs"]
     assert [run["id"] for run in listed] == [second]
     assert start(cloud, "fifo") == second + 1
+
+
+TRACE = "id,submit,duration,gpus\na,0,60,4\nb,1,10,1\nc,2,10,8\n"
+
+
+def test_policies_are_played_on_a_trace_and_it_is_kept_which(cloud):
+    known = cloud.http("GET", "/v1/lab/traces")[2]["traces"]
+    assert [one["name"] for one in known] == ["philly-excerpt"]
+    bundled = start(cloud, "fifo", "easy", trace={"bundled": "philly-excerpt"})
+    given = start(cloud, "easy", MINE,
+                  trace={"name": "jobs.csv", "text": TRACE, "nodes": "2x4:V100"})
+    listed = start(cloud, "fifo", trace={"text": TRACE, "nodes": "name,gpus\na,8\nb,4\n"})
+    run = ended(cloud, bundled)
+    assert run["trace"] == {"name": "philly-excerpt.csv", "nodes": known[0]["nodes"]}
+    assert [(one["policy"], one["jobs"]) for one in run["report"]["results"]] == [
+        ("fifo", 2400), ("easy", 2400)]
+    run = ended(cloud, given)
+    assert run["trace"] == {"name": "jobs.csv", "nodes": "2x4:V100"} and run["since"] is None
+    assert [one["finished"] for one in run["report"]["results"]] == [3, 3]
+    assert run["report"]["fleet"]["gpus"] == 8 and "calibration" not in run["report"]
+    assert ended(cloud, listed)["report"]["fleet"]["nodes"] == 2
+    cloud.kill()
+    cloud.up()
+    assert cloud.http("GET", f"/v1/lab/runs/{given}")[2] == run
+
+
+def test_a_trace_goes_by_the_command_line_as_it_is(cloud):
+    trace, nodes = cloud.folder / "jobs.csv.gz", cloud.folder / "nodes.csv"
+    rows = "".join(f"job-{n},{n},{n % 60},{n % 4}\n" for n in range(100_000))  # more than 1 MiB
+    trace.write_bytes(gzip.compress(("id,submit,duration,gpus\n" + rows).encode()))
+    nodes.write_text("name,gpus\n" + "".join(f"n{n},8\n" for n in range(30)), encoding="utf-8")
+    run_id = cloud.cli("lab", "run", trace, "--nodes", nodes, "--policy", "fifo").stdout.strip()
+    assert ended(cloud, run_id)["report"]["results"][0]["finished"] == 100_000
+    assert "jobs.csv.gz on a node list" in cloud.cli("lab", "ls").stdout
+    trace.write_text("id,submit,duration,gpus\na,0,1,1\nb,0,1,x\n", encoding="utf-8")
+    wrong = cloud.cli("lab", "run", trace, "--nodes", "4x8", "--policy", "fifo", code=1).stderr
+    assert "jobs.csv.gz:3: column 4 ('gpus'): 'x' is not a whole number" in wrong
+    assert "NODESxGPUS" in cloud.cli("lab", "run", trace, "--nodes", "4by8", "--policy", "fifo",
+                                     code=2).stderr
+    assert "are for a TRACE" in cloud.cli("lab", "run", "--nodes", "4x8", "--policy", "fifo",
+                                          code=2).stderr
+    trace.write_bytes(b"id,submit,duration,gpus\n\xff,0,1,1\n")
+    wrong = cloud.cli("lab", "run", trace, "--nodes", "4x8", "--policy", "fifo", code=2).stderr
+    assert "no text in UTF-8" in wrong
+
+
+@pytest.mark.parametrize("trace, pointer, words", [
+    (7, "/trace", "an object"),
+    ({}, "/trace", '"text"'),
+    ({"text": TRACE}, "/trace/nodes", "a shape such as"),
+    ({"text": TRACE, "nodes": "4x8", "url": "http://x"}, "/trace/url", "are known"),
+    ({"text": 7, "nodes": "4x8"}, "/trace/text", "is a text"),
+    ({"text": TRACE, "nodes": "x" * (1 << 20) + "x"}, "/trace/nodes", "1048576 can be"),
+    ({"bundled": "helios"}, "/trace/bundled", "there is philly-excerpt"),
+    ({"bundled": "philly-excerpt", "text": TRACE}, "/trace/bundled", "are known"),
+    ({"name": "a\nb", "text": TRACE, "nodes": "4x8"}, "/trace/name", "control characters"),
+    ({"text": "id,submit,duration,gpus\na,0,1,-1\n", "nodes": "4x8"}, "/trace",
+     "trace:2: column 4 ('gpus')"),
+    ({"text": "when,what\n", "nodes": "4x8"}, "/trace", "trace"),
+    ({"text": TRACE, "nodes": "name,gpus\na,99\n"}, "/trace", "node list:2: column 2 ('gpus')"),
+    ({"text": TRACE, "nodes": "lots"}, "/trace", "NODESxGPUS"),
+    ({"text": TRACE, "nodes": "4x8", "format": "xml"}, "/trace", "there are auto"),
+])
+def test_a_wrong_trace_is_refused_where_it_is_wrong(cloud, trace, pointer, words):
+    body = {"policies": ["fifo"], "trace": trace}
+    status, _, problem = cloud.http("POST", "/v1/lab/runs", body)
+    assert status == 422 and problem["errors"][0]["pointer"] == pointer, problem
+    assert words in problem["detail"]
+    assert cloud.http("GET", "/v1/lab/runs")[2] == {"runs": []}
 
 
 def test_the_command_line_runs_lists_and_shows(cloud):

@@ -11,6 +11,7 @@
 
 #include "server/http/field_text.h"
 #include "server/http/last_chunk.h"
+#include "server/http/upload.h"
 
 namespace gyre::server::http {
 
@@ -26,7 +27,7 @@ struct RequestParser::Impl {
   void restart(const ParserLimits& limits) {
     parser.emplace();
     parser->header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
-    parser->body_limit(limits.body_bytes_max);
+    parser->body_limit(std::max(limits.body_bytes_max, kUploadBytesMax));
     parser->eager(true);
     started = false;
     starved = false;
@@ -43,15 +44,31 @@ Problem bad_request(std::string detail) {
   return {400, "bad-request", "The request is not valid HTTP", std::move(detail), {}, {}};
 }
 
+std::string_view target_of(const Parser& parser) {
+  const auto target = parser.get().target();
+  return {target.data(), target.size()};
+}
+
+std::size_t bytes_max_of(const Parser& parser, const ParserLimits& limits) {
+  return target_of(parser) == kUploadTarget ? kUploadBytesMax : limits.body_bytes_max;
+}
+
+bool too_large(const Parser& parser, const ParserLimits& limits) {
+  if (!parser.is_header_done()) return false;
+  const std::size_t bytes_max = bytes_max_of(parser, limits);
+  return parser.content_length().value_or(0) > bytes_max || parser.get().body().size() > bytes_max;
+}
+
+Problem body_too_large(std::size_t bytes_max) {
+  return {413,
+          "too-large",
+          "The body is too large",
+          fmt::format("a body may have {} bytes at most", bytes_max),
+          {},
+          {}};
+}
+
 Problem problem_of(const boost::system::error_code& error, const ParserLimits& limits) {
-  if (error == beast_http::error::body_limit) {
-    return {413,
-            "too-large",
-            "The body is too large",
-            fmt::format("a body may have {} bytes at most", limits.body_bytes_max),
-            {},
-            {}};
-  }
   if (error == beast_http::error::header_limit) {
     return {431,
             "header-too-large",
@@ -110,6 +127,9 @@ RequestParser::Status RequestParser::feed(std::string& input) {
         parser.put(boost::asio::buffer(input.data() + used, input.size() - used), error);
     impl_->started = true;
     used += size;
+    if (error == beast_http::error::body_limit || too_large(parser, limits_)) {
+      return bad(body_too_large(bytes_max_of(parser, limits_)));
+    }
     impl_->starved = error == beast_http::error::need_more;
     if (impl_->starved) break;
     if (error) return bad(problem_of(error, limits_));

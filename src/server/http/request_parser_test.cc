@@ -1,8 +1,10 @@
 #include "server/http/request_parser.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "server/http/guard.h"
+#include "server/http/upload.h"
 
 namespace gyre::server::http {
 namespace {
@@ -19,6 +21,11 @@ int status_of(std::string text, const ParserLimits& limits = {}) {
   RequestParser parser(limits);
   EXPECT_EQ(parser.feed(text), Status::Bad);
   return parser.problem().status;
+}
+
+bool is_taken(std::string text, const ParserLimits& limits) {
+  RequestParser parser(limits);
+  return parser.feed(text) == Status::Ready;
 }
 
 TEST(RequestParserTest, ReadsPathQueryHeadersAndBody) {
@@ -96,6 +103,27 @@ TEST(RequestParserTest, KeepsItsLimits) {
   EXPECT_EQ(status_of("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n",
                       limits),
             413);
+}
+
+TEST(RequestParserTest, OneTargetTakesMore) {
+  const ParserLimits limits{.body_bytes_max = 10};
+  const std::string uploads(kUploadTarget);
+  const auto whole = [](const std::string& target, std::size_t bytes) {
+    return fmt::format("POST {} HTTP/1.1\r\nContent-Length: {}\r\n\r\n{}", target, bytes,
+                       std::string(bytes, 'x'));
+  };
+  const auto in_chunks = [](const std::string& target, std::size_t bytes) {
+    return fmt::format(
+        "POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n0\r\n\r\n", target,
+        bytes, std::string(bytes, 'x'));
+  };
+  EXPECT_TRUE(is_taken(whole(uploads, kUploadBytesMax), limits));
+  EXPECT_TRUE(is_taken(in_chunks(uploads, kUploadBytesMax), limits));
+  EXPECT_TRUE(is_taken(in_chunks("/other", 10), limits));
+  EXPECT_EQ(status_of(whole(uploads, kUploadBytesMax + 1), limits), 413);
+  EXPECT_EQ(status_of(in_chunks(uploads, kUploadBytesMax + 1), limits), 413);
+  EXPECT_EQ(status_of(whole(uploads + "/1", 11), limits), 413);
+  EXPECT_EQ(status_of(in_chunks("/other", 11), limits), 413);
 }
 
 TEST(RequestParserTest, SaysOnceThatTheClientWaitsForContinue) {

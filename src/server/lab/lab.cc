@@ -55,6 +55,9 @@ void Lab::load() {
 }
 
 Result<std::uint64_t> Lab::ask(LabQuestion question, std::vector<LabRun::Policy> shown) {
+  if (question.trace) {
+    if (auto fine = player_.check(*question.trace); !fine) return tl::unexpected(fine.error());
+  }
   LabRun run;
   {
     const std::lock_guard lock(mutex_);
@@ -69,6 +72,9 @@ Result<std::uint64_t> Lab::ask(LabQuestion question, std::vector<LabRun::Policy>
     run.asked_at = options_.clock();
     run.since = question.since;
     run.until = question.until;
+    if (const auto& trace = question.trace) {
+      run.trace = LabRun::Trace{trace->name, trace->has_node_list() ? "" : trace->nodes};
+    }
     run.policies = std::move(shown);
     entries_[run.id] = {run, std::move(question), false};
   }
@@ -106,6 +112,7 @@ std::vector<LabRun> Lab::runs() const {
                     run.ended_at,
                     run.since,
                     run.until,
+                    run.trace,
                     run.policies,
                     run.progress,
                     run.error,

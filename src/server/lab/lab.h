@@ -18,11 +18,23 @@
 
 namespace gyre::server {
 
-/// What a run is to find out: how this server's past would have gone under other policies.
+/// A trace of jobs, and the nodes that it is played on.
+struct LabTrace {
+  std::string name;      // of its file, for messages
+  std::string text;      // as a file has it
+  std::string nodes;     // a shape such as "32x8:V100", or the text of a node list
+  std::string format{};  // "": as the header says
+
+  bool has_node_list() const { return nodes.find('\n') != nodes.npos; }
+};
+
+/// What a run is to find out: how this server's past would have gone under other policies, or how
+/// they do on a trace.
 struct LabQuestion {
   std::vector<PolicySpec> policies;  // at least one
   std::optional<Time> since;         // when they take over; none: from the beginning
   std::optional<Time> until{};       // as if it were asked then; none: all that there is
+  std::optional<LabTrace> trace{};   // none: the past
 };
 
 /// Plays a question.
@@ -32,6 +44,8 @@ class LabPlayer {
   using Tell = std::function<bool(const LabProgress&)>;
 
   virtual ~LabPlayer() = default;
+  /// Errors: Invalid, what is wrong with a trace or its nodes: file, line, column. Any thread.
+  virtual Result<void> check(const LabTrace& trace) = 0;
   /// A report as JSON. Takes long, on a thread of its own; calls `tell` every now and then, and
   /// ends soon with any error once that says false.
   virtual Result<std::string> play(const LabQuestion& question, const Tell& tell) = 0;
@@ -64,7 +78,9 @@ struct LabOptions {
 /// what came of them. One that was not done when the server ended has failed. Thread-safe.
 class Lab {
  public:
-  static constexpr std::size_t kPoliciesMax = 8;  // of one run
+  static constexpr std::size_t kPoliciesMax = 8;                       // of one run
+  static constexpr std::size_t kTraceBytesMax = std::size_t{8} << 20;  // its text
+  static constexpr std::size_t kNodesBytesMax = std::size_t{1} << 20;
 
   /// Both outlive it.
   Lab(LabPlayer& player, LabShelf& shelf, LabOptions options);
@@ -77,7 +93,8 @@ class Lab {
   /// waits.
   bool post(WorkThread::Task task) { return clerk_.post(std::move(task)); }
   /// The id of a new run, which is durable. `shown`: the question's policies. Errors: Unavailable,
-  /// too many wait; the shelf's. Requires: what validate() and check names would allow.
+  /// too many wait; the shelf's; of a trace, the player's. Requires: what validate() and check
+  /// names would allow.
   Result<std::uint64_t> ask(LabQuestion question, std::vector<LabRun::Policy> shown);
   /// Forgets a run, and gives it up where it had not ended. Errors: NotFound.
   Result<void> remove(std::uint64_t id);

@@ -97,6 +97,15 @@ bool read_policies(const Json& object, std::vector<LabRun::Policy>& policies) {
   return true;
 }
 
+/// Records from before there were traces have none.
+bool read_trace(const Json& object, std::optional<LabRun::Trace>& trace) {
+  const auto found = object.find("trace");
+  if (found == object.end()) return true;
+  if (!found->is_object()) return false;
+  trace.emplace();
+  return read_text(*found, "name", trace->name) && read_text(*found, "nodes", trace->nodes);
+}
+
 void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time) {
   out.member(name, time ? std::optional(time->ns) : std::nullopt);
 }
@@ -113,6 +122,10 @@ std::string to_record(const LabRun& run) {
   write_time(out, "ended_at", run.ended_at);
   write_time(out, "since", run.since);
   write_time(out, "until", run.until);
+  if (run.trace) {
+    out.key("trace").open('{').member("name", run.trace->name);
+    out.member("nodes", run.trace->nodes).close('}');
+  }
   out.key("policies").open('[');
   for (const LabRun::Policy& policy : run.policies) {
     out.open('{').member("name", policy.name).member("description", policy.description);
@@ -139,8 +152,9 @@ Result<LabRun> read_record(std::string_view text) {
                      read_time(json, "asked_at", asked_at) && asked_at &&
                      read_time(json, "started_at", run.started_at) &&
                      read_time(json, "ended_at", run.ended_at) &&
-                     read_time(json, "since", run.since) && read_policies(json, run.policies) &&
-                     read_text(json, "error", run.error) && read_text(json, "report", run.report);
+                     read_time(json, "since", run.since) && read_trace(json, run.trace) &&
+                     read_policies(json, run.policies) && read_text(json, "error", run.error) &&
+                     read_text(json, "report", run.report);
   if (!whole) return damaged("a field is missing or of another kind");
   run.asked_at = *asked_at;
   if (run.state == LabRun::State::Succeeded && !Json::accept(run.report)) {

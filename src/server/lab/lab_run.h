@@ -26,13 +26,19 @@ struct LabRun {
     std::string text;  // the policy file that was given; empty: a policy with a name
   };
 
+  struct Trace {
+    std::string name;
+    std::string nodes;  // the shape; empty: a node list was given
+  };
+
   std::uint64_t id = 0;
   State state = State::Queued;
   Time asked_at;
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
-  std::optional<Time> since;  // the window's beginning; none: everything
-  std::optional<Time> until;  // its end; none: when it was played
+  std::optional<Time> since;   // the window's beginning; none: everything
+  std::optional<Time> until;   // its end; none: when it was played
+  std::optional<Trace> trace;  // none: the past
   std::vector<Policy> policies;
   LabProgress progress;  // while it runs
   std::string error;     // of one that failed

@@ -19,6 +19,10 @@ using State = LabRun::State;
 /// Ends a run when it is told how.
 class Player final : public LabPlayer {
  public:
+  Result<void> check(const LabTrace& trace) override {
+    if (trace.text.empty()) return fail(ErrorKind::Invalid, "{}:1: there is no header", trace.name);
+    return {};
+  }
   Result<std::string> play(const LabQuestion& question, const Tell& tell) override {
     std::unique_lock lock(mutex_);
     const std::string name = question.policies.front().name;
@@ -214,6 +218,26 @@ TEST_F(LabTest, AFullDiskRefusesWhatIsNewAndKeepsWhatIsDoneInMemory) {
   lab.reset();
   ASSERT_EQ(notices.size(), 1U);
   EXPECT_THAT(notices[0], HasSubstr("will not outlast this server"));
+}
+
+TEST_F(LabTest, ATraceIsCheckedBeforeItIsKept) {
+  PolicySpec spec;
+  spec.name = "a";
+  LabQuestion question{{spec}, std::nullopt};
+  question.trace = LabTrace{"jobs.csv", "", "4x8"};
+  const auto refused = lab->ask(question, {{"a", "", ""}});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().message, "jobs.csv:1: there is no header");
+  EXPECT_EQ(shelf.size(), 0U);
+  player.answer("a", "{}");
+  question.trace->text = "id\n";
+  wait_for(*lab->ask(question, {{"a", "", ""}}), State::Succeeded);
+  start();
+  ASSERT_TRUE(lab->find(1)->trace.has_value());
+  EXPECT_EQ(lab->find(1)->trace->name, "jobs.csv");
+  EXPECT_EQ(lab->find(1)->trace->nodes, "4x8");
+  question.trace->nodes = "name,gpus\na,8\n";
+  EXPECT_EQ(wait_for(*lab->ask(question, {{"a", "", ""}}), State::Succeeded).trace->nodes, "");
 }
 
 TEST_F(LabTest, AReportThatIsTooLargeIsAFailure) {
