@@ -1,5 +1,6 @@
 // The dashboard's policy lab, in a real browser. Run by test_pages.py, or by `node --test`.
 import assert from 'node:assert/strict';
+import {gzipSync} from 'node:zlib';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
@@ -70,8 +71,42 @@ describe('the policy lab', () => {
     await page.locator('[data-run="2"]').waitFor();
   });
 
+  test('plays a trace that comes with Gyre, and one of a person', async () => {
+    await past.wait(await past.run('--', 'true'), 'succeeded');
+    await page.goto('about:blank');
+    await visit('/lab');
+    await page.getByRole('checkbox', {name: /^fifo/}).check();
+    await page.getByRole('checkbox', {name: /^easy/}).check();
+    await page.getByRole('button', {name: 'a trace', exact: true}).click();
+    await see('Choose a trace first.');
+    await page.getByRole('combobox', {name: /^Trace/}).selectOption('philly-excerpt');
+    await see('2,400 jobs of a Microsoft GPU cluster');
+    await accessible();
+    const known = (await past.get('/v1/lab/runs')).runs.length;
+    await begin();
+    const bundled = page.getByRole('region', {name: /on philly-excerpt.csv on 20x8:P100$/});
+    await bundled.getByRole('columnheader', {name: /^fifo the baseline/}).waitFor();
+    await page.getByRole('combobox', {name: /^Trace/}).selectOption('');
+    await page.getByLabel(/^Trace file/).setInputFiles(
+      {name: 'jobs.csv', mimeType: 'text/csv', buffer: Buffer.from('id,submit,duration,gpus\na,0,60,4\nb,1,1,many\n')});
+    await see('Say on which nodes.');
+    await page.getByLabel('Nodes', {exact: true}).fill('2x4:V100');
+    await begin();
+    await page.getByRole('alert').getByText("jobs.csv:3: column 4 ('gpus'): 'many' is not a whole number").waitFor();
+    await accessible();
+    await page.getByLabel(/^Trace file/).setInputFiles({name: 'jobs.csv.gz', mimeType: 'application/gzip',
+      buffer: gzipSync('id,submit,duration,gpus\na,0,60,4\nb,1,1,1\n')});
+    await page.getByLabel(/^or a node list/).setInputFiles(
+      {name: 'nodes.csv', mimeType: 'text/csv', buffer: Buffer.from('name,gpus\na,4\nb,4\n')});
+    await see('nodes.csv is read');
+    await begin();
+    const given = page.getByRole('region', {name: /on jobs.csv.gz on a node list$/});
+    await given.getByRole('row', {name: /^Jobs/}).getByText('2 of 2').first().waitFor();
+    assert.equal((await past.get('/v1/lab/runs')).runs.length, known + 2);
+  });
+
   test('shows how far a run is, and why one failed', async () => {
-    const run = (id, state, more) => ({id, state, asked_at: '2026-01-01T00:00:00Z', started_at: null, ended_at: null, since: null,
+    const run = (id, state, more) => ({id, state, asked_at: '2026-01-01T00:00:00Z', started_at: null, ended_at: null, since: null, trace: null,
       policies: [{name: HOSTILE, description: '', text: null}], progress: null, error: null, ...more});
     await page.route('**/v1/lab/runs', (route) => route.fulfill({json: {runs: [
       run(3, 'running', {progress: {doing: 'playing easy: 5 of 10 jobs', part: 0.5}}), run(2, 'queued'),

@@ -38,9 +38,10 @@ export type Fault = Schemas['Fault'];
 export type LabRun = Schemas['LabRun'];
 export type LabReport = Schemas['LabReport'];
 export type LabResult = LabReport['results'][number];
-type LabOrder = operations['startLabRun']['requestBody']['content']['application/json'];
+export type LabOrder = operations['startLabRun']['requestBody']['content']['application/json'];
 type JoinTokenOrder = NonNullable<operations['makeJoinToken']['requestBody']>['content']['application/json'];
 type JoinToken = operations['makeJoinToken']['responses'][201]['content']['application/json'];
+export type LabTraces = operations['listLabTraces']['responses'][200]['content']['application/json'];
 type LabRunFull = operations['showLabRun']['responses'][200]['content']['application/json'];
 export type Policies = operations['listPolicies']['responses'][200]['content']['application/json'];
 export type Policy = Schemas['Policy'];
@@ -204,6 +205,7 @@ export const api = createApi({
       transformResponse: (answer: {runs: LabRun[]}) => answer.runs,
       providesTags: ['Lab'],
     }),
+    listLabTraces: build.query<LabTraces, void>({query: () => 'v1/lab/traces'}),
     showLabRun: build.query<LabRunFull, number>({query: (id) => `v1/lab/runs/${id}`}),
     startLabRun: build.mutation<{id: number}, LabOrder>({
       query: (body) => ({url: 'v1/lab/runs', method: 'POST', body}),
@@ -304,5 +306,5 @@ export const {
   useListServicesQuery, useShowServiceQuery, useReadServiceSpecQuery, useListServiceEventsQuery, useListServiceActsQuery, useEventsOfJobsQuery,
   useReadHealthQuery, useShowServerQuery, useShowHealingQuery, useResetHealingMutation, useMakeJoinTokenMutation,
   useShowChaosQuery, useTurnChaosMutation, useMendNodeMutation,
-  useListPoliciesQuery, useShowPolicyQuery, useSetPolicyMutation, useListLabRunsQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
+  useListPoliciesQuery, useShowPolicyQuery, useSetPolicyMutation, useListLabRunsQuery, useListLabTracesQuery, useShowLabRunQuery, useStartLabRunMutation, useDeleteLabRunMutation,
 } = api;

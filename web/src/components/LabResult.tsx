@@ -1,4 +1,4 @@
-/** One run's policies side by side, with the live one as the baseline. */
+/** One run's policies side by side, with the live one, or a trace's first one, as the baseline. */
 import type {LabReport, LabResult} from '../api/api';
 import {baselineOf, calibration, difference, figuresOf, RECORDED, type Figure} from '../lib/lab';
 import {count, number} from '../lib/format';
@@ -7,21 +7,21 @@ import {Name} from './Bits';
 const BAR_WIDTH = 120;
 const BAR_HEIGHT = 8;
 
-export function LabResultView({report}: {report: LabReport}) {
+export function LabResultView({report, onTrace}: {report: LabReport; onTrace: boolean}) {
   const baseline = baselineOf(report);
   const trust = calibration(report);
   return (
     <>
-      <div className={`reason ${trust.good ? 'good' : 'wait'}`}>{trust.text}</div>
+      {!onTrace && <div className={`reason ${trust.good ? 'good' : 'wait'}`}>{trust.text}</div>}
       <div className="wide-table" tabIndex={0} role="region" aria-label="Figures by policy">
         <table className="lab-figures">
-          <caption className="hidden">Figures by policy; differences are to the live policy in simulation</caption>
+          <caption className="hidden">Figures by policy; differences are to the {onTrace ? 'first policy' : 'live policy in simulation'}</caption>
           <thead><tr>
             <th scope="col">Figure</th>
             {report.results.map((result) => (
               <th scope="col" key={result.policy}>
                 <Name>{result.policy}</Name>
-                <small>{role(result, baseline)}</small>
+                <small>{onTrace ? (result === baseline ? 'the baseline' : '') : role(result, baseline)}</small>
               </th>
             ))}
           </tr></thead>
@@ -39,7 +39,7 @@ export function LabResultView({report}: {report: LabReport}) {
       <details className="lab-notes">
         <summary>What to know about these figures</summary>
         <ul>
-          <li>{count(report.trace.jobs, 'job')} in the journal, {count(report.fleet.gpus, 'GPU')} on {count(report.fleet.nodes, 'node')}.</li>
+          <li>{count(report.trace.jobs, 'job')} in the {onTrace ? 'trace' : 'journal'}, {count(report.fleet.gpus, 'GPU')} on {count(report.fleet.nodes, 'node')}.</li>
           {report.notes.map((note) => <li key={note}>{note}.</li>)}
         </ul>
       </details>

@@ -60,11 +60,11 @@ function howItWent(one: Attempt, job: JobFull, now: number): string {
   return `Attempt ${one.number}: ${outcome(one)}${when}${one.number === job.attempt ? exitText(job) : ''}.`;
 }
 
-/** Of the attempt that ended last, the one exit that a job keeps. */
-function exitText({exit, tasks}: JobFull): string {
+/** Of the attempt that ended last, the one exit that a job keeps: of a gang it names the task. */
+function exitText({exit}: JobFull): string {
   if (exit === null) return '';
   const what = {
     exited: `exit code ${exit.code}`, signaled: `ended by signal ${exit.code}`, start_failed: 'a task could not start', lost: 'a task was lost',
   }[exit.kind];
-  return `; ${what}${exit.message && `: ${exit.message}`}${tasks > 1 ? ', of the first task that ended badly, else of the last' : ''}`;
+  return `; ${exit.message.endsWith(what) ? exit.message : `${what}${exit.message && `: ${exit.message}`}`}`;
 }

@@ -1,6 +1,7 @@
 /** What runs of the policy lab say, side by side. All pure. */
-import type {LabReport, LabResult} from '../api/api';
+import type {LabOrder, LabReport, LabResult, LabRun} from '../api/api';
 import {count, duration, number} from './format';
+import type {TextFile} from './upload';
 
 /** What happened; all other columns are simulated. */
 export const RECORDED = 'recorded';
@@ -78,6 +79,7 @@ export const WINDOWS = [
   {value: 'all', label: 'everything', ms: null},
   {value: 'week', label: 'last week', ms: 7 * 86_400_000},
   {value: 'day', label: 'last day', ms: 86_400_000},
+  {value: 'trace', label: 'a trace', ms: null},
 ] as const;
 export type Window = (typeof WINDOWS)[number]['value'];
 
@@ -85,6 +87,32 @@ export type Window = (typeof WINDOWS)[number]['value'];
 export function sinceOf(window: Window, nowMs: number): string | null {
   const ms = WINDOWS.find(({value}) => value === window)?.ms ?? null;
   return ms === null ? null : new Date(Math.max(0, nowMs - ms)).toISOString();
+}
+
+/** A trace as it is being chosen. */
+export interface TraceDraft {
+  bundled: string | null;
+  file: TextFile | null;
+  nodes: string;
+  list: TextFile | null;
+}
+export const NO_TRACE: TraceDraft = {bundled: null, file: null, nodes: '', list: null};
+
+/** What is still to be chosen; '' when nothing is. */
+export function missingOf({bundled, file, nodes, list}: TraceDraft): string {
+  if (bundled === null && file === null) return 'Choose a trace first.';
+  return nodes.trim() === '' && list === null ? 'Say on which nodes.' : '';
+}
+
+/** As the server wants it. Requires: nothing is missing. */
+export function traceOf({bundled, file, nodes, list}: TraceDraft): NonNullable<LabOrder['trace']> {
+  const where = list?.text ?? nodes.trim();
+  return bundled !== null ? {bundled, nodes: where} : {name: file!.name, text: file!.text, nodes: where};
+}
+
+/** What a run was played over, unless that is a window of the past. */
+export function traceName({trace}: LabRun): string | null {
+  return trace && `${trace.name} on ${trace.nodes ?? 'a node list'}`;
 }
 
 /** A policy file to begin one's own with. */

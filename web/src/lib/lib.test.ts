@@ -8,7 +8,7 @@ import {ago, bytes, count, duration, gpuHours, hostPort, memory, money, moneyRan
 import {isAbout, repairTimes, stepName, stepOutcome} from './healing';
 import {endOfKnown, trimmed, partOf} from './history';
 import {spans, timing} from './jobs';
-import {calibration, difference, figuresOf, FIGURES, ownPolicy, sinceOf} from './lab';
+import {calibration, difference, figuresOf, FIGURES, missingOf, NO_TRACE, ownPolicy, sinceOf, traceOf} from './lab';
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
 import {fairShares, pruned, summedUp, treeOf} from './queues';
@@ -443,6 +443,14 @@ describe('the policy lab', () => {
   it('begins windows and policy files', () => {
     expect(sinceOf('all', 0)).toBeNull();
     expect(sinceOf('day', Date.parse('2026-01-02T03:00:00Z'))).toBe('2026-01-01T03:00:00.000Z');
+    expect(missingOf(NO_TRACE)).toBe('Choose a trace first.');
+    expect(missingOf({...NO_TRACE, bundled: 'philly'})).toBe('Say on which nodes.');
+    const file = {name: 'jobs.csv', text: 'id'};
+    const drafted = {...NO_TRACE, file, nodes: ' 4x8 '};
+    expect(missingOf(drafted)).toBe('');
+    expect(traceOf(drafted)).toEqual({...file, nodes: '4x8'});
+    expect(traceOf({...drafted, list: {name: 'nodes.csv', text: 'name,gpus'}})).toEqual({...file, nodes: 'name,gpus'});
+    expect(traceOf({...drafted, bundled: 'philly'})).toEqual({bundled: 'philly', nodes: '4x8'});
     expect(ownPolicy('version: 1\nname: easy\norder: fifo\n')).toBe('version: 1\nname: mine\norder: fifo\n');
   });
 });

@@ -10,9 +10,10 @@ import {Confirm} from '../components/Confirm';
 import {LabResultView} from '../components/LabResult';
 import {MakeLive} from '../components/MakeLive';
 import {Empty, Shown} from '../components/States';
+import {TraceChoice} from '../components/TraceChoice';
 import {serverNow, useNow, worldTime} from '../lib/clock';
 import {ago} from '../lib/format';
-import {builtIn, ownPolicy, sinceOf, WINDOWS, type Window} from '../lib/lab';
+import {builtIn, missingOf, NO_TRACE, ownPolicy, sinceOf, traceName, traceOf, WINDOWS, type Window} from '../lib/lab';
 import {useTitle} from '../lib/title';
 
 const POLL_MS = 1000;
@@ -32,7 +33,7 @@ export default function LabPage() {
     <>
       <div className="bar">
         <h1>Policy lab</h1>
-        <span className="quiet">what would have happened under other policies, played from this server’s own journal</span>
+        <span className="quiet">what would have happened under other policies, in this server’s own past or on a trace</span>
       </div>
       {problemOf(runs.error)?.status === 501 ? <Empty>{problemOf(runs.error)!.detail}.</Empty> : (
         <>
@@ -55,6 +56,7 @@ function Choice({known}: {known: Policies}) {
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const [own, setOwn] = useState<string | null>(null);
   const [window, setWindow] = useState<Window>('all');
+  const [trace, setTrace] = useState(NO_TRACE);
   const [start, started] = useStartLabRunMutation();
   const [, setParams] = useSearchParams();
   const toggle = (name: string) => setChosen((old) =>
@@ -62,14 +64,18 @@ function Choice({known}: {known: Policies}) {
   const policies = own === null ? chosen : [...chosen, own];
   const wrongOwn = own !== null
     && (problemOf(started.error)?.errors ?? []).some(({pointer}) => pointer === `/policies/${chosen.length}`);
+  const missing = policies.length === 0 ? 'Choose a policy first.'
+    : policies.length > CHOSEN_MAX ? `At most ${CHOSEN_MAX} at once.`
+    : window === 'trace' ? missingOf(trace) : '';
   const go = async () => {
-    const answer = await start({policies: [...policies], since: sinceOf(window, serverNow())});
+    const answer = await start(window === 'trace' ? {policies: [...policies], trace: traceOf(trace)}
+      : {policies: [...policies], since: sinceOf(window, serverNow())});
     if (answer.data) setParams({run: String(answer.data.id)}, {replace: true});
   };
   return (
     <form className="form" onSubmit={(event) => { event.preventDefault(); void go(); }}>
       <fieldset className="lab-policies">
-        <legend className="quiet">Policies to compare with what was live</legend>
+        <legend className="quiet">{window === 'trace' ? 'Policies to compare with the first one' : 'Policies to compare with what was live'}</legend>
         {known.policies.map(({name, description}) => (
           <label className="check" key={name}>
             <input type="checkbox" checked={chosen.includes(name)} onChange={() => toggle(name)} />
@@ -95,12 +101,12 @@ function Choice({known}: {known: Policies}) {
           ))}
         </div>
       </div>
+      {window === 'trace' && <TraceChoice draft={trace} change={setTrace} />}
       <div className="bar confirm">
-        <button className="primary" disabled={policies.length === 0 || policies.length > CHOSEN_MAX || started.isLoading}>
+        <button className="primary" disabled={missing !== '' || started.isLoading}>
           {started.isLoading ? 'Starting…' : 'Start'}
         </button>
-        {policies.length === 0 && <span className="quiet">Choose a policy first.</span>}
-        {policies.length > CHOSEN_MAX && <span className="quiet">At most {CHOSEN_MAX} at once.</span>}
+        {missing && <span className="quiet">{missing}</span>}
       </div>
       {started.error && <p role="alert" id="lab-problem" className="bad">Not started: {errorText(started.error)}</p>}
     </form>
@@ -134,6 +140,8 @@ function Runs({runs}: {runs: readonly LabRun[]}) {
 }
 
 function windowOf(run: LabRun, now: number): string {
+  const trace = traceName(run);
+  if (trace !== null) return `on ${trace}`;
   return run.since === null ? 'over everything' : `since ${worldTime(run.since, now)}`;
 }
 
@@ -179,7 +187,7 @@ function Result({run, aside}: {run: LabRun; aside?: React.ReactNode}) {
       )}
       {run.state === 'succeeded' && (
         <Shown query={result} what={`the result of run ${run.id}`}>
-          {({report}) => (report ? <LabResultView report={report} /> : <Empty>It has no report.</Empty>)}
+          {({report}) => (report ? <LabResultView report={report} onTrace={run.trace !== null} /> : <Empty>It has no report.</Empty>)}
         </Shown>
       )}
       {run.state === 'succeeded' && (
