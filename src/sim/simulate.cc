@@ -13,13 +13,18 @@ namespace {
 
 constexpr Duration kLatencyMax = seconds(std::int64_t{366} * 86'400);
 
-/// What the trace gives as estimates is the truth: an oracle for policies that go by it.
-bool uses_true_durations(const PolicySpec& policy) {
+bool plans_with_estimates(const PolicySpec& policy) {
   using Order = PolicySpec::Order;
   using Backfill = PolicySpec::Backfill;
   if (policy.durations == PolicySpec::Durations::Learned) return false;
   return policy.backfill == Backfill::Easy || policy.backfill == Backfill::Conservative ||
          policy.order == Order::Sjf || policy.order == Order::Srtf;
+}
+
+/// Whether the trace's estimates are the truth: an oracle for policies that go by them.
+bool declares_the_truth(const Trace& trace) {
+  return std::all_of(trace.jobs.begin(), trace.jobs.end(),
+                     [](const TraceJob& job) { return job.declared == job.duration; });
 }
 
 }  // namespace
@@ -85,7 +90,8 @@ Result<SimulationReport> simulate(SettingInputs inputs, const SimulateOptions& o
   if (!setting) return tl::unexpected(setting.error());
   describe(*setting, options.keep_jobs, report);
   report.seed = options.seed;
-  if (std::any_of(options.policies.begin(), options.policies.end(), uses_true_durations)) {
+  if (declares_the_truth(setting->trace) &&
+      std::any_of(options.policies.begin(), options.policies.end(), plans_with_estimates)) {
     report.notes.push_back(
         "backfill, sjf and srtf plan with the exact durations of the trace, which a live cluster "
         "does not know");

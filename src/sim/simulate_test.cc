@@ -19,6 +19,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::vector<PolicySpec> policies(const std::vector<std::string>& names) {
   std::vector<PolicySpec> all;
@@ -100,6 +101,16 @@ TEST(Simulate, QueuesUseThePartitionOfTheirName) {
   EXPECT_EQ(report->results[0].makespan_s, 20) << "the node of b stays idle";
   EXPECT_EQ(report->results[0].rejected, 1);
   EXPECT_THAT(report->notes, Contains(HasSubstr("no node is in the partition of c")));
+}
+
+TEST(Simulate, PlansWithWhatJobsDeclare) {
+  const TraceFile trace(
+      "id,submit,duration,gpus,expected_duration\n"
+      "first,0,100,8,100\nlong,1,1000,8,10\nshort,2,10,8,1000\nsilent,3,1,8,\n");
+  const auto report = simulate(options_for(trace, "1x8", {"sjf"}));
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->results[0].wait.mean_s, (0 + 99 + 1098 + 1107) / 4.0);
+  EXPECT_THAT(report->notes, Not(Contains(HasSubstr("exact durations"))));
 }
 
 TEST(Simulate, RefusesWhatMakesNoSense) {

@@ -89,7 +89,7 @@ JobSpec World::spec_of(std::size_t index) const {
   spec.tasks = inputs_.workload.gangs[inputs_.workload.gang_of[index]];
   spec.topology = inputs_.trace.demands[job.demand].topology;
   spec.placement = inputs_.trace.demands[job.demand].placement;
-  if (job.duration < kEndless) spec.expected_duration = job.duration;
+  if (job.declared < kEndless) spec.expected_duration = job.declared;
   const Duration interval = checkpoint_interval(job);
   if (interval.ns > 0) {
     spec.checkpoint.interval = interval;

@@ -8,6 +8,8 @@
 namespace gyre::sim {
 namespace {
 
+constexpr std::string_view kDeclared = "expected_duration";
+
 enum Column : std::size_t {
   JobName,
   Submitted,
@@ -26,6 +28,7 @@ enum Column : std::size_t {
   CheckpointInterval,
   Near,
   Placement,
+  Declared,
 };
 
 class GenericFormat final : public TraceFormat {
@@ -49,7 +52,8 @@ class GenericFormat final : public TraceFormat {
             {{"preemptible"}},
             {{"checkpoint_interval"}},
             {{"topology"}},
-            {{"placement"}}};
+            {{"placement"}},
+            {{kDeclared}}};
   }
 
   Result<JobRow> read(const Table& table) override {
@@ -74,6 +78,7 @@ class GenericFormat final : public TraceFormat {
 
  private:
   static Result<void> read_times(const Table& table, JobRow& row) {
+    if (auto done = read_declared(table, row); !done) return done;
     const auto submit = table.instant(Submitted);
     if (!submit) return tl::unexpected(submit.error());
     row.submit = *submit;
@@ -82,6 +87,17 @@ class GenericFormat final : public TraceFormat {
     const auto work = table.span(Work);
     if (!work) return tl::unexpected(work.error());
     row.duration = *work;
+    return {};
+  }
+
+  static Result<void> read_declared(const Table& table, JobRow& row) {
+    if (!table.has_column(kDeclared)) return {};
+    row.declared = kEndless;
+    if (table.empty(Declared)) return {};
+    const auto declared = table.duration(Declared);
+    if (!declared) return tl::unexpected(declared.error());
+    if (declared->ns <= 0) return table.fail_at(Declared, "is none; leave it empty if unknown");
+    row.declared = *declared;
     return {};
   }
 

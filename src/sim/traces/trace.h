@@ -30,7 +30,9 @@ struct Demand {
   auto operator<=>(const Demand&) const = default;
 };
 
-/// One job of a trace; 48 bytes.
+inline constexpr Duration kEndless = Duration::max();
+
+/// One job of a trace; 56 bytes.
 struct TraceJob {
   Time submit;                      // since the trace's first arrival
   Duration duration;                // of its work; kEndless: never done
@@ -41,8 +43,8 @@ struct TraceJob {
   std::uint32_t user = 0;
   std::int8_t priority = 0;
   bool preemptible = false;
+  Duration declared = kEndless;  // by its submitter; kEndless: nothing
 };
-inline constexpr Duration kEndless = Duration::max();
 
 /// A trace in memory: jobs by submission (equal times in file order), and what they share.
 struct Trace {

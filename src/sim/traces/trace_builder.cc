@@ -69,7 +69,8 @@ Result<void> TraceBuilder::add(const Table& table, const JobRow& row) {
                          static_cast<std::uint32_t>(trace_.jobs.size()), demand->second,
                          intern(queue_index_, trace_.queues, row.queue),
                          intern(user_index_, trace_.users, row.user),
-                         static_cast<std::int8_t>(row.priority), row.preemptible});
+                         static_cast<std::int8_t>(row.priority), row.preemptible,
+                         row.declared.value_or(row.duration)});
   return {};
 }
 

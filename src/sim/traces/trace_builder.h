@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,6 +22,7 @@ struct JobRow {
   Time submit;
   Duration duration;
   Duration checkpoint_interval{0};
+  std::optional<Duration> declared{};  // kEndless: nothing; nullopt: `duration`
   Demand demand;
   std::string_view queue = "default";
   std::string_view user;

@@ -109,14 +109,15 @@ TEST(CsvTrace, ReadsEveryColumn) {
   const auto trace = read(
       "id,submit,duration,gpus,gpu_milli,gpu_model,cpu,memory,nodes,queue,user,priority,"
       "preemptible,"
-      "checkpoint_interval\n"
-      "\"a,\"\"1\"\"\",0,1.5,1,250,A100|T4,500m,2GB,1,batch,eve,9,yes,10m\n"
-      "b,2,,16,,,,,2,,,,,\n");
+      "checkpoint_interval,expected_duration\n"
+      "\"a,\"\"1\"\"\",0,1.5,1,250,A100|T4,500m,2GB,1,batch,eve,9,yes,10m,2h\n"
+      "b,2,,16,,,,,2,,,,,,\n");
   ASSERT_TRUE(trace) << trace.error().message;
   const TraceJob& a = trace->jobs[0];
   EXPECT_EQ(trace->names[a.row], "a,\"1\"");
   EXPECT_EQ(a.duration, milliseconds(1500));
   EXPECT_EQ(a.checkpoint_interval, seconds(600));
+  EXPECT_EQ(a.declared, seconds(7200));
   EXPECT_EQ(a.priority, 9);
   EXPECT_TRUE(a.preemptible);
   EXPECT_EQ(trace->queues[a.queue], "batch");
@@ -125,6 +126,7 @@ TEST(CsvTrace, ReadsEveryColumn) {
   EXPECT_EQ(trace->demands[a.demand], wanted);
   const TraceJob& b = trace->jobs[1];
   EXPECT_EQ(b.duration, kEndless) << "an empty duration";
+  EXPECT_EQ(b.declared, kEndless);
   EXPECT_EQ(trace->queues[b.queue], "default");
   EXPECT_EQ(trace->demands[b.demand].nodes, 2);
 }
@@ -139,6 +141,21 @@ TEST(CsvTrace, KnowsTheColumnsOfHeliosAndSaysWhatItLeavesOut) {
   EXPECT_THAT(trace->queues, ElementsAre("vcA")) << "its 'queue' is a wait in seconds";
   EXPECT_EQ(trace->demands[0].cpu, CpuMilli{32000});
   EXPECT_THAT(trace->notes, ElementsAre(HasSubstr("state, start_time, end_time, queue")));
+}
+
+TEST(CsvTrace, WhoDeclaresNothingIsNoOracle) {
+  const auto silent = read("id,submit,duration,gpus,expected_duration\na,0,60,1,\n");
+  ASSERT_TRUE(silent) << silent.error().message;
+  EXPECT_EQ(silent->jobs[0].declared, kEndless);
+  EXPECT_EQ(read(kCsv + "a,0,60,1\n")->jobs[0].declared, seconds(60)) << "without the column";
+}
+
+TEST(CsvTrace, RefusesWhatIsNoEstimate) {
+  const std::string header = "id,submit,duration,gpus,expected_duration\na,0,60,1,";
+  for (const std::string wrong : {"0", "-5", "nan", "inf", "1e300", "200000d", "soon"}) {
+    EXPECT_THAT(refusal(header + wrong + "\n"),
+                AllOf(HasSubstr("t.csv:2: column 5 ('expected_duration')"), HasSubstr(wrong)));
+  }
 }
 
 TEST(CsvTrace, SharesWhatIsEqual) {
