@@ -20,8 +20,9 @@ bool declared(const JobSpec& spec, Duration age) {
 }
 
 /// Whether it matters what jobs like those that are there took.
-bool guesses(const Controller& core, const RunTimeLessons& lessons, Time now) {
-  if (core.policy().durations == PolicySpec::Durations::Learned) return true;
+bool guesses(const Controller& core, const RunTimeLessons& lessons, const EstimateErrors& errors,
+             Time now) {
+  if (core.policy().durations == PolicySpec::Durations::Learned || errors.vary()) return true;
   bool any = false;
   core.jobs().for_each([&](const Job& job) {
     any = any || (!declared(job.spec, age_of(job, now)) && lessons.knows(job.spec));
@@ -40,7 +41,8 @@ Forecaster::Forecaster(const Controller& core, Time now, const ForecastOptions& 
     : options_(options),
       core_(core),
       now_(std::max(now, core.now())),
-      lessons_(RunTimeLessons::of(core.jobs(), now_)) {
+      lessons_(RunTimeLessons::of(core.jobs(), now_)),
+      errors_(EstimateErrors::of(core.jobs())) {
   std::optional<Time> begin;
   core_.jobs().for_each([&](const Job& job) {
     if (!job.service.empty()) return;  // the copies make replicas by themselves
@@ -69,7 +71,7 @@ std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) c
   const double tail = (1 - StartForecast::kShare) / 2;
   const auto low = static_cast<std::size_t>(std::max(1.0, std::floor(tail * draws))) - 1;
   const auto high = static_cast<std::size_t>(std::ceil((1 - tail) * draws)) - 1;
-  const bool widened = guesses(core_, lessons_, now_);
+  const bool widened = guesses(core_, lessons_, errors_, now_);
   std::map<JobId, StartForecast> forecasts;
   for (const JobId id : jobs) {
     std::vector<Time>& seen = times[id];
@@ -140,11 +142,18 @@ std::optional<Duration> Forecaster::work_again(const Past& past, const Rng& draw
 
 std::optional<Duration> Forecaster::draw_work(const Job& job, Duration age, double q) const {
   const bool learned = core_.policy().durations == PolicySpec::Durations::Learned;
-  const bool is_declared = declared(job.spec, age);
-  if (is_declared && !learned) return *job.spec.expected_duration;
+  if (!learned) {
+    if (const auto work = draw_declared(job.spec, age, q)) return work;
+  }
   if (lessons_.knows(job.spec)) return lessons_.quantile(job, age, q);
-  if (is_declared) return *job.spec.expected_duration;
-  return std::nullopt;
+  return draw_declared(job.spec, age, q);
+}
+
+std::optional<Duration> Forecaster::draw_declared(const JobSpec& spec, Duration age,
+                                                  double q) const {
+  if (!spec.expected_duration) return std::nullopt;
+  if (errors_.knows(spec)) return errors_.quantile(spec, age, q);
+  return *spec.expected_duration > age ? spec.expected_duration : std::nullopt;
 }
 
 std::string Forecaster::why_unknown(const Job& job, const std::set<JobId>& endless) const {

@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "control/controller.h"
+#include "control/forecast/estimate_errors.h"
 #include "control/forecast/future.h"
 #include "control/forecast/run_time_lessons.h"
 
@@ -34,8 +35,9 @@ struct StartForecast {
 };
 
 /// Told by playing copies of a core through scenarios. A running or waiting job takes what
-/// its submitter declared; without that a time drawn from what jobs like it took; without any like
-/// it nobody knows when it ends. Under a policy that learns, what jobs like it took goes first.
+/// its submitter declared, off by as much as a job that is over was; without that a time drawn from
+/// what jobs like it took; without any like it nobody knows when it ends. Under a policy that
+/// learns, what jobs like it took goes first.
 /// Submissions go on as they came of late: those of the past week, from a place in it that is drawn
 /// (a circular block bootstrap; Politis and Romano 1992).
 ///
@@ -62,12 +64,14 @@ class Forecaster {
   Scenario scenario(int index) const;
   std::optional<Duration> work_again(const Past& past, const Rng& draws) const;
   std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
+  std::optional<Duration> draw_declared(const JobSpec& spec, Duration age, double q) const;
   std::string why_unknown(const Job& job, const std::set<JobId>& endless) const;
 
   ForecastOptions options_;
   Controller core_;
   Time now_;
   RunTimeLessons lessons_;
+  EstimateErrors errors_;
   std::vector<Past> past_;  // by offset
   Duration past_length_{0};
 };

@@ -45,6 +45,7 @@ class ForecastTest : public ::testing::Test {
   void tell(Event::Body body) {
     const Decisions& decisions = core_.step({now_, EventSeq{++seq_}, std::move(body)});
     for (const Command& command : Commands(decisions.commands)) {
+      if (!starts_at_once_) break;
       if (const auto* start = std::get_if<StartGang>(&command.body)) {
         for (const TaskPlacement& task : start->placement) {
           tell(TaskStarted{start->job, start->attempt, task.rank, {}});
@@ -54,6 +55,7 @@ class ForecastTest : public ::testing::Test {
   }
   StartForecast forecast(JobId job) const { return Forecaster(core_, now_).start(job); }
 
+  bool starts_at_once_ = true;
   Time now_{seconds(1'000'000).ns};
   std::uint64_t seq_ = 0;
   Controller core_{Config{}};
@@ -124,6 +126,50 @@ TEST_F(ForecastTest, JobsLikeItThatHaveEndedGiveAnInterval) {
   EXPECT_LT(*start.earliest, *start.latest);
   EXPECT_GT(*start.earliest, now_ + seconds(500));
   EXPECT_LT(*start.latest, now_ + seconds(4000));
+}
+
+TEST_F(ForecastTest, HowFarOffEstimatesWereSpreadsTheInterval) {
+  add_node(8);
+  const auto run_for = [this](Duration took) {
+    const JobId id = submit(job_of(8, kHour));
+    pass(took);
+    finish(id);
+  };
+  for (int i = 1; i <= 9; ++i) run_for(kHour * i / 10);
+  submit(job_of(8, kHour));
+  const JobId waits = submit(job_of(8, kHour));
+  EXPECT_EQ(forecast(waits).earliest, forecast(waits).latest) << "too few are known";
+  for (const JobId id : {waits, JobId{waits.value - 1}}) tell(JobStopRequested{id});
+  finish(JobId{waits.value - 1});
+  run_for(kHour);
+  submit(job_of(8, kHour));
+  const JobId second = submit(job_of(8, kHour));
+  const StartForecast start = forecast(second);
+  ASSERT_TRUE(start.earliest && start.latest) << start.unknown;
+  EXPECT_LE(*start.earliest, now_ + kHour * 3 / 10);
+  EXPECT_GE(*start.latest, now_ + kHour * 8 / 10);
+  EXPECT_LE(*start.latest, now_ + kHour * 2);
+  pass(kHour * 65 / 100);
+  EXPECT_GE(*forecast(second).earliest, now_ + kHour * 5 / 100 / 2) << "70 % at least by now";
+}
+
+TEST_F(ForecastTest, AStartTakesTheTimeThatStartsTook) {
+  add_node(8);
+  starts_at_once_ = false;
+  JobId id;
+  for (int i = 0; i < 11; ++i) {
+    id = submit(job_of(8, kHour));
+    pass(seconds(40));
+    tell(TaskStarted{id, 1, 0, {}});
+    if (i == 10) break;
+    pass(kHour);
+    finish(id);
+  }
+  const JobId waits = submit(job_of(8, kHour));
+  EXPECT_EQ(forecast(waits).median, now_ + kHour);
+  pass(seconds(60));
+  const JobId after = submit(job_of(8, kHour));
+  EXPECT_EQ(forecast(after).median, now_ - seconds(60) + kHour * 2 + seconds(40));
 }
 
 TEST_F(ForecastTest, NodesThatAreDownAreToldOf) {
