@@ -171,11 +171,7 @@ Explanation Controller::explain(const Job& job) const {
   }
   answer = scheduler_.explain(job, partition_of(job), cluster_, jobs_, now_);
   const auto room = making_room_.find(job.id);
-  const bool blocked = answer.reason == WaitReason::WaitingForPreemption ||
-                       answer.reason == WaitReason::WaitingForTurn ||
-                       answer.reason == WaitReason::FragmentationBlocked;
-  if (room != making_room_.end() && blocked) {
-    answer.reason = WaitReason::WaitingForPreemption;
+  if (answer.reason == WaitReason::WaitingForPreemption && room != making_room_.end()) {
     answer.detail = fmt::format("{} job{} being stopped to make room for it", room->second.size(),
                                 room->second.size() == 1 ? " is" : "s are");
     answer.blocked_by = *room->second.begin();

@@ -108,6 +108,20 @@ std::string_view held_text(const Running& running, const Demand& demand, const C
          "pass it until some are gone";
 }
 
+bool fits(const JobSpec& spec, PartitionId partition, const Cluster& cluster) {
+  std::int64_t work = 0;
+  return fits(cluster, DemandTable::make(partition, spec, cluster), work);
+}
+
+/// Whether it would fit once all are gone who are being stopped.
+bool fits_once_stopped(const Running& running, const Demand& demand, const Cluster& cluster,
+                       const JobTable& jobs) {
+  std::int64_t work = 0;
+  Thought thought(cluster, demand, work);
+  for (const auto& [at, id] : running.leaving()) release_all(*jobs.find(id), thought);
+  return thought.fits();
+}
+
 std::string free_text(const Free& free) {
   return fmt::format("{} GPUs, {} CPU and {} are free in sum, at most {} GPUs on one node",
                      thousandths(free.gpu_milli), thousandths(free.cpu),
@@ -196,14 +210,19 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition, const Clus
     answer.jobs_ahead = static_cast<std::int64_t>(line.waiting.size()) + ahead;
     if (ahead > 0) answer.blocked_by = fair_.first_of_queue(job.id);
   }
-  if (line.claims.contains(job.id)) {
-    answer.reason = WaitReason::WaitingForPreemption;
-    return answer;
-  }
+  // Nodes may have gone since room was to be made on them.
+  const bool room_is_made =
+      line.making_room.contains(job.id) && fits_once_stopped(line.running, demand, cluster, jobs);
+  answer.reason = WaitReason::WaitingForPreemption;
+  if (room_is_made && line.claims.contains(job.id)) return answer;
   const bool first = line.waiting.empty() || line.waiting.first().key == key;
   const bool other = line.reservation && line.reservation->job != job.id;
   if (!first) answer.blocked_by = other ? line.reservation->job : line.waiting.first().key.job;
-  const bool claims_first = !line.claims.empty() && (first || !line.reservation);
+  // What is free may be kept for who has a claim from that one too.
+  const auto ahead = answer.blocked_by;
+  const bool claims_first =
+      !line.claims.empty() &&
+      (first || !line.reservation || (ahead && fits(jobs.find(*ahead)->spec, partition, cluster)));
   if (claims_first) answer.blocked_by = line.claims.begin()->first;
   const bool pending = !answer.blocked_by || line.unfinished.has_value();
   std::int64_t work = 0;
@@ -216,7 +235,7 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition, const Clus
     return answer;
   }
   const std::string_view held = held_text(line.running, demand, cluster, jobs, now);
-  if (blocked_by_wishes(cluster, job.spec, demand, held, answer)) return answer;
+  if (blocked_by_wishes(cluster, job.spec, demand, held, answer) || room_is_made) return answer;
   const Free free = free_for(demand, cluster);
   answer.reason =
       enough_in_sum(demand, free) ? WaitReason::FragmentationBlocked : WaitReason::WaitingForTurn;

@@ -16,6 +16,10 @@ bool holds_anything(const Books::JobBook& job) {
                      [](TaskState rank) { return rank != TaskState::Ended; });
 }
 
+bool is_stopping(const Books::JobBook& job) {
+  return job.state == JobState::Preempting || job.state == JobState::Stopping;
+}
+
 /// What the task of this rank asks for: groups in order, each `count` ranks.
 const Request* request_of(const Books::JobBook& job, std::int32_t rank) {
   for (const TaskGroup& group : job.tasks) {
@@ -233,8 +237,11 @@ void Books::take(const Transition& transition) {
   }
   const bool preempted =
       is_placed(transition.to) && (job->preempted || transition.to == JobState::Preempting);
-  if (preempted && !job->preempted) ++preempting_;
-  if (!preempted && job->preempted) --preempting_;
+  if (transition.to == JobState::Preempting) {
+    const auto known = beneficiaries_.find(transition.job);
+    job->preempted_for = known == beneficiaries_.end() ? JobId{} : known->second;
+  }
+  if (!preempted) job->preempted_for = JobId{};
   job->preempted = preempted;
   job->announced = true;
   count_quota(transition, *job);
@@ -374,13 +381,30 @@ std::map<GroupId, std::map<NodeId, std::int32_t>> Books::groups() const {
   return groups;
 }
 
-bool Books::may_take(const JobBook& job, NodeId node) const {
+bool Books::is_room_made_for(JobId id) const {
+  return std::any_of(placed_.begin(), placed_.end(),
+                     [&](JobId other) { return jobs_.at(other).preempted_for == id; });
+}
+
+std::vector<Books::NodeBook> Books::nodes_once_stopped() const {
+  std::vector<NodeBook> nodes = nodes_;
+  for (const JobId id : placed_) {
+    const JobBook& job = jobs_.at(id);
+    for (std::size_t i = 0; is_stopping(job) && i < job.placement.size(); ++i) {
+      if (job.ranks[i] != TaskState::Ended) give_back(job.placement[i], nodes);
+    }
+  }
+  return nodes;
+}
+
+bool Books::may_take(const JobBook& job, NodeId node, Holding holding) const {
   if (!job.rules || (job.rules->max_per_node == 0 && job.rules->apart.empty())) return true;
   std::int32_t own = 0;
   std::int32_t others = 0;
   for (const auto& id : placed_) {
     const JobBook& other = jobs_.at(id);
     if (other.group.empty() || other.tenant != job.tenant) continue;
+    if (holding == Holding::AllNotStopping && is_stopping(other)) continue;
     for (std::size_t i = 0; i < other.placement.size(); ++i) {
       if (other.placement[i].node != node || other.ranks[i] == TaskState::Ended) continue;
       own += other.group == job.group ? 1 : 0;
@@ -445,9 +469,12 @@ void Books::allocate(const TaskPlacement& task) {
 void Books::release(JobBook& job, std::size_t rank) {
   if (job.ranks[rank] == TaskState::Ended) return;
   job.ranks[rank] = TaskState::Ended;
-  const TaskPlacement& task = job.placement[rank];
-  if (task.node.value >= nodes_.size()) return;
-  NodeBook& node = nodes_[task.node.value];
+  give_back(job.placement[rank], nodes_);
+}
+
+void Books::give_back(const TaskPlacement& task, std::vector<NodeBook>& nodes) {
+  if (task.node.value >= nodes.size()) return;
+  NodeBook& node = nodes[task.node.value];
   for (std::size_t i = 0; i < node.gpu_free.size(); ++i) {
     if ((task.allocation.devices >> i & 1U) != 0) {
       node.gpu_free[i] += task.allocation.gpu_milli.value;

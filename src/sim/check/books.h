@@ -52,6 +52,7 @@ class Books {
     JobState state = JobState::Queued;
     bool announced = false;  // its arrival in the queue was told
     bool preempted = false;  // and not gone yet, whoever else may have stopped it since
+    JobId preempted_for;     // while it is; 0: for nobody
     std::int32_t attempt = 0;
     std::vector<TaskPlacement> placement;  // of the current attempt
     std::vector<TaskState> ranks;
@@ -69,8 +70,14 @@ class Books {
   /// Whether the nodes are known to be in one domain of the level; a node is with itself.
   bool together(TopologyLevel level, std::size_t a, std::size_t b) const;
 
+  /// Which jobs count as holding something.
+  enum class Holding : std::uint8_t { AllPlaced, AllNotStopping };
   /// Whether the job's placement rules allow a task of it on the node.
-  bool may_take(const JobBook& job, NodeId node) const;
+  bool may_take(const JobBook& job, NodeId node, Holding holding = Holding::AllPlaced) const;
+  /// What is free once all jobs are gone that are being stopped. O(nodes + jobs placed).
+  std::vector<NodeBook> nodes_once_stopped() const;
+  /// Whether others are being stopped for that one.
+  bool is_room_made_for(JobId id) const;
   /// How many tasks of each group are where.
   std::map<GroupId, std::map<NodeId, std::int32_t>> groups() const;
 
@@ -83,7 +90,6 @@ class Books {
   /// The core has made a job of its own. Reports one that nobody has asked for.
   void adopt(const Job& job);
   const QuotaBooks& quotas() const { return quotas_; }
-  std::uint64_t preempting() const { return preempting_; }
   /// The partition that a queue uses; nullopt if there is no such queue.
   std::optional<std::string> partition_of(const std::string& queue) const;
 
@@ -126,6 +132,7 @@ class Books {
   void check_gang(const StartGang& start, const JobBook& job);
   void check_task(const TaskPlacement& task, const Request& request, const JobBook& job);
   void allocate(const TaskPlacement& task);
+  static void give_back(const TaskPlacement& task, std::vector<NodeBook>& nodes);
   void release(JobBook& job, std::size_t rank);
   JobBook* writable(JobId id);
 
@@ -135,7 +142,6 @@ class Books {
   std::map<JobId, JobBook> jobs_;
   std::set<JobId> waiting_;
   std::set<JobId> placed_;
-  std::uint64_t preempting_ = 0;
   std::map<std::string, std::string> partition_of_queue_;
   QuotaBooks quotas_;
   std::map<std::string, std::vector<JobSpec>> replicas_wanted_;  // by service: all that ever were

@@ -240,11 +240,20 @@ class ReasonTest : public BooksTest {
   }
 
   /// What is wrong with saying that job 9, which waits, does so for `reason`.
-  std::string wrong(WaitReason reason, const JobSpec& waiting) {
-    tell(JobSubmitted{JobId{9}, waiting, {}}, {{}, {move(9, Queued, Queued, 0)}});
+  std::string wrong(WaitReason reason, const JobSpec& waiting,
+                    std::optional<JobId> blocked_by = std::nullopt) {
+    wait(9, waiting);
     Job job;
     job.id = JobId{9};
-    return what_is_untrue(books_, job, {reason, "", 0, {}}, now_);
+    return what_is_untrue(books_, job, {reason, "", 0, blocked_by}, now_);
+  }
+  void wait(std::uint64_t job, const JobSpec& waiting) {
+    tell(JobSubmitted{JobId{job}, waiting, {}}, {{}, {move(job, Queued, Queued, 0)}});
+  }
+  /// The running job is told to go for another.
+  void preempt(std::uint64_t victim, std::uint64_t beneficiary) {
+    const StopGang stop{JobId{victim}, 1, Termination::Preempted, JobId{beneficiary}, seconds(30)};
+    tell(Tick{}, {{{CommandId{99}, stop}}, {move(victim, Starting, Preempting)}});
   }
 };
 
@@ -318,7 +327,49 @@ TEST_F(ReasonTest, AffinityBlocksWhatWouldFitBeside) {
 }
 TEST_F(ReasonTest, WaitingForPreemptionNeedsAVictim) {
   run(1, spec(2, 2), {task(0, 0, 3), task(1, 1, 3)});
-  EXPECT_EQ(wrong(WaitReason::WaitingForPreemption, spec()), "no job is being preempted");
+  EXPECT_EQ(wrong(WaitReason::WaitingForPreemption, spec()), "no job is being stopped for it");
+}
+TEST_F(ReasonTest, WaitingForPreemptionNeedsAVictimOfItsOwn) {
+  run(1, spec(2, 2), {task(0, 0, 3), task(1, 1, 3)});
+  preempt(1, 8);
+  EXPECT_EQ(wrong(WaitReason::WaitingForPreemption, spec()), "no job is being stopped for it");
+}
+TEST_F(ReasonTest, WaitingForPreemptionNeedsVictimsThatLeaveRoom) {
+  run(1, spec(1, 2), {task(0, 0, 3)});
+  run(2, spec(1, 2), {task(0, 1, 3)});
+  preempt(1, 9);
+  EXPECT_EQ(wrong(WaitReason::WaitingForPreemption, spec(1, 2)), "");
+  EXPECT_EQ(wrong(WaitReason::WaitingForTurn, spec(1, 2)), "");
+  const char* const no_room = "it would not fit once all are gone who are being stopped";
+  tell(NodeLost{NodeId{0}, ""}, {{}, {move(1, Preempting, Queued)}});
+  EXPECT_EQ(wrong(WaitReason::WaitingForPreemption, spec(1, 2)), "no job is being stopped for it");
+  preempt(2, 9);
+  EXPECT_EQ(wrong(WaitReason::WaitingForPreemption, spec(1, 2)), "");
+  tell(NodeDutySet{NodeId{1}, NodeDuty::Draining});
+  tell(NodeReturned{NodeId{0}});
+  run(3, spec(), {task(0, 0, 1)});
+  EXPECT_EQ(wrong(WaitReason::WaitingForPreemption, spec(1, 2)), no_room);
+}
+TEST_F(ReasonTest, ReservedForOtherNamesWhoWaitsForTheSameNodes) {
+  run(1, spec(1, 2), {task(0, 0, 3)});
+  const auto said = [this](std::optional<JobId> other) {
+    return wrong(WaitReason::ReservedForOther, spec(), other);
+  };
+  EXPECT_EQ(said(std::nullopt), "nobody is named for whom it is kept");
+  EXPECT_EQ(said(JobId{7}), "job 7 does not wait");
+  EXPECT_EQ(said(JobId{1}), "job 1 does not wait");
+  EXPECT_EQ(said(JobId{9}), "job 9 does not wait");
+  wait(2, spec(2, 2));
+  EXPECT_EQ(said(JobId{2}), "");
+  wait(3, spec(1, 2));
+  EXPECT_EQ(said(JobId{3}), "job 3 could start now itself");
+  tell(QueueSet{{"far", "elsewhere"}});
+  JobSpec elsewhere = spec(2, 2);
+  elsewhere.queue = "far";
+  wait(4, elsewhere);
+  EXPECT_EQ(said(JobId{4}), "job 4 waits for other nodes");
+  tell(NodeLost{NodeId{0}, ""});
+  EXPECT_EQ(said(JobId{2}), "job 2 cannot be kept room: the nodes that it needs are down");
 }
 TEST_F(ReasonTest, OnHoldNeedsAHold) {
   EXPECT_EQ(wrong(WaitReason::OnHold, spec()), "it is not on hold");

@@ -93,7 +93,10 @@ void Checker::explain_some(const control::Controller& core) {
     const Job* job = core.jobs().find(id);
     if (job == nullptr || job->state != JobState::Queued) continue;  // compare() reports it
     const Explanation explanation = core.explain(*job);
-    const std::string wrong = what_is_untrue(books_, *job, explanation, core.now());
+    std::string wrong = what_is_untrue(books_, *job, explanation, core.now());
+    if (explanation.reason == WaitReason::PendingEvaluation && !core.has_leftover()) {
+      wrong = "nothing looks at it";
+    }
     if (wrong.empty()) continue;
     books_.report(Invariant::TrueReason,
                   fmt::format("job {} is said to wait for {} ({}), but {}", id.value,

@@ -36,6 +36,17 @@ bool node_has(const Books::NodeBook& node, const Request& request, Extent extent
   return devices >= request.gpus;
 }
 
+/// The nodes as they are, or as they will be.
+struct Picture {
+  const Books& books;
+  const std::vector<Books::NodeBook>& nodes;
+  Books::Holding holding = Books::Holding::AllPlaced;
+
+  explicit Picture(const Books& now) : books(now), nodes(now.nodes()) {}
+  Picture(const Books& now, const std::vector<Books::NodeBook>& once_stopped)
+      : books(now), nodes(once_stopped), holding(Books::Holding::AllNotStopping) {}
+};
+
 /// The node that others are to be near to, and how near.
 struct Near {
   TopologyLevel level;
@@ -45,15 +56,18 @@ struct Near {
 /// Whether every task can have a node of its own, of those that the rules of the job `ruled` allow.
 /// By Hall's theorem it can, just if each set of groups has at least as many nodes that suit one of
 /// them as it has tasks.
-bool fits(const Books& books, const std::string& partition, const std::vector<TaskGroup>& tasks,
+bool fits(const Picture& picture, const std::string& partition, const std::vector<TaskGroup>& tasks,
           Extent extent, Which which, const std::optional<Near>& near = std::nullopt,
           const Books::JobBook* ruled = nullptr) {
   std::array<std::int64_t, 1U << kGroupsMax> nodes_by_suited{};
-  for (std::size_t n = 0; n < books.nodes().size(); ++n) {
-    const Books::NodeBook& node = books.nodes()[n];
-    if (near && !books.together(near->level, near->node, n)) continue;
-    if (ruled != nullptr && !books.may_take(*ruled, NodeId{static_cast<std::uint32_t>(n)}))
-      continue;
+  const auto rules_allow = [&](std::size_t n) {
+    const NodeId node{static_cast<std::uint32_t>(n)};
+    return ruled == nullptr || picture.books.may_take(*ruled, node, picture.holding);
+  };
+  for (std::size_t n = 0; n < picture.nodes.size(); ++n) {
+    const Books::NodeBook& node = picture.nodes[n];
+    if (near && !picture.books.together(near->level, near->node, n)) continue;
+    if (!rules_allow(n)) continue;
     if (node.spec.partition != partition || (which == Which::Up && !node.open())) continue;
     std::size_t suited = 0;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -78,15 +92,15 @@ bool fits(const Books& books, const std::string& partition, const std::vector<Ta
 /// Whether who is on the nodes counts.
 enum class Rules { Ignored, Kept };
 
-bool fits(const Books& books, const std::string& partition, const Books::JobBook& job,
+bool fits(const Picture& picture, const std::string& partition, const Books::JobBook& job,
           Extent extent, Which which, Rules rules = Rules::Ignored) {
   const Books::JobBook* ruled = rules == Rules::Kept ? &job : nullptr;
   if (!job.topology || !job.topology->required || task_count(job.tasks) == 1) {
-    return fits(books, partition, job.tasks, extent, which, std::nullopt, ruled);
+    return fits(picture, partition, job.tasks, extent, which, std::nullopt, ruled);
   }
-  for (std::size_t node = 0; node < books.nodes().size(); ++node) {
+  for (std::size_t node = 0; node < picture.nodes.size(); ++node) {
     const Near near{job.topology->level, node};
-    if (fits(books, partition, job.tasks, extent, which, near, ruled)) return true;
+    if (fits(picture, partition, job.tasks, extent, which, near, ruled)) return true;
   }
   return false;
 }
@@ -132,10 +146,55 @@ std::string judge_quota(WaitReason reason, const Books& books, const std::string
              : "nothing in its quota keeps it waiting";
 }
 
-std::string judge(WaitReason reason, const Books& books, const std::string& partition,
-                  const Books::JobBook& job) {
+bool fits_now(const Books& books, const std::string& partition, const Books::JobBook& job) {
+  return fits(Picture(books), partition, job, Extent::Free, Which::Up, Rules::Kept);
+}
+
+/// What is wrong with saying that others are being stopped to make room for the job. Room may have
+/// come free elsewhere meanwhile: it keeps what is being made for it.
+std::string judge_preemption(const Books& books, const std::string& partition, JobId id,
+                             const Books::JobBook& job) {
+  if (!books.is_room_made_for(id)) return "no job is being stopped for it";
+  const std::vector<Books::NodeBook> nodes = books.nodes_once_stopped();
+  const bool then = fits({books, nodes}, partition, job, Extent::Free, Which::Up, Rules::Kept);
+  return then ? "" : "it would not fit once all are gone who are being stopped";
+}
+
+/// What is wrong with saying that room is kept for another job, given that the one fits now.
+std::string judge_reservation(const Books& books, const std::string& partition, JobId id,
+                              const Explanation& said) {
+  if (!said.blocked_by) return "nobody is named for whom it is kept";
+  const Books::JobBook* other = books.find(*said.blocked_by);
+  if (other == nullptr || other->state != JobState::Queued || *said.blocked_by == id) {
+    return fmt::format("job {} does not wait", said.blocked_by->value);
+  }
+  if (books.partition_of(other->queue) != partition) {
+    return fmt::format("job {} waits for other nodes", said.blocked_by->value);
+  }
+  // Who is kept room can use it: not yet, or it would have started.
+  if (!fits(Picture(books), partition, *other, Extent::Whole, Which::Up)) {
+    return fmt::format("job {} cannot be kept room: the nodes that it needs are down",
+                       said.blocked_by->value);
+  }
+  if (fits_now(books, partition, *other) && !books.is_room_made_for(*said.blocked_by)) {
+    return fmt::format("job {} could start now itself", said.blocked_by->value);
+  }
+  return "";
+}
+
+/// A job that waits, and what is said of it.
+struct Claimed {
+  JobId id;
+  const Books::JobBook& job;
+  const Explanation& said;
+};
+
+std::string judge(const Claimed& claimed, const Books& books, const std::string& partition) {
+  const WaitReason reason = claimed.said.reason;
+  const Books::JobBook& job = claimed.job;
   const std::vector<TaskGroup>& tasks = job.tasks;
-  const bool ever = fits(books, partition, job, Extent::Whole, Which::All);
+  const Picture picture(books);
+  const bool ever = fits(picture, partition, job, Extent::Whole, Which::All);
   if (reason == WaitReason::NeverFits) return ever ? "it would fit the empty fleet" : "";
   if (!ever) return "it could never fit";
   const std::string wrong = judge_quota(reason, books, partition, job);
@@ -143,34 +202,34 @@ std::string judge(WaitReason reason, const Books& books, const std::string& part
       reason == WaitReason::WaitingForQuota) {
     return wrong;
   }
-  const bool feasible = fits(books, partition, job, Extent::Whole, Which::Up);
+  const bool feasible = fits(picture, partition, job, Extent::Whole, Which::Up);
   if (reason == WaitReason::WaitingForProvisioning) {
     return feasible ? "it would fit the nodes that are up, were they empty" : "";
   }
   if (!feasible) return "the nodes that it needs are down";
-  const bool now = fits(books, partition, job, Extent::Free, Which::Up, Rules::Kept);
-  const bool beside = !now && fits(books, partition, job, Extent::Free, Which::Up);
-  const bool apart = !now && !beside && fits(books, partition, tasks, Extent::Free, Which::Up);
+  if (reason == WaitReason::WaitingForPreemption) {
+    return judge_preemption(books, partition, claimed.id, job);
+  }
+  const bool now = fits_now(books, partition, job);
+  const bool beside = !now && fits(picture, partition, job, Extent::Free, Which::Up);
+  const bool apart = !now && !beside && fits(picture, partition, tasks, Extent::Free, Which::Up);
   if (reason == WaitReason::AffinityBlocked) {
     return beside ? "" : "it fits now, or would not even beside what it is apart from";
   }
-  if (beside && reason != WaitReason::WaitingForPreemption) {
-    return "it would fit beside what it is apart from";
-  }
+  if (beside) return "it would fit beside what it is apart from";
   switch (reason) {
     case WaitReason::TopologyBlocked:
       return apart ? "" : "it fits now, or would not even apart";
-    case WaitReason::ReservedForOther:
     case WaitReason::PendingEvaluation:
       return now ? "" : "it does not fit now";
+    case WaitReason::ReservedForOther:
+      return now ? judge_reservation(books, partition, claimed.id, claimed.said)
+                 : "it does not fit now";
     case WaitReason::WaitingForTurn:
       return now ? "it fits now" : apart ? "it would fit apart" : "";
     case WaitReason::FragmentationBlocked:
       if (now || apart) return "it fits now, or would apart";
       return enough_in_sum(books, partition, tasks) ? "" : "too little is free in sum";
-    case WaitReason::WaitingForPreemption:
-      // Room may have come free elsewhere meanwhile: the job keeps what is being made for it.
-      return books.preempting() > 0 ? "" : "no job is being preempted";
     default:
       return "it is not on hold and its queue exists";
   }
@@ -192,7 +251,7 @@ std::string what_is_untrue(const Books& books, const Job& job, const Explanation
     if (!on_hold) return "it is not on hold";
     return explanation.reason == WaitReason::OnHold ? "" : "it is on hold";
   }
-  return judge(explanation.reason, books, *partition, *book);
+  return judge({job.id, *book, explanation}, books, *partition);
 }
 
 }  // namespace gyre::sim
