@@ -30,6 +30,21 @@ Outcome<int> set(const Session& session, const std::string& wish) {
   return print_file(session, call);
 }
 
+Outcome<int> validate(const std::string& path) {
+  const auto text = read_input(path);
+  if (!text) return tl::unexpected(text.error());
+  const auto policy = codec::parse_policy(*text);
+  if (!policy) {
+    std::vector<std::string> problems;
+    for (const codec::SpecProblem& one : policy.error()) {
+      problems.push_back(fmt::format("{}: {}", path, codec::describe(one)));
+    }
+    return give_up(kUsage, "{}", fmt::join(problems, "\n"));
+  }
+  fmt::print("{} is valid: policy '{}'\n", path, policy->name);
+  return kOk;
+}
+
 Outcome<int> history(const Session& session) {
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
@@ -63,6 +78,11 @@ void add_policy_verb(CLI::App& app, Session& session) {
                           "before what it would have done.");
   auto* past =
       add_verb(*policy, "history", "Which policies decided, newest first", "  gyre policy history");
+  auto* check = add_verb(*policy, "validate", "Say all that is wrong with a policy file",
+                         "  gyre policy validate mine.yaml\n\nNo server is asked.");
+  auto path = std::make_shared<std::string>();
+  check->add_option("FILE", *path, "a policy file ('-': stdin)")->required();
+  on_verb(check, session, [path] { return validate(*path); });
   auto wish = std::make_shared<std::string>();
   change->add_option("POLICY", *wish, "a name, or a policy file (.yaml; '-': stdin)")->required();
   for (auto* verb : {show, change, past}) {

@@ -12,6 +12,7 @@
 #include "codec/fields.h"
 #include "codec/printable.h"
 #include "codec/spec_tree.h"
+#include "domain/policy_contradictions.h"
 
 namespace gyre::codec {
 namespace {
@@ -60,6 +61,14 @@ constexpr std::array<Particular, 5> kParticular{{
      "the order tiresias", take<&PolicySpec::level_gpu_seconds>},
 }};
 
+/// What the file says of that setting; nullptr: nothing.
+const SpecNode* find(const SpecNode& root, std::string_view name) {
+  for (std::size_t i = 0; i < root.keys.size(); ++i) {
+    if (root.keys[i].name == name) return &root.items[i];
+  }
+  return nullptr;
+}
+
 bool is_used(std::string_view name, const PolicySpec& policy) {
   return std::none_of(kParticular.begin(), kParticular.end(), [&](const Particular& particular) {
     return particular.name == name && !particular.used(policy);
@@ -89,8 +98,14 @@ class PolicyReader {
       if (!has(root, "starve_after") && policy_.starve_after.ns == 0 && may_starve(policy_)) {
         policy_.starve_after = named_policies().back().starve_after;
       }
-      if (const auto valid = validate(policy_); !valid) problem(root, "", valid.error().message);
       leave_out_unused(root);
+      for (const PolicyContradiction& one : contradictions(policy_)) {
+        const SpecNode* said = find(root, one.setting);
+        problem(said != nullptr ? *said : root, one.setting, std::string(one.message));
+      }
+      std::stable_sort(problems_.begin(), problems_.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+      });
     }
     if (problems_.empty()) return policy_;
     return tl::unexpected(std::move(problems_));
@@ -122,12 +137,11 @@ class PolicyReader {
   void leave_out_unused(const SpecNode& root) {
     for (const Particular& setting : kParticular) {
       if (setting.used(policy_) || setting.take(policy_, PolicySpec{})) continue;
-      for (std::size_t i = 0; i < root.keys.size(); ++i) {
-        if (root.keys[i].name != setting.name) continue;
-        problem(root.items[i], setting.name,
-                fmt::format("this policy does not go by it: it belongs to {}; leave it out",
-                            setting.belongs_to));
-      }
+      const SpecNode* said = find(root, setting.name);
+      if (said == nullptr) continue;
+      problem(*said, setting.name,
+              fmt::format("this policy does not go by it: it belongs to {}; leave it out",
+                          setting.belongs_to));
     }
   }
 

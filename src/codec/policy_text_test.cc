@@ -7,6 +7,7 @@
 namespace gyre::codec {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(PolicyText, SaysWhatDiffersFromItsBase) {
@@ -69,6 +70,20 @@ TEST(PolicyText, EveryMistakeIsNamedWithItsPlace) {
     ASSERT_FALSE(policy) << text;
     EXPECT_THAT(policy.error().message, HasSubstr(message)) << text;
   }
+}
+
+TEST(PolicyText, AllThatContradictsIsToldAtOnce) {
+  const auto policy = parse_policy(
+      "version: 1\nname: x\norder: qssf\nbackfill: conservative\npreemption: true\n"
+      "gain_min_percent: 99\nlevel_gpu_seconds: 0\nrestart_cost: 5s\n");
+  ASSERT_FALSE(policy);
+  std::vector<std::string> told;
+  for (const SpecProblem& problem : policy.error()) told.push_back(describe(problem));
+  const auto unused = HasSubstr("this policy does not go by it");
+  EXPECT_THAT(told, ElementsAre(HasSubstr("line 3, column 8: order: this order needs"),
+                                HasSubstr("line 4, column 11: backfill: this backfill plans with"),
+                                HasSubstr("line 5, column 13: preemption: this order never"),
+                                unused, unused, unused));
 }
 
 TEST(PolicyText, WhatItsBaseGoesByAndItDoesNotIsLeftOut) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/units.h"
+#include "domain/policy_contradictions.h"
 
 namespace gyre {
 namespace {
@@ -142,38 +143,49 @@ Result<PolicySpec> policy_by_name(std::string_view name) {
   return tl::unexpected(unknown("placement", wanted, names));
 }
 
-Result<void> validate(const PolicySpec& policy) {
+std::vector<PolicyContradiction> contradictions(const PolicySpec& policy) {
   using Order = PolicySpec::Order;
   using Backfill = PolicySpec::Backfill;
-  const auto refuse = [](std::string_view why) { return fail(ErrorKind::Invalid, "{}", why); };
   const bool learned = policy.durations == PolicySpec::Durations::Learned;
   const bool learns = policy.order == Order::Gyre || policy.order == Order::Qssf;
   const bool declared = policy.order == Order::Sjf || policy.order == Order::Srtf;
   const bool plans = policy.backfill == Backfill::Easy || policy.backfill == Backfill::Conservative;
   const bool stands_still =
       policy.order == Order::Fifo || policy.order == Order::Sjf || policy.order == Order::Qssf;
-  if (learns && !learned) return refuse("this order needs 'durations: learned'");
-  if (declared && learned) return refuse("this order needs 'durations: declared'");
-  if (plans && learned) {
-    return refuse("this backfill plans with declared run times: say 'durations: declared'");
-  }
-  if (policy.preemption && stands_still) {
-    return refuse("this order never preempts: say 'preemption: false', or take another order");
-  }
   const bool patient = policy.preemption || policy.starve_after.ns > 0;
-  if (policy.backfill == Backfill::Greedy && !patient) {
-    return refuse("greedy backfill lets large jobs starve: give 'starve_after' a time, as in 30d");
+  std::vector<PolicyContradiction> found;
+  const auto refuse_if = [&](bool wrong, std::string_view setting, std::string_view why) {
+    if (wrong) found.push_back({setting, why});
+  };
+  refuse_if(learns && !learned, "order", "this order needs 'durations: learned'");
+  refuse_if(declared && learned, "order", "this order needs 'durations: declared'");
+  refuse_if(plans && learns, "backfill",
+            "this backfill plans with declared run times, and this order with learned ones: say "
+            "'backfill: none' or 'greedy', or take another order");
+  refuse_if(plans && learned && !learns, "backfill",
+            "this backfill plans with declared run times: say 'durations: declared'");
+  refuse_if(policy.preemption && stands_still, "preemption",
+            "this order never preempts: say 'preemption: false', or take another order");
+  refuse_if(policy.backfill == Backfill::Greedy && !patient, "backfill",
+            "greedy backfill lets large jobs starve: give 'starve_after' a time, as in 30d");
+  refuse_if(policy.run_min.ns < 0, "run_min", "cannot be negative");
+  refuse_if(policy.restart_cost.ns < 0, "restart_cost", "cannot be negative");
+  refuse_if(policy.starve_after.ns < 0, "starve_after", "cannot be negative");
+  refuse_if(policy.preemptions_max < 0, "preemptions_max", "must be 0 or more");
+  refuse_if(policy.gain_min_percent < 100 || policy.gain_min_percent > 100'000, "gain_min_percent",
+            "must be 100 to 100000");
+  refuse_if(policy.level_gpu_seconds < 1 || policy.level_gpu_seconds > 1'000'000'000,
+            "level_gpu_seconds", "must be 1 to 1000000000");
+  return found;
+}
+
+Result<void> validate(const PolicySpec& policy) {
+  std::vector<std::string> all;
+  for (const PolicyContradiction& one : contradictions(policy)) {
+    all.push_back(fmt::format("{}: {}", one.setting, one.message));
   }
-  const Duration shortest = std::min({policy.run_min, policy.restart_cost, policy.starve_after});
-  if (shortest.ns < 0) return refuse("run_min, restart_cost and starve_after cannot be negative");
-  if (policy.preemptions_max < 0) return refuse("preemptions_max must be 0 or more");
-  if (policy.gain_min_percent < 100 || policy.gain_min_percent > 100'000) {
-    return refuse("gain_min_percent must be 100 to 100000");
-  }
-  if (policy.level_gpu_seconds < 1 || policy.level_gpu_seconds > 1'000'000'000) {
-    return refuse("level_gpu_seconds must be 1 to 1000000000");
-  }
-  return {};
+  if (all.empty()) return {};
+  return fail(ErrorKind::Invalid, "{}", fmt::join(all, "; "));
 }
 
 }  // namespace gyre

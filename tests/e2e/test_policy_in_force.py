@@ -90,6 +90,18 @@ def test_the_command_line_refuses_before_it_asks(cloud):
     assert "order: expected one of" in cloud.cli("policy", "set", path, code=2).stderr
 
 
+def test_a_file_is_checked_without_a_server(offline):
+    path = offline.folder / "mine.yaml"
+    path.write_text(MINE)
+    assert "is valid: policy 'mine'" in offline.cli("policy", "validate", path).stdout
+    path.write_text("version: 1\nname: x\norder: gyre\nbackfill: easy\nrun_min: 1m\n")
+    said = offline.cli("policy", "validate", path, code=2).stderr
+    for words in ("line 3, column 8: order: this order needs 'durations: learned'",
+                  "line 4, column 11: backfill: this backfill plans with declared",
+                  "line 5, column 10: run_min: this policy does not go by it"):
+        assert words in said, said
+
+
 def test_runs_of_the_lab_are_removed(cloud):
     cloud.cli("run", "--", "true")
     run = cloud.cli("lab", "run", "--policy", "fifo").stdout.strip()
