@@ -44,7 +44,11 @@ void print_outlook(const Json& waiting) {
   std::string still_waits;
   for (const Json& alternative : outlook->at("alternatives")) {
     const bool makes_room = !alternative.at("preempts").empty();
-    if (alternative.value("starts_now", false) || makes_room) {
+    const Json& sooner = alternative.at("expected_start");
+    if (sooner.is_string()) {
+      fmt::print("it would start sooner, at {}, if it were: {}\n", sooner.get<std::string>(),
+                 describe(alternative));
+    } else if (alternative.value("starts_now", false) || makes_room) {
       fmt::print("it would start {} if it were: {}\n",
                  alternative.value("starts_now", false) ? "now" : "soon", describe(alternative));
     } else {

@@ -59,10 +59,26 @@ Forecaster::Forecaster(const Controller& core, Time now, const ForecastOptions& 
 }
 
 std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) const {
+  return starts(core_, jobs);
+}
+
+StartForecast Forecaster::start_instead_of(JobId waiting, const JobSpec& spec) const {
+  Controller fork = core_;
+  fork.step({now_, EventSeq{fork.last_event().value + 1}, JobStopRequested{waiting}});
+  const JobId id{fork.jobs().last().value + 1};
+  fork.step({now_, EventSeq{fork.last_event().value + 1}, JobSubmitted{id, spec, {}}});
+  const Job* job = fork.jobs().find(id);
+  if (job == nullptr) return {{}, {}, {}, "it would be refused"};
+  if (job->state != JobState::Queued) return {now_, now_, now_, ""};
+  return starts(fork, {id}).at(id);
+}
+
+std::map<JobId, StartForecast> Forecaster::starts(const Controller& core,
+                                                  const std::set<JobId>& jobs) const {
   std::map<JobId, std::vector<Time>> times;
   std::set<JobId> endless;
   for (int i = 0; i < options_.scenarios; ++i) {
-    const FutureOutcome outcome = play(core_, jobs, scenario(i));
+    const FutureOutcome outcome = play(core, jobs, scenario(i));
     for (const auto& [job, at] : outcome.started) times[job].push_back(at);
     endless.insert(outcome.endless.begin(), outcome.endless.end());
   }
@@ -71,7 +87,7 @@ std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) c
   const double tail = (1 - StartForecast::kShare) / 2;
   const auto low = static_cast<std::size_t>(std::max(1.0, std::floor(tail * draws))) - 1;
   const auto high = static_cast<std::size_t>(std::ceil((1 - tail) * draws)) - 1;
-  const bool widened = guesses(core_, lessons_, errors_, now_);
+  const bool widened = guesses(core, lessons_, errors_, now_);
   std::map<JobId, StartForecast> forecasts;
   for (const JobId id : jobs) {
     std::vector<Time>& seen = times[id];
@@ -91,7 +107,7 @@ std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) c
         }
       }
     } else {
-      forecast.unknown = why_unknown(*core_.jobs().find(id), endless);
+      forecast.unknown = why_unknown(core, *core.jobs().find(id), endless);
     }
     forecasts.emplace(id, std::move(forecast));
   }
@@ -156,13 +172,14 @@ std::optional<Duration> Forecaster::draw_declared(const JobSpec& spec, Duration 
   return *spec.expected_duration > age ? spec.expected_duration : std::nullopt;
 }
 
-std::string Forecaster::why_unknown(const Job& job, const std::set<JobId>& endless) const {
-  const WaitReason reason = core_.explain(job).reason;
+std::string Forecaster::why_unknown(const Controller& core, const Job& job,
+                                    const std::set<JobId>& endless) {
+  const WaitReason reason = core.explain(job).reason;
   if (reason == WaitReason::WaitingForProvisioning)
     return "the nodes that it needs are down or out of service";
   if (reason == WaitReason::ExceedsMaxQuota) return "its queue may never use so much";
   for (const JobId id : endless) {
-    const Job* other = core_.jobs().find(id);
+    const Job* other = core.jobs().find(id);
     if (id == job.id || other == nullptr) continue;
     const auto& estimate = other->spec.expected_duration;
     return estimate && is_placed(other->state)

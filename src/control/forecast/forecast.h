@@ -51,6 +51,9 @@ class Forecaster {
   /// When these start. Requires: they wait. O(scenarios * events).
   std::map<JobId, StartForecast> starts(const std::set<JobId>& jobs) const;
   StartForecast start(JobId job) const { return starts({job}).at(job); }
+  /// When a request would start, were it submitted now in the stead of that job, which waits.
+  /// Requires: the core would accept it. O(scenarios * events).
+  StartForecast start_instead_of(JobId waiting, const JobSpec& spec) const;
 
  private:
   /// A submission of the past, which may come again.
@@ -61,11 +64,13 @@ class Forecaster {
     std::optional<Duration> work;
   };
 
+  std::map<JobId, StartForecast> starts(const Controller& core, const std::set<JobId>& jobs) const;
   Scenario scenario(int index) const;
   std::optional<Duration> work_again(const Past& past, const Rng& draws) const;
   std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
   std::optional<Duration> draw_declared(const JobSpec& spec, Duration age, double q) const;
-  std::string why_unknown(const Job& job, const std::set<JobId>& endless) const;
+  static std::string why_unknown(const Controller& core, const Job& job,
+                                 const std::set<JobId>& endless);
 
   ForecastOptions options_;
   Controller core_;

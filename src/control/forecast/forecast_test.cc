@@ -269,6 +269,46 @@ TEST_F(ForecastTest, AlternativesAreTriedOnACopy) {
   EXPECT_FALSE(starts.contains("2 nodes with 2 GPUs each instead of 1 with 4"));  // one H100 node
 }
 
+TEST_F(ForecastTest, AnAlternativeThatStartsMuchSoonerIsTold) {
+  add_node(4, "H100");
+  add_node(4, "A100");
+  JobSpec spec = job_of(4, kHour * 10);
+  spec.tasks[0].request.gpu_models = {"H100"};
+  submit(spec);
+  JobSpec other = job_of(4, kHour);
+  other.tasks[0].request.gpu_models = {"A100"};
+  submit(other);
+  const auto sooner = [](const Outlook& seen) {
+    std::map<std::string, std::optional<Time>> all;
+    for (const Alternative& one : seen.alternatives) all[one.change] = one.sooner;
+    return all;
+  };
+  const auto planned = plan_job(core_, spec, now_);
+  ASSERT_TRUE(planned && planned->outlook);
+  EXPECT_EQ(planned->outlook->start.median, now_ + kHour * 10);
+  const auto before = sooner(*planned->outlook);
+  EXPECT_EQ(before.at("on A100 instead of H100"), now_ + kHour);
+  EXPECT_EQ(before.at("2 GPUs instead of 4"), std::nullopt) << "as late";
+  const JobId waits = submit(spec);
+  EXPECT_EQ(sooner(outlook(core_, waits, now_)), before) << "as planned";
+}
+
+TEST_F(ForecastTest, FewerNodesWithMoreGpusEachMayDo) {
+  for (int i = 0; i < 3; ++i) add_node(8);
+  submit(job_of(8));
+  submit(job_of(8));
+  JobSpec wide = job_of(4);
+  wide.tasks[0].count = 2;
+  const auto planned = plan_job(core_, wide, now_);
+  ASSERT_TRUE(planned && planned->outlook);
+  bool tried = false;
+  for (const Alternative& one : planned->outlook->alternatives) {
+    if (one.change != "1 node with 8 GPUs each instead of 2 with 4") continue;
+    tried = one.starts_now;
+  }
+  EXPECT_TRUE(tried);
+}
+
 TEST_F(ForecastTest, HalfOfTheNodesMayDo) {
   add_node(8);
   add_node(8);

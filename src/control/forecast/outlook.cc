@@ -59,6 +59,18 @@ void vary_size(const JobSpec& spec, std::vector<Variation>& all) {
                                group.count / 2 == 1 ? "" : "s", group.count),
                    std::move(fewer)});
   }
+  if (group.count % 2 == 0 && gpus > 0 && gpus <= kGpusPerNodeMax / 2 &&
+      group.request.gpu_milli == kWholeGpu) {
+    JobSpec dense = spec;
+    TaskGroup& pairs = dense.tasks.front();
+    pairs.count /= 2;
+    pairs.request.gpus *= 2;
+    pairs.request.cpu = CpuMilli{pairs.request.cpu.value * 2};
+    pairs.request.memory = MemoryMib{pairs.request.memory.value * 2};
+    all.push_back({fmt::format("{} node{} with {} GPUs each instead of {} with {}", pairs.count,
+                               pairs.count == 1 ? "" : "s", gpus * 2, group.count, gpus),
+                   std::move(dense)});
+  }
   if (gpus < 2) return;
   if (gpus % 2 == 0 && group.count <= kTasksPerJobMax / 2) {
     JobSpec spread = spec;
@@ -114,7 +126,7 @@ std::optional<Alternative> try_out(const Controller& core, const Variation& vari
   const JobId id{fork.jobs().last().value + 1};
   const Decisions& decisions =
       fork.step({now, EventSeq{fork.last_event().value + 1}, JobSubmitted{id, variation.spec, {}}});
-  Alternative alternative{variation.change, false, {}};
+  Alternative alternative{variation.change, false, {}, {}};
   for (const Command& command : decisions.commands) {
     const auto* start = std::get_if<StartGang>(&command.body);
     const auto* stop = std::get_if<StopGang>(&command.body);
@@ -124,15 +136,32 @@ std::optional<Alternative> try_out(const Controller& core, const Variation& vari
   return alternative;
 }
 
-/// `core` has forgotten what has ended.
+bool is_much_sooner(Time then, const StartForecast& than, Time now) {
+  if (!than.median) return true;
+  const Duration saved = *than.median - then;
+  return saved >= seconds(60) && saved * 4 >= *than.median - now;
+}
+
+/// What would be instead of a job that waits.
+struct Instead {
+  const Forecaster& forecaster;  // of a core where it waits
+  JobId job;
+  const StartForecast& start;
+};
+
+/// `core` has forgotten what has ended; `waiting`: the job, if it waits there too.
 std::vector<Alternative> try_all(const Controller& core, const JobSpec& spec, Time now,
-                                 std::optional<JobId> waiting) {
+                                 std::optional<JobId> waiting, const Instead& instead) {
   std::vector<Alternative> alternatives;
   for (const Variation& variation : variations_of(spec, core.cluster(), core.policy())) {
     if (alternatives.size() == kAlternativesMax) break;
-    if (auto tried = try_out(core, variation, now, waiting)) {
-      alternatives.push_back(std::move(*tried));
+    auto tried = try_out(core, variation, now, waiting);
+    if (!tried) continue;
+    if (!tried->starts_now && tried->preempts.empty()) {
+      const auto then = instead.forecaster.start_instead_of(instead.job, variation.spec).median;
+      if (then && is_much_sooner(*then, instead.start, now)) tried->sooner = then;
     }
+    alternatives.push_back(std::move(*tried));
   }
   return alternatives;
 }
@@ -170,9 +199,12 @@ std::vector<Variation> variations_of(const JobSpec& spec, const Cluster& cluster
 
 Outlook outlook(const Controller& core, JobId job, Time now, const ForecastOptions& options) {
   now = std::max(now, core.now());
-  Outlook outlook{Forecaster(core, now, options).start(job), {}};
+  const Forecaster forecaster(core, now, options);
+  Outlook outlook{forecaster.start(job), {}};
   const Job& waits = *core.jobs().find(job);
-  if (waits.service.empty()) outlook.alternatives = try_all(lean_copy(core), waits.spec, now, job);
+  if (!waits.service.empty()) return outlook;
+  outlook.alternatives =
+      try_all(lean_copy(core), waits.spec, now, job, {forecaster, job, outlook.start});
   return outlook;
 }
 
@@ -188,8 +220,10 @@ Result<PlannedJob> plan_job(const Controller& core, const JobSpec& spec, Time no
   fork.step({now, EventSeq{fork.last_event().value + 1}, JobSubmitted{id, spec, {}}});
   const Job* job = fork.jobs().find(id);
   if (job == nullptr || job->state != JobState::Queued) return planned;
-  planned.outlook = Outlook{Forecaster(fork, now, options).start(id),
-                            try_all(lean_copy(core), spec, now, std::nullopt)};
+  const Forecaster forecaster(fork, now, options);
+  planned.outlook = Outlook{forecaster.start(id), {}};
+  planned.outlook->alternatives =
+      try_all(lean_copy(core), spec, now, std::nullopt, {forecaster, id, planned.outlook->start});
   return planned;
 }
 

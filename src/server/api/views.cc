@@ -513,7 +513,9 @@ void write_outlook(JsonText& out, const control::Outlook& outlook) {
     out.open('{').member("change", alternative.change);
     out.member("starts_now", alternative.starts_now).key("preempts").open('[');
     for (const JobId job : alternative.preempts) out.value(job.value);
-    out.close(']').close('}');
+    out.close(']');
+    write_time(out, "expected_start", alternative.sooner);
+    out.close('}');
   }
   out.close(']').close('}');
 }
