@@ -36,33 +36,42 @@ cli::Outcome<void> check_own_journal(const std::string& state_folder) {
 namespace {
 
 /// `what`: what is there in place of the journal of the folder's cluster.
-cli::Outcome<void> refuse_cluster(const cli::StateFolder& folder, const std::string& cluster,
-                                  const std::string& what) {
-  return give_up(cli::kError,
-                 "the state folder {} is of cluster {}, and its journal {} {}. Tasks of that "
-                 "cluster may still run, and would be ended as unknown: put its journal back; or "
-                 "remove {}/journal.json to go on without it, and have them ended",
-                 folder.path(), cluster, folder.journal_path(), what, folder.path());
+tl::unexpected<Error> refuse_cluster(const cli::StateFolder& folder, const std::string& cluster,
+                                     const std::string& what) {
+  return fail(ErrorKind::Conflict,
+              "the state folder {} is of cluster {}, and its journal {} {}. Tasks of that cluster "
+              "may still run, and would be ended as unknown: put its journal back; or remove "
+              "{}/journal.json to go on without it, and have them ended",
+              folder.path(), cluster, folder.journal_path(), what, folder.path());
 }
+
+cli::Failure failure(const Error& error) { return {cli::kError, error.message}; }
 
 }  // namespace
 
 cli::Outcome<void> expect_own_journal(const cli::StateFolder& folder) {
   if (auto own = check_own_journal(folder.path()); !own) return own;
   const auto place = cli::read_journal_place(folder.path());
-  if (!place) return give_up(cli::kError, "{}", place.error().message);
+  if (!place) return tl::unexpected(failure(place.error()));
   if (!*place || access(folder.journal_path().c_str(), F_OK) == 0) return {};
-  return refuse_cluster(folder, (*place)->cluster, "is gone");
+  return tl::unexpected(failure(refuse_cluster(folder, (*place)->cluster, "is gone").value()));
+}
+
+Result<void> check_own_cluster(const cli::StateFolder& folder, const std::string& cluster) {
+  const auto place = cli::read_journal_place(folder.path());
+  if (!place) return tl::unexpected(place.error());
+  if (!*place || (*place)->cluster == cluster) return {};
+  return refuse_cluster(folder, (*place)->cluster,
+                        cluster.empty() ? "is empty" : "is of cluster " + cluster);
 }
 
 cli::Outcome<void> keep_own_cluster(const cli::StateFolder& folder, const std::string& cluster) {
   const auto place = cli::read_journal_place(folder.path());
-  if (!place) return give_up(cli::kError, "{}", place.error().message);
-  if (*place && (*place)->cluster == cluster) return {};
-  if (*place) return refuse_cluster(folder, (*place)->cluster, "is of cluster " + cluster);
+  if (!place) return tl::unexpected(failure(place.error()));
+  if (*place) return {};
   const auto kept =
       cli::write_journal_place(folder.path(), {cli::JournalPlace::kOwnJournal, cluster, ""});
-  if (!kept) return give_up(cli::kError, "{}", kept.error().message);
+  if (!kept) return tl::unexpected(failure(kept.error()));
   return {};
 }
 
@@ -85,8 +94,6 @@ std::string new_server_id() {
   std::random_device chance;
   return fmt::format("{:08x}{:08x}", chance(), chance()).substr(0, kServerIdDigits);
 }
-
-cli::Failure failure(const Error& error) { return {cli::kError, error.message}; }
 
 }  // namespace
 
@@ -142,7 +149,7 @@ cli::Outcome<void> Leadership::Impl::answer(server::http::Address& address) {
 /// A state folder is of one cluster.
 Result<void> Leadership::Impl::check_cluster(const std::string& cluster) const {
   if (place.cluster.empty() || place.cluster == cluster) return {};
-  return fail(ErrorKind::Conflict,
+  return fail(ErrorKind::Invalid,
               "the state folder {} is of cluster {}, and the journal in {} is of {}: give the "
               "right database, or another folder with --state",
               folder.path(), place.cluster, target.shown,
@@ -181,6 +188,7 @@ Result<std::unique_ptr<pg::PostgresJournal>> Leadership::Impl::try_to_lead(
   journal.target = target;
   journal.sync = options.sync;
   journal.take.holder = holder;
+  journal.take.accepts = [this](const std::string& cluster) { return check_cluster(cluster); };
   if (lease && watch.is_over()) journal.take.over = lease->mark;
   journal.take.node_lease_s = (options.node_lease.ns + seconds(1).ns - 1) / seconds(1).ns;
   return pg::PostgresJournal::open(journal);
@@ -205,7 +213,7 @@ Result<std::unique_ptr<live::Store>> Leadership::Impl::look_once() {
   return std::unique_ptr<live::Store>(std::move(*journal));
 }
 
-/// From now on this server leads. Errors: it is another cluster's journal; the disk.
+/// From now on this server leads. Errors: the disk.
 Result<void> Leadership::Impl::begin(std::unique_ptr<pg::PostgresJournal>& journal,
                                      Duration asked) {
   fenced = false;
@@ -222,9 +230,7 @@ Result<void> Leadership::Impl::begin(std::unique_ptr<pg::PostgresJournal>& journ
   files = std::make_unique<pg::SharedFiles>(target, journal->term());
   connection.reset();
   watch = {};
-  const std::string& cluster = journal->identity().cluster_id;
-  if (auto ours = check_cluster(cluster); !ours) return ours;
-  place.cluster = cluster;
+  place.cluster = journal->identity().cluster_id;
   return cli::write_journal_place(folder.path(), place);
 }
 

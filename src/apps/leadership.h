@@ -79,8 +79,11 @@ cli::Outcome<void> check_own_journal(const std::string& state_folder);
 /// as above; the folder is of a cluster, and its journal is gone.
 cli::Outcome<void> expect_own_journal(const cli::StateFolder& folder);
 
-/// What is to be said of it once it is open. From the first time on the folder is of that cluster,
-/// and of no other: its tasks may run here and on every node. Errors: it is of another; the disk.
+/// Whether the journal there, of that cluster, is the folder's: its tasks may run here and on every
+/// node. Errors: the folder is of another.
+Result<void> check_own_cluster(const cli::StateFolder& folder, const std::string& cluster);
+
+/// From the first time on the folder is of that cluster, and of no other. Errors: the disk.
 cli::Outcome<void> keep_own_cluster(const cli::StateFolder& folder, const std::string& cluster);
 
 }  // namespace gyre::apps

@@ -517,8 +517,12 @@ cli::Outcome<int> up(const cli::UpOptions& options) {
   if (!folder) return tl::unexpected(folder.error());
   if (!options.journal.empty()) return take_turns(*folder, options, std::move(*settings), ending);
   if (const auto own = expect_own_journal(*folder); !own) return tl::unexpected(own.error());
-  auto journal = SqliteJournal::open(
-      {.path = folder->journal_path(), .sync = settings->sync, .reserve = true});
+  auto journal = SqliteJournal::open({.path = folder->journal_path(),
+                                      .sync = settings->sync,
+                                      .reserve = true,
+                                      .accepts = [&folder](const std::string& cluster) {
+                                        return check_own_cluster(*folder, cluster);
+                                      }});
   if (!journal) return tl::unexpected(store_failure(journal.error()));
   const auto ours = keep_own_cluster(*folder, (*journal)->identity().cluster_id);
   if (!ours) return tl::unexpected(ours.error());

@@ -64,6 +64,12 @@ def test_a_journal_that_is_gone_is_not_begun_anew_beside_its_tasks(server, runni
     proves()
 
 
+def bytes_of(folder):
+    """Of the journal there and its log; their index and lock are whoever's reads them."""
+    return {name: (folder / name).read_bytes() for name in ("journal.sqlite", "journal.sqlite-wal")
+            if (folder / name).exists()}
+
+
 @pytest.mark.parametrize("fresh", [True, False])
 def test_the_journal_of_another_cluster_is_refused(gyre, server, running, fresh):
     cluster, proves = running
@@ -73,13 +79,15 @@ def test_the_journal_of_another_cluster_is_refused(gyre, server, running, fresh)
     other.up()
     if not fresh:
         other.run("true")
-    other.end()
+    theirs = cluster_of(other.state)
+    other.end() if fresh else other.kill()  # whose log is whole then, and not yet moved
     move(server.state, server.folder / ASIDE)
     move(other.state, server.state)
-    theirs = cluster_of(server.state)
+    found = bytes_of(server.state)
     for _ in range(2):
         said = refused(server)
         assert f"is of cluster {cluster}" in said and f"is of cluster {theirs}" in said
+        assert bytes_of(server.state) == found
     assert before and server.tasks_alive() == before
     for file in server.state.glob(OURS):
         file.unlink()

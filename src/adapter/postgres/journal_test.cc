@@ -54,6 +54,26 @@ class PostgresJournalTest : public ::testing::Test {
   PostgresPlace place_;
 };
 
+TEST_F(PostgresJournalTest, WhatIsNotAcceptedIsLeftAsItIs) {
+  auto options = place_.options("b");
+  std::string asked = "?";
+  options.take.accepts = [&asked](const std::string& cluster) -> Result<void> {
+    asked = cluster;
+    return fail(ErrorKind::Invalid, "not mine");
+  };
+  EXPECT_EQ(PostgresJournal::open(options).error().message, "not mine");
+  EXPECT_EQ(asked, "");
+  EXPECT_FALSE(place_.has_table("meta"));
+
+  const auto journal = lead("b");  // whose lease it could take up: it is the holder's own
+  const std::string led = "SELECT term + session FROM lease";
+  const auto before = place_.integer(led);
+  EXPECT_EQ(PostgresJournal::open(options).error().message, "not mine");
+  EXPECT_EQ(asked, journal->identity().cluster_id);
+  EXPECT_EQ(place_.integer(led), before);
+  EXPECT_TRUE(journal->save({})) << "its connection has not been ended";
+}
+
 TEST_F(PostgresJournalTest, OneServerLeadsAndTheOtherIsToldWho) {
   const auto first = lead("a");
   const auto second = PostgresJournal::open(place_.options("b"));

@@ -54,11 +54,23 @@ bool is_free(const std::optional<Lease>& lease, const TakeOptions& options) {
          lease->mark == options.over;
 }
 
+/// Requires: the schema is of that version.
+Result<void> ask_whether_accepted(Connection& connection, std::int64_t version,
+                                  const TakeOptions& options) {
+  if (!options.accepts) return {};
+  const auto cluster = version == 0 ? Result<std::string>(std::string()) : cluster_id(connection);
+  if (!cluster) return tl::unexpected(cluster.error());
+  return options.accepts(*cluster);
+}
+
 /// Requires: a transaction that holds the schema's lock.
 Result<Taken> take_locked(Connection& connection, const TakeOptions& options) {
   const auto scripts = schema_scripts();
   const auto version = schema_version(connection, scripts.size());
   if (!version) return tl::unexpected(version.error());
+  if (auto taken = ask_whether_accepted(connection, *version, options); !taken) {
+    return tl::unexpected(taken.error());
+  }
   std::optional<Lease> before;
   if (*version > 0) {
     const auto locked = connection.ask("SELECT 1 FROM lease, pulse FOR UPDATE");
@@ -131,6 +143,9 @@ void LeaseWatch::saw(const LeaseMark& mark, Duration asked, Duration answered) {
 Result<Taken> take_lease(Connection& connection, const TakeOptions& options) {
   const auto version = schema_version(connection, schema_scripts().size());
   if (!version) return tl::unexpected(version.error());
+  if (auto taken = ask_whether_accepted(connection, *version, options); !taken) {
+    return tl::unexpected(taken.error());
+  }
   if (*version > 0) {
     const auto lease = read_lease(connection);
     if (!lease) return tl::unexpected(lease.error());

@@ -67,6 +67,9 @@ struct TakeOptions {
   Holder holder;
   std::optional<LeaseMark> over;  // whose silence has lasted long enough
   std::int64_t node_lease_s = 0;  // the longest that this server grants a node
+  /// Asked whose journal it is before anything in it is changed, "" where it is nobody's yet; its
+  /// error is take_lease()'s. Null: any will do.
+  std::function<Result<void>(const std::string& cluster_id)> accepts{};
 };
 
 /// What a server leads by.

@@ -104,9 +104,9 @@ void reserve_log(const JournalOptions& options) {
 }
 
 /// Where commits wait for the disk none is begun before the last one is whole.
-Result<std::vector<std::string>> examine_log(const JournalOptions& options) {
+Result<WalReport> examine_log(const JournalOptions& options) {
   const std::string path = options.path + "-wal";
-  const auto report = examine_wal(path);
+  auto report = examine_wal(path);
   if (!report) {
     return fail(report.error().kind, "{}{}", report.error().message, way_out(options.path, 0));
   }
@@ -116,8 +116,26 @@ Result<std::vector<std::string>> examine_log(const JournalOptions& options) {
         "journal's write-ahead log '{}': it is damaged behind frame {}, where {} commits end{}",
         path, report->frames, report->commits_torn, way_out(options.path, 0));
   }
-  if (report->commits_torn == 0) return std::vector<std::string>{};
-  const std::string kept = fmt::format("{}.cut-{}", path, report->frames + 1);
+  return report;
+}
+
+/// Whose journal it is, which is found out by reading alone.
+Result<void> ask_whether_accepted(const JournalOptions& options) {
+  if (!options.accepts) return {};
+  auto database = Database::open(options.path, Database::Mode::ReadOnly, options.busy_timeout_ms);
+  if (!database && database.error().kind == ErrorKind::NotFound) return options.accepts("");
+  if (!database) return tl::unexpected(database.error());
+  const auto cluster = cluster_id(*database);
+  if (!cluster) return tl::unexpected(cluster.error());
+  return options.accepts(*cluster);
+}
+
+/// What is cut off is kept. Returns what is to be said of it.
+Result<std::vector<std::string>> keep_torn_log(const JournalOptions& options,
+                                               const WalReport& report) {
+  if (report.commits_torn == 0) return std::vector<std::string>{};
+  const std::string path = options.path + "-wal";
+  const std::string kept = fmt::format("{}.cut-{}", path, report.frames + 1);
   std::error_code error;
   std::filesystem::copy_file(path, kept, std::filesystem::copy_options::overwrite_existing, error);
   if (error) {
@@ -127,7 +145,7 @@ Result<std::vector<std::string>> examine_log(const JournalOptions& options) {
   return std::vector{
       fmt::format("the write-ahead log is whole up to frame {}; the {} frames behind it were cut "
                   "off and are kept in {}",
-                  report->frames, report->torn, kept)};
+                  report.frames, report.torn, kept)};
 }
 
 }  // namespace
@@ -309,7 +327,10 @@ SqliteJournal::~SqliteJournal() = default;
 Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const JournalOptions& options) {
   auto lock = FileLock::take(options.path + ".lock");
   if (!lock) return tl::unexpected(lock.error());
-  auto repairs = examine_log(options);
+  const auto log = examine_log(options);
+  if (!log) return tl::unexpected(log.error());
+  if (auto taken = ask_whether_accepted(options); !taken) return tl::unexpected(taken.error());
+  auto repairs = keep_torn_log(options, *log);
   if (!repairs) return tl::unexpected(repairs.error());
   auto database = open_for_writing(options);
   if (!database) return tl::unexpected(database.error());
@@ -321,7 +342,7 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const JournalOptions&
   }
   auto last = database->integer("SELECT coalesce(max(position), 0) FROM records");
   if (!last) return tl::unexpected(last.error());
-  auto cluster = database->text("SELECT value FROM meta WHERE key = 'cluster_id'");
+  auto cluster = cluster_id(*database);
   if (!cluster) return tl::unexpected(cluster.error());
   const auto term = meta_number(*database, kTerm);
   if (!term) return tl::unexpected(term.error());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ struct JournalOptions {
   Sync sync = Sync::Full;
   bool reserve = false;        // take room on the disk for what is to be written
   int busy_timeout_ms = 5000;  // for a foreign process that holds the file's lock for a moment
+  /// Asked whose journal it is before a byte of it is changed, "" where it is nobody's yet; its
+  /// error is open()'s. Null: any will do.
+  std::function<Result<void>(const std::string& cluster_id)> accepts{};
 };
 
 /// The journal in one SQLite file in WAL mode. One transaction a commit, so records of one commit

@@ -66,6 +66,45 @@ TEST_F(SqliteJournalTest, IsPrivateToItsOwner) {
   }
 }
 
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Killed, so that what it wrote is in its write-ahead log: whoever opens it to write moves that
+// into the database.
+TEST_F(SqliteJournalTest, WhatIsNotAcceptedIsLeftAsItIs) {
+  in_child([this] {
+    control::RandomHistory life(1);
+    const auto journal = open(Sync::Full);
+    live::live_through(life, *journal, 3, 20);
+    ::_exit(0);
+  });
+  const std::string cluster = SqliteJournalReader::open(path_).value()->cluster_id();
+  const std::string file = bytes_of(path_);
+  std::string log = bytes_of(path_ + "-wal");
+  ASSERT_GT(log.size(), 10'000U);
+  log[log.size() - 10] ^= 1;  // a torn end, which would be cut off
+  std::ofstream(path_ + "-wal", std::ios::binary) << log;
+  std::string asked;
+  const auto refuse = [&asked](const std::string& id) -> Result<void> {
+    asked = id;
+    return fail(ErrorKind::Conflict, "not mine");
+  };
+  const auto refused = SqliteJournal::open({.path = path_, .accepts = refuse});
+  EXPECT_EQ(refused.error().message, "not mine");
+  EXPECT_EQ(asked, cluster);
+  EXPECT_TRUE(bytes_of(path_) == file && bytes_of(path_ + "-wal") == log);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    EXPECT_EQ(entry.path().string().find("cut-"), std::string::npos) << entry.path();
+  }
+
+  std::ofstream(path_ + ".empty");
+  EXPECT_FALSE(SqliteJournal::open({.path = path_ + ".empty", .accepts = refuse}));
+  EXPECT_EQ(asked, "");
+  EXPECT_EQ(std::filesystem::file_size(path_ + ".empty"), 0U);
+}
+
 TEST_F(SqliteJournalTest, OtherFilesAreRefusedAndLeftAlone) {
   std::ofstream(path_) << "these are the notes of a meeting, and no journal at all\n" << path_;
   const auto size = std::filesystem::file_size(path_);

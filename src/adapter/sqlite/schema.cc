@@ -44,6 +44,13 @@ Result<std::int64_t> version_of(Database& database, std::size_t newest) {
 
 std::span<const char* const> schema_scripts() { return kScripts; }
 
+Result<std::string> cluster_id(Database& database) {
+  const auto version = version_of(database, kScripts.size());
+  if (!version) return tl::unexpected(version.error());
+  if (*version == 0) return std::string();
+  return database.text("SELECT value FROM meta WHERE key = 'cluster_id'");
+}
+
 Result<void> bring_forward(Database& database, std::span<const char* const> scripts) {
   auto version = version_of(database, scripts.size());
   if (!version) return tl::unexpected(version.error());

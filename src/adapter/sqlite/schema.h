@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "adapter/sqlite/database.h"
 #include "base/result.h"
@@ -14,6 +15,9 @@ inline constexpr std::int32_t kApplicationId = 0x47797265;
 /// The scripts that bring an empty database to the newest schema, one a version: script i leads
 /// from version i to i + 1. A script is never edited once released; a change is a new script.
 std::span<const char* const> schema_scripts();
+
+/// Whose journal it is; "" for an empty file. Errors: as bring_forward().
+Result<std::string> cluster_id(Database& database);
 
 /// Brings the file to the newest schema in one transaction; an empty file becomes a new journal.
 /// Errors: Invalid, it is something else's database; Unsupported, its version is newer, with both
