@@ -142,33 +142,6 @@ void Fleet::on_beat(Session& session, std::uint64_t number) {
   session.sink_.give(act::GrantLease{number, options_.lease, session.protocol_, options_.term});
 }
 
-/// A device is its node's alone, by the session that speaks for the node.
-void Fleet::on_gpus(Session& session, act::GpusSeen seen) {
-  const Time said_at = seen.said_at;
-  std::vector<GpuErrorSeen> errors;
-  std::vector<GpuHealthSeen> healths;
-  Result<std::vector<GpuReading>> gpus;
-  {
-    const std::lock_guard guard(mutex_);
-    gpus = session.gpus_.take(std::move(seen), now_());
-    if (!gpus) return session.sink_.end(gpus.error());
-    const std::int64_t node = session.node_.load();
-    if (node < 0) return;
-    const NodeId from{static_cast<std::uint32_t>(node)};
-    Peer& peer = peers_.at(from);
-    if (std::exchange(peer.life, session.life_) != session.life_) {
-      peer.gpu_errors = GpuErrors();
-      peer.gpu_healths = GpuHealths();
-    }
-    session.told_ = true;
-    errors = peer.gpu_errors.take(from, *gpus, now_());
-    healths = peer.gpu_healths.take(from, *gpus, now_());
-  }
-  for (GpuErrorSeen& error : errors) inbox_.post(std::move(error), nullptr);
-  for (const GpuHealthSeen& health : healths) inbox_.post(health, nullptr);
-  if (listener_ != nullptr) listener_->seen(session.name_, said_at, *gpus);
-}
-
 /// Kept in every snapshot, so a node may neither tell much nor often.
 void Fleet::on_images(Session& session, act::ImagesHeld held) {
   NodeId from;

@@ -407,6 +407,36 @@ struct GpuFleetTest : FleetTest {
   Fleet watched{inbox, {}, [this] { return now; }, &seen};
 };
 
+// The first reading says how it is: well, with an error before our time.
+TEST_F(GpuFleetTest, WhatAFullInboxRefusesIsToldAgain) {
+  Inbox narrow{{.requests_max = 1}};
+  Fleet fleet_of_it{narrow, {}, [this] { return now; }};
+  agent.devices = {"GPU-a"};
+  agent.join(fleet_of_it, two_gpu_machine("n0"), true);
+  ASSERT_TRUE(narrow.take());
+  ASSERT_TRUE(fleet_of_it.bind(1, NodeId{0}, hello_of(NodeId{0})));
+  act::Report lost = report(2);
+  std::get<act::GpusSeen>(lost).gpus[0].sample->health = GpuHealth::Lost;
+  const auto next = [&narrow] {
+    auto request = narrow.take();
+    GYRE_ASSERT(request);
+    return std::get<Inbox::Posting>(std::move(*request)).body;
+  };
+  agent.session->report(report(1));
+  EXPECT_EQ(next(), Event::Body(GpuHealthSeen{NodeId{0}, 0, GpuHealth::Ok}));
+  narrow.post(NodeDutySet{NodeId{0}, NodeDuty::Open}, nullptr);
+  agent.session->report(lost);
+  static_cast<void>(next());
+  EXPECT_FALSE(narrow.take()) << "there was no room for it";
+  agent.session->report(lost);
+  EXPECT_EQ(next(), Event::Body(GpuErrorSeen{NodeId{0}, 0, 79}));
+  agent.session->report(lost);
+  EXPECT_EQ(next(), Event::Body(GpuHealthSeen{NodeId{0}, 0, GpuHealth::Lost}));
+  agent.session->report(lost);
+  EXPECT_FALSE(narrow.take()) << "each is told once";
+  agent.leave();
+}
+
 TEST_F(GpuFleetTest, WhatTasksUseIsToldByTheirOwnNodeAlone) {
   const act::TaskKey mine{JobId{1}, 1, 0};
   const act::TaskKey anothers{JobId{2}, 1, 0};

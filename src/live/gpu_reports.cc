@@ -102,6 +102,11 @@ std::vector<GpuErrorSeen> GpuErrors::take(NodeId node, const std::vector<GpuRead
   return found;
 }
 
+void GpuErrors::forget(std::int32_t device) {
+  const auto at = static_cast<std::size_t>(device);
+  if (at < counted_.size() && counted_[at].value_or(0) > 0) --*counted_[at];
+}
+
 std::vector<GpuHealthSeen> GpuHealths::take(NodeId node, const std::vector<GpuReading>& gpus,
                                             Duration now) {
   std::vector<GpuHealthSeen> changes;
@@ -119,6 +124,11 @@ std::vector<GpuHealthSeen> GpuHealths::take(NodeId node, const std::vector<GpuRe
     changes.push_back({node, static_cast<std::int32_t>(i), health});
   }
   return changes;
+}
+
+void GpuHealths::forget(std::int32_t device) {
+  const auto at = static_cast<std::size_t>(device);
+  if (at < devices_.size()) devices_[at].told.reset();
 }
 
 }  // namespace gyre::live

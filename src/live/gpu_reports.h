@@ -76,6 +76,8 @@ class GpuErrors {
   /// Devices in the order in which the node offers them. The first reading of a device only says
   /// how many errors there were before. What is over the limits is found with a later reading.
   std::vector<GpuErrorSeen> take(NodeId node, const std::vector<GpuReading>& gpus, Duration now);
+  /// Nobody took in what was found last of that device: it is found again with a later reading.
+  void forget(std::int32_t device);
 
  private:
   std::vector<std::optional<std::int64_t>> counted_;  // by device
@@ -92,6 +94,8 @@ class GpuHealths {
   /// Devices as above. The first reading of a device tells how it is. What is over the limits, of a
   /// probe that flaps, is found with a later reading.
   std::vector<GpuHealthSeen> take(NodeId node, const std::vector<GpuReading>& gpus, Duration now);
+  /// As of errors.
+  void forget(std::int32_t device);
 
  private:
   struct Device {
