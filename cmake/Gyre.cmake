@@ -11,9 +11,10 @@ if(GYRE_TESTS)
   endif()
 endif()
 
-# Groups of programs: the unit tests of all layers, of the layers with threads, the fuzzers, the benches.
+# Groups: the unit tests of all layers, of the layers with threads; headers that must compile alone and have no .cc that
+# opens with them; the fuzzers, the benches.
 set(GYRE_ONE_THREAD base domain observe reason act evaluate codec control sim cli adapter_sqlite)
-foreach(group check_unit check_threads fuzzers benches)
+foreach(group check_unit check_threads check_headers fuzzers benches)
   add_custom_target(${group})
 endforeach()
 
@@ -86,6 +87,7 @@ function(gyre_module NAME FOLDER DEPS LIBS)
   if(headers)
     target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS "${GYRE_SOURCE_ROOT}" FILES ${headers})
     set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+    add_dependencies(check_headers ${target}_verify_interface_header_sets)
   endif()
 
   if(GYRE_TESTS)

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "codec/field.h"
+#include "domain/command.h"
 #include "domain/event.h"
 #include "domain/service.h"
 
