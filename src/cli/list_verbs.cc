@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -269,6 +271,29 @@ Outcome<int> list_queues(const Session& session) {
   return kOk;
 }
 
+/// "143 of 0-2, 1 of 3": each code with its tasks, in the order of their first ones.
+std::string codes_by_task(const Json& codes) {
+  std::vector<std::pair<std::string, std::string>> groups;
+  for (std::size_t first = 0; first < codes.size();) {
+    std::size_t next = first + 1;
+    while (next < codes.size() && codes[next] == codes[first]) ++next;
+    const std::string code = codes[first].is_null() ? "none" : codes[first].dump();
+    const std::string tasks =
+        next - first == 1 ? std::to_string(first) : fmt::format("{}-{}", first, next - 1);
+    const auto group = std::find_if(groups.begin(), groups.end(),
+                                    [&](const auto& one) { return one.first == code; });
+    if (group == groups.end()) {
+      groups.emplace_back(code, tasks);
+    } else {
+      group->second += "," + tasks;
+    }
+    first = next;
+  }
+  std::vector<std::string> texts;
+  for (const auto& [code, tasks] : groups) texts.push_back(fmt::format("{} of {}", code, tasks));
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
 void print_explanation(const Json& it) {
   const std::string state = it.value("state", "");
   const std::string name = it.value("name", "");
@@ -299,6 +324,9 @@ void print_explanation(const Json& it) {
   if (const Json& ended = it.at("ended"); ended.is_object()) {
     fmt::print("it ended: {}\n  {}\n", ended.value("reason", ""),
                terminal_safe(ended.value("detail", "")));
+    if (const Json& codes = ended.at("exit_codes"); codes.size() > 1) {
+      fmt::print("exit codes by task: {}\n", codes_by_task(codes));
+    }
   }
 }
 

@@ -35,7 +35,11 @@ def test_a_gang_starts_on_all_its_nodes_or_on_none(fleet):
     ended = fleet.wait(job)
     assert (ended["state"], ended["exit_code"]) == ("failed", 7)
     assert ended["reason_detail"] == "task 0: exit code 7"
-    assert "task 0: exit code 7" in fleet.cli("explain", job).stdout
+    codes = fleet.job(job)["exit_codes"]
+    assert codes[0] == 7 and codes[1] in (143, None)  # it was stopped, or had not begun
+    shown = fleet.cli("explain", job).stdout
+    assert "task 0: exit code 7" in shown
+    assert f"exit codes by task: 7 of 0; {codes[1] or 'none'} of 1" in shown
     fleet.until(lambda: fleet.node("a")["gpus_free"] == fleet.node("b")["gpus_free"] == 2, "free")
 
 

@@ -62,6 +62,8 @@ describe('a job of many tasks and attempts', () => {
     await cloud.wait(job, 'cancelled');
     await go(`/jobs/${job}?rank=1`);
     await page.getByRole('group', {name: 'Which task and attempt'}).getByText(/Attempt 2: user request .*signal/).waitFor();
+    await page.getByRole('group', {name: 'Exit codes by task'}).getByRole('button', {name: '143 of 0-1'}).click();
+    assert.equal(params().get('rank'), '0');
   });
 });
 

@@ -90,6 +90,7 @@ class Api {
   void add_meta_routes();
 
   JobView with_addresses(JobView job) const;
+  JobView with_exits(JobView view, const Job& job) const;
   void list_jobs(const Call& call) const;
   void submit_job(const Call& call) const;
   void show_job(const Call& call) const;

@@ -39,7 +39,9 @@ http::Response explanation_of(const JobView& job, const control::Outlook* outloo
   out.key("ended");
   if (is_final(job.state)) {
     out.open('{').member("reason", job.reason).member("detail", job.reason_detail);
-    out.member("exit_code", job.exit_code).close('}');
+    out.member("exit_code", job.exit_code);
+    write_exit_codes(out, job);
+    out.close('}');
   } else {
     out.null();
   }
@@ -121,6 +123,11 @@ JobView Api::with_addresses(JobView job) const {
   return job;
 }
 
+JobView Api::with_exits(JobView view, const Job& job) const {
+  if (options_.telemetry != nullptr) view.exit_codes = options_.telemetry->exits.of(job);
+  return view;
+}
+
 void Api::list_jobs(const Call& call) const {
   auto read = read_job_list_query(call.request, options_.page_default, options_.page_max);
   if (auto* problem = std::get_if<http::Problem>(&read)) return call.fail(*problem);
@@ -189,7 +196,7 @@ void Api::show_job(const Call& call) const {
       call,
       [this, id = *id](const auto& core) {
         return find_job(core, id).map([&](const Job* job) {
-          return with_addresses(view_job(core, *job, true, options_.clock()));
+          return with_addresses(with_exits(view_job(core, *job, true, options_.clock()), *job));
         });
       },
       [](const JobView& job) {
@@ -255,7 +262,7 @@ void Api::explain_job(const Call& call) const {
           return reply([error = job.error()] { return http::respond(http::problem_of(error)); });
         }
         const auto view = std::make_shared<const JobView>(
-            with_addresses(view_job(core, **job, false, options_.clock())));
+            with_addresses(with_exits(view_job(core, **job, false, options_.clock()), **job)));
         if (!looks_ahead || (*job)->state != JobState::Queued || !can_look_ahead()) {
           return reply([view] { return explanation_of(*view, nullptr); });
         }

@@ -6,6 +6,7 @@
 
 #include "server/api/core_counts.h"
 #include "server/api/gpu_watch.h"
+#include "server/api/task_exits.h"
 #include "server/api/task_uses.h"
 #include "server/api/usage_watch.h"
 #include "server/http/message.h"
@@ -49,6 +50,7 @@ struct Telemetry final : control::Observer {
              const control::Controller& now) override {
     core.after(event, decisions, now);
     usage.after(event, decisions, now);
+    exits.after(event, now);
   }
   void committed(EventSeq seq) override { core.committed(seq); }
 
@@ -57,6 +59,7 @@ struct Telemetry final : control::Observer {
   HttpTimes http;
   CoreCounts core;
   UsageWatch usage;  // the driver's thread only
+  TaskExits exits;   // and this
 };
 
 }  // namespace gyre::server

@@ -125,6 +125,7 @@ void write_full(JsonText& out, const JobView& job) {
   } else {
     out.null();
   }
+  write_exit_codes(out, job);
 }
 
 }  // namespace
@@ -223,6 +224,18 @@ void write_warning(JsonText& out, const JobView& job) {
   out.open('{').member("at", format_utc(job.warning->at));
   out.member("stops_at", format_utc(job.warning->stops_at));
   out.member("detail", describe(job.warning->use)).close('}');
+}
+
+void write_exit_codes(JsonText& out, const JobView& job) {
+  out.key("exit_codes").open('[');
+  for (const auto& code : job.exit_codes) {
+    if (code) {
+      out.value(*code);
+    } else {
+      out.null();
+    }
+  }
+  out.close(']');
 }
 
 void write_ports(JsonText& out, const JobView& job) {

@@ -33,6 +33,7 @@ struct JobView {
   std::string_view reason;  // of waiting or of the end; empty: none. Static text
   std::string reason_detail;
   std::optional<std::int32_t> exit_code;
+  std::vector<std::optional<std::int32_t>> exit_codes;  // as of TaskExits; in one of a single job
   std::int32_t attempt = 0;
   std::int32_t retries = 0;
   std::int32_t preemptions = 0;
@@ -84,6 +85,9 @@ void write_warning(JsonText& out, const JobView& job);
 void write_time(JsonText& out, std::string_view name, const std::optional<Time>& time);
 
 void write_job(JsonText& out, const JobView& job);
+
+/// The member "exit_codes".
+void write_exit_codes(JsonText& out, const JobView& job);
 
 /// The member "ports".
 void write_ports(JsonText& out, const JobView& job);

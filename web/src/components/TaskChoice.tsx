@@ -1,7 +1,7 @@
 /** Which task of a job, and in which of its attempts; the address says it, too. */
 import {useJobEventsQuery, type JobFull} from '../api/api';
 import {useAddress} from '../lib/address';
-import {attemptsOf, chosenTask, type Attempt} from '../lib/attempts';
+import {attemptsOf, chosenTask, codesByTask, type Attempt} from '../lib/attempts';
 import {useNow, worldTime} from '../lib/clock';
 import {duration, number, words} from '../lib/format';
 
@@ -39,10 +39,25 @@ export function TaskChoice({job}: {job: JobFull}) {
         </label>
       )}
       {chosen && <span role="status">{howItWent(chosen, job, now)}</span>}
+      {chosen?.number === job.attempt && <ExitCodes codes={job.exit_codes} go={go} />}
       {attempts.length > listed.length && (
         <small>The latest {number(ATTEMPTS_LISTED)} of {number(attempts.length)} are listed; the address takes any: attempt=N.</small>
       )}
     </div>
+  );
+}
+
+/** Each code with its tasks; the first of them is gone to. */
+function ExitCodes({codes, go}: {codes: JobFull['exit_codes']; go: (rank: number) => void}) {
+  if (codes.length < 2 || codes.every((code) => code === null)) return null;
+  return (
+    <span className="bar" role="group" aria-label="Exit codes by task">
+      Exit codes:
+      {codesByTask(codes).map(({code, tasks, first}) => (
+        <button key={code} onClick={() => go(first)} className={code === '0' ? undefined : 'bad'}
+          title={`Go to task ${first}`}>{code} of {tasks}</button>
+      ))}
+    </span>
   );
 }
 

@@ -39,3 +39,18 @@ export function chosenTask(params: URLSearchParams, job: Pick<JobFull, 'tasks' |
   };
   return {rank: whole('rank', 0, job.tasks - 1) ?? 0, attempt: whole('attempt', 1, job.attempt) ?? 0};
 }
+
+/** Each exit code with the tasks that have it, `0-2, 5`, and the first of them; by their first ones. */
+export function codesByTask(codes: readonly (number | null)[]): {code: string; tasks: string; first: number}[] {
+  const groups = new Map<string, {tasks: string[]; first: number}>();
+  for (let first = 0; first < codes.length;) {
+    let next = first + 1;
+    while (next < codes.length && codes[next] === codes[first]) next++;
+    const code = codes[first] === null ? 'none' : String(codes[first]);
+    const group = groups.get(code) ?? {tasks: [], first};
+    group.tasks.push(next - first === 1 ? String(first) : `${first}-${next - 1}`);
+    groups.set(code, group);
+    first = next;
+  }
+  return [...groups].map(([code, {tasks, first}]) => ({code, tasks: tasks.join(', '), first}));
+}

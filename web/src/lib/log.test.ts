@@ -1,7 +1,7 @@
 import {describe, expect, test} from 'vitest';
 
 import type {JobEvent} from '../api/api';
-import {attemptsOf, chosenTask} from './attempts';
+import {attemptsOf, chosenTask, codesByTask} from './attempts';
 import {LogLines} from './log';
 
 describe('how much of a log is here', () => {
@@ -63,6 +63,12 @@ describe('attempts of a job', () => {
     const over = attemptsOf({attempt: 2, state: 'failed'}, [...events, event(2, 'running', 'failed', '7', 'task_failed')]);
     expect(over[0]).toEqual({number: 2, began: '5', ended: '7', reason: 'task_failed', goesOn: false});
     expect(attemptsOf({attempt: 1, state: 'queued'}, events)[0]).toMatchObject({ended: '4', goesOn: false});
+  });
+
+  test('exit codes stand with the tasks that have them', () => {
+    expect(codesByTask([143, 143, 1, 143, null])).toEqual([
+      {code: '143', tasks: '0-1, 3', first: 0}, {code: '1', tasks: '2', first: 2}, {code: 'none', tasks: '4', first: 4},
+    ]);
   });
 
   test('of one whose events are gone only its number is known', () => {
