@@ -1,13 +1,22 @@
 #include "apps/breakable_server.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace gyre::apps {
 
 using Kind = ChaosFault::Kind;
 
-BreakableServer::BreakableServer(BreakableOptions options)
-    : options_(std::move(options)), breaker_(""), disk_(options_.folder) {}
+namespace {
+
+Duration now() { return live::system_clock_source()().monotonic; }
+
+}  // namespace
+
+BreakableServer::BreakableServer(BreakableOptions options, JournalTrouble& trouble)
+    : options_(std::move(options)), trouble_(trouble), breaker_(""), disk_(options_.folder) {}
 
 live::ClockSource BreakableServer::clock() const {
   return [this, machine = live::system_clock_source()] {
@@ -19,9 +28,6 @@ live::ClockSource BreakableServer::clock() const {
 
 std::string BreakableServer::obstacle(Kind kind) const {
   if (!options_.allowed) return "its operator must start it with --chaos";
-  if (options_.shared_journal && (kind == Kind::KillServer || kind == Kind::PauseServer)) {
-    return "its journal is in PostgreSQL: another server would take over, with a record of its own";
-  }
   return kind == Kind::FillDisk ? disk_.obstacle() : "";
 }
 
@@ -37,6 +43,13 @@ Result<void> BreakableServer::begin(const server::FaultRecord& fault) {
       return {};
     case Kind::FillDisk:
       return disk_.fill(fault.lasts);
+    case Kind::SlowDisk:
+      trouble_.delay_ns = fault.delay.ns;
+      return {};
+    case Kind::BreakDisk:
+      disk_back_ns_ = (now() + fault.lasts).ns;
+      trouble_.broken = true;
+      return {};
     default:
       return fail(ErrorKind::Unsupported, "a server cannot have that");
   }
@@ -45,6 +58,15 @@ Result<void> BreakableServer::begin(const server::FaultRecord& fault) {
 void BreakableServer::mend(Kind kind) {
   if (kind == Kind::StepClock) jump_ns_ = 0;
   if (kind == Kind::FillDisk) disk_.empty();
+  if (kind == Kind::SlowDisk) trouble_.delay_ns = 0;
+  if (kind == Kind::BreakDisk) trouble_.broken = false;
+}
+
+void BreakableServer::begin_anew_after_disk() {
+  if (!trouble_.struck) return;
+  const Duration away = std::max(Duration{disk_back_ns_} - now(), Duration{});
+  if (!breaker_.restart(away, false)) return;
+  for (;;) ::pause();  // until it is another program
 }
 
 }  // namespace gyre::apps

@@ -117,6 +117,21 @@ live::StorageOptions storage_options(const std::string& folder, const Leadership
   return options;
 }
 
+constexpr const char* kFaultRecord = "chaos.json";
+
+/// Servers that share a journal share the record of faults, and the switch with it.
+std::string fault_record_path(const std::string& folder, const Leadership* leadership) {
+  return fmt::format("{}/{}{}", folder, leadership == nullptr ? "" : "fleet/", kFaultRecord);
+}
+
+/// Null: no other server may follow.
+server::FaultLog::Share share_fault_record(Leadership* leadership) {
+  if (leadership == nullptr) return nullptr;
+  return [share = leadership->share()](const std::string& content) {
+    return share(kFaultRecord, content);
+  };
+}
+
 /// What was found damaged in the store and has been mended, for a person, and for the incidents.
 std::vector<Event::Body> tell_repairs(const live::Recovered& recovered) {
   std::vector<Event::Body> events;
@@ -149,7 +164,8 @@ struct Life {
         leadership(opened.leadership),
         journal(std::move(opened.store)),
         storage(storage_options(folder.path(), leadership)),
-        watched(*journal, storage),
+        troubled(*journal, trouble),
+        watched(troubled, storage),
         core(std::move(recovered)),
         telemetry(core),
         door(std::move(agents)),
@@ -169,10 +185,11 @@ struct Life {
         onlookers(watchers, services),
         observers(budget, onlookers),
         api(inbox, fleet, watch, api_options()),
-        breakable({settings.chaos, leadership != nullptr, folder.path(),
-                   [this] { return village ? village->end_agents() : void(); }}),
-        chaos(folder.path() + "/chaos.json", faults, inbox,
-              {server::machine_time, say, &breakable}),
+        breakable({settings.chaos, folder.path(),
+                   [this] { return village ? village->end_agents() : void(); }},
+                  trouble),
+        chaos(fault_record_path(folder.path(), leadership), faults, inbox,
+              {server::machine_time, say, &breakable, share_fault_record(leadership)}),
         lab(folder.path(), std::move(opened.read), say) {}
 
   live::FleetOptions fleet_options() const {
@@ -240,6 +257,8 @@ struct Life {
   Leadership* const leadership;
   std::unique_ptr<live::Store> journal;
   live::Storage storage;
+  JournalTrouble trouble;
+  TroubledJournal troubled;
   WatchedJournal watched;
   control::Controller core;
   server::Telemetry telemetry;
@@ -425,6 +444,8 @@ cli::Outcome<int> Life::serve(const Ending& ending) {
   proxy->stop();
   if (!ready) return tl::unexpected(ready.error());
   if (!result) {
+    if (trouble.struck && leadership != nullptr) leadership->release();
+    breakable.begin_anew_after_disk();
     return give_up(cli::kError, "the server stops: {}; nothing that was accepted is lost",
                    result.error().message);
   }

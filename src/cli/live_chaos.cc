@@ -81,6 +81,12 @@ Json to_json(const ChaosNetwork& network) {
           {"lost_percent", network.lost_percent.min}};
 }
 
+/// Of one commit, ns: one for as long as the fault lasts.
+std::int64_t delay_of(const sim::PlannedFault& fault) {
+  const auto width = static_cast<std::uint64_t>(fault.more.max.ns - fault.more.min.ns);
+  return fault.more.min.ns + static_cast<std::int64_t>(fault.which % (width + 1));
+}
+
 /// Why that fleet cannot have that fault at all; empty: some of it can. `seen`: of /v1/chaos.
 std::string obstacle_to(const Json& seen, const LiveLimits& limits, const ChaosFault& fault) {
   const std::string name(name_of(fault.kind));
@@ -322,6 +328,9 @@ class LiveRun {
               {"by", by_}};
     if (fault.kind == ChaosFault::Kind::StepClock) {
       body["jump"] = fmt::format("{}ms", fault.by.ns / 1'000'000);
+    }
+    if (fault.kind == ChaosFault::Kind::SlowDisk) {
+      body["delay"] = fmt::format("{}ms", std::max<std::int64_t>(delay_of(fault) / 1'000'000, 1));
     }
     const auto begun = ask_chaos(client_, "POST", "/v1/chaos/faults", body);
     if (!begun) return pass_over(fault, begun.error().message);

@@ -27,6 +27,14 @@ bool may_step(const ChaosFault& fault) {
          fault.by.min >= Duration{-kLiveJumpMax.ns};
 }
 
+/// A server's disk can have it.
+std::string no_such_disk(std::size_t which, std::string_view name) {
+  return fmt::format(
+      "faults[{}]: a running fleet cannot have {} of a node, whose tasks write past Gyre; 'of: "
+      "server' it can",
+      which, name);
+}
+
 void check_network(const ChaosSpec& spec, std::vector<std::string>& wrong) {
   const auto check = [&](const std::string& what, const ChaosNetwork& network) {
     if (network.twice_percent.max > 0) {
@@ -85,7 +93,7 @@ bool can_be_live_at_node(ChaosFault::Kind kind) {
 bool can_be_live_at_server(ChaosFault::Kind kind) {
   using Kind = ChaosFault::Kind;
   return kind == Kind::KillServer || kind == Kind::PauseServer || kind == Kind::StepClock ||
-         kind == Kind::FillDisk;
+         kind == Kind::FillDisk || kind == Kind::SlowDisk || kind == Kind::BreakDisk;
 }
 
 Result<void> validate(const LiveLimits& limits) {
@@ -115,13 +123,18 @@ Result<void> validate(const LiveChaos& chaos) {
     const std::string_view name = chaos_fault_names()[static_cast<std::size_t>(fault.kind)];
     const bool can =
         is_of_server(fault) ? can_be_live_at_server(fault.kind) : can_be_live_at_node(fault.kind);
-    if (!can) {
+    if (!can && can_be_live_at_server(fault.kind)) {
+      wrong.push_back(no_such_disk(i, name));
+    } else if (!can) {
       wrong.push_back(fmt::format("faults[{}]: a running fleet cannot have {}", i, name));
     } else if (fault.kind == ChaosFault::Kind::StepClock && !may_step(fault)) {
       wrong.push_back(fmt::format(
           "faults[{}]: a running server's clock comes back, and goes {} astray at most: give it "
           "'for', and a lesser 'by'",
           i, format_duration(kLiveJumpMax)));
+    } else if (fault.kind == ChaosFault::Kind::SlowDisk && fault.by.max > kLiveDelayMax) {
+      wrong.push_back(fmt::format("faults[{}].by: {} at most in a running fleet", i,
+                                  format_duration(kLiveDelayMax)));
     } else if (fault.lasts.max > kLiveFaultMax) {
       wrong.push_back(fmt::format("faults[{}].for: {} at most in a running fleet", i,
                                   format_duration(kLiveFaultMax)));

@@ -41,6 +41,7 @@ struct LiveChaos {
 
 inline constexpr Duration kLiveFaultMax = seconds(600);  // then it ends, whatever was asked for
 inline constexpr Duration kLiveJumpMax = seconds(600);   // of the server's clock
+inline constexpr Duration kLiveDelayMax = seconds(10);   // of one commit
 inline constexpr std::int64_t kLiveNodesMax = 100;
 inline constexpr std::int64_t kLiveFaultsADayMax = 500;
 inline constexpr std::size_t kLiveNamesMax = 1'000;

@@ -277,7 +277,7 @@ def test_bad_files_are_refused_before_anything_is_broken(pair):
     wrong = scenario(pair, "faults:\n  - {do: slow-disk, every: 1h, for: 1s, by: 1s}\n"
                      "  - {do: step-clock, every: 1h, by: 1s}\nlive: {calm: 1m}\n")
     said = pair.cli("chaos", wrong, "--live", "--yes", code=2).stderr
-    assert "faults[0]: a running fleet cannot have slow-disk" in said
+    assert "faults[0]: a running fleet cannot have slow-disk of a node" in said
     assert "faults[1]: a running server's clock comes back" in said
     near = scenario(pair, "faults: [{do: kill-task, every: 1h}]\nlive: {nodes_at_onse: 1}\n")
     assert "nodes_at_once" in pair.cli("chaos", near, "--live", "--yes", code=2).stderr

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -97,6 +98,35 @@ def test_a_servers_clock_jumps_and_comes_back(lone_node):
     for wrong in ({"do": "step-clock", "jump": "9m"}, {"do": "step-clock", "jump": "11m"},
                   {"do": "kill-node"}, {"do": "kill-server", "for": "11m"}):
         assert lone_node.http("POST", "/v1/chaos/faults", wrong)[0] == 422, wrong
+
+
+def test_a_slow_disk_delays_each_commit(lone_node):
+    for wrong in ({"do": "slow-disk", "for": "1s"}, {"do": "slow-disk", "delay": "11s"},
+                  {"do": "break-disk", "delay": "1s"}):
+        assert lone_node.http("POST", "/v1/chaos/faults", wrong)[0] == 422, wrong
+    fault = ask(lone_node, "/v1/chaos/faults", "slow-disk", delay="1500ms", **{"for": "9m"})
+    assert fault["delay_ms"] == 1500
+    began = time.monotonic()
+    lone_node.submit(["true"])
+    assert time.monotonic() - began >= 1.5
+    assert lone_node.http("GET", "/healthz")[2]["storage"]["status"] == "slow"
+    assert lone_node.cli("chaos", "off").returncode == 0
+    assert settled(lone_node, fault)["state"] == "recovered", "nine minutes before its time"
+
+
+def test_a_server_whose_disk_breaks_comes_back_with_what_was_committed(lone_node):
+    job = lone_job(lone_node)
+    server = lone_node.process.pid
+    fault = ask(lone_node, "/v1/chaos/faults", "break-disk", **{"for": "1s"})
+    try:
+        status_code = lone_node.http("POST", "/v1/jobs", {"name": "x", "command": "true"})[0]
+    except (OSError, http.client.HTTPException):
+        status_code = 503
+    assert status_code >= 500, "the first commit that fails ends the server"
+    assert settled(lone_node, fault)["state"] == "recovered"
+    assert lone_node.process.pid == server and lone_node.process.poll() is None
+    assert [one["id"] for one in lone_node.http("GET", "/v1/jobs")[2]["jobs"]] == [job]
+    assert lone_node.job(job)["state"] == "running" and lone_node.job(job)["attempt"] == 1
 
 
 def test_a_node_that_loses_its_power_comes_back_empty(lone_node):

@@ -27,11 +27,12 @@ class Peer(Fleet):
         self.log = folder / "said"
         self.agents_port = free_port()
         self.port = free_port()
+        self.options = []
 
     def command(self, *options, port=0):
         return [self.program, "server", "--listen", str(self.port), "--services", "0", "--agents",
                 f"127.0.0.1:{self.agents_port}", "--node-lease", self.lease, "--journal", self.url,
-                *options]
+                *self.options, *options]
 
     def serve(self):
         with open(self.log, "ab") as log:

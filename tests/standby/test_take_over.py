@@ -51,6 +51,25 @@ def test_a_killed_leader_is_succeeded_and_its_jobs_go_on(pair):
     until(pair.a.is_standby, pair.a.heard)
 
 
+def test_a_leader_that_is_killed_on_purpose_leaves_the_record_and_the_switch(pair):
+    for one in (pair.a, pair.b):
+        one.options = ["--chaos"]
+    pair.start()
+    begun = pair.a.http("POST", "/v1/chaos/faults", {"do": "kill-server", "for": "6s"})
+    assert begun[0] == 202, begun
+    until(pair.b.leads, pair.b.heard)
+    record = pair.b.json("chaos", "status")["faults"]
+    assert [(one["id"], one["do"]) for one in record] == [(1, "kill-server")]
+    until(lambda: pair.b.json("chaos", "status")["faults"][0]["state"] == "recovered",
+          pair.b.heard)
+    until(pair.a.is_standby, pair.a.heard)
+    pair.b.cli("chaos", "off")
+    pair.b.end()
+    until(pair.a.leads, pair.a.heard)
+    seen = pair.a.json("chaos", "status")
+    assert not seen["on"] and [one["state"] for one in seen["faults"]] == ["recovered"]
+
+
 def test_a_client_that_follows_a_job_goes_on_with_the_next_leader(pair):
     pair.start()
     pair.a.agent("n")

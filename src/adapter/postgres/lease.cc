@@ -255,6 +255,7 @@ void LeaseKeeper::release() {
     impl_->quit = true;
   }
   impl_->changed.notify_all();
+  if (!impl_->thread.joinable()) return;  // it has been released
   impl_->thread.join();
   if (!impl_->fenced) impl_->beat();  // another server may lead, and nobody has told us yet
   impl_->until_ns = 0;

@@ -36,6 +36,9 @@ class FaultReader {
     if (out.kind == ChaosFault::Kind::StepClock && out.lasts.ns == 0) {
       problem("/for", "must say when the clock comes back");
     }
+    if ((out.kind == ChaosFault::Kind::SlowDisk) == (out.delay.ns == 0)) {
+      problem("/delay", "must be there for slow-disk alone: how much longer each commit takes");
+    }
     if ((out.kind == ChaosFault::Kind::SlowNetwork) == (out.network == ChaosNetwork{})) {
       problem("/network", "must be there, and be slow, for slow-network alone");
     }
@@ -54,7 +57,8 @@ class FaultReader {
  private:
   void member(const std::string& name, const Json& value, FaultRequest& out) {
     if (name == "do") return;
-    if (name == "for") return span(value, out.lasts);
+    if (name == "for") return span(name, value, kLiveFaultMax, out.lasts);
+    if (name == "delay") return span(name, value, kLiveDelayMax, out.delay);
     if (name == "way") return way(value, out.way);
     if (name == "queues") return names(name, value, out.queues);
     if (name == "tenants") return names(name, value, out.tenants);
@@ -73,14 +77,14 @@ class FaultReader {
     } else {
       problem("/" + codec::printable(name),
               "there is no such member; there are do, for, way, job, task, queues, tenants, "
-              "which, jump, network and by");
+              "which, jump, delay, network and by");
     }
   }
-  void span(const Json& value, Duration& out) {
+  void span(const std::string& name, const Json& value, Duration most, Duration& out) {
     const auto span = parse_duration(value.is_string() ? value.get<std::string>() : "none");
-    if (!span || *span > kLiveFaultMax) {
-      return problem("/for", fmt::format("must be a time of {} at most, as in \"10s\"",
-                                         format_duration(kLiveFaultMax)));
+    if (!span || *span > most) {
+      return problem("/" + name, fmt::format("must be a time of {} at most, as in \"10s\"",
+                                             format_duration(most)));
     }
     out = *span;
   }

@@ -52,7 +52,7 @@ act::FaultOrder order_of(const FaultRecord& fault) {
 }  // namespace
 
 Chaos::Chaos(std::string path, live::FaultDesk& desk, live::Inbox& inbox, ChaosPorts ports)
-    : desk_(desk), inbox_(inbox), ports_(std::move(ports)), log_(std::move(path)) {
+    : desk_(desk), inbox_(inbox), ports_(std::move(ports)), log_(std::move(path), ports_.share) {
   if (!log_.trouble().empty()) ports_.notice("warning: " + log_.trouble());
   count();
   thread_ = std::thread([this] { work(); });

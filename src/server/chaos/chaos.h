@@ -38,6 +38,7 @@ struct ChaosPorts {
   std::function<Time()> clock;
   std::function<void(const std::string&)> notice;  // one line for a person
   ServerBreaker* server = nullptr;                 // null: it breaks nodes alone
+  FaultLog::Share share = nullptr;                 // null: no other server may follow
 };
 
 /// Faults on purpose in a running fleet: has agents break their nodes, sees to it that the fleet

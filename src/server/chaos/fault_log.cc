@@ -50,6 +50,7 @@ FaultRecord read_fault(const Json& json) {
   }
   fault.lasts = milliseconds(json.at("for_ms").get<std::int64_t>());
   fault.jump = milliseconds(json.value("jump_ms", std::int64_t{0}));
+  fault.delay = milliseconds(json.value("delay_ms", std::int64_t{0}));
   fault.at = moment_of(json, "at").value_or(Time{});
   fault.state = static_cast<FaultRecord::State>(index_of(kFaultStates, json.at("state")));
   fault.ended_at = moment_of(json, "ended_at");
@@ -71,7 +72,8 @@ void write_fault(JsonText& out, const FaultRecord& fault) {
   out.key("task");
   fault.task ? out.value(fault.task->rank) : out.null();
   out.member("for_ms", fault.lasts.ns / kMillisecond.ns);
-  out.member("jump_ms", fault.jump.ns / kMillisecond.ns).member("at", format_utc(fault.at));
+  out.member("jump_ms", fault.jump.ns / kMillisecond.ns);
+  out.member("delay_ms", fault.delay.ns / kMillisecond.ns).member("at", format_utc(fault.at));
   out.member("state", kFaultStates.at(static_cast<std::size_t>(fault.state)));
   write_time(out, "ended_at", fault.ended_at);
   write_time(out, "recovered_at", fault.recovered_at);
@@ -81,7 +83,8 @@ void write_fault(JsonText& out, const FaultRecord& fault) {
   out.member("by", fault.by).member("detail", fault.detail).close('}');
 }
 
-FaultLog::FaultLog(std::string path) : path_(std::move(path)) {
+FaultLog::FaultLog(std::string path, Share share)
+    : path_(std::move(path)), share_(std::move(share)) {
   const auto text = live::read_private_file(path_);
   if (!text && text.error().kind == ErrorKind::NotFound) return;
   const auto good = text ? read(*text) : Result<void>(tl::unexpected(text.error()));
@@ -124,7 +127,11 @@ Result<void> FaultLog::keep() const {
   out.close('}').key("faults").open('[');
   for (const FaultRecord& fault : faults_) write_fault(out, fault);
   out.close(']').close('}');
-  return live::write_private_file(path_, out.take() + "\n");
+  const std::string content = out.take() + "\n";
+  if (share_) {
+    if (auto shared = share_(content); !shared) return shared;
+  }
+  return live::write_private_file(path_, content);
 }
 
 Result<void> FaultLog::turn(bool on, const std::string& by, Time at) {

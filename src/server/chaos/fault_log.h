@@ -18,8 +18,12 @@ namespace gyre::server {
 /// server to the next. Not thread-safe.
 class FaultLog {
  public:
+  /// Gives what is kept to servers that may follow this one. Errors: then it is not kept at all.
+  using Share = std::function<Result<void>(const std::string& content)>;
+
   /// Reads `path`. What is damaged there is put aside as `path`.damaged, and the switch is off.
-  explicit FaultLog(std::string path);
+  /// `share` null: no other server may follow.
+  explicit FaultLog(std::string path, Share share = nullptr);
   /// What was wrong with the file; empty: nothing.
   const std::string& trouble() const { return trouble_; }
 
@@ -46,6 +50,7 @@ class FaultLog {
   Result<void> keep() const;
 
   const std::string path_;
+  const Share share_;
   std::string trouble_;
   bool on_ = true;
   std::string turned_by_;

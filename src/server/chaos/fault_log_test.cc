@@ -41,6 +41,23 @@ class FaultLogTest : public ::testing::Test {
   const std::filesystem::path folder_;
 };
 
+TEST_F(FaultLogTest, WhatCannotBeSharedMustNotHappen) {
+  std::string shared;
+  bool leads = true;
+  const auto share = [&](const std::string& content) -> Result<void> {
+    if (!leads) return fail(ErrorKind::Conflict, "another server leads");
+    shared = content;
+    return {};
+  };
+  FaultLog log(path(), share);
+  ASSERT_TRUE(log.add(cut("one")));
+  EXPECT_EQ(shared, *live::read_private_file(path()));
+  leads = false;
+  EXPECT_EQ(log.add(cut("two")).error().message, "another server leads");
+  EXPECT_EQ(log.faults().size(), 1U);
+  EXPECT_EQ(shared, *live::read_private_file(path())) << "nor is it kept here";
+}
+
 TEST_F(FaultLogTest, WhatIsKeptIsThereInTheNextLife) {
   FaultRecord first;
   {

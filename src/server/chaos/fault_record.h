@@ -30,7 +30,8 @@ struct FaultRecord {
   std::string node;  // empty: it is the server's
   std::optional<act::TaskKey> task;
   Duration lasts;
-  Duration jump;  // of StepClock
+  Duration jump;   // of StepClock
+  Duration delay;  // of SlowDisk: of each commit
   Time at;
   State state = State::Lasts;
   std::optional<Time> ended_at;

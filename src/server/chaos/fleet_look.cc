@@ -213,6 +213,7 @@ FaultRecord aim_at_server(const FaultRequest& request) {
   fault.kind = request.kind;
   fault.lasts = request.lasts;
   fault.jump = request.jump;
+  fault.delay = request.delay;
   fault.by = request.by;
   return fault;
 }

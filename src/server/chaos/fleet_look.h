@@ -17,6 +17,7 @@ struct FaultRequest {
   ChaosFault::Way way = ChaosFault::Way::Both;
   Duration lasts;
   Duration jump;                    // of StepClock
+  Duration delay;                   // of SlowDisk: of each commit
   ChaosNetwork network;             // of SlowNetwork
   std::optional<JobId> job;         // none: any that would be tried again
   std::int32_t rank = 0;            // of that job
