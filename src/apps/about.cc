@@ -51,14 +51,19 @@ ServerFacts::Journal journal_of(const About& about) {
   return journal;
 }
 
-std::optional<Time> expiry_of(const std::string& certificate) {
+/// Of the first that expires.
+std::optional<Time> expiry_of(const std::vector<std::string>& certificates) {
+  std::optional<Time> first;
 #ifdef GYRE_HAVE_ADAPTER_OPENSSL
-  std::ifstream in(certificate);
-  const std::string pem{std::istreambuf_iterator<char>(in), {}};
-  if (const auto at = adapter::openssl::expires_at(pem)) return *at;
+  for (const std::string& certificate : certificates) {
+    std::ifstream in(certificate);
+    const std::string pem{std::istreambuf_iterator<char>(in), {}};
+    const auto at = adapter::openssl::expires_at(pem);
+    if (at && (!first || *at < *first)) first = *at;
+  }
 #endif
-  (void)certificate;
-  return std::nullopt;
+  (void)certificates;
+  return first;
 }
 
 ServerFacts::Logins logins_of(const std::string& state) {
@@ -99,9 +104,7 @@ Result<ServerFacts> facts_of(const About& about) {
     facts.agents = {about.agents, about.lease, std::move(*roster)};
   }
   if (!about.services_url.empty()) {
-    facts.services = {about.services_url, about.services_certificate.empty()
-                                              ? std::nullopt
-                                              : expiry_of(about.services_certificate)};
+    facts.services = {about.services_url, expiry_of(about.services_certificates)};
   }
   if (about.local_node) facts.logins = logins_of(about.state);
   return facts;

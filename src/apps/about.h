@@ -21,9 +21,9 @@ struct About {
   AgentDoor* door = nullptr;  // null: no agents come in
   std::string agents;         // where they do
   Duration lease;
-  std::string services_url;          // empty: none are served yet
-  std::string services_certificate;  // file; empty: plain HTTP
-  bool local_node = true;            // this machine is a node itself
+  std::string services_url;                        // empty: none are served yet
+  std::vector<std::string> services_certificates;  // files; empty: plain HTTP
+  bool local_node = true;                          // this machine is a node itself
 };
 
 /// None where the folder's disk cannot be looked at.

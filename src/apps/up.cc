@@ -117,6 +117,12 @@ live::StorageOptions storage_options(const std::string& folder, const Leadership
   return options;
 }
 
+std::vector<std::string> certificate_files(const std::vector<server::http::TlsFiles>& tls) {
+  std::vector<std::string> files;
+  for (const server::http::TlsFiles& one : tls) files.push_back(one.certificate);
+  return files;
+}
+
 constexpr const char* kFaultRecord = "chaos.json";
 
 /// Servers that share a journal share the record of faults, and the switch with it.
@@ -231,7 +237,7 @@ struct Life {
             .agents = agents_at(),
             .lease = settings.fleet.lease,
             .services_url = proxy ? proxy->url() : "",
-            .services_certificate = settings.services_tls.certificate,
+            .services_certificates = certificate_files(settings.services_tls),
             .local_node = settings.local_node};
   }
 

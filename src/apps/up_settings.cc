@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
 #include <utility>
 
 #include "apps/gpus.h"
@@ -29,6 +30,27 @@ std::string services_beside(const server::http::Address& address) {
               : fmt::format("{}:{}", address.host, port);
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(std::move(line));
+  return lines;
+}
+
+cli::Outcome<std::vector<server::http::TlsFiles>> read_tls(const cli::UpOptions& options) {
+  const std::vector<std::string> certificates = lines_of(options.services_certificate);
+  const std::vector<std::string> keys = lines_of(options.services_key);
+  if (certificates.size() != keys.size()) {
+    return give_up(cli::kUsage,
+                   "--services-certificate, --services-key: there are {} certificates and {} keys; "
+                   "give a key for each, in the same order",
+                   certificates.size(), keys.size());
+  }
+  std::vector<server::http::TlsFiles> files;
+  for (std::size_t i = 0; i < keys.size(); ++i) files.push_back({certificates[i], keys[i]});
+  return files;
+}
+
 }  // namespace
 
 cli::Outcome<UpSettings> read_up_settings(const cli::UpOptions& options) {
@@ -41,7 +63,9 @@ cli::Outcome<UpSettings> read_up_settings(const cli::UpOptions& options) {
       settings.services_wished ? options.services : services_beside(*address));
   if (!services) return give_up(cli::kUsage, "--services: {}", services.error().message);
   settings.services = *services;
-  settings.services_tls = {options.services_certificate, options.services_key};
+  auto tls = read_tls(options);
+  if (!tls) return tl::unexpected(tls.error());
+  settings.services_tls = std::move(*tls);
   const auto sync = read_sync(options.fsync);
   if (!sync) return tl::unexpected(sync.error());
   settings.sync = *sync;

@@ -25,9 +25,9 @@ namespace gyre::apps {
 struct UpSettings {
   server::http::Address address;
   server::http::Address services;
-  bool services_wished = false;         // where they are to be was said
-  server::http::TlsFiles services_tls;  // empty: HTTP as it is
-  std::string agents;                   // where agents come in; empty: nowhere
+  bool services_wished = false;                      // where they are to be was said
+  std::vector<server::http::TlsFiles> services_tls;  // empty: HTTP as it is
+  std::string agents;                                // where agents come in; empty: nowhere
   live::FleetOptions fleet;
   int nodes = 0;           // in network namespaces of their own
   bool chaos = false;      // it and they may be broken on purpose

@@ -35,8 +35,8 @@ struct UpOptions {
   std::string journal;  // "postgresql://..."; empty: in the state folder
   std::string listen = "127.0.0.1:8642";
   std::string services;              // "127.0.0.1:8643"; empty: beside `listen`
-  std::string services_certificate;  // file of PEM; empty: HTTP as it is
-  std::string services_key;          // of that certificate
+  std::string services_certificate;  // files of PEM, a line each; empty: HTTP as it is
+  std::string services_key;          // of each certificate, a line each
   std::string policy;                // empty: the store's, or the default in a new one
   std::vector<QueueSpec> queues;     // parents first; empty: the store's, or "default" in a new one
   std::optional<PriceSet> prices;    // none: the store's

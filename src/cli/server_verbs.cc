@@ -160,11 +160,13 @@ void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options, Set
   auto* certificate =
       verb.add_option("--services-certificate", options.services_certificate,
                       "services speak HTTPS with this certificate, its authorities behind it; "
-                      "read anew when it changes")
-          ->type_name("FILE");
+                      "read anew when it changes; several: each by its names")
+          ->type_name("FILE")
+          ->join();
   certificate->needs(
       verb.add_option("--services-key", options.services_key, "the certificate's key")
           ->type_name("FILE")
+          ->join()
           ->needs(certificate));
   verb.add_option("--agents", options.agents, "where agents of other machines come in")
       ->capture_default_str()

@@ -13,14 +13,14 @@ from cloud import PATIENCE_S
 from serving import Load, Services, end
 
 
-def make_pair(folder, name="localhost", key="key.pem"):
+def make_pair(folder, name="localhost", key="key.pem", certificate="cert.pem"):
     """A certificate for that name that signs itself, moved into place as a whole."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "new.key", "-out",
                     folder / "new.pem", "-days", "30", "-subj", f"/CN={name}",
                     "-addext", f"subjectAltName=DNS:{name}"], check=True, capture_output=True)
     (folder / "new.key").rename(folder / key)
-    (folder / "new.pem").rename(folder / "cert.pem")
+    (folder / "new.pem").rename(folder / certificate)
 
 
 class Secure(Services):
@@ -157,6 +157,27 @@ def test_a_new_certificate_is_served_without_a_break(secure):
     assert served() == after
 
 
+def test_each_name_has_its_own_certificate(secure):
+    secure.end()
+    make_pair(secure.folder, "chat.example", "chat.key", "chat.pem")
+    secure.up("--virtual-gpus", "4xH100:80GB",
+              "--services-certificate", secure.folder / "cert.pem",
+              "--services-key", secure.folder / "key.pem",
+              "--services-certificate", secure.folder / "chat.pem",
+              "--services-key", secure.folder / "chat.key")
+    secure.apply()
+    for name, file in (("localhost", "cert.pem"), ("chat.example", "chat.pem")):
+        context = ssl.create_default_context(cafile=secure.folder / file)
+        with socket.create_connection(("127.0.0.1", secure.services_port), PATIENCE_S) as raw, \
+                context.wrap_socket(raw, server_hostname=name) as client:
+            client.sendall(f"GET /services/web/who HTTP/1.1\r\nHost: {name}\r\n"
+                           "Connection: close\r\n\r\n".encode())
+            said = b""
+            while piece := client.recv(4096):
+                said += piece
+            assert said.startswith(b"HTTP/1.1 200 ") and said.endswith(b"1.1:1"), said
+
+
 def test_files_that_are_of_no_use_are_named(gyre, tmp_path):
     if not shutil.which("openssl"):
         pytest.skip("the program openssl makes the certificates")
@@ -169,6 +190,9 @@ def test_files_that_are_of_no_use_are_named(gyre, tmp_path):
 
     one = refused("--services-certificate", tmp_path / "cert.pem")
     assert one.returncode == 2 and "--services-key" in one.stderr
+    one = refused("--services-certificate", tmp_path / "cert.pem", "--services-key",
+                  tmp_path / "key.pem", "--services-certificate", tmp_path / "cert.pem")
+    assert one.returncode == 2 and "2 certificates and 1 keys" in one.stderr
     one = refused("--services-certificate", tmp_path / "none.pem", "--services-key",
                   tmp_path / "key.pem")
     assert one.returncode == 2 and "none.pem cannot be read" in one.stderr

@@ -78,6 +78,10 @@ class TlsIdentity {
   bool covers(std::string_view host) const;
   /// Why clients will refuse it; empty: nothing is known.
   std::string trouble() const;
+  /// The certificate's; empty: it came as text.
+  const std::string& file() const { return files_.certificate; }
+  /// What connections begin with, until refresh().
+  ssl_ctx_st* context() const { return context_; }
 
  private:
   struct Stamp {

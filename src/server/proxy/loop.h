@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/http/tls.h"
+#include "server/http/tls_identities.h"
 #include "server/proxy/backend.h"
 #include "server/proxy/proxy.h"
 
@@ -50,8 +50,8 @@ struct Loop {
   std::map<EndpointKey, std::vector<std::shared_ptr<Upstream>>> idle;
   std::unordered_set<Session*> sessions;
   bool stopping = false;
-  std::function<void()> wake_reporter;     // somebody waits
-  std::unique_ptr<http::TlsIdentity> tls;  // null: clients speak HTTP as it is
+  std::function<void()> wake_reporter;       // somebody waits
+  std::unique_ptr<http::TlsIdentities> tls;  // null: clients speak HTTP as it is
 
   /// Null: there is no such service.
   std::shared_ptr<Backend> backend(const std::string& name) const {

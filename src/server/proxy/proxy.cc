@@ -147,15 +147,15 @@ void Proxy::Impl::look_at_peers() {
 
 void Proxy::Impl::refresh_tls() const {
   if (!loop.tls) return;
-  const auto said = loop.tls->refresh();
-  if (!said) return;
-  loop.ports.notice(*said);
-  tell_trouble();
+  const std::vector<std::string> said = loop.tls->refresh();
+  for (const std::string& line : said) loop.ports.notice(line);
+  if (!said.empty()) tell_trouble();
 }
 
 void Proxy::Impl::tell_trouble() const {
-  const std::string trouble = loop.tls->trouble();
-  if (!trouble.empty()) loop.ports.notice("warning: the services' certificate: " + trouble);
+  for (const std::string& trouble : loop.tls->troubles()) {
+    loop.ports.notice("warning: the services' certificate " + trouble);
+  }
 }
 
 /// What no event announces: replicas that may be tried again, and the load.
@@ -191,13 +191,13 @@ Proxy::Proxy(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Proxy::~Proxy() { stop(); }
 
 Result<std::unique_ptr<Proxy>> Proxy::start(const http::Address& address, const Limits& limits,
-                                            Ports ports, const http::TlsFiles& tls) {
+                                            Ports ports, const std::vector<http::TlsFiles>& tls) {
   auto impl = std::make_unique<Impl>(limits, std::move(ports));
   impl->stopped = true;  // until it runs
-  if (!tls.certificate.empty()) {
-    auto identity = http::TlsIdentity::open(tls);
-    if (!identity) return tl::unexpected(identity.error());
-    impl->loop.tls = std::move(*identity);
+  if (!tls.empty()) {
+    auto identities = http::TlsIdentities::open(tls);
+    if (!identities) return tl::unexpected(identities.error());
+    impl->loop.tls = std::move(*identities);
     impl->tell_trouble();
   }
   if (auto listening = impl->listen(address); !listening) return tl::unexpected(listening.error());

@@ -58,10 +58,11 @@ class Proxy {
     std::function<std::optional<std::int64_t>(const std::string&)> gpu_activity;
   };
 
-  /// With a certificate in `tls` clients speak HTTPS alone; the files are looked at once a second.
+  /// With certificates in `tls` clients speak HTTPS alone; the files are looked at once a second.
   /// Errors: Conflict where the port is in use; Invalid, a file of `tls`; Internal.
   static Result<std::unique_ptr<Proxy>> start(const http::Address& address, const Limits& limits,
-                                              Ports ports, const http::TlsFiles& tls = {});
+                                              Ports ports,
+                                              const std::vector<http::TlsFiles>& tls = {});
   ~Proxy();
 
   std::string authority() const;
