@@ -487,7 +487,8 @@ struct Fields<ControllerState> {
                                    Field{"ledger", &ControllerState::ledger},
                                    Field{"idle", &ControllerState::idle},
                                    Field{"images", &ControllerState::images},
-                                   Field{"image_fetches", &ControllerState::image_fetches}};
+                                   Field{"image_fetches", &ControllerState::image_fetches},
+                                   Field{"stops", &ControllerState::stops}};
 };
 
 template <>

@@ -364,6 +364,7 @@ void Controller::finish_attempt(Job& job) {
   job.ports.clear();
   const Duration total = job.kept + (now_ - job.attempt_started_at);
   book_run_time(job);
+  book_stop(job);
   const bool completed = job.exit.ok() && !job.exit.stopped;
   if (job.ending == Termination::None || (job.ending == Termination::Preempted && completed)) {
     return end(job, Succeeded, Termination::Completed, total);
@@ -396,6 +397,15 @@ void Controller::book_run_time(Job& job) {
   } else {
     job.kept = job.kept + interval * (ran.ns / interval.ns);
   }
+}
+
+/// Of those who ended badly by themselves only what is left is stopped.
+void Controller::book_stop(const Job& job) {
+  const bool told = job.ending == Termination::Preempted || job.ending == Termination::Idle ||
+                    job.ending == Termination::DeadlineExceeded || is_wish(job.ending);
+  if (!told) return;
+  stops_.push_back(now_ - job.state_since);
+  if (stops_.size() > kStopsKept) stops_.pop_front();
 }
 
 void Controller::retry_or_fail(Job& job, Duration total) {

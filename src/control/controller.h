@@ -88,6 +88,10 @@ class Controller {
   reason::FairShare::View queue_use(const std::string& queue) const {
     return scheduler_.fair_share().view(queue);
   }
+  /// Predictions that decisions could not go by, since the core was made or restored.
+  reason::PredictionFallbacks prediction_fallbacks() const {
+    return scheduler_.prediction_fallbacks();
+  }
   /// What is kept for the first of each line that waits. O(their tasks).
   std::vector<Reservation> reservations() const { return scheduler_.reservations(); }
 
@@ -103,6 +107,10 @@ class Controller {
     return ledger_.charge_of(job, cluster_, std::max(now, now_));
   }
   Money rate_of(const Job& job) const { return ledger_.rate_of(job, cluster_); }
+
+  /// How long the latest jobs that were told to stop took to be gone.
+  static constexpr std::size_t kStopsKept = 100;
+  const std::deque<Duration>& recent_stops() const { return stops_; }
 
   /// Which nodes hold which images, as they say.
   const ImageHolders& images() const { return images_; }
@@ -222,6 +230,7 @@ class Controller {
   void end_task(Job& job, std::int32_t rank, const TaskExit& exit);
   void finish_attempt(Job& job);
   void book_run_time(Job& job);
+  void book_stop(const Job& job);
   void retry_or_fail(Job& job, Duration total);
   Result<void> adopt(const Job& saved);
   Result<void> resume_queues(const ControllerState& state);
@@ -253,6 +262,7 @@ class Controller {
   std::set<std::string> services_due_;        // whose next replicas may go to another place now
   std::string service_looked_at_;             // the latest of these that was looked at
   std::deque<JobId> finished_;                // by time of ending
+  std::deque<Duration> stops_;                // the latest last
   Decisions decisions_;
 };
 

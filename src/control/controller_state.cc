@@ -59,7 +59,8 @@ ControllerState Controller::state() const {
                         ledger_.state(),
                         idle_.state(),
                         images_.state(),
-                        prefetcher_.state()};
+                        prefetcher_.state(),
+                        {stops_.begin(), stops_.end()}};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
@@ -120,6 +121,7 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
   }
   core.idle_.restore(state.idle);
   core.restore_images(state);
+  core.stops_.assign(state.stops.begin(), state.stops.end());
   core.order_finished();
   if (auto resumed = core.resume_queues(state); !resumed) return tl::unexpected(resumed.error());
   for (const Reservation& reservation : state.reservations) {

@@ -58,6 +58,7 @@ struct ControllerState {
   IdleState idle;
   std::vector<ImageHolding> images;       // by image
   std::vector<ImageFetch> image_fetches;  // by node, then as they were asked for
+  std::vector<Duration> stops;            // how long the latest took; the latest last
 
   bool operator==(const ControllerState&) const = default;
 };

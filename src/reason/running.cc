@@ -70,6 +70,7 @@ std::int64_t Running::advance(Time now, std::int64_t jobs_max) {
       if (older.kind == entry.kind) break;  // ends right now
       take(id, entry);
       put(id, older);
+      if (older.kind == Kind::Open) ++overrun_;
       entry = older;
       ++moved;
     }
@@ -135,6 +136,10 @@ void Running::update(const Job& job, const Outlook& outlook, Time now) {
   if (found == jobs_.end()) return insert(job, outlook, now);
   const Entry entry = entry_of(job, outlook, now);
   const Entry old = std::exchange(found->second, entry);
+  if (outlook.remaining && entry.kind == Kind::Open &&
+      (old.kind == Kind::Estimated || old.kind == Kind::Late)) {
+    ++overrun_;
+  }
   if (old.kind != entry.kind || old.key != entry.key) {
     take(job.id, old);
     put(job.id, entry);

@@ -79,6 +79,9 @@ class Running {
   /// that is all it may be, the next call goes on. O(log n) for each.
   std::int64_t advance(Time now, std::int64_t jobs_max = std::numeric_limits<std::int64_t>::max());
 
+  /// Estimates that jobs have run over by more than a tenth, so far.
+  std::uint64_t overrun() const { return overrun_; }
+
   /// When a job passes its estimate next: until then advance() has nothing to do.
   Time next_passing() const;
 
@@ -119,6 +122,7 @@ class Running {
   Evictable evictable_;
   Reach reach_;
   ByTime reviews_;
+  std::uint64_t overrun_ = 0;
 };
 
 /// "As long again as it has run", for a job that started at `start`.

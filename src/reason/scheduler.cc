@@ -156,7 +156,7 @@ OrderKey Scheduler::key_of(const Job& job, const Line& line) const {
 }
 
 Waiting Scheduler::entry_of(const Job& job, std::uint32_t demand, const Line& line) const {
-  const auto& declared = job.spec.expected_duration;
+  const auto declared = estimate_of(job.spec);
   const bool known = declared && !learns_run_times();
   return {key_of(job, line), known ? std::max(Duration{0}, *declared - job.kept) : Duration::max(),
           demand};
@@ -172,7 +172,7 @@ Waiting Scheduler::ordered_entry_of(const Job& job, std::uint32_t demand, const 
 Running::Outlook Scheduler::outlook_of(const Job& job, Time now) {
   Running::Outlook outlook;
   if (learns_run_times()) run_times_.join(job, age_of(job, now));
-  const auto& declared = job.spec.expected_duration;
+  const auto declared = estimate_of(job.spec);
   if (declared && !learns_run_times())
     outlook.remaining = std::max(Duration{0}, *declared - job.kept);
   const bool stays = job.state == JobState::Starting || job.state == JobState::Running;
@@ -251,6 +251,8 @@ bool Scheduler::enqueue(const Job& job, PartitionId partition, Scene scene) {
   assess(demands_.at(index));
   if (!demands_.at(index).fits_ever) return false;
   if (learns_run_times()) run_times_.join(job, age_of(job));
+  const bool absurd = job.spec.expected_duration && !estimate_of(job.spec);
+  if (absurd && job.attempt == 0) ++absurd_estimates_;
   line_up(job, index, scene.now, line(partition));
   return true;
 }
@@ -375,6 +377,12 @@ bool Scheduler::fits_ever(const GangRequest& request, PartitionId partition) con
   std::int64_t work = 0;
   const Demand demand = DemandTable::make(partition, request, empty_);
   return fits(empty_, demand, work);
+}
+
+PredictionFallbacks Scheduler::prediction_fallbacks() const {
+  PredictionFallbacks all{absurd_estimates_, 0, run_times_.unseen()};
+  for (const Line& line : lines_) all.overrun += line.running.overrun();
+  return all;
 }
 
 std::vector<Reservation> Scheduler::reservations() const {

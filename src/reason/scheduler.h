@@ -17,6 +17,7 @@
 #include "reason/placement/demand.h"
 #include "reason/placement/placer.h"
 #include "reason/question.h"
+#include "reason/queueing/estimate.h"
 #include "reason/queueing/order.h"
 #include "reason/queueing/run_times.h"
 
@@ -134,6 +135,8 @@ class Scheduler {
   void restore_last_admission(std::int64_t place) { last_admission_ = place; }
   FairShare& fair_share() { return fair_; }
   const FairShare& fair_share() const { return fair_; }
+  /// Since the core was made or restored. O(partitions).
+  PredictionFallbacks prediction_fallbacks() const;
   RunTimeHistory run_times() const { return run_times_.state(); }
   Result<void> restore_run_times(const RunTimeHistory& state) { return run_times_.restore(state); }
 
@@ -266,6 +269,7 @@ class Scheduler {
   Cluster empty_up_;         // the same, without the nodes that are down
   std::uint64_t fleet_version_ = 1;
   std::uint64_t reservations_version_ = 1;
+  std::uint64_t absurd_estimates_ = 0;
 };
 
 /// What a job asks for, for a person: "2 nodes with 8 H100 GPUs each, all in one rack".

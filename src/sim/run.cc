@@ -137,6 +137,7 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
   }
   PolicyResult result = recorder.result();
   watch.fill(result);
+  result.fallbacks = core.prediction_fallbacks();
   if (teller) result.starts_told = teller->result();
   if (teller && !options.keep_jobs) result.starts_told->starts.clear();
   if (wall_s) result.wall_s = wall_s() - began;

@@ -113,6 +113,19 @@ TEST(Simulate, PlansWithWhatJobsDeclare) {
   EXPECT_THAT(report->notes, Not(Contains(HasSubstr("exact durations"))));
 }
 
+TEST(Simulate, CountsPredictionsThatItCouldNotGoBy) {
+  const TraceFile trace(
+      "id,submit,duration,gpus,expected_duration\n"
+      "long,0,1000,8,100\nabsurd,1,10,8,20000d\nlater,500,10,8,10\n");
+  const auto report = simulate(options_for(trace, "1x8", {"easy", "gyre"}));
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->results[0].fallbacks.absurd, 1U);
+  EXPECT_EQ(report->results[0].fallbacks.overrun, 1U);
+  EXPECT_EQ(report->results[1].fallbacks.overrun, 0U) << "it does not go by what is declared";
+  EXPECT_THAT(to_table(*report), HasSubstr("predictions not gone by"));
+  EXPECT_THAT(to_json(*report), HasSubstr(R"("prediction_fallbacks":{"absurd":1,"overrun":1,)"));
+}
+
 TEST(Simulate, RefusesWhatMakesNoSense) {
   const TraceFile trace(kHeader + "a,0,1,1,,\n");
   const auto refusal = [&](auto&& change) {

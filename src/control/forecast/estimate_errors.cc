@@ -5,15 +5,14 @@
 #include <tuple>
 
 #include "control/forecast/run_time_lessons.h"
+#include "reason/queueing/estimate.h"
 
 namespace gyre::control {
 
 EstimateErrors EstimateErrors::of(const JobTable& jobs) {
   std::vector<const Job*> over;
   jobs.for_each([&](const Job& job) {
-    if (job.spec.expected_duration.value_or(Duration{0}).ns > 0 && work_of(job)) {
-      over.push_back(&job);
-    }
+    if (reason::estimate_of(job.spec) && work_of(job)) over.push_back(&job);
   });
   std::sort(over.begin(), over.end(), [](const Job* a, const Job* b) {
     return std::tuple(b->state_since, b->id) < std::tuple(a->state_since, a->id);

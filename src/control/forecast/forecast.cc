@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "reason/queueing/estimate.h"
+
 namespace gyre::control {
 namespace {
 
@@ -16,7 +18,8 @@ constexpr std::size_t kPastMin = 20;  // submissions, before they say how it goe
 constexpr double kWideningPercent = 159;
 
 bool declared(const JobSpec& spec, Duration age) {
-  return spec.expected_duration && *spec.expected_duration > age;
+  const auto estimate = reason::estimate_of(spec);
+  return estimate && *estimate > age;
 }
 
 /// Whether it matters what jobs like those that are there took.
@@ -143,6 +146,10 @@ Scenario Forecaster::scenario(int index) const {
     Rng own = draws.stream(fmt::format("{}", job.id.value));
     return draw_work(job, age, own.uniform());
   };
+  scenario.stop = [this, draws](const Job& job, Duration waited) {
+    Rng own = draws.stream(fmt::format("stop-{}-{}", job.id.value, job.attempt));
+    return draw_stop(job, waited, own.uniform());
+  };
   return scenario;
 }
 
@@ -167,9 +174,22 @@ std::optional<Duration> Forecaster::draw_work(const Job& job, Duration age, doub
 
 std::optional<Duration> Forecaster::draw_declared(const JobSpec& spec, Duration age,
                                                   double q) const {
-  if (!spec.expected_duration) return std::nullopt;
+  const auto estimate = reason::estimate_of(spec);
+  if (!estimate) return std::nullopt;
   if (errors_.knows(spec)) return errors_.quantile(spec, age, q);
-  return *spec.expected_duration > age ? spec.expected_duration : std::nullopt;
+  return *estimate > age ? estimate : std::nullopt;
+}
+
+Duration Forecaster::draw_stop(const Job& job, Duration waited, double q) const {
+  const Duration killed = job.spec.checkpoint.grace;
+  std::vector<Duration> longer;
+  for (const Duration stop : core_.recent_stops()) {
+    if (stop >= waited) longer.push_back(std::min(stop, killed));
+  }
+  // Of those who do not end at once some end only when they are killed.
+  if (longer.empty()) return waited.ns > 0 ? killed : Duration{0};
+  std::sort(longer.begin(), longer.end());
+  return longer[static_cast<std::size_t>(q * static_cast<double>(longer.size()))];
 }
 
 std::string Forecaster::why_unknown(const Controller& core, const Job& job,

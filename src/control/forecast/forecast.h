@@ -37,7 +37,7 @@ struct StartForecast {
 /// Told by playing copies of a core through scenarios. A running or waiting job takes what
 /// its submitter declared, off by as much as a job that is over was; without that a time drawn from
 /// what jobs like it took; without any like it nobody knows when it ends. Under a policy that
-/// learns, what jobs like it took goes first.
+/// learns, what jobs like it took goes first. A stop takes as long as one of the latest did.
 /// Submissions go on as they came of late: those of the past week, from a place in it that is drawn
 /// (a circular block bootstrap; Politis and Romano 1992).
 ///
@@ -69,6 +69,7 @@ class Forecaster {
   std::optional<Duration> work_again(const Past& past, const Rng& draws) const;
   std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
   std::optional<Duration> draw_declared(const JobSpec& spec, Duration age, double q) const;
+  Duration draw_stop(const Job& job, Duration waited, double q) const;
   static std::string why_unknown(const Controller& core, const Job& job,
                                  const std::set<JobId>& endless);
 

@@ -172,6 +172,33 @@ TEST_F(ForecastTest, AStartTakesTheTimeThatStartsTook) {
   EXPECT_EQ(forecast(after).median, now_ - seconds(60) + kHour * 2 + seconds(40));
 }
 
+TEST_F(ForecastTest, AStopTakesTheTimeThatStopsTook) {
+  use("preemptive");
+  add_node(8);
+  JobSpec soft = job_of(8, kHour);
+  soft.priority = 0;
+  soft.preemptible = true;
+  soft.checkpoint.grace = seconds(120);
+  for (int i = 0; i < 5; ++i) {
+    const JobId id = submit(soft);
+    tell(JobStopRequested{id});
+    pass(seconds(20));
+    tell(TaskEnded{id, 1, 0, {TaskExit::Kind::Signaled, 15, true, {}}});
+  }
+  submit(soft);
+  pass(seconds(10));
+  JobSpec urgent = job_of(8, kHour);
+  urgent.priority = 9;
+  const JobId waits = submit(urgent);
+  const Time told = now_;
+  EXPECT_EQ(forecast(waits).median, told + seconds(20));
+  pass(seconds(30));
+  EXPECT_EQ(forecast(waits).median, told + seconds(120)) << "longer than any: until it is killed";
+  const auto twin = Controller::restore(Config{}, core_.state());
+  ASSERT_TRUE(twin) << twin.error().message;
+  EXPECT_EQ(twin->recent_stops(), core_.recent_stops());
+}
+
 TEST_F(ForecastTest, NodesThatAreDownAreToldOf) {
   add_node(8);
   tell(NodeLost{NodeId{0}, "power"});

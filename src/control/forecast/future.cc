@@ -54,9 +54,8 @@ class Play {
     for (const JobId id : placed) {
       const Job& job = *core_.jobs().find(id);
       if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
-        // What has not ended at once may be one that ends only when it is killed.
-        const Time killed = saturating_add(job.state_since, job.spec.checkpoint.grace);
-        end_at(std::max(now_, killed), job, true);
+        const Duration takes = scenario_.stop(job, now_ - job.state_since);
+        end_at(std::max(now_, saturating_add(job.state_since, takes)), job, true);
       } else {
         begin(id, job.attempt);
       }
@@ -116,7 +115,8 @@ class Play {
         begin(start->job, start->attempt);
       } else if (const auto* stop = std::get_if<StopGang>(&command.body)) {
         const Job* job = core_.jobs().find(stop->job);
-        if (job != nullptr && job->attempt == stop->attempt) end_at(now_, *job, true);
+        if (job == nullptr || job->attempt != stop->attempt) continue;
+        end_at(saturating_add(now_, scenario_.stop(*job, Duration{0})), *job, true);
       }
     }
   }

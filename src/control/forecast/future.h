@@ -21,6 +21,8 @@ struct Scenario {
   /// The whole work of a job, given what of it is done; nullopt: nobody knows, it never ends.
   /// Asked once for each job.
   std::function<std::optional<Duration>(const Job&, Duration age)> work;
+  /// From a job being told to stop to its end, given that it has not ended for so long.
+  std::function<Duration(const Job&, Duration waited)> stop;
   Time begin;                     // not before the core's last event
   std::vector<Arrival> arrivals;  // by time
   Time horizon = Time::max();     // nothing is looked for after it
@@ -33,8 +35,8 @@ struct FutureOutcome {
 };
 
 /// Plays `core`, a copy, until all of `jobs` have started, the horizon or the limit is reached, or
-/// nothing can happen any more. Nodes stay as they are, starts and stops take no time (stops that
-/// are under way the rest of their grace), and tasks end well. Pure. O(events) steps.
+/// nothing can happen any more. Nodes stay as they are, what a start takes is part of the work, and
+/// tasks end well. Pure. O(events) steps.
 FutureOutcome play(Controller core, const std::set<JobId>& jobs, const Scenario& scenario);
 
 }  // namespace gyre::control

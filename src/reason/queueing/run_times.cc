@@ -125,6 +125,10 @@ void RunTimes::join(const Job& job, Duration age) {
   take_out(batch, job.id);
   const auto [level, is_first] = batch.levels.try_emplace(step);
   if (is_first) level->second.belief = assess(batch.weights, step);
+  const auto from = batch.weights.begin() + step;
+  if (step > 0 && std::all_of(from, batch.weights.end(), [](auto weight) { return weight == 0; })) {
+    ++unseen_;
+  }
   auto& members = level->second.members;
   members.insert(std::lower_bound(members.begin(), members.end(), job.id), job.id);
 }

@@ -54,6 +54,9 @@ class RunTimes {
   void join(const Job& job, Duration age);
   void leave(const Job& job);
 
+  /// How often a member came to have run for longer than all that its batch knows of.
+  std::uint64_t unseen() const { return unseen_; }
+
   /// Of members of the job's batch that have run for `age`. O(1) amortised, else O(buckets).
   const Belief& belief(const Job& job, Duration age) const;
   /// The run time that a share of `q` of such jobs do not exceed, given that they exceed `age`.
@@ -105,6 +108,7 @@ class RunTimes {
   void forget(JobId batch);
   void forget_kinds();
 
+  std::uint64_t unseen_ = 0;
   std::map<JobId, Batch> batches_;
   std::map<std::string, Kind> kinds_;
 };

@@ -97,6 +97,16 @@ TEST(RunTimes, WhatHasOutlivedTheShortOnesIsBelievedLong) {
   EXPECT_GT(times.belief(job, seconds(600)).gittins_s, 50 * fresh);
 }
 
+TEST(RunTimes, WhoHasRunForLongerThanAllLikeItIsCounted) {
+  RunTimes times;
+  const Job job = submit(times, 1, "train", Time{});
+  times.join(job, kDay);
+  EXPECT_EQ(times.unseen(), 0U);
+  times.join(job, kDay * 400);
+  times.join(job, kDay * 400);
+  EXPECT_EQ(times.unseen(), 1U);
+}
+
 TEST(RunTimes, AbsurdRunTimesAreTakenForTheLongestOnes) {
   RunTimes times;
   const Job a = submit(times, 1, "x", Time{});

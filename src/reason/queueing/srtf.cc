@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "reason/queueing/estimate.h"
+
 namespace gyre::reason {
 
 Rank Srtf::rank(const Job& job, const OrderView& /*view*/) const {
-  if (!job.spec.expected_duration) return Duration::max().ns;
-  return std::max<Rank>(0, (*job.spec.expected_duration - job.kept).ns);
+  const auto estimate = estimate_of(job.spec);
+  if (!estimate) return Duration::max().ns;
+  return std::max<Rank>(0, (*estimate - job.kept).ns);
 }
 
 /// While a job runs, what remains shrinks as the clock goes on: its end stands still.

@@ -14,6 +14,7 @@
 
 #include "control/driver.h"
 #include "domain/job.h"
+#include "reason/queueing/estimate.h"
 #include "server/api/histogram.h"
 
 namespace gyre::server {
@@ -59,8 +60,9 @@ class CoreCounts final : public control::Observer {
     std::int64_t gpu_milli = 0;                                             // held by jobs now
     std::int64_t gpu_milli_up = 0;                                          // of nodes that are up
     std::int64_t gpu_milli_down = 0;
-    GpuSeconds gpu_seconds;                // up to `now`
-    std::uint64_t budget_hits = 0;         // cycles that ran out of work and went on later
+    GpuSeconds gpu_seconds;         // up to `now`
+    std::uint64_t budget_hits = 0;  // cycles that ran out of work and went on later
+    reason::PredictionFallbacks fallbacks;
     std::int64_t work_max = 0;             // node states that a cycle may look at
     std::uint64_t events_not_durable = 0;  // answered, and not in the journal yet
     std::map<WaitClass, Histogram> waits;  // from submission to the first start

@@ -145,6 +145,11 @@ void write_work(MetricsText& out, const CoreCounts::Read& counts) {
   out.family("gyre_decisions_total", "counter", "Commands of the core, by kind.");
   out.sample({{"kind", "start_gang"}}, static_cast<double>(counts.starts));
   out.sample({{"kind", "stop_gang"}}, static_cast<double>(counts.stops));
+  out.family("gyre_prediction_fallbacks_total", "counter",
+             "Predicted run times that decisions could not go by, by why.");
+  out.sample({{"why", "absurd"}}, static_cast<double>(counts.fallbacks.absurd));
+  out.sample({{"why", "overrun"}}, static_cast<double>(counts.fallbacks.overrun));
+  out.sample({{"why", "unseen"}}, static_cast<double>(counts.fallbacks.unseen));
   out.family("gyre_job_transitions_total", "counter", "Changes of jobs to a state, by cause.");
   for (const auto& [change, count] : counts.transitions) {
     out.sample({{"to", std::string(to_string(change.first))},

@@ -64,6 +64,7 @@ struct OverviewView {
   std::array<std::int64_t, kDecisionKindCount> decisions{};
   std::optional<Money> hour;  // none: there are no prices
   reason::Fragmentation::Sum fragmentation;
+  reason::PredictionFallbacks fallbacks;
 };
 
 void write_overview(JsonText& out, const OverviewView& view, GpuWatch::Activity activity) {
@@ -96,6 +97,9 @@ void write_overview(JsonText& out, const OverviewView& view, GpuWatch::Activity 
     out.null();
   }
   out.member("gpus_read", activity.read).member("gpus_active", activity.active);
+  out.key("prediction_fallbacks").open('{');
+  out.member("absurd", view.fallbacks.absurd).member("overrun", view.fallbacks.overrun);
+  out.member("unseen", view.fallbacks.unseen).close('}');
   out.close('}');
 }
 
@@ -202,10 +206,12 @@ void Api::add_watch_routes() {
         [this](const auto& core) {
           const observe::Ledger& ledger = core.ledger();
           return OverviewView{
-              core.policy().name, watch_.fleet.counts(),
+              core.policy().name,
+              watch_.fleet.counts(),
               watch_.decisions.count_since(options_.clock() - seconds(3600)),
               ledger.prices() == nullptr ? std::nullopt : std::optional(ledger.rate()),
-              watch_.fragmentation.lately(core, options_.clock())};
+              watch_.fragmentation.lately(core, options_.clock()),
+              core.prediction_fallbacks()};
         },
         [this](const OverviewView& view) {
           const Telemetry* telemetry = options_.telemetry;

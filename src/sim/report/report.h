@@ -8,6 +8,7 @@
 #include "base/quantity.h"
 #include "base/time.h"
 #include "domain/job.h"
+#include "reason/queueing/estimate.h"
 
 namespace gyre::sim {
 
@@ -96,7 +97,8 @@ struct PolicyResult {
   std::uint64_t preemptions = 0;
   double lost_gpu_hours = 0;  // work done again, and restart overhead
   std::uint64_t node_failures = 0;
-  std::uint64_t events = 0;  // that the core was told
+  std::uint64_t events = 0;               // that the core was told
+  reason::PredictionFallbacks fallbacks;  // predictions that could not be gone by
   std::optional<StartsTold> starts_told;
   std::optional<double> wall_s;
   std::optional<double> peak_rss_mib;

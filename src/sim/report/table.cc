@@ -37,6 +37,15 @@ std::function<bool(const PolicyResult&)> positive(std::uint64_t PolicyResult::*m
   return [member](const PolicyResult& r) { return r.*member > 0; };
 }
 
+bool any_fallback(const PolicyResult& r) {
+  return r.fallbacks.absurd + r.fallbacks.overrun + r.fallbacks.unseen > 0;
+}
+
+std::string fallbacks_text(const PolicyResult& r) {
+  return fmt::format("{} overrun, {} unseen, {} absurd", r.fallbacks.overrun, r.fallbacks.unseen,
+                     r.fallbacks.absurd);
+}
+
 bool is_told(const PolicyResult& r) { return r.starts_told.has_value(); }
 
 std::string share_of_told(const PolicyResult& r, std::uint64_t StartsTold::*member) {
@@ -100,6 +109,7 @@ const std::vector<Figure>& figures() {
       {"  interval's width, median",
        [](const R& r) { return r.starts_told ? span_text(r.starts_told->width_median_s) : "-"; },
        is_told},
+      {"predictions not gone by", fallbacks_text, any_fallback},
       {"node failures", count_of(&R::node_failures), positive(&R::node_failures)},
       {"work lost", [](const R& r) { return fmt::format("{:.1f} GPU h", r.lost_gpu_hours); },
        [](const R& r) { return r.lost_gpu_hours > 0; }},
