@@ -22,7 +22,10 @@ function start(now: number, {start}: Outlook): string {
 /** The one reason why a job waits, with the numbers behind it, and what would start sooner. */
 export function WaitingReason({waiting}: {waiting: Waiting}) {
   const now = useNow();
-  const sooner = waiting.outlook?.alternatives.filter((one) => one.starts_now).map((one) => one.change) ?? [];
+  const alternatives = waiting.outlook?.alternatives ?? [];
+  const atOnce = alternatives.filter((one) => one.starts_now).map((one) => one.change);
+  const sooner = alternatives.flatMap(({change, expected_start}) =>
+    expected_start ? [`${change} (in ${span(now, expected_start)})`] : []);
   return (
     <div className="reason wait" role="status">
       <strong>{sentence(waiting.reason)}</strong>
@@ -32,7 +35,8 @@ export function WaitingReason({waiting}: {waiting: Waiting}) {
         {waiting.blocked_by !== null && <>Waits for <JobLink id={waiting.blocked_by} />. </>}
         {waiting.outlook && start(now, waiting.outlook)}
       </p>
-      {sooner.length > 0 && <p className="quiet">It would start now if it were: {sooner.join('; ')}.</p>}
+      {atOnce.length > 0 && <p className="quiet">It would start now if it were: {atOnce.join('; ')}.</p>}
+      {sooner.length > 0 && <p className="quiet">It would start sooner if it were: {sooner.join('; ')}.</p>}
     </div>
   );
 }
