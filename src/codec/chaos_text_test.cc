@@ -202,7 +202,7 @@ TEST(ChaosTextTest, WhatARunningFleetCannotHaveIsNamed) {
                             "faults:\n"
                             "  - {do: slow-disk, every: 1h, for: 1m, by: 1s}\n"
                             "  - {do: kill-task, every: 1h}\n"
-                            "  - {do: break-disk, of: server, every: 1h, for: 1m}\n"
+                            "  - {do: break-disk, every: 1h, for: 1m}\n"
                             "  - {do: cut-node, every: 1h, for: 1s..11m}\n"
                             "  - {do: pause-agent, every: 1h, node: 1}\n"
                             "  - {do: step-clock, every: 1h, by: 1m}\n"

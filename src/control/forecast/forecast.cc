@@ -186,8 +186,14 @@ Duration Forecaster::draw_stop(const Job& job, Duration waited, double q) const 
   for (const Duration stop : core_.recent_stops()) {
     if (stop >= waited) longer.push_back(std::min(stop, killed));
   }
-  // Of those who do not end at once some end only when they are killed.
-  if (longer.empty()) return waited.ns > 0 ? killed : Duration{0};
+  if (longer.empty()) {
+    // Nothing is known: a stop that is under way may be one that ends only by being killed.
+    const Job* present = core_.jobs().find(job.id);
+    const bool under_way =
+        present != nullptr && present->attempt == job.attempt &&
+        (present->state == JobState::Preempting || present->state == JobState::Stopping);
+    return under_way ? killed : Duration{0};
+  }
   std::sort(longer.begin(), longer.end());
   return longer[static_cast<std::size_t>(q * static_cast<double>(longer.size()))];
 }

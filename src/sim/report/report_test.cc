@@ -60,7 +60,8 @@ TEST(ReportJson, IsTheInterfaceThatScriptsReadFirstThenMore) {
       R"("preemptions":3,"lost_gpu_hours":1.5,"events":1234,"wall_s":0.25,"peak_rss_mib":null,)"
       R"("failed":0,"waiting_at_end":0,"placed_at_end":0,"node_failures":0,)"
       R"("fragmented_gpus":{"mean":1.5},"bounded_slowdown":{"mean":0},"fairness":null,)"
-      R"("longest_wait_s":90061,"starved":null}],)"
+      R"("longest_wait_s":90061,"starved":null,)"
+      R"("prediction_fallbacks":{"absurd":0,"overrun":0,"unseen":0}}],)"
       R"("fleet":{"nodes":4,"gpus":32,"partitions":1},"seed":7,"notes":["a \"note\""]})"
       "\n");
 }
