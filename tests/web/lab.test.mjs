@@ -46,6 +46,20 @@ describe('the policy lab', () => {
     await page.getByRole('button', {name: 'last day'}).click();
     await begin();
     await result(2).getByRole('columnheader', {name: /^fifo/}).waitFor();
+    await page.getByRole('button', {name: 'from … to'}).click();
+    await see('Say from when, until when, or both.');
+    const from = await page.evaluate(() => {
+      const day = new Date(Date.now() - 86_400_000);
+      return new Date(day.getTime() - day.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+    });
+    await page.getByLabel('From', {exact: true}).fill(from);
+    await accessible();
+    await begin();
+    await result(3).getByRole('columnheader', {name: /^fifo/}).waitFor();
+    await page.locator('[data-run="3"]').getByRole('button', {name: 'Remove'}).click();
+    await page.getByRole('button', {name: 'Yes, remove run 3'}).click();
+    await page.locator('[data-run="3"]').waitFor({state: 'detached'});
+    await page.locator('[data-run="2"]').getByRole('button', {name: 'Run 2'}).click();
     await page.getByLabel('Compare with').selectOption('1');
     const before = (await past.get('/v1/policy')).name;
     await result(1).getByRole('button', {name: 'Make mine the live policy'}).click();

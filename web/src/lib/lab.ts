@@ -79,6 +79,7 @@ export const WINDOWS = [
   {value: 'all', label: 'everything', ms: null},
   {value: 'week', label: 'last week', ms: 7 * 86_400_000},
   {value: 'day', label: 'last day', ms: 86_400_000},
+  {value: 'span', label: 'from … to', ms: null},
   {value: 'trace', label: 'a trace', ms: null},
 ] as const;
 export type Window = (typeof WINDOWS)[number]['value'];
@@ -87,6 +88,25 @@ export type Window = (typeof WINDOWS)[number]['value'];
 export function sinceOf(window: Window, nowMs: number): string | null {
   const ms = WINDOWS.find(({value}) => value === window)?.ms ?? null;
   return ms === null ? null : new Date(Math.max(0, nowMs - ms)).toISOString();
+}
+
+/** A window with an end of its own, as two fields of local time write it; '' is open. */
+export interface Span {
+  from: string;
+  to: string;
+}
+export const NO_SPAN: Span = {from: '', to: ''};
+
+/** What is wrong with it; '' when nothing is. */
+export function wrongWith({from, to}: Span): string {
+  if (from === '' && to === '') return 'Say from when, until when, or both.';
+  return from !== '' && to !== '' && from >= to ? 'It must end after it begins.' : '';
+}
+
+/** As the server wants it. */
+export function windowOfSpan({from, to}: Span): Pick<LabOrder, 'since' | 'until'> {
+  const utc = (local: string) => (local === '' ? null : new Date(local).toISOString());
+  return {since: utc(from), until: utc(to)};
 }
 
 /** A trace as it is being chosen. */

@@ -8,7 +8,7 @@ import {ago, bytes, count, duration, gpuHours, hostPort, memory, money, moneyRan
 import {isAbout, repairTimes, stepName, stepOutcome} from './healing';
 import {endOfKnown, trimmed, partOf} from './history';
 import {spans, timing} from './jobs';
-import {calibration, difference, figuresOf, FIGURES, missingOf, NO_TRACE, ownPolicy, sinceOf, traceOf} from './lab';
+import {calibration, difference, figuresOf, FIGURES, missingOf, NO_SPAN, NO_TRACE, ownPolicy, sinceOf, traceOf, windowOfSpan, wrongWith} from './lab';
 import {orderKey} from './names';
 import {LogLines, printable} from './log';
 import {fairShares, pruned, summedUp, treeOf} from './queues';
@@ -442,6 +442,11 @@ describe('the policy lab', () => {
   });
   it('begins windows and policy files', () => {
     expect(sinceOf('all', 0)).toBeNull();
+    expect(wrongWith(NO_SPAN)).not.toBe('');
+    expect(wrongWith({from: '2026-01-02T03:00', to: '2026-01-02T03:00'})).toBe('It must end after it begins.');
+    expect(wrongWith({from: '', to: '2026-01-02T03:00'})).toBe('');
+    expect(windowOfSpan({from: '', to: '2026-01-02T03:00:05'}))
+      .toEqual({since: null, until: new Date('2026-01-02T03:00:05').toISOString()});
     expect(sinceOf('day', Date.parse('2026-01-02T03:00:00Z'))).toBe('2026-01-01T03:00:00.000Z');
     expect(missingOf(NO_TRACE)).toBe('Choose a trace first.');
     expect(missingOf({...NO_TRACE, bundled: 'philly'})).toBe('Say on which nodes.');

@@ -13,7 +13,9 @@ import {Empty, Shown} from '../components/States';
 import {TraceChoice} from '../components/TraceChoice';
 import {serverNow, useNow, worldTime} from '../lib/clock';
 import {ago} from '../lib/format';
-import {builtIn, missingOf, NO_TRACE, ownPolicy, sinceOf, traceName, traceOf, WINDOWS, type Window} from '../lib/lab';
+import {
+  builtIn, missingOf, NO_SPAN, NO_TRACE, ownPolicy, sinceOf, traceName, traceOf, windowOfSpan, WINDOWS, wrongWith, type Span, type Window,
+} from '../lib/lab';
 import {useTitle} from '../lib/title';
 
 const POLL_MS = 1000;
@@ -57,6 +59,7 @@ function Choice({known}: {known: Policies}) {
   const [own, setOwn] = useState<string | null>(null);
   const [window, setWindow] = useState<Window>('all');
   const [trace, setTrace] = useState(NO_TRACE);
+  const [span, setSpan] = useState(NO_SPAN);
   const [start, started] = useStartLabRunMutation();
   const [, setParams] = useSearchParams();
   const toggle = (name: string) => setChosen((old) =>
@@ -66,10 +69,11 @@ function Choice({known}: {known: Policies}) {
     && (problemOf(started.error)?.errors ?? []).some(({pointer}) => pointer === `/policies/${chosen.length}`);
   const missing = policies.length === 0 ? 'Choose a policy first.'
     : policies.length > CHOSEN_MAX ? `At most ${CHOSEN_MAX} at once.`
-    : window === 'trace' ? missingOf(trace) : '';
+    : window === 'trace' ? missingOf(trace)
+    : window === 'span' ? wrongWith(span) : '';
   const go = async () => {
     const answer = await start(window === 'trace' ? {policies: [...policies], trace: traceOf(trace)}
-      : {policies: [...policies], since: sinceOf(window, serverNow())});
+      : {policies: [...policies], ...(window === 'span' ? windowOfSpan(span) : {since: sinceOf(window, serverNow())})});
     if (answer.data) setParams({run: String(answer.data.id)}, {replace: true});
   };
   return (
@@ -102,6 +106,7 @@ function Choice({known}: {known: Policies}) {
         </div>
       </div>
       {window === 'trace' && <TraceChoice draft={trace} change={setTrace} />}
+      {window === 'span' && <SpanChoice span={span} change={setSpan} />}
       <div className="bar confirm">
         <button className="primary" disabled={missing !== '' || started.isLoading}>
           {started.isLoading ? 'Starting…' : 'Start'}
@@ -111,6 +116,15 @@ function Choice({known}: {known: Policies}) {
       {started.error && <p role="alert" id="lab-problem" className="bad">Not started: {errorText(started.error)}</p>}
     </form>
   );
+}
+
+function SpanChoice({span, change}: {span: Span; change: (span: Span) => void}) {
+  const field = (label: string, name: keyof Span) => (
+    <label>{label}
+      <input type="datetime-local" step={1} value={span[name]} onChange={(event) => change({...span, [name]: event.target.value})} />
+    </label>
+  );
+  return <div className="lab-trace">{field('From', 'from')}{field('Until', 'to')}<span className="quiet">In this browser’s time; empty is open.</span></div>;
 }
 
 function Runs({runs}: {runs: readonly LabRun[]}) {
@@ -142,7 +156,8 @@ function Runs({runs}: {runs: readonly LabRun[]}) {
 function windowOf(run: LabRun, now: number): string {
   const trace = traceName(run);
   if (trace !== null) return `on ${trace}`;
-  return run.since === null ? 'over everything' : `since ${worldTime(run.since, now)}`;
+  const parts = [run.since && `since ${worldTime(run.since, now)}`, run.until && `until ${worldTime(run.until, now)}`];
+  return parts.filter(Boolean).join(' ') || 'over everything';
 }
 
 /** The one that was asked for, else the newest. */
