@@ -63,7 +63,7 @@ void run_agents(const std::vector<Identity>& identities, int port, int for_secon
     act::Hello hello;
     hello.life = i + 1;
     hello.node = live::test::two_gpu_machine(name_of(static_cast<int>(i)));
-    adapter::rpc::GrpcDialer dialer(server, [&] { return identities[i]; });
+    adapter::rpc::GrpcDialer dialer({server}, [&] { return identities[i]; });
     links.push_back(dialer.dial(hello, listener));
   }
   while (listener.leases < static_cast<long>(links.size())) {

@@ -41,7 +41,8 @@ class Fleet {
     placer_.use(PolicySpec::Placement::BestFit);
     std::vector<DemandKind> mix;
     for (const Request& kind : kinds()) {
-      demands_of_.push_back(demands_.intern({0}, {{1, kind}}, cluster_));
+      const std::vector<TaskGroup> tasks{{1, kind}};
+      demands_of_.push_back(demands_.intern({0}, tasks, cluster_));
       mix.push_back({kind, 1});
     }
     const auto capacity = static_cast<double>(cluster_.free_gpu_milli({0}));

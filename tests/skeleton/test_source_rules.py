@@ -1,4 +1,8 @@
 """tools/tidy.py and tools/format catch each violation, name it, and pass a clean tree."""
+import concurrent.futures
+import os
+import subprocess
+
 import pytest
 
 IN_A_FUNCTION = "namespace gyre {{\nvoid f() {{ {}; }}\n}}  // namespace gyre\n"
@@ -140,3 +144,17 @@ def test_headers_of_this_tree_that_no_source_opens_with_compile_alone(root, tree
     code, said = tree.run("cmake", "--build", str(root / "build"), "-j", "2",
                           "--target", "check_headers", timeout=1800)
     assert code == 0, said
+
+
+def test_programs_under_bench_compile(root):
+    """No other test builds them."""
+    flags = ["-std=c++20", "-fsyntax-only", "-DFMT_SHARED", '-DGYRE_SOURCE_DIR="."',
+             '-DGYRE_VERSION="0"', "-Isrc"]
+
+    def problems(source):
+        return subprocess.run(["g++", *flags, source], cwd=root, capture_output=True, text=True,
+                              check=False).stderr
+
+    sources = sorted(path.relative_to(root) for path in (root / "bench").glob("*.cc"))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        assert "".join(pool.map(problems, sources)) == ""
