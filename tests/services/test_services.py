@@ -183,15 +183,19 @@ def test_it_goes_to_zero_and_comes_back_without_dropping_a_request(cloud):
 def halted(cloud, job):
     """Whether all processes of a replica are."""
     def state(pid):
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rsplit(") ", 1)[1][0]
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                return file.read().rsplit(") ", 1)[1][0]
+        except OSError:
+            return "gone"
     found = pids_of(cloud, job)
     return bool(found) and all(state(pid) == "T" for pid in found)
 
 
 def test_a_frozen_replica_is_halted_kept_over_a_kill_and_answers_again(cloud):
-    cloud.apply(replicas={"min": 0, "max": 1, "frozen": 1, "idle": "300ms",
-                          "scale_down_after": "100ms"})
+    count = {"min": 0, "max": 1, "frozen": 1, "scale_down_after": "100ms"}
+    cloud.apply(replicas=count)
+    cloud.apply(wait=False, replicas={**count, "idle": "300ms"})
     cloud.until(lambda: halted(cloud, 1), "its being halted")
     service = cloud.service()
     assert (service["wanted"], service["ready"]) == (0, 0)
@@ -203,7 +207,7 @@ def test_a_frozen_replica_is_halted_kept_over_a_kill_and_answers_again(cloud):
     cloud.until(lambda: halted(cloud, 1), "its being halted again")
     told = [one["event"] for one in cloud.json("service", "events", "web")["events"]]
     assert "replica_frozen" in told and "replica_thawed" in told
-    cloud.apply(version="2", replicas={"min": 0, "max": 1, "frozen": 1, "idle": "300ms"})
+    cloud.apply(version="2", replicas=count)
     cloud.until(lambda: not pids_of(cloud, 1), "the end of the former revision")
     assert cloud.ask("/who")[1].endswith(b":2")
 
