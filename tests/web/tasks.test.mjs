@@ -1,5 +1,8 @@
 // The tasks and attempts of one job, and logs that are longer than a page. Run by test_pages.py, or by `node --test`.
 import assert from 'node:assert/strict';
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
@@ -21,8 +24,11 @@ describe('a job of many tasks and attempts', () => {
   let job;
 
   test('shows the output of each, and how it ended', async () => {
+    const gate = mkdtempSync(join(tmpdir(), 'gyre-gate-'));
     job = await cloud.submit({name: 'gang', nodes: 2, resources: {gpu: 1}, retry: {on: ['error'], max: 1, backoff: '0s..0s'},
-      command: 'echo "task $GYRE_TASK_RANK of attempt $GYRE_ATTEMPT."; test "$GYRE_ATTEMPT" = 2 || exit 3; exec sleep 1000'});
+      // None fails before all have written: the others would be stopped.
+      command: 'echo "task $GYRE_TASK_RANK of attempt $GYRE_ATTEMPT."; test "$GYRE_ATTEMPT" = 2 && exec sleep 1000; '
+        + `touch ${gate}/$GYRE_TASK_RANK; until test -e ${gate}/0 -a -e ${gate}/1; do sleep 0.05; done; exit 3`});
     await cloud.wait(job, 'running');
     while ((await cloud.get(`/v1/jobs/${job}`)).attempt < 2) await cloud.get('/v1/clock');
     await cloud.wait(job, 'running');
@@ -39,6 +45,7 @@ describe('a job of many tasks and attempts', () => {
     assert.equal(await line('attempt 2').count(), 0, 'a chosen attempt is not followed by the next');
     await page.getByTestId('log-state').getByText('complete').waitFor();
     await accessible();
+    rmSync(gate, {recursive: true});
   });
 
   test('the keyboard changes the task, and the address brings a choice back', async () => {

@@ -186,7 +186,7 @@ function Facts({job}: {job: JobFull}) {
   const at = (time: string | null) => (time ? <time dateTime={time} title={ago(time, now)}>{worldTime(time, now)}</time> : '–');
   return (
     <dl className="facts panel">
-      <Fact name="Command"><code dir="auto">{job.command.join(' ')}</code></Fact>
+      <Fact name="Command"><code dir="auto" className="long" tabIndex={0}>{job.command.join(' ')}</code></Fact>
       <Fact name="GPUs">{number(job.gpus)}{job.tasks > 1 && ` in ${count(job.tasks, 'task')}`}</Fact>
       <Fact name="Each task asks for">
         {job.requests.map((request) => [
