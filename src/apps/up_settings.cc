@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <sstream>
 #include <utility>
 
 #include "apps/gpus.h"
@@ -30,19 +29,12 @@ std::string services_beside(const server::http::Address& address) {
               : fmt::format("{}:{}", address.host, port);
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(std::move(line));
-  return lines;
-}
-
 cli::Outcome<std::vector<server::http::TlsFiles>> read_tls(const cli::UpOptions& options) {
-  const std::vector<std::string> certificates = lines_of(options.services_certificate);
-  const std::vector<std::string> keys = lines_of(options.services_key);
+  const auto& certificates = options.services_certificates;
+  const auto& keys = options.services_keys;
   if (certificates.size() != keys.size()) {
     return give_up(cli::kUsage,
-                   "--services-certificate, --services-key: there are {} certificates and {} keys; "
+                   "--services-certificate, --services-key: certificates: {}, keys: {}; "
                    "give a key for each, in the same order",
                    certificates.size(), keys.size());
   }

@@ -34,14 +34,14 @@ struct UpOptions {
   std::string state;    // flag; empty: see state_folder_path()
   std::string journal;  // "postgresql://..."; empty: in the state folder
   std::string listen = "127.0.0.1:8642";
-  std::string services;              // "127.0.0.1:8643"; empty: beside `listen`
-  std::string services_certificate;  // files of PEM, a line each; empty: HTTP as it is
-  std::string services_key;          // of each certificate, a line each
-  std::string policy;                // empty: the store's, or the default in a new one
-  std::vector<QueueSpec> queues;     // parents first; empty: the store's, or "default" in a new one
-  std::optional<PriceSet> prices;    // none: the store's
-  std::optional<IdleSpec> idle;      // none: the store's
-  std::string virtual_gpus;          // "8xH100:80GB"; empty: the machine's own
+  std::string services;                            // "127.0.0.1:8643"; empty: beside `listen`
+  std::vector<std::string> services_certificates;  // files of PEM; none: HTTP as it is
+  std::vector<std::string> services_keys;          // of each certificate
+  std::string policy;              // empty: the store's, or the default in a new one
+  std::vector<QueueSpec> queues;   // parents first; empty: the store's, or "default" in a new one
+  std::optional<PriceSet> prices;  // none: the store's
+  std::optional<IdleSpec> idle;    // none: the store's
+  std::string virtual_gpus;        // "8xH100:80GB"; empty: the machine's own
   std::string fsync = "full";
   NodeTerms terms;                // of this machine, or of each of `nodes`
   std::string agents;             // "0.0.0.0:8643"; empty: no agents of other machines

@@ -158,15 +158,13 @@ void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options, Set
                   "address of the services on this machine; else the port after --listen's")
       ->type_name("[HOST:]PORT");
   auto* certificate =
-      verb.add_option("--services-certificate", options.services_certificate,
+      verb.add_option("--services-certificate", options.services_certificates,
                       "services speak HTTPS with this certificate, its authorities behind it; "
                       "read anew when it changes; several: each by its names")
-          ->type_name("FILE")
-          ->join();
+          ->type_name("FILE");
   certificate->needs(
-      verb.add_option("--services-key", options.services_key, "the certificate's key")
+      verb.add_option("--services-key", options.services_keys, "the certificate's key")
           ->type_name("FILE")
-          ->join()
           ->needs(certificate));
   verb.add_option("--agents", options.agents, "where agents of other machines come in")
       ->capture_default_str()

@@ -192,7 +192,7 @@ def test_files_that_are_of_no_use_are_named(gyre, tmp_path):
     assert one.returncode == 2 and "--services-key" in one.stderr
     one = refused("--services-certificate", tmp_path / "cert.pem", "--services-key",
                   tmp_path / "key.pem", "--services-certificate", tmp_path / "cert.pem")
-    assert one.returncode == 2 and "2 certificates and 1 keys" in one.stderr
+    assert one.returncode == 2 and "certificates: 2, keys: 1" in one.stderr
     one = refused("--services-certificate", tmp_path / "none.pem", "--services-key",
                   tmp_path / "key.pem")
     assert one.returncode == 2 and "none.pem cannot be read" in one.stderr
