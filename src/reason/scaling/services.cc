@@ -27,6 +27,14 @@ std::int32_t ready_of(const Service& service) {
       [](const Replica& replica) { return replica.ready && replica.phase == Phase::Serving; }));
 }
 
+/// `service`: one, or one that is const. Null: it has no such replica.
+template <class AnyService>
+auto* replica_in(AnyService& service, JobId job) {
+  const auto at = std::find_if(service.replicas.begin(), service.replicas.end(),
+                               [job](const Replica& replica) { return replica.job == job; });
+  return at == service.replicas.end() ? nullptr : &*at;
+}
+
 bool proves_itself(const Service& service) {
   return service.previous.has_value() && service.scale.wanted > 0;
 }
@@ -41,10 +49,9 @@ const Service* Services::find(const std::string& name) const {
 std::optional<bool> Services::frozen(const Job& job) const {
   const Service* service = job.service.empty() ? nullptr : find(job.service);
   if (service == nullptr || service->spec.replicas.frozen_max == 0) return std::nullopt;
-  const auto at = std::find_if(service->replicas.begin(), service->replicas.end(),
-                               [&job](const Replica& replica) { return replica.job == job.id; });
-  if (at == service->replicas.end()) return std::nullopt;
-  return at->phase == Phase::Frozen;
+  const Replica* replica = replica_in(*service, job.id);
+  if (replica == nullptr) return std::nullopt;
+  return replica->phase == Phase::Frozen;
 }
 
 Service* Services::touch(const std::string& name) {
@@ -57,11 +64,7 @@ Service* Services::touch(const std::string& name) {
 
 Replica* Services::replica_of(JobId job, const std::string& name) {
   const auto found = services_.find(name);
-  if (found == services_.end()) return nullptr;
-  auto& replicas = found->second.replicas;
-  const auto at = std::find_if(replicas.begin(), replicas.end(),
-                               [job](const Replica& replica) { return replica.job == job; });
-  return at == replicas.end() ? nullptr : &*at;
+  return found == services_.end() ? nullptr : replica_in(found->second, job);
 }
 
 /// A change of the replicas' own job makes a new revision; any other is taken over as it is. What
