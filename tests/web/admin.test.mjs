@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, HOSTILE, page, see} from './stage.mjs';
+import {accessible, counts, HOSTILE, page, see} from './stage.mjs';
 
 const QUEUES = `version: 1
 queues:
@@ -91,7 +91,7 @@ describe('what a person should know and do', () => {
     await visit('/decisions?kind=heal');
     const act = page.locator('.incident', {hasText: 'gpu-ill'});
     await act.getByText('out of service until a person puts it back').waitFor();
-    assert.equal(await page.locator('.decision').count(), 0);
+    await counts(page.locator('.decision'), 0);
     await visit('/');
     await alert('gpu-ill').getByText('start refused').waitFor();
     await visit('/decisions');
@@ -170,7 +170,7 @@ describe('what a person should know and do', () => {
     await page.reload();
     const history = page.getByRole('list', {name: 'Policies that decided'});
     await history.getByRole('listitem').filter({has: page.getByText('own', {exact: true})}).getByText(/event \d+/).waitFor();
-    assert.equal(await history.getByRole('listitem').count(), 3);
+    await counts(history.getByRole('listitem'), 3);
     await policy.getByText('As a file').click();
     await policy.locator('pre[aria-label="The policy as a file"]', {hasText: 'name: sjf-easy'}).waitFor();
     await accessible();
@@ -183,7 +183,7 @@ describe('what a person should know and do', () => {
     await visit('/decisions?kind=policy');
     const latest = page.locator('.decision[data-kind=policy]', {has: page.getByRole('button', {name: 'Undo'})});
     await latest.getByText(`sjf-easy decides from here on, in place of ${before}`).waitFor();
-    assert.equal(await latest.count(), 1, 'only the latest has its way back');
+    await counts(latest, 1, 'only the latest has its way back');
     await page.locator('.decision[data-kind=policy]', {hasText: 'sjf-easy has taken its place since'}).first().waitFor();
     await latest.getByText('What it changed').click();
     await latest.getByRole('group', {name: `From policy ${before} to sjf-easy`}).locator('ins', {hasText: 'name: sjf-easy'}).waitFor();
@@ -292,7 +292,7 @@ describe('what a person should know and do', () => {
     await page.keyboard.press('g');
     await page.keyboard.press('a');
     await page.getByRole('button', {name: 'Make a token'}).waitFor();
-    assert.equal(await page.locator('.token').count(), 0, 'it is gone');
+    await counts(page.locator('.token'), 0, 'it is gone');
   });
 
   test('admin shows the playbooks in force, and puts the built-in ones back after a question', async () => {

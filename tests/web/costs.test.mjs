@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, page, see} from './stage.mjs';
+import {accessible, counts, page, see} from './stage.mjs';
 
 describe('costs', () => {
   let shop;
@@ -48,7 +48,7 @@ describe('costs', () => {
     await see('No price is given');
     await page.goto(`${free.url}/#/`);
     await page.locator('.tile', {hasText: 'jobs on nodes'}).waitFor();
-    assert.equal(await page.locator('.tile', {hasText: 'spent just now'}).count(), 0);
+    await counts(page.locator('.tile', {hasText: 'spent just now'}), 0);
   });
 });
 
@@ -69,7 +69,7 @@ describe('a job that does not use its GPUs', () => {
     await page.getByText(/0\.3 % SM activity for .* It is stopped at .* if it goes on/).waitFor();
     await page.getByRole('tab', {name: 'events'}).click();
     await page.getByRole('row', {name: /running running 1 warned: 0\.3 % SM activity/}).waitFor();
-    assert.equal(await page.locator('.timeline li', {hasText: 'running'}).count(), 1);
+    await counts(page.locator('.timeline li', {hasText: 'running'}), 1);
     await accessible();
     await page.goto(`${lazy.url}/#/decisions?kind=warn`);
     await page.locator('.decision', {hasText: 'notebook'}).getByText('does not use its GPUs').waitFor();

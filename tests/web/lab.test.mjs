@@ -4,7 +4,7 @@ import {gzipSync} from 'node:zlib';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, HOSTILE, page, see} from './stage.mjs';
+import {accessible, counts, HOSTILE, page, see} from './stage.mjs';
 
 describe('the policy lab', () => {
   let past; // without services, which cannot be played again
@@ -76,7 +76,7 @@ describe('the policy lab', () => {
     assert.equal((await past.get('/v1/policy')).name, before);
     await visit('/lab?run=2&with=1');
     await result(1).getByRole('columnheader', {name: /^mine/}).waitFor();
-    assert.equal(await page.getByRole('region', {name: 'Figures by policy'}).count(), 2);
+    await counts(page.getByRole('region', {name: 'Figures by policy'}), 2);
     await page.reload();
     await result(1).getByRole('columnheader', {name: /^mine/}).waitFor();
     await page.locator('[data-run="1"]').getByRole('button', {name: 'Remove'}).click();

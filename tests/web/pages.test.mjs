@@ -4,7 +4,7 @@ import {after, before, describe, test} from 'node:test';
 
 import {openBrowser} from './browser.mjs';
 import {Cloud, Simulation} from './cloud.mjs';
-import {accessible, browser, HOSTILE, page, PATIENCE_MS, see} from './stage.mjs';
+import {accessible, browser, counts, HOSTILE, page, PATIENCE_MS, see} from './stage.mjs';
 
 let cloud;
 
@@ -56,7 +56,7 @@ describe('pages', () => {
     await page.getByRole('button', {name: 'failed', exact: true}).click();
     await row('train').waitFor({state: 'detached'});
     await row('broken').waitFor();
-    assert.equal(await page.locator('[data-job]').count(), 1);
+    await counts(page.locator('[data-job]'), 1);
     await page.getByRole('button', {name: 'failed', exact: true}).click();
     await page.getByRole('button', {name: 'GPUs'}).click();
     await page.locator('[data-job] >> nth=0').getByText('train').waitFor();
@@ -114,7 +114,7 @@ describe('pages', () => {
     for (const id of ids) await cloud.wait(id, 'cancelled');
     await bulk.getByText('1 job asked to stop').waitFor();
     await page.getByRole('button', {name: 'failed', exact: true}).click();
-    assert.ok(await page.getByRole('checkbox', {name: 'Choose all that match and are not over'}).isDisabled().catch(() => true));
+    await counts(page.getByRole('checkbox', {name: 'Choose all that match and are not over', disabled: false}), 0);
   });
 
   test('a job is shown in full: states, output with search, events, decisions, spec', async () => {
@@ -123,7 +123,7 @@ describe('pages', () => {
     await cloud.wait(id, 'running');
     await go(`/jobs/${id}`);
     await page.locator('.line', {hasText: 'line 3000'}).waitFor();
-    assert.equal(await page.locator('.line', {hasText: /^red$/}).count(), 1);
+    await counts(page.locator('.line', {hasText: /^red$/}), 1);
     assert.ok((await page.locator('.line').count()) < 200, 'only what is in sight is drawn');
     await page.getByRole('searchbox', {name: 'Search the output'}).fill('line 1234');
     await page.locator('.line.current', {hasText: 'line 1234'}).waitFor();
@@ -276,15 +276,15 @@ queues:
     const reach = await queue('research').locator('.queue-bar .limit').first().boundingBox();
     const bar = await queue('research').locator('.queue-bar').first().boundingBox();
     assert.ok(Math.abs(reach.x + reach.width - bar.x - 0.75 * bar.width) < 2, 'the limit stands at three quarters');
-    assert.equal(await page.locator('.state', {hasText: 'starved'}).count(), 0, 'nobody has less than is due while a job waits');
+    await counts(page.locator('.state', {hasText: 'starved'}), 0, 'nobody has less than is due while a job waits');
     await divided.submit({...borrows, queue: 'speech', name: 'unheard'});
     await queue('speech').getByText('it lacks 1 of 1 GPU of its fair share, while others hold more than theirs; 1 job waiting').waitFor();
-    assert.equal(await page.locator('.state', {hasText: 'starved'}).count(), 1);
+    await counts(page.locator('.state', {hasText: 'starved'}), 1);
     await accessible();
     await queue('vision').getByRole('link', {name: '1 waiting'}).focus();
     await page.keyboard.press('Enter');
     await page.locator('[data-job]', {hasText: 'too-many'}).waitFor();
-    assert.equal(await page.locator('[data-job]').count(), 1);
+    await counts(page.locator('[data-job]'), 1);
   });
 });
 
@@ -353,7 +353,7 @@ describe('a fleet that heals itself', () => {
     await visit('/healing?window=all');
     await incidents().first().waitFor();
     const all = (await fleet.get('/v1/incidents')).incidents;
-    assert.equal(await incidents().count(), all.length);
+    await counts(incidents(), all.length);
     await page.getByRole('button', {name: 'recovered', exact: true}).click();
     await page.locator('.foot', {hasText: `${all.filter((one) => one.outcome === 'recovered').length} of`}).waitFor();
     await page.getByRole('searchbox').fill('no such node');
@@ -424,7 +424,7 @@ describe('a machine with GPUs', () => {
     await page.getByRole('tab', {name: 'GPUs'}).click();
     await page.getByRole('img', {name: /^Memory used on each GPU/}).waitFor();
     await see(`On ${name}, GPU 0`);
-    assert.equal(await page.locator('.legend').getByText('GPU 1').count(), 0, 'only what it holds');
+    await counts(page.locator('.legend').getByText('GPU 1'), 0, 'only what it holds');
     await accessible();
   });
 
@@ -480,7 +480,7 @@ describe('bad input', () => {
     await page.locator('.line', {hasText: 'onerror'}).waitFor();
     assert.equal(await page.locator('.line').first().innerText(), HOSTILE);
     assert.equal(await page.evaluate(() => window.hacked), undefined);
-    assert.equal(await page.locator('main img').count(), 0);
+    await counts(page.locator('main img'), 0);
   });
 
   test('a browser whose clock is wrong shows the server’s time', async () => {
@@ -576,14 +576,14 @@ describe('a simulated world', () => {
     await page.getByRole('heading', {level: 1}).waitFor();
     await visit('/jobs');
     await page.locator('[data-job]').getByText('<b>bold</b>').first().waitFor();
-    assert.equal(await page.locator('main b').count(), 0);
+    await counts(page.locator('main b'), 0);
   });
 
   test('says that it cannot be changed', async () => {
     await visit('/healing');
     await page.getByRole('button', {name: 'Pause'}).click();
     await see('A simulation records no incidents');
-    assert.equal(await page.getByText('Nothing has gone wrong').count(), 0);
+    await counts(page.getByText('Nothing has gone wrong'), 0);
     await visit('/');
     await see('simulated GPUs do nothing that could be read');
     const {jobs} = await simulation.get('/v1/jobs?state=running&limit=1');
@@ -593,10 +593,10 @@ describe('a simulated world', () => {
     assert.ok(await page.getByRole('button', {name: 'Stop', exact: true}).isDisabled());
     await visit('/decisions?kind=start');
     await page.locator('.decision').first().waitFor();
-    assert.equal(await page.getByRole('button', {name: 'Stop the job'}).count(), 0);
+    await counts(page.getByRole('button', {name: 'Stop the job'}), 0);
     await visit('/nodes/node-0');
     await see('nothing in it can be changed');
-    assert.equal(await page.getByRole('button', {name: 'Drain'}).count(), 0);
+    await counts(page.getByRole('button', {name: 'Drain'}), 0);
     await visit('/submit');
     await page.getByLabel('Command, run by /bin/sh').fill('true');
     await page.getByRole('button', {name: 'Submit', exact: true}).click();

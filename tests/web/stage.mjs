@@ -29,6 +29,13 @@ afterEach(() => {
 
 export const see = (text, options = {}) => page.getByText(text, options).first().waitFor();
 
+/** Waits until as many of these are on the page: what a click or an address asked for is not there at once. */
+export async function counts(locator, wanted, why) {
+  const end = Date.now() + PATIENCE_MS;
+  while ((await locator.count()) !== wanted && Date.now() < end) await page.waitForTimeout(50);
+  assert.equal(await locator.count(), wanted, why);
+}
+
 /** No violation that axe knows of WCAG 2.1 A and AA; of some rules only, where they are given. */
 export async function accessible(rules) {
   const builder = new AxeBuilder({page});

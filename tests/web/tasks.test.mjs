@@ -6,7 +6,7 @@ import {join} from 'node:path';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, page, see} from './stage.mjs';
+import {accessible, counts, page, see} from './stage.mjs';
 
 let cloud;
 
@@ -42,7 +42,7 @@ describe('a job of many tasks and attempts', () => {
     await choice.getByLabel('Attempt').selectOption('1');
     await line('task 1 of attempt 1.').waitFor();
     await choice.getByText(/Attempt 1: task failed at .* after/).waitFor();
-    assert.equal(await line('attempt 2').count(), 0, 'a chosen attempt is not followed by the next');
+    await counts(line('attempt 2'), 0, 'a chosen attempt is not followed by the next');
     await page.getByTestId('log-state').getByText('complete').waitFor();
     await accessible();
     rmSync(gate, {recursive: true});
@@ -59,7 +59,7 @@ describe('a job of many tasks and attempts', () => {
     await line('task 0 of attempt 2.').waitFor();
     await go(`/jobs/${job}?rank=1&tab=GPUs`);
     await page.getByRole('heading', {name: /^Task 1 on/}).waitFor();
-    assert.equal(await page.getByRole('heading', {name: /^Task 0 on/}).count(), 0);
+    await counts(page.getByRole('heading', {name: /^Task 0 on/}), 0);
     await page.getByRole('tab', {name: 'GPUs'}).press('ArrowLeft');
     await page.getByRole('tab', {name: 'terminal', selected: true}).waitFor();
     assert.equal(params().get('tab'), 'terminal');
@@ -116,6 +116,6 @@ describe('a log longer than a page', () => {
     await page.locator('.foot', {hasText: '2 lines, all 8 B of attempt 1'}).waitFor();
     await page.getByRole('searchbox', {name: 'Search the output'}).fill('three');
     await see('not found', {exact: true});
-    assert.equal(await page.getByRole('button', {name: /^Search all/}).count(), 0);
+    await counts(page.getByRole('button', {name: /^Search all/}), 0);
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, page, see} from './stage.mjs';
+import {accessible, counts, page, see} from './stage.mjs';
 
 describe('a terminal', () => {
   let cloud;
@@ -54,7 +54,7 @@ describe('a terminal', () => {
     }), wide);
     await page.setViewportSize({width: 1280, height: 860});
     await page.getByRole('button', {name: 'Close'}).click();
-    assert.equal(await page.getByTestId('shell').count(), 0);
+    await counts(page.getByTestId('shell'), 0);
   });
 
   test('that cannot be had says so', async () => {
