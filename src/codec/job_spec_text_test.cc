@@ -175,7 +175,7 @@ TEST(JobSpecText, BadGpuRequests) {
 }
 
 struct BadSpec {
-  const char* text;
+  std::string_view text;
   const char* shown;  // a part of what describe() prints of the first problem
 };
 
@@ -319,6 +319,9 @@ const BadSpec kMistakes[] = {
     {"command: ls\n\tname: x", "not YAML: "},
     {"? [a]\n: b", "a key must be a name"},
     {"command: ls\n\xff\xfe", "not UTF-8 text"},
+    {"name: a\ncommand: \"b\\_\"", "line 2, column 10: \\N and \\_ are not supported"},
+    {"\"\\N\": b", "\\N and \\_ are not supported"},
+    {std::string_view("name: a\ncommand: b\0Nc", 21), "line 2, column 11: a NUL character"},
 };
 
 TEST(JobSpecText, EveryMistakeIsToldWithItsPlace) {

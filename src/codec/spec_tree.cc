@@ -122,6 +122,10 @@ class YamlHandler final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
     const bool plain = tag == "?";
+    if (!simdjson::validate_utf8(text)) {  // the library makes single bytes of these escapes
+      TreeBuilder::refuse(mark.line + 1, mark.column + 1,
+                          "\\N and \\_ are not supported: write \\u0085 and \\u00a0");
+    }
     check(mark, plain || tag == "!" ? "" : tag, anchor);
     tree_.scalar(plain ? plain_scalar_kind(text) : Kind::String, text, mark.line + 1,
                  mark.column + 1);
@@ -157,6 +161,14 @@ class YamlHandler final : public YAML::EventHandler {
 };
 
 tl::expected<SpecNode, SpecProblem> parse_yaml(std::string_view text) {
+  // To the library it is an escape, in a text without quotation marks.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    const std::string_view before = text.substr(0, nul);
+    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    const std::size_t column = nul - (before.rfind('\n') + 1) + 1;
+    return tl::unexpected(problem_at(static_cast<int>(line), static_cast<int>(column),
+                                     "a NUL character, which YAML has not"));
+  }
   TreeBuilder tree;
   YamlHandler handler(tree);
   try {
