@@ -130,6 +130,19 @@ Result<sim::SimulationReport> play_trace(const server::LabQuestion& question,
   return sim::simulate(std::move(*inputs), options);
 }
 
+/// The live policy first, with which the others are compared.
+Result<sim::SimulationReport> play_served(const server::LabQuestion& question,
+                                          const ServedTrace& served,
+                                          sim::Surroundings surroundings) {
+  sim::SimulateOptions options = served.options;
+  options.policies = {served.options.policies.front()};
+  for (const PolicySpec& policy : question.policies) {
+    if (policy != options.policies.front()) options.policies.push_back(policy);
+  }
+  options.surroundings = std::move(surroundings);
+  return sim::simulate(served.inputs, options);
+}
+
 Result<sim::SimulationReport> play_past(const server::LabQuestion& question,
                                         const JournalOpener& journal, Course& course,
                                         sim::Surroundings surroundings) {
@@ -146,6 +159,12 @@ Result<sim::SimulationReport> play_past(const server::LabQuestion& question,
   };
   options.surroundings = std::move(surroundings);
   return sim::what_if(options);
+}
+
+/// A fleet that is a file has no shape to tell.
+server::LabRun::Trace name_of(const sim::SimulateOptions& options) {
+  return {std::filesystem::path(sim::display_name(options.trace_path)).filename().string(),
+          sim::parse_shape(options.nodes) ? options.nodes : ""};
 }
 
 /// The calling thread, not its process.
@@ -170,9 +189,11 @@ Result<std::string> SimulationPlayer::play(const server::LabQuestion& question, 
   surroundings.open_journal = [&](const PolicySpec&) {
     return Result<std::unique_ptr<control::Journal>>(std::make_unique<WantedRun>(course));
   };
-  const auto report = question.trace
-                          ? play_trace(question, std::move(surroundings))
-                          : play_past(question, journal_, course, std::move(surroundings));
+  const auto* const served = std::get_if<ServedTrace>(&own_);
+  const auto report = question.trace ? play_trace(question, std::move(surroundings))
+                      : served       ? play_served(question, *served, std::move(surroundings))
+                                     : play_past(question, std::get<JournalOpener>(own_), course,
+                                                 std::move(surroundings));
   if (!report) return tl::unexpected(report.error());
   std::string json = to_json(*report);
   if (json.ends_with('\n')) json.pop_back();
@@ -209,7 +230,16 @@ void ResultFolder::remove(std::uint64_t id) { (void)unlink(file(id).c_str()); }
 PolicyLab::PolicyLab(const std::string& state, JournalOpener journal,
                      std::function<void(const std::string&)> notice)
     : player(std::move(journal)),
-      results(state + "/lab"),
-      lab(player, results, {.clock = server::machine_time, .notice = std::move(notice)}) {}
+      results(std::make_unique<ResultFolder>(state + "/lab")),
+      lab(player, *results, {.clock = server::machine_time, .notice = std::move(notice)}) {}
+
+PolicyLab::PolicyLab(ServedTrace served, std::function<Time()> clock,
+                     std::function<void(const std::string&)> notice)
+    : player(served),
+      results(std::make_unique<NoShelf>()),
+      lab(player, *results,
+          {.own_trace = name_of(served.options),
+           .clock = std::move(clock),
+           .notice = std::move(notice)}) {}
 
 }  // namespace gyre::apps

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "apps/ending.h"
+#include "apps/lab.h"
 #include "cli/print.h"
 #include "cli/serve_options.h"
 #include "control/driver.h"
@@ -47,13 +48,16 @@ class Onlooker final : public control::Observer {
 
 /// Members stand in the order in which they need each other.
 struct Play {
-  Play(const sim::Setting& what, double speed)
+  Play(const sim::Setting& what, double speed, ServedTrace served)
       : setting(what),
         head([] { return live::system_clock_source()().monotonic; }, speed),
+        lab(
+            std::move(served), [this] { return head.now(); }, say),
         watch(server::kEventsKept, control::Controller(control::Config{}), Time{}),
         api(inbox, fleet, watch,
             {.clock = [this] { return head.now(); },
              .simulation = server::Simulation{head, what.trace.jobs.back().submit},
+             .lab = &lab.lab,
              .ahead = &ahead}) {}
 
   Result<void> run(const sim::SimulateOptions& options);
@@ -61,6 +65,7 @@ struct Play {
   const sim::Setting& setting;
   live::Inbox inbox;
   live::PlayHead head;
+  PolicyLab lab;
   live::Fleet fleet{inbox, {}, [] { return Duration{}; }};  // no node: simulated jobs write nothing
   server::Watch watch;
   server::Api api;
@@ -92,12 +97,13 @@ cli::Outcome<int> serve_simulation(const cli::ServeOptions& options) {
   std::vector<std::string> notes;
   auto inputs = sim::read_inputs(options.simulation);
   if (!inputs) return give_up(cli::kError, "{}", inputs.error().message);
+  ServedTrace own{*inputs, options.simulation};
   const auto setting = sim::make_setting(std::move(*inputs), options.simulation, notes);
   if (!setting) return give_up(cli::kError, "{}", setting.error().message);
   for (const std::string& note : notes) say("note: " + note);
   const Ending ending;
   raise_descriptor_limit();
-  Play play(*setting, options.speed);
+  Play play(*setting, options.speed, std::move(own));
   auto served = server::http::Server::start(
       *address, {}, kIoThreads, [&play](server::http::Request request, server::http::Reply reply) {
         play.api.handle(std::move(request), std::move(reply));

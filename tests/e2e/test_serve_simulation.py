@@ -114,3 +114,33 @@ def test_flags_that_do_not_go_together(offline, tmp_path):
     for wrong in (("--serve", "0", "--policy", "fifo,easy"), ("--serve", "0", "--out", "x"),
                   ("--speed", "5"), ("--serve", "10.0.0.1:80"), ("--serve", "0", "--speed", "0")):
         assert offline.cli(*trace, *wrong, code=2).stderr, wrong
+
+
+def outcome(result):
+    return {key: value for key, value in result.items() if key not in ("wall_s", "peak_rss_mib")}
+
+
+def test_other_policies_are_tried_on_the_same_trace(program, tmp_path):
+    same = ["--mtbf", "20h", "--seed", "3"]
+    play = Play(program, tmp_path, "--policy", "fifo", *same)
+    try:
+        window = {"policies": ["easy"], "since": "1970-01-01T00:00:00Z"}
+        assert play.http("POST", "/v1/lab/runs", window)[0] == 409
+        status, asked = play.http("POST", "/v1/lab/runs", {"policies": ["easy", "fifo"]})
+        assert status == 202, asked
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            run = play.http("GET", f"/v1/lab/runs/{asked['id']}")[1]
+            if run["state"] not in ("queued", "running"):
+                break
+            assert time.monotonic() < deadline, run
+            time.sleep(0.02)
+        assert run["state"] == "succeeded", run["error"]
+        assert run["trace"] == {"name": "trace.csv", "nodes": "4x8"}
+    finally:
+        play.end()
+    alone = json.loads(subprocess.run(
+        [str(program), "simulate", str(tmp_path / "trace.csv"), "--nodes", "4x8", *same,
+         "--policy", "fifo,easy", "-o", "json"], check=True, capture_output=True, text=True).stdout)
+    assert [outcome(one) for one in run["report"]["results"]] == [
+        outcome(one) for one in alone["results"]]

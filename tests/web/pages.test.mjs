@@ -602,6 +602,14 @@ describe('a simulated world', () => {
     await page.getByRole('button', {name: 'Submit', exact: true}).click();
     await page.getByText('this is a simulation').waitFor();
     await visit('/lab');
-    await page.getByText('has no journal to look back into').waitFor();
+    await page.getByRole('checkbox', {name: /^sjf-easy/}).check();
+    await counts(page.getByRole('button', {name: 'last week'}), 0);
+    await page.getByRole('button', {name: 'Start', exact: true}).click();
+    const figures = page.getByRole('region', {name: 'Figures by policy'});
+    await figures.getByRole('columnheader', {name: /sjf-easy/}).waitFor();
+    await figures.getByText('200 of 200').first().waitFor();
+    await page.getByRole('heading', {name: /on trace\.csv on 40x8:V100/}).waitFor();
+    await counts(page.getByRole('button', {name: /live policy/}), 0);
+    await accessible();
   });
 });

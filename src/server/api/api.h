@@ -53,7 +53,7 @@ struct ApiOptions {
   JsonLog* log = nullptr;
   live::Storage* storage = nullptr;                 // null: there is no store
   const proxy::ServiceWatch* services = nullptr;    // null: none is reached through this server
-  Lab* lab = nullptr;                               // null: a world without a journal
+  Lab* lab = nullptr;                               // null: there is none
   std::function<Result<ServerFacts>()> facts = {};  // any thread; empty: a world without a server
   Chaos* chaos = nullptr;                           // null: nothing is broken on purpose
   WorkThread* ahead = nullptr;  // looks ahead; null: the driver's thread does. Nobody else posts

@@ -97,9 +97,7 @@ void Api::add_lab_routes() {
   const auto add = [this](const char* method, const char* path, auto handle) {
     router_.add(method, path, {}, [this, handle](const Call& call) {
       if (options_.lab != nullptr) return handle(*options_.lab, call);
-      call.fail(http::problem_of({ErrorKind::Unsupported,
-                                  "this server plays a trace and has no journal to look back "
-                                  "into; the policy lab is a live server's"}));
+      call.fail(http::problem_of({ErrorKind::Unsupported, "this server has no policy lab"}));
     });
   };
   add("GET", "/v1/lab/traces", [](Lab&, const Call& call) { list_bundled_traces(call); });

@@ -57,6 +57,10 @@ void Lab::load() {
 Result<std::uint64_t> Lab::ask(LabQuestion question, std::vector<LabRun::Policy> shown) {
   if (question.trace) {
     if (auto fine = player_.check(*question.trace); !fine) return tl::unexpected(fine.error());
+  } else if (options_.own_trace && (question.since || question.until)) {
+    return fail(ErrorKind::Conflict,
+                "this server plays a trace, which policies are tried on as a whole; leave 'since' "
+                "and 'until' out");
   }
   LabRun run;
   {
@@ -72,6 +76,7 @@ Result<std::uint64_t> Lab::ask(LabQuestion question, std::vector<LabRun::Policy>
     run.asked_at = options_.clock();
     run.since = question.since;
     run.until = question.until;
+    run.trace = options_.own_trace;
     if (const auto& trace = question.trace) {
       run.trace = LabRun::Trace{trace->name, trace->has_node_list() ? "" : trace->nodes};
     }

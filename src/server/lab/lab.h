@@ -28,13 +28,13 @@ struct LabTrace {
   bool has_node_list() const { return nodes.find('\n') != nodes.npos; }
 };
 
-/// What a run is to find out: how this server's past would have gone under other policies, or how
-/// they do on a trace.
+/// What a run is to find out: how this server's past, or the trace that it plays, would have gone
+/// under other policies, or how they do on another trace.
 struct LabQuestion {
   std::vector<PolicySpec> policies;  // at least one
   std::optional<Time> since;         // when they take over; none: from the beginning
   std::optional<Time> until{};       // as if it were asked then; none: all that there is
-  std::optional<LabTrace> trace{};   // none: the past
+  std::optional<LabTrace> trace{};   // none: the server's own
 };
 
 /// Plays a question.
@@ -70,6 +70,7 @@ struct LabOptions {
   std::size_t queued_max = 8;
   std::size_t kept_max = 50;  // that have ended
   std::size_t report_bytes_max = 256 << 10;
+  std::optional<LabRun::Trace> own_trace{};  // of a server that plays one; none: it has a past
   std::function<Time()> clock;
   std::function<void(const std::string&)> notice;  // for a person
 };
@@ -93,8 +94,8 @@ class Lab {
   /// waits.
   bool post(WorkThread::Task task) { return clerk_.post(std::move(task)); }
   /// The id of a new run, which is durable. `shown`: the question's policies. Errors: Unavailable,
-  /// too many wait; the shelf's; of a trace, the player's. Requires: what validate() and check
-  /// names would allow.
+  /// too many wait; Conflict, a window of a trace; the shelf's; of a trace, the player's.
+  /// Requires: what validate() and check names would allow.
   Result<std::uint64_t> ask(LabQuestion question, std::vector<LabRun::Policy> shown);
   /// Forgets a run, and gives it up where it had not ended. Errors: NotFound.
   Result<void> remove(std::uint64_t id);

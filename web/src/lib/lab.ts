@@ -75,12 +75,13 @@ export function calibration(report: LabReport): {good: boolean; text: string} {
   };
 }
 
+/** What there is to play over; of a server that plays a trace itself, what has a name there. */
 export const WINDOWS = [
-  {value: 'all', label: 'everything', ms: null},
-  {value: 'week', label: 'last week', ms: 7 * 86_400_000},
-  {value: 'day', label: 'last day', ms: 86_400_000},
-  {value: 'span', label: 'from … to', ms: null},
-  {value: 'trace', label: 'a trace', ms: null},
+  {value: 'all', label: 'everything', ms: null, onPlayed: 'the trace played here'},
+  {value: 'week', label: 'last week', ms: 7 * 86_400_000, onPlayed: null},
+  {value: 'day', label: 'last day', ms: 86_400_000, onPlayed: null},
+  {value: 'span', label: 'from … to', ms: null, onPlayed: null},
+  {value: 'trace', label: 'a trace', ms: null, onPlayed: 'another trace'},
 ] as const;
 export type Window = (typeof WINDOWS)[number]['value'];
 

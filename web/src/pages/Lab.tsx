@@ -17,6 +17,7 @@ import {
   builtIn, missingOf, NO_SPAN, NO_TRACE, ownPolicy, sinceOf, traceName, traceOf, windowOfSpan, WINDOWS, wrongWith, type Span, type Window,
 } from '../lib/lab';
 import {useTitle} from '../lib/title';
+import {useAppSelector} from '../store';
 
 const POLL_MS = 1000;
 const CHOSEN_MAX = 8;
@@ -29,32 +30,31 @@ export default function LabPage() {
   const [waits, setWaits] = useState(false);
   const runs = useListLabRunsQuery(undefined, {pollingInterval: waits ? POLL_MS : 0});
   const policies = useListPoliciesQuery();
+  const played = useAppSelector(({link}) => link.simulation !== null);
   const open = runs.data?.some(isOpen) ?? false;
   if (open !== waits) setWaits(open);
   return (
     <>
       <div className="bar">
         <h1>Policy lab</h1>
-        <span className="quiet">what would have happened under other policies, in this server’s own past or on a trace</span>
+        <span className="quiet">
+          what would have happened under other policies, {played ? 'on the trace that is played here or on another' : 'in this server’s own past or on a trace'}
+        </span>
       </div>
-      {problemOf(runs.error)?.status === 501 ? <Empty>{problemOf(runs.error)!.detail}.</Empty> : (
-        <>
-          <div className="columns">
-            <Panel title="Try policies">
-              <Shown query={policies} what="the policies">{(known) => <Choice known={known} />}</Shown>
-            </Panel>
-            <Panel title="Runs">
-              <Shown query={runs} what="the runs">{(all) => <Runs runs={all} />}</Shown>
-            </Panel>
-          </div>
-          {runs.data && <Results runs={runs.data} />}
-        </>
-      )}
+      <div className="columns">
+        <Panel title="Try policies">
+          <Shown query={policies} what="the policies">{(known) => <Choice known={known} played={played} />}</Shown>
+        </Panel>
+        <Panel title="Runs">
+          <Shown query={runs} what="the runs">{(all) => <Runs runs={all} />}</Shown>
+        </Panel>
+      </div>
+      {runs.data && <Results runs={runs.data} played={played} />}
     </>
   );
 }
 
-function Choice({known}: {known: Policies}) {
+function Choice({known, played}: {known: Policies; played: boolean}) {
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const [own, setOwn] = useState<string | null>(null);
   const [window, setWindow] = useState<Window>('all');
@@ -100,8 +100,10 @@ function Choice({known}: {known: Policies}) {
       <div className="bar">
         <span className="quiet" id="lab-window">Played over</span>
         <div className="chips" role="group" aria-labelledby="lab-window">
-          {WINDOWS.map(({value, label}) => (
-            <button key={value} type="button" aria-pressed={value === window} onClick={() => setWindow(value)}>{label}</button>
+          {WINDOWS.filter(({onPlayed}) => !played || onPlayed !== null).map(({value, label, onPlayed}) => (
+            <button key={value} type="button" aria-pressed={value === window} onClick={() => setWindow(value)}>
+              {played ? onPlayed : label}
+            </button>
           ))}
         </div>
       </div>
@@ -165,7 +167,7 @@ function shownRun(runs: readonly LabRun[], asked: string | null): LabRun | undef
   return runs.find(({id}) => String(id) === asked) ?? runs[0];
 }
 
-function Results({runs}: {runs: readonly LabRun[]}) {
+function Results({runs, played}: {runs: readonly LabRun[]; played: boolean}) {
   const [params, setParams] = useSearchParams();
   const shown = shownRun(runs, params.get('run'));
   if (!shown) return null;
@@ -173,7 +175,7 @@ function Results({runs}: {runs: readonly LabRun[]}) {
   const beside = others.find(({id}) => String(id) === params.get('with'));
   return (
     <>
-      <Result run={shown} aside={others.length > 0 && (
+      <Result run={shown} played={played} aside={others.length > 0 && (
         <label className="bar">
           <span className="quiet">Compare with</span>
           <select value={beside?.id ?? ''} onChange={(event) =>
@@ -183,12 +185,12 @@ function Results({runs}: {runs: readonly LabRun[]}) {
           </select>
         </label>
       )} />
-      {beside && <Result run={beside} />}
+      {beside && <Result run={beside} played={played} />}
     </>
   );
 }
 
-function Result({run, aside}: {run: LabRun; aside?: React.ReactNode}) {
+function Result({run, played, aside}: {run: LabRun; played: boolean; aside?: React.ReactNode}) {
   const now = useNow();
   const known = useListPoliciesQuery().data?.policies;
   const live = useShowPolicyQuery().data?.text;
@@ -205,7 +207,7 @@ function Result({run, aside}: {run: LabRun; aside?: React.ReactNode}) {
           {({report}) => (report ? <LabResultView report={report} onTrace={run.trace !== null} /> : <Empty>It has no report.</Empty>)}
         </Shown>
       )}
-      {run.state === 'succeeded' && (
+      {run.state === 'succeeded' && !played && (
         <div className="bar">
           {run.policies.map(({name, text}) => (
             <MakeLive key={name} name={name} label={`Make ${name} the live policy`} live={live}
