@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <limits>
 #include <map>
 
 namespace gyre::observe {
@@ -35,6 +36,16 @@ TEST(SampleMeans, WhatIsTooOldIsDropped) {
   EXPECT_EQ(means.read(at(100)).means, (Means{3, 1}));
   means.add(at(1000), 4);
   EXPECT_EQ(means.read(at(1000)).means, (Means{{}, 4}));
+}
+
+TEST(SampleMeans, NoReadingMakesASumTooLarge) {
+  SampleMeans means({seconds(10), 1});
+  means.add(at(1), std::numeric_limits<std::int64_t>::max());
+  means.add(at(1), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(means.read(at(1)).means, (Means{{}}));
+  const std::int64_t most = std::int64_t{1} << 47;
+  for (int i = 0; i < 70'000; ++i) means.add(at(1), most);
+  EXPECT_EQ(means.read(at(1)).means, (Means{most}));
 }
 
 RC_GTEST_PROP(SampleMeans, AreThoseOfAllReadings, ()) {

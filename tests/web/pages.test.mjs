@@ -419,7 +419,7 @@ describe('a machine with GPUs', () => {
     }
     await accessible();
     await page.getByRole('group', {name: 'How far back'}).getByRole('button', {name: '24h'}).click();
-    await page.getByText('mean of 240 s').first().waitFor();
+    await page.getByText('mean of 4 min').first().waitFor();
     await page.goto(`${machine.url}/#/jobs/${job}`);
     await page.getByRole('tab', {name: 'GPUs'}).click();
     await page.getByRole('img', {name: /^Memory used on each GPU/}).waitFor();

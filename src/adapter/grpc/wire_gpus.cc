@@ -53,6 +53,9 @@ GpuFacts read_gpu_facts(const v1::GpuFacts& in) {
   return facts;
 }
 
+/// Fifty years of a GPU's energy in millijoules; sums of minutes of it are no overflow.
+constexpr std::int64_t kValueMax = std::int64_t{1} << 50;
+
 Result<GpuSample> read_gpu_sample(const v1::GpuSample& in) {
   if (in.health() < 0 || in.health() > static_cast<int>(GpuHealth::Lost)) {
     return fail(ErrorKind::Invalid, "state {} of a GPU is not known here", in.health());
@@ -61,6 +64,9 @@ Result<GpuSample> read_gpu_sample(const v1::GpuSample& in) {
   sample.at = {in.at_ns()};
   sample.health = static_cast<GpuHealth>(in.health());
   for (const v1::GpuValue& value : in.values()) {
+    if (value.value() > kValueMax || value.value() < -kValueMax) {
+      return fail(ErrorKind::Invalid, "a GPU's value is {}, which none can be", value.value());
+    }
     if (value.metric() < kGpuMetricCount) sample.values[value.metric()] = value.value();
   }
   for (const v1::GpuProcess& process : in.processes()) {

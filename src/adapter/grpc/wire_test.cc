@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <gyre.pb.h>
 
+#include <limits>
+
 #include "adapter/grpc/wire_faults.h"
 
 namespace gyre::adapter::rpc {
@@ -147,6 +149,16 @@ TEST(Wire, AMetricOfALaterReleaseIsPassedOver) {
   EXPECT_EQ(std::get<act::GpusSeen>(std::get<act::Report>(*heard)), two_gpus());
   message.mutable_gpus()->mutable_gpus(0)->mutable_sample()->set_health(3);
   EXPECT_FALSE(read(message)) << "such a state is not known";
+}
+
+TEST(Wire, AValueThatNoDeviceHasIsRefused) {
+  v1::FromAgent message;
+  write(act::Report{two_gpus()}, message);
+  v1::GpuSample& sample = *message.mutable_gpus()->mutable_gpus(0)->mutable_sample();
+  sample.mutable_values(0)->set_value(std::numeric_limits<std::int64_t>::max());
+  const auto heard = read(message);
+  ASSERT_FALSE(heard);
+  EXPECT_NE(heard.error().message.find("which none can be"), std::string::npos);
 }
 
 TEST(Wire, AHelloArrivesAsItWasSaid) {

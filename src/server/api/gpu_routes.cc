@@ -119,8 +119,8 @@ void Api::show_gpu_history(const Call& call) const {
   const auto& windows = GpuWatch::kWindows;
   const auto found = std::find(windows.begin(), windows.end(), window);
   if (found == windows.end()) {
-    return call.fail(
-        bad_parameter("window", fmt::format("'{}' is neither '1h' nor '24h'", window)));
+    return call.fail(bad_parameter(
+        "window", fmt::format("'{}' is none of {}", window, fmt::join(windows, ", "))));
   }
   const auto index = static_cast<std::size_t>(found - windows.begin());
   ask<std::string>(

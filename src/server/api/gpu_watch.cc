@@ -19,7 +19,8 @@ constexpr Duration kGapMax = seconds(10);
 constexpr Duration kAgeMax = seconds(3600);
 
 /// By GpuWatch::kWindows.
-constexpr std::array<Duration, GpuWatch::kWindows.size()> kSteps{seconds(10), seconds(240)};
+constexpr std::array<Duration, GpuWatch::kWindows.size()> kSteps{seconds(10), seconds(240),
+                                                                 seconds(7200)};
 constexpr std::size_t kStepsMax = 360;
 
 /// As NVIDIA's DCGM exporter has them.

@@ -57,7 +57,7 @@ class GpuWatch final : public live::NodeListener {
   static constexpr std::array kCharted{GpuMetric::Utilisation, GpuMetric::SmActive,
                                        GpuMetric::MemoryUsed, GpuMetric::Power,
                                        GpuMetric::Temperature};
-  static constexpr std::array<std::string_view, 2> kWindows{"1h", "24h"};
+  static constexpr std::array<std::string_view, 3> kWindows{"1h", "24h", "30d"};
   using Series = std::array<observe::GaugeHistory::Series, kCharted.size()>;
   /// Of each device up to `now`; empty: no probe has reported. Requires: window < kWindows.size().
   std::vector<Series> history(const std::string& node, std::size_t window, Time now) const;

@@ -121,7 +121,7 @@ export const api = createApi({
       query: (node) => `v1/nodes/${encodeURIComponent(node)}/gpus`,
       providesTags: ['Gpus'],
     }),
-    readGpuHistory: build.query<GpuHistory, {node: string; window: '1h' | '24h'}>({
+    readGpuHistory: build.query<GpuHistory, {node: string; window: '1h' | '24h' | '30d'}>({
       query: ({node, window}) => ({url: `v1/nodes/${encodeURIComponent(node)}/gpus/history`, params: {window}}),
       providesTags: ['Gpus'],
     }),

@@ -1,15 +1,15 @@
-/** What the GPUs of a node do now, and did over the last hour or day. */
+/** What the GPUs of a node do now, and did over the last hour, day or month. */
 import {useState} from 'react';
 
 import {useListGpusQuery, useReadGpuHistoryQuery, useShowUsageQuery, type Gpu, type GpuHistory, type Node} from '../api/api';
 import {gpuVerdict} from '../lib/gpuVerdict';
-import {memory, number, words} from '../lib/format';
+import {duration, memory, number, words} from '../lib/format';
 import {COLOURS, endOfKnown, knownFrom, partOf} from '../lib/history';
 import {Choice, JobLink, Panel, StateMark} from './Bits';
 import {Chart} from './Chart';
 import {Empty, Shown} from './States';
 
-const WINDOWS = ['1h', '24h'] as const;
+const WINDOWS = ['1h', '24h', '30d'] as const;
 const SETTLE = '10m'; // before that no job is judged, as on the page of efficiency
 
 export function GpuPanels({node}: {node: Node}) {
@@ -112,7 +112,7 @@ function Charts({history}: {history: GpuHistory}) {
     values: gpu.power_mw.map((_, index) => pick(gpu, index)).slice(from, to),
   }));
   const scaled = (value: number | null | undefined, by: number) => (value == null ? null : value / by);
-  const unit = (what: string) => `${what}, mean of ${stepS} s`;
+  const unit = (what: string) => `${what}, mean of ${duration(stepS * 1000)}`;
   return (
     <div className="columns">
       <Chart {...shared} label="Activity of each GPU" unit={unit('% active')} max={100}

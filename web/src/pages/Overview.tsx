@@ -99,13 +99,13 @@ function OverTime() {
   return (
     <Panel title="Over time" aside={choice}>
       <Shown query={{...history, data: history.currentData}} what="the history">
-        {(data) => <HistoryCharts history={trimmed(data)} days={window === '30d'} />}
+        {(data) => <HistoryCharts history={trimmed(data)} />}
       </Shown>
     </Panel>
   );
 }
 
-function HistoryCharts({history, days}: {history: History; days: boolean}) {
+function HistoryCharts({history}: {history: History}) {
   const told = history.gpus_active.some((value) => value !== null);
   const shared = {beginsMs: Date.parse(history.begins_at), stepMs: history.step_s * 1000};
   const most = Math.max(0, ...history.gpus.map((value) => value ?? 0));
@@ -118,7 +118,7 @@ function HistoryCharts({history, days}: {history: History; days: boolean}) {
             {label: 'up', colour: 'var(--quiet)', values: history.gpus},
             ...(told ? [{label: 'active', colour: 'var(--green)', values: history.gpus_active}] : []),
           ]} />
-        {!told && <p className="foot">How many were active is unknown: {days ? 'that is kept for a day.' : 'no GPU has told.'}</p>}
+        {!told && <p className="foot">How many were active is unknown: no GPU has told.</p>}
       </div>
       <Chart {...shared} label="Jobs over time" unit={`jobs, mean of ${history.step_s} s`}
         lines={[
