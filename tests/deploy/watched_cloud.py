@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -78,10 +79,18 @@ class Daemon:
         found = until(self.address, lambda seen: seen or self.process.poll() is not None)
         assert found, log.read_text()
         self.authority = found
+        until(self.is_ready)
 
     def address(self):
         found = re.search(r'msg="Listening on" address=(127\.0\.0\.1:\d+)', self.log.read_text())
         return found and found[1]
+
+    def is_ready(self):
+        try:
+            urllib.request.urlopen(f"http://{self.authority}/-/ready", timeout=PATIENCE_S).close()
+        except urllib.error.HTTPError:
+            return False  # it listens while it still reads its store
+        return True
 
     def get(self, path, **query):
         url = f"http://{self.authority}{path}?{urllib.parse.urlencode(query)}"

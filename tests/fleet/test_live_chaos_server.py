@@ -52,8 +52,10 @@ def settled(fleet, fault):
     """What has become of it, once that is known; the server may be away meanwhile."""
     def look():
         try:
-            seen = fleet.http("GET", "/v1/chaos")[2]
+            status, _, seen = fleet.http("GET", "/v1/chaos")
         except (OSError, http.client.HTTPException):
+            return None
+        if status == 503:
             return None
         one = next(f for f in seen["faults"] if f["id"] == fault["id"])
         return one if one["state"] not in ("lasts", "ended") else None

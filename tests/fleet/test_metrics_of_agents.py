@@ -34,6 +34,7 @@ def gauge(port, name):
 def watched(fleet):
     agent = fleet.agent("a", "--metrics", "0")
     agent.port = address_of(agent)
+    fleet.until(lambda: gauge(agent.port, "gyre_agent_connected") == 1, "it has found the server")
     return agent
 
 
