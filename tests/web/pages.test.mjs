@@ -96,10 +96,13 @@ describe('pages', () => {
     await cloud.cli('stop', String(ids[0]));
     await cloud.wait(ids[0], 'cancelled');
     await go('/jobs?search=flock');
+    await page.locator('[data-job]', {hasText: 'flock-0'}).getByText('cancelled').waitFor();
     await page.getByRole('checkbox', {name: 'Choose all that match and are not over'}).press('Space');
     const bulk = page.getByRole('region', {name: 'Chosen jobs'});
     await bulk.getByText('4 jobs chosen, 4 of them not over').waitFor();
     assert.ok(!await page.getByRole('checkbox', {name: `Choose job ${ids[0]}`}).isChecked());
+    await accessible(['label']); // it takes longer than a search that was typed takes to be asked for
+    assert.equal(await page.getByRole('searchbox').inputValue(), 'flock', 'it goes with the address');
     await accessible();
     const refused = `**/v1/jobs/${ids[2]}/actions`;
     await page.route(refused, (route) => route.fulfill({status: 503, json: {detail: 'the journal is away'}}));

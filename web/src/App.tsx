@@ -1,4 +1,4 @@
-import {lazy, Suspense, useEffect, useRef, useState} from 'react';
+import {lazy, Suspense, useEffect, useLayoutEffect, useRef, useState} from 'react';
 import {NavLink, Route, Routes, useLocation, useNavigate} from 'react-router';
 
 import {Boundary} from './components/Boundary';
@@ -67,7 +67,7 @@ function useArrival(): React.RefObject<HTMLElement | null> {
   const {pathname} = useLocation();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  useEffect(() => {
+  useLayoutEffect(() => { // before anybody can have chosen something on it
     if (first.current) first.current = false;
     else {
       main.current?.focus({preventScroll: true});

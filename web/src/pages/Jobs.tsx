@@ -1,5 +1,5 @@
 import {useVirtualizer} from '@tanstack/react-virtual';
-import {useCallback, useDeferredValue, useEffect, useRef, useState} from 'react';
+import {useCallback, useEffect, useRef, useState} from 'react';
 import {Link} from 'react-router';
 
 import {useListJobsQuery, useListQueuesQuery, type Job, type JobView} from '../api/api';
@@ -83,13 +83,21 @@ function Filters({view, change}: {view: JobView; change: Change}) {
   const queues = useListQueuesQuery();
   const search = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(view.search ?? '');
-  const settled = useDeferredValue(text);
+  const written = useRef(text); // what the address has of what was typed here
   useEffect(() => {
+    if (text === written.current) return undefined;
     const timer = setTimeout(() => {
-      if (settled !== (view.search ?? '')) change({search: settled});
+      written.current = text;
+      change({search: text});
     }, 200);
     return () => clearTimeout(timer);
   });
+  useEffect(() => { // another address was asked for
+    const asked = view.search ?? '';
+    if (asked === written.current) return;
+    written.current = asked;
+    setText(asked);
+  }, [view.search]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== '/' || isTyping(event)) return;
