@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, counts, HOSTILE, page, see} from './stage.mjs';
+import {accessible, becomes, counts, HOSTILE, page, see} from './stage.mjs';
 
 const QUEUES = `version: 1
 queues:
@@ -46,7 +46,7 @@ describe('what a person should know and do', () => {
     await alert('gpu-ill').getByText('until a person puts it back').waitFor();
     await alert('research').getByText('holds 0 of 2 GPUs that it is guaranteed').waitFor();
     await alert('video').getByText('0 of 1 replica ready').waitFor();
-    assert.match(await page.locator('[data-alert]').first().innerText(), /down[^]*video/, 'what does not work stands first');
+    await becomes(() => page.locator('[data-alert]').first().innerText(), (text) => /down[^]*video/.test(text), 'what does not work stands first');
     await accessible();
     await alert('gpu-ill').getByRole('link', {name: 'gpu-ill'}).click();
     await page.getByRole('button', {name: 'Back into service'}).click();
@@ -99,7 +99,7 @@ describe('what a person should know and do', () => {
     await act.getByRole('button', {name: 'Yes, back into service'}).click();
     await act.getByText('a person put the node back').waitFor();
     await act.getByText('nothing: it is over').waitFor();
-    assert.equal((await cloud.get('/v1/nodes?name=gpu-ill')).nodes[0].state, 'up');
+    await becomes(async () => (await cloud.get('/v1/nodes?name=gpu-ill')).nodes[0].state, (state) => state === 'up');
   });
 
   test('what a service does by itself stands among the decisions, what a person asked for does not', async () => {
@@ -201,7 +201,6 @@ describe('what a person should know and do', () => {
 
   test('what is broken on purpose is told wherever it shows, and is ended after a question', async () => {
     await cloud.agent('gpu-drill', '1xL40S:48GB', '--chaos');
-    const up = async () => (await cloud.get('/v1/nodes?name=gpu-drill')).nodes[0].state === 'up';
     const drain = () => cloud.post('/v1/nodes/gpu-drill/faults', {do: 'drain-node', for: '10m', by: HOSTILE});
     await drain();
     await visit('/');
@@ -213,7 +212,7 @@ describe('what a person should know and do', () => {
     await drill.getByRole('button', {name: 'End it now'}).click();
     await drill.getByRole('button', {name: 'Yes, end it'}).click();
     await drill.waitFor({state: 'detached'}); // without a reload
-    assert.ok(await up());
+    await becomes(async () => (await cloud.get('/v1/nodes?name=gpu-drill')).nodes[0].state, (state) => state === 'up');
     await drain();
     await visit('/nodes');
     const row = page.getByRole('row', {name: /gpu-drill/});

@@ -9,6 +9,7 @@ import {promisify} from 'node:util';
 
 const PROGRAM = process.env.GYRE_BIN ?? new URL('../../build/gyre', import.meta.url).pathname;
 const run = promisify(execFile);
+const PATIENCE_MS = 120_000; // only a failure takes that long
 
 function ended(process, signal) {
   const gone = new Promise((resolve) => process.once('exit', resolve));
@@ -77,11 +78,7 @@ export class Cloud {
     this.agents.push(spawn(PROGRAM, ['agent', '--server', `127.0.0.1:${this.agentsPort}`, '--state', join(this.folder, name),
       '--name', name, '--virtual-gpus', gpus, '--share', '4', ...options],
     {env: {...this.environment, GYRE_JOIN_TOKEN: token}, stdio: 'ignore'}));
-    for (;;) {
-      const {nodes} = await this.get(`/v1/nodes?name=${name}`);
-      if (nodes[0]?.state === 'up') return;
-      await this.get('/v1/clock');
-    }
+    await this.until(async () => (await this.get(`/v1/nodes?name=${name}`)).nodes[0]?.state === 'up', `node ${name} comes in`);
   }
 
   async cli(...args) {
@@ -120,10 +117,20 @@ export class Cloud {
   }
 
   async wait(id, ...states) {
-    for (;;) {
+    return this.until(async () => {
       const job = await this.get(`/v1/jobs/${id}`);
-      if (states.includes(job.state)) return job;
-      await this.get(`/v1/events?job=${id}`);
+      return states.includes(job.state) && job;
+    }, `job ${id} is ${states.join(' or ')}`);
+  }
+
+  /** What `look` gives once that is something. */
+  async until(look, what) {
+    const end = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const seen = await look();
+      if (seen) return seen;
+      assert.ok(Date.now() < end, `it never was so: ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
 

@@ -26,12 +26,12 @@ describe('the policy lab', () => {
     await page.keyboard.press('g');
     await page.keyboard.press('l');
     await see('No run yet');
-    assert.ok(await page.getByRole('button', {name: 'Start', exact: true}).isDisabled());
+    await page.getByRole('button', {name: 'Start', exact: true, disabled: true}).waitFor();
     await page.getByRole('checkbox', {name: /^one of your own/}).check();
     await own().fill('version: 1\nname: mine\norder: fastest\n');
     await begin();
     await page.getByRole('alert').getByText('expected one of').waitFor();
-    assert.equal(await own().getAttribute('aria-invalid'), 'true');
+    await own().and(page.locator('[aria-invalid=true]')).waitFor();
     await accessible();
     await own().fill('version: 1\nname: mine\norder: sjf\nbackfill: easy\n');
     await page.getByRole('checkbox', {name: /^fifo/}).press('Space');

@@ -1,10 +1,11 @@
 // The dashboard in a real browser, on a real server with real jobs. Run by test_pages.py, or by `node --test`.
 import assert from 'node:assert/strict';
+import {rmSync} from 'node:fs';
 import {after, before, describe, test} from 'node:test';
 
 import {openBrowser} from './browser.mjs';
 import {Cloud, Simulation} from './cloud.mjs';
-import {accessible, browser, counts, HOSTILE, page, PATIENCE_MS, see} from './stage.mjs';
+import {accessible, becomes, browser, counts, focused, HOSTILE, page, PATIENCE_MS, see} from './stage.mjs';
 
 let cloud;
 
@@ -69,12 +70,14 @@ describe('pages', () => {
 
   test('the keyboard reaches a job', async () => {
     await go('/');
+    await see('of 4 GPUs'); // before that the keys would go to the page before
     await page.keyboard.press('g');
     await page.keyboard.press('j');
     await page.locator('[data-row="0"]').focus();
     await page.keyboard.press('ArrowDown');
+    await page.locator('[data-row="1"]:focus').waitFor();
     await page.keyboard.press('ArrowDown');
-    assert.equal(await page.evaluate(() => document.activeElement.dataset.row), '2');
+    await page.locator('[data-row="2"]:focus').waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', {name: 'train'}).waitFor();
   });
@@ -100,9 +103,8 @@ describe('pages', () => {
     await page.getByRole('checkbox', {name: 'Choose all that match and are not over'}).press('Space');
     const bulk = page.getByRole('region', {name: 'Chosen jobs'});
     await bulk.getByText('4 jobs chosen, 4 of them not over').waitFor();
-    assert.ok(!await page.getByRole('checkbox', {name: `Choose job ${ids[0]}`}).isChecked());
-    await accessible(['label']); // it takes longer than a search that was typed takes to be asked for
-    assert.equal(await page.getByRole('searchbox').inputValue(), 'flock', 'it goes with the address');
+    await page.getByRole('checkbox', {name: `Choose job ${ids[0]}`, checked: false}).waitFor();
+    await becomes(() => page.getByRole('searchbox').inputValue(), (text) => text === 'flock', 'it goes with the address');
     await accessible();
     const refused = `**/v1/jobs/${ids[2]}/actions`;
     await page.route(refused, (route) => route.fulfill({status: 503, json: {detail: 'the journal is away'}}));
@@ -135,8 +137,8 @@ describe('pages', () => {
     await page.getByRole('button', {name: 'stderr'}).click();
     await page.locator('.line', {hasText: 'to-stderr'}).waitFor();
     await page.getByRole('tab', {name: 'events'}).click();
-    assert.deepEqual(await page.locator('tr[data-event] td:nth-child(3)').allInnerTexts().then((all) =>
-      all.map((text) => text.replace(/[^a-z]/g, ''))), ['queued', 'starting', 'running']);
+    await becomes(async () => (await page.locator('tr[data-event] td:nth-child(3)').allInnerTexts()).map((text) => text.replace(/[^a-z]/g, '')),
+      (all) => all.join() === 'queued,starting,running');
     await page.getByRole('tab', {name: 'decisions'}).click();
     await page.locator('.decision[data-kind=backfill], .decision[data-kind=start]').waitFor();
     await page.getByRole('tab', {name: 'spec'}).click();
@@ -167,12 +169,12 @@ describe('pages', () => {
     await go('/submit');
     await page.getByLabel('Command, run by /bin/sh').fill('echo from the page');
     await page.getByLabel('Name').fill('by hand');
-    await see('Job spec is not valid').catch(() => undefined);
+    await see('Job spec is not valid');
     await page.locator('.field', {hasText: 'Name'}).locator('.bad').waitFor();
     await page.getByLabel('Name').fill('by-hand');
     await page.getByLabel('GPUs of each task').fill('H100:64');
     await page.locator('.reason.bad').waitFor();
-    assert.ok(await page.getByRole('button', {name: 'Submit', exact: true}).isDisabled());
+    await page.getByRole('button', {name: 'Submit', exact: true, disabled: true}).waitFor();
     await page.getByLabel('GPUs of each task').fill('H100:1');
     await page.getByLabel('Rather spread over').selectOption('rack');
     await page.getByLabel('On no node that runs').fill('nobody');
@@ -275,7 +277,7 @@ queues:
     await queue('research').locator('h3', {hasText: '3 of 10 on nodes, 1 waiting'}).waitFor();
     const why = queue('vision').locator('.held-back', {hasText: 'Waiting for quota'});
     await why.getByRole('link', {name: 'too-many'}).waitFor();
-    assert.match(await why.innerText(), /research.*3/);
+    await why.filter({hasText: /research.*3/}).waitFor();
     const reach = await queue('research').locator('.queue-bar .limit').first().boundingBox();
     const bar = await queue('research').locator('.queue-bar').first().boundingBox();
     assert.ok(Math.abs(reach.x + reach.width - bar.x - 0.75 * bar.width) < 2, 'the limit stands at three quarters');
@@ -342,14 +344,16 @@ describe('a fleet that heals itself', () => {
     await visit('/healing');
     await node.getByRole('button', {name: 'Release'}).focus();
     await page.keyboard.press('Enter');
+    await focused('Yes, back into service');
     await page.keyboard.press('Escape');
-    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Release');
+    await focused('Release');
     await page.keyboard.press('Enter');
     await node.getByText('what it has shown is forgotten').waitFor();
+    await focused('Yes, back into service');
     await page.keyboard.press('Enter');
     await see('No node is in quarantine');
     await incidents().getByText('a person put the node back').waitFor();
-    assert.equal((await fleet.get('/v1/nodes?name=gpu-ill')).nodes[0].state, 'up');
+    await fleet.until(async () => (await fleet.get('/v1/nodes?name=gpu-ill')).nodes[0].state === 'up', 'it is up');
   });
 
   test('incidents are filtered by outcome, node, job and time', async () => {
@@ -365,7 +369,7 @@ describe('a fleet that heals itself', () => {
     await page.getByRole('searchbox').fill('gpu-ill');
     await page.locator('.foot', {hasText: `${all.filter((one) => one.node === 'gpu-ill').length} of`}).waitFor();
     await page.reload();
-    assert.equal(await page.getByRole('searchbox').inputValue(), 'gpu-ill', 'the address holds the view');
+    await becomes(() => page.getByRole('searchbox').inputValue(), (text) => text === 'gpu-ill', 'the address holds the view');
   });
 
   test('a page whose reading fails says so, and tries again', async () => {
@@ -442,9 +446,8 @@ describe('a machine with GPUs', () => {
     });
     await page.goto(`${machine.url}/#/efficiency`);
     const bars = page.locator('.pareto li');
-    await bars.nth(1).waitFor();
-    assert.match(await bars.nth(0).innerText(), /busy[^]*2 GPU hours, 80 % up to here/);
-    assert.match(await bars.nth(1).innerText(), /slow[^]*0.5 GPU hours, 100 % up to here/);
+    await bars.nth(0).filter({hasText: /busy[^]*2 GPU hours, 80 % up to here/}).waitFor();
+    await bars.nth(1).filter({hasText: /slow[^]*0.5 GPU hours, 100 % up to here/}).waitFor();
     await accessible();
     await page.getByRole('button', {name: 'by queue'}).click();
     await bars.filter({hasText: 'default'}).getByText('2.5 GPU hours, 100 % up to here').waitFor();
@@ -463,8 +466,8 @@ describe('a narrow screen', () => {
       await page.getByRole('heading', {level: 1}).waitFor({state: 'attached'});
       await page.getByTestId('link').getByText('live').waitFor();
       await page.waitForFunction(() => !document.body.innerText.includes('Loading'));
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      assert.ok(over <= 0, `${path} is ${over} pixels too wide`);
+      await becomes(() => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), (over) => over <= 0,
+        `${path} is too wide by so many pixels`);
     }
     await accessible();
   });
@@ -480,8 +483,7 @@ describe('bad input', () => {
       await page.getByTestId('link').getByText('live').waitFor();
     }
     await go(`/jobs/${id}`);
-    await page.locator('.line', {hasText: 'onerror'}).waitFor();
-    assert.equal(await page.locator('.line').first().innerText(), HOSTILE);
+    await becomes(() => page.locator('.line').first().innerText(), (text) => text === HOSTILE);
     assert.equal(await page.evaluate(() => window.hacked), undefined);
     await counts(page.locator('main img'), 0);
   });
@@ -496,13 +498,14 @@ describe('bad input', () => {
     const {jobs} = await cloud.get('/v1/jobs?search=train');
     await odd.goto(`${cloud.url}/#/jobs/${jobs[0].id}`);
     await odd.getByText('clock is 3 d 0 h behind').waitFor({timeout: PATIENCE_MS});
-    assert.match(await odd.locator('.bar').first().innerText(), /runs \d+ (s|min)/);
+    await odd.locator('.bar', {hasText: /runs \d+ (s|min)/}).first().waitFor({timeout: PATIENCE_MS});
     await other.close();
   });
 
   test('the server goes away and comes back: the page says so, with no gap and nothing twice', async () => {
+    const enough = cloud.write('counting', '');
     const id = await cloud.run('--name', 'counter', '--', 'sh', '-c',
-      'i=0; while :; do i=$((i+1)); echo "tick $i."; sleep 0.05; done');
+      `i=0; while test -e ${enough}; do i=$((i+1)); echo "tick $i."; sleep 0.05; done`);
     await cloud.wait(id, 'running');
     await go(`/jobs/${id}`);
     await page.locator('.line', {hasText: 'tick 5.'}).waitFor();
@@ -515,9 +518,11 @@ describe('bad input', () => {
     await page.getByTestId('log-state').getByText('live').waitFor();
     const seen = Number(/tick (\d+)\./.exec(await page.locator('.line').last().innerText())[1]);
     await page.locator('.line', {hasText: `tick ${seen + 20}.`}).waitFor();
-    const count = Number(/([\d,]+) lines?/.exec(await page.locator('.log .foot').innerText())[1].replace(',', ''));
-    const last = Number(/tick (\d+)\./.exec(await page.locator('.line').last().innerText())[1]);
-    assert.ok(Math.abs(count - last) <= 5, `${count} lines, the last is ${last}`);
+    rmSync(enough); // what counts ends, so that all of it can be seen at once
+    await page.getByTestId('log-state').getByText('complete').waitFor();
+    const last = Number(/tick (\d+)\./.exec((await (await fetch(`${cloud.url}/v1/jobs/${id}/logs?offset=0`)).text()).trim().split('\n').at(-1))[1]);
+    await page.locator('.log .foot', {hasText: `${last.toLocaleString('en-US')} lines, all`}).waitFor();
+    await page.locator('.line').last().getByText(`tick ${last}.`).waitFor();
     await page.getByRole('searchbox', {name: 'Search the output'}).fill(`tick ${seen}.`);
     await see('1 of 1 line');
     const fresh = await cloud.run('--name', 'after-all', '--', 'true');
@@ -546,21 +551,22 @@ describe('a simulated world', () => {
     await bar.getByText('playing').waitFor();
     await bar.getByRole('button', {name: 'Pause'}).click();
     await bar.getByText('paused').waitFor();
-    const stood = await bar.getByTestId('play-time').innerText();
+    const stood = (await simulation.get('/v1/clock')).now;
     await bar.getByLabel('Speed').selectOption('600');
-    assert.equal(await bar.getByTestId('play-time').innerText(), stood);
-    assert.ok(Number(await bar.getByRole('slider').getAttribute('max')) < 60 * 86_400, 'it ends where the trace does');
+    await becomes(async () => (await simulation.get('/v1/clock')).simulation.speed, (speed) => speed === 600);
+    assert.equal((await simulation.get('/v1/clock')).now, stood);
+    await becomes(async () => Number(await bar.getByRole('slider').getAttribute('max')), (end) => end > 86_400 && end < 60 * 86_400,
+      'it ends where the trace does');
     await bar.getByRole('slider').fill('90000');
     await bar.getByRole('slider').press('ArrowRight');
     await bar.getByText('paused').waitFor();
     await bar.getByTestId('play-time').getByText('1 d 1 h').waitFor();
-    const later = (await simulation.get('/v1/overview')).jobs;
-    assert.ok(later.succeeded > 100, JSON.stringify(later));
+    const jobs = async () => (await simulation.get('/v1/overview')).jobs; // the bar shows what was asked for before it is so
+    await becomes(jobs, (later) => later.succeeded > 100);
     await bar.getByRole('slider').fill('7200');
     await bar.getByRole('slider').press('ArrowRight');
     await bar.getByTestId('play-time').getByText('2 h 0 min').waitFor();
-    const earlier = (await simulation.get('/v1/overview')).jobs;
-    assert.equal(earlier.succeeded + earlier.running + earlier.queued, 13, 'one came every ten minutes');
+    const earlier = await becomes(jobs, (then) => then.succeeded + then.running + then.queued === 13, 'one came every ten minutes');
     await page.locator('.tile', {hasText: 'jobs on nodes'}).getByText(String(earlier.running), {exact: true}).waitFor();
     await accessible();
     await bar.getByRole('button', {name: 'Play'}).click();
@@ -593,7 +599,7 @@ describe('a simulated world', () => {
     await visit(`/jobs/${jobs[0].id}`);
     await see('its jobs run nothing and write nothing');
     await see('nothing in it can be changed');
-    assert.ok(await page.getByRole('button', {name: 'Stop', exact: true}).isDisabled());
+    await page.getByRole('button', {name: 'Stop', exact: true, disabled: true}).waitFor();
     await visit('/decisions?kind=start');
     await page.locator('.decision').first().waitFor();
     await counts(page.getByRole('button', {name: 'Stop the job'}), 0);

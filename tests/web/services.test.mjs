@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, page, see} from './stage.mjs';
+import {accessible, becomes, page, see} from './stage.mjs';
 
 describe('services', () => {
   let served;
@@ -49,7 +49,7 @@ describe('services', () => {
     await page.getByLabel('Service spec').getByText('kind: service').waitFor();
     await accessible();
     await page.setViewportSize({width: 375, height: 812});
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'it is too wide');
+    await becomes(() => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), (over) => over <= 0, 'it is too wide');
     await page.setViewportSize({width: 1280, height: 860});
     await replica.getByRole('link', {name: `job ${first.job}`}).click();
     await page.getByRole('heading', {name: 'chat'}).waitFor();
@@ -59,8 +59,8 @@ describe('services', () => {
   test('a rollout shows how far it is, and why it was undone', async () => {
     await served.cli('service', 'delete', 'wide'); // its replica is the next in line
     await visit('/services/chat');
-    await served.apply({name: 'chat', replicas: 2, resources: {gpu: 1}, wait: false, env: {MARK: 'not-yet'},
-      rollout: {progress_deadline: '5s'}});
+    const stuck = {name: 'chat', replicas: 2, resources: {gpu: 1}, wait: false, env: {MARK: 'not-yet'}};
+    await served.apply(stuck);
     const rollout = page.getByRole('region', {name: 'Rollout'});
     await rollout.getByText('Revision 1 comes back if it does not work').waitFor();
     await rollout.locator('[data-revision="2"]').getByText('0 of 1 replica ready').waitFor();
@@ -68,6 +68,7 @@ describe('services', () => {
     assert.deepEqual((await unready.getAttribute('class')).split(' '), ['state', 'not-ready']); // not in the colour of what is ready
     await page.locator('[data-replica]').getByText('readiness: GET /ready: ').first().waitFor();
     await accessible();
+    await served.apply({...stuck, rollout: {progress_deadline: '1s'}}); // the same revision, which had its time
     await rollout.getByText('revision 2 was undone').waitFor();
   });
 

@@ -4,7 +4,7 @@ import {after, afterEach, before} from 'node:test';
 
 import {AxeBuilder, openBrowser} from './browser.mjs';
 
-export const PATIENCE_MS = 20_000; // only a failure takes that long
+export const PATIENCE_MS = 60_000; // only a failure takes that long
 export const HOSTILE = '"><img src=x onerror=window.hacked=1> \u202egnirts\u202c مرحبا 🚀';
 
 export let browser;
@@ -29,12 +29,25 @@ afterEach(() => {
 
 export const see = (text, options = {}) => page.getByText(text, options).first().waitFor();
 
-/** Waits until as many of these are on the page: what a click or an address asked for is not there at once. */
-export async function counts(locator, wanted, why) {
+/** What `read` gives once `fits` holds of it: what a click or an address asked for is not there at once. */
+export async function becomes(read, fits, why) {
   const end = Date.now() + PATIENCE_MS;
-  while ((await locator.count()) !== wanted && Date.now() < end) await page.waitForTimeout(50);
-  assert.equal(await locator.count(), wanted, why);
+  for (;;) {
+    const seen = await read();
+    if (fits(seen)) return seen;
+    assert.ok(Date.now() < end, `${why ?? 'it never was so'}: ${JSON.stringify(seen)}`);
+    await page.waitForTimeout(50);
+  }
 }
+
+/** Waits until as many of these are on the page. */
+export const counts = (locator, wanted, why) => becomes(() => locator.count(), (count) => count === wanted, why ?? `not ${wanted}`);
+
+/** Waits until the keyboard is at what has that text. */
+export const focused = (text) => page.locator(':focus', {hasText: text}).waitFor();
+
+/** Waits until the address says that of the page, and has it in `name`. */
+export const addressed = (name, value) => page.waitForURL((url) => new URLSearchParams(url.hash.split('?')[1] ?? '').get(name) === value);
 
 /** No violation that axe knows of WCAG 2.1 A and AA; of some rules only, where they are given. */
 export async function accessible(rules) {

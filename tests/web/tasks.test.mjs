@@ -6,7 +6,7 @@ import {join} from 'node:path';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, counts, page, see} from './stage.mjs';
+import {accessible, addressed, counts, page, see} from './stage.mjs';
 
 let cloud;
 
@@ -17,7 +17,6 @@ before(async () => {
 after(() => cloud?.close());
 
 const go = (path) => page.goto(`${cloud.url}/#${path}`);
-const params = () => new URLSearchParams(page.url().split('?')[1] ?? '');
 const line = (text) => page.locator('.line', {hasText: text});
 
 describe('a job of many tasks and attempts', () => {
@@ -30,7 +29,7 @@ describe('a job of many tasks and attempts', () => {
       command: 'echo "task $GYRE_TASK_RANK of attempt $GYRE_ATTEMPT."; test "$GYRE_ATTEMPT" = 2 && exec sleep 1000; '
         + `touch ${gate}/$GYRE_TASK_RANK; until test -e ${gate}/0 -a -e ${gate}/1; do sleep 0.05; done; exit 3`});
     await cloud.wait(job, 'running');
-    while ((await cloud.get(`/v1/jobs/${job}`)).attempt < 2) await cloud.get('/v1/clock');
+    await cloud.until(async () => (await cloud.get(`/v1/jobs/${job}`)).attempt === 2, 'it is tried again');
     await cloud.wait(job, 'running');
     await go(`/jobs/${job}`);
     await line('task 0 of attempt 2.').waitFor();
@@ -38,7 +37,7 @@ describe('a job of many tasks and attempts', () => {
     await choice.getByText('Attempt 2 goes on').waitFor();
     await choice.getByRole('button', {name: 'The next task'}).click();
     await line('task 1 of attempt 2.').waitFor();
-    assert.equal(params().get('rank'), '1');
+    await addressed('rank', '1');
     await choice.getByLabel('Attempt').selectOption('1');
     await line('task 1 of attempt 1.').waitFor();
     await choice.getByText(/Attempt 1: task failed at .* after/).waitFor();
@@ -52,7 +51,8 @@ describe('a job of many tasks and attempts', () => {
     await page.getByRole('spinbutton', {name: 'Task'}).focus();
     await page.keyboard.press('ArrowDown');
     await line('task 0 of attempt 1.').waitFor();
-    assert.deepEqual([params().get('rank'), params().get('attempt')], ['0', '1']);
+    await addressed('rank', '0');
+    await addressed('attempt', '1');
     await page.reload();
     await line('task 0 of attempt 1.').waitFor();
     await go(`/jobs/${job}?rank=99&attempt=99`);
@@ -62,7 +62,7 @@ describe('a job of many tasks and attempts', () => {
     await counts(page.getByRole('heading', {name: /^Task 0 on/}), 0);
     await page.getByRole('tab', {name: 'GPUs'}).press('ArrowLeft');
     await page.getByRole('tab', {name: 'terminal', selected: true}).waitFor();
-    assert.equal(params().get('tab'), 'terminal');
+    await addressed('tab', 'terminal');
     await go(`/jobs/${job}?attempt=1&tab=GPUs`);
     await see('Which GPUs an earlier attempt had is not kept');
     await cloud.cli('stop', String(job));
@@ -70,7 +70,7 @@ describe('a job of many tasks and attempts', () => {
     await go(`/jobs/${job}?rank=1`);
     await page.getByRole('group', {name: 'Which task and attempt'}).getByText(/Attempt 2: user request .*signal/).waitFor();
     await page.getByRole('group', {name: 'Exit codes by task'}).getByRole('button', {name: '143 of 0-1'}).click();
-    assert.equal(params().get('rank'), '0');
+    await addressed('rank', '0');
   });
 });
 
@@ -95,18 +95,17 @@ describe('a log longer than a page', () => {
     await accessible();
     await found.getByRole('button', {name: 'the very Beginning'}).press('Enter');
     await page.locator('.line.current', {hasText: 'the very Beginning'}).waitFor();
-    assert.equal(params().get('at'), '0');
+    await addressed('at', '0');
     await page.getByTestId('log-state').getByText('a part of it').waitFor();
     await page.locator('.foot', {hasText: 'from its beginning on'}).waitFor();
-    assert.equal(await page.locator('.line').first().innerText(), 'the very Beginning');
+    await page.locator('.line').first().getByText('the very Beginning', {exact: true}).waitFor();
     await page.getByRole('button', {name: 'Show its end'}).click();
     await line('the beginning of the end').waitFor();
     await page.getByRole('button', {name: 'Show its beginning'}).click();
     await line('line 000000001 of many').waitFor();
     const middle = 1 + (await (await fetch(`${cloud.url}/v1/jobs/${job}/logs?offset=1000000`)).text()).indexOf('\n');
     await go(`/jobs/${job}?at=${1_000_000 + middle}`);
-    await page.locator('.line.current').waitFor();
-    assert.match(await page.locator('.line.current').innerText(), /^line \d{9} of many$/);
+    await page.locator('.line.current', {hasText: /^line \d{9} of many$/}).waitFor();
   });
 
   test('one that is here whole says that it is', async () => {

@@ -1,9 +1,8 @@
 // A terminal in a running task, in a real browser, on a real server.
-import assert from 'node:assert/strict';
 import {after, before, describe, test} from 'node:test';
 
 import {Cloud} from './cloud.mjs';
-import {accessible, counts, page, see} from './stage.mjs';
+import {accessible, counts, focused, page, see} from './stage.mjs';
 
 describe('a terminal', () => {
   let cloud;
@@ -33,7 +32,7 @@ describe('a terminal', () => {
     await page.locator('.xterm-rows span[style*="color"]', {hasText: 'green'}).first().waitFor();
     await accessible();
     await page.keyboard.press('F6');
-    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Open anew', 'the keyboard is not caught');
+    await focused('Open anew'); // the keyboard is not caught
     await page.getByTestId('shell').locator('textarea').focus();
     await page.keyboard.type('exit 3');
     await page.keyboard.press('Enter');
@@ -73,6 +72,6 @@ describe('a terminal', () => {
     await cloud.wait(done, 'succeeded');
     await visit(done);
     await see('It has no running task');
-    assert.ok(await page.getByRole('button', {name: 'Open a terminal'}).isDisabled());
+    await page.getByRole('button', {name: 'Open a terminal', disabled: true}).waitFor();
   });
 });

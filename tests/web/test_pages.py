@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).parent
 FILES = sorted(HERE.glob("*.test.mjs"))
 NAMES = [name for file in FILES
          for name in re.findall(r"^  test\('(.*?)', async", file.read_text(encoding="utf-8"), re.M)]
-PATIENCE_S = 900
+PATIENCE_S = 1800
 
 
 @pytest.fixture(scope="session")
