@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-PATIENCE_S = 60  # how long a test waits for what must come; only a failure takes that long
+PATIENCE_S = 120  # how long a test waits for what must come; only a failure takes that long
 
 
 def until(holds, what):
@@ -115,9 +115,10 @@ class Cloud:
         deadline = time.monotonic() + patience_s
         while True:
             job = self.job(job_id)
-            if job["state"] in (states or ("succeeded", "failed", "cancelled")):
+            over = job["state"] in ("succeeded", "failed", "cancelled")
+            if job["state"] in states or (over and not states):
                 return job
-            assert time.monotonic() < deadline, f"job {job_id} stays {job['state']}"
+            assert not over and time.monotonic() < deadline, f"job {job_id} stays {job}"
             time.sleep(0.01)
 
     def http(self, method, path, body=None, headers=None):

@@ -5,8 +5,11 @@ import re
 import signal
 import subprocess
 
+import pytest
+
 from cloud import PATIENCE_S, Cloud, until
 
+patient = pytest.mark.parametrize("fleet", ["60s"], indirect=True)  # tasks outlive who is away
 # Holds a lock on a file of all nodes while it runs: who does not get it is a second self.
 LONE = """
 import fcntl, os, sys, time

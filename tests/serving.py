@@ -6,8 +6,11 @@ import re
 import sys
 import threading
 
+import pytest
+
 from cloud import PATIENCE_S, Cloud, until
 
+missed_soon = pytest.mark.parametrize("village", ["3s"], indirect=True)
 REPLICA = pathlib.Path(__file__).parent / "services" / "replica.py"
 
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from cloud import PATIENCE_S
+from cloud import PATIENCE_S, until
 from container_jobs import log, submit
 
 
@@ -73,7 +73,7 @@ def test_a_root_that_is_full_says_so(cloud, image):
 def test_one_that_ignores_sigterm(cloud, image, neighbour):
     job = submit(cloud, image, "trap '' TERM; echo ready; while true; do sleep 1; done",
                  checkpoint={"grace": "1s"})
-    cloud.wait(job, "running")
+    until(lambda: "ready" in log(cloud, job), "it ignores it")
     cloud.cli("stop", job)
     ended = cloud.wait(job)
     assert ended["state"] == "cancelled"

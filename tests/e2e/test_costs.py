@@ -87,9 +87,11 @@ def test_a_job_costs_what_it_holds_until_it_ends(cloud, priced):
 
 def test_nothing_is_charged_for_the_time_when_nobody_looked(cloud, priced):
     priced(PRICES)
-    job = cloud.run("--gpu", "4", "--", "sleep", "0.2")
-    cloud.wait(job, "running", "succeeded")
+    gate = cloud.folder / "gate"
+    job = cloud.run("--gpu", "4", "--", "sh", "-c", f"until [ -e {gate} ]; do sleep 0.1; done")
+    cloud.wait(job, "running")
     cloud.kill()
+    gate.touch()
     until(exit_file(cloud, job).exists, "the task is over")
     ended_at = exit_file(cloud, job).stat().st_mtime
     until(lambda: time.time() > ended_at + 1, "a second passes")

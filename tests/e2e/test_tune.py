@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from cloud import PATIENCE_S
+
 SEARCH = ["--nodes", "10x8", "--policy", "tiresias", "--evaluations", "40"]
 
 
@@ -43,7 +45,7 @@ def test_a_killed_search_goes_on_where_it_was(offline, root):
     whole = json.loads(offline.cli("tune", trace, *SEARCH, "-o", "json").stdout)
     command = [str(offline.program), "tune", str(trace), *SEARCH, "--out", str(out)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as search:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         trials = out / "trials.jsonl"
         while not trials.exists() or trials.read_bytes().count(b"\n") < 5:
             assert time.monotonic() < deadline

@@ -5,8 +5,9 @@ from fleets import Fleet
 
 
 @pytest.fixture
-def fleet(gyre, tmp_path):
-    one = Fleet(gyre, tmp_path)
+def fleet(request, gyre, tmp_path):
+    """A node that is away is missed within seconds, but where `fleet` is given as `patient`."""
+    one = Fleet(gyre, tmp_path, getattr(request, "param", "3s"))
     one.serve()
     yield one
     one.close()

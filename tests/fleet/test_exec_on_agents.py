@@ -5,6 +5,7 @@ import signal
 
 from cloud import PATIENCE_S, until
 from exec_cases import WAITS, running
+from fleets import patient
 
 
 def running_job(fleet):
@@ -37,6 +38,7 @@ def test_a_command_ends_with_its_client(fleet):
     until(lambda: not running("^sleep 7671"), "the command has ended")
 
 
+@patient
 def test_a_command_ends_with_the_connection_of_its_node(fleet):
     agent = fleet.agent("one")
     job = running_job(fleet)

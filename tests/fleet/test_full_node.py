@@ -44,7 +44,7 @@ def test_a_job_that_cannot_write_its_log_does_not_hang(fleet, full_agent):
     said = fleet.folder / "said"
     # It works on, though its lines are lost; told to, it really hangs.
     job = fleet.submit(f"n=0; while [ ! -e {go} ]; do echo step; n=$((n+1)); echo $n > {said}; "
-                       "sleep 0.2; done; exec sleep 1000", progress={"heartbeat": "1s"},
+                       "sleep 0.2; done; exec sleep 1000", progress={"heartbeat": "2s"},
                        retry={"on": ["interruption"], "max": 0}, checkpoint={"grace": "1s"})
     fleet.wait(job, "running")
     until(said.exists, "it works")

@@ -149,7 +149,7 @@ def test_an_agent_begins_anew_and_finds_its_tasks(pair):
 
 
 def test_a_drained_node_is_opened_again_unless_a_person_has_spoken(pair):
-    fault = inject(pair, "shy", "drain-node", **{"for": "1s"})
+    fault = inject(pair, "shy", "drain-node", **{"for": "4s"})
     assert pair.node("shy")["state"] == "draining"
     assert settled(pair, fault)["state"] == "recovered"
     pair.until(lambda: pair.node("shy")["state"] == "up", "it is open")

@@ -119,7 +119,7 @@ def test_a_slow_disk_delays_each_commit(lone_node):
 def test_a_server_whose_disk_breaks_comes_back_with_what_was_committed(lone_node):
     job = lone_job(lone_node)
     server = lone_node.process.pid
-    fault = ask(lone_node, "/v1/chaos/faults", "break-disk", **{"for": "1s"})
+    fault = ask(lone_node, "/v1/chaos/faults", "break-disk", **{"for": "4s"})
     try:
         status_code = lone_node.http("POST", "/v1/jobs", {"name": "x", "command": "true"})[0]
     except (OSError, http.client.HTTPException):

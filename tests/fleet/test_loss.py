@@ -6,9 +6,11 @@ import signal
 import pytest
 
 from cloud import netns_works
+from fleets import patient
 from test_gangs import MEET
 
 
+@patient
 def test_a_killed_agent_finds_its_tasks_again(fleet):
     agent = fleet.agent("a")
     job = fleet.submit_lone(4)
@@ -19,6 +21,7 @@ def test_a_killed_agent_finds_its_tasks_again(fleet):
     assert fleet.job(job)["attempt"] == 1
 
 
+@patient
 def test_a_killed_server_finds_its_nodes_again(fleet):
     fleet.agent("a")
     job = fleet.submit_lone(3)

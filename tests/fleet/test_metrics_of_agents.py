@@ -47,9 +47,11 @@ def test_tasks_starts_and_what_the_agent_uses_are_told(fleet, watched):
     fleet.wait(fleet.submit("true"), "succeeded")
     fleet.cli("stop", lone)
     fleet.wait(lone, "cancelled")
-    for outcome in ("failed", "succeeded", "stopped"):
-        assert gauge(watched.port, f'gyre_agent_task_ends_total{{outcome="{outcome}"}}') == 1
-    assert gauge(watched.port, 'gyre_agent_tasks{state="live"}') == 0
+    for name, value in [("gyre_agent_task_ends_total{outcome=\"failed\"}", 1),
+                        ("gyre_agent_task_ends_total{outcome=\"succeeded\"}", 1),
+                        ("gyre_agent_task_ends_total{outcome=\"stopped\"}", 1),
+                        ("gyre_agent_tasks{state=\"live\"}", 0)]:
+        fleet.until(lambda name=name, value=value: gauge(watched.port, name) == value, name)
     for stage in ("image", "root", "create", "init", "ready"):
         counted = f'gyre_agent_task_start_seconds_count{{stage="{stage}",warm="false"}}'
         assert gauge(watched.port, counted) == 3

@@ -1,4 +1,5 @@
 """A server that was restored elsewhere: its agents go on with it, and obey the old one no more."""
+from fleets import patient
 
 
 def serve_from(fleet, state):
@@ -7,6 +8,7 @@ def serve_from(fleet, state):
     fleet.serve()
 
 
+@patient
 def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
     agent = fleet.agent("a")
     job = fleet.submit_lone(1000)
@@ -17,7 +19,6 @@ def test_agents_go_on_with_the_restored_server_and_refuse_the_old_one(fleet):
     lost = fleet.submit(["sleep", "1000"])
     fleet.wait(lost, "running")
     fleet.kill()
-    fleet.lease = "60s"  # the task is not to end because nobody leads its node for a while
 
     new = fleet.folder / "restored"
     fleet.cli("backup", "restore", backup, "--to", new)

@@ -131,8 +131,8 @@ def test_a_slow_disk_is_told_and_harms_nothing(server, root, tmp_path):
     slow.touch()
     with concurrent.futures.ThreadPoolExecutor() as pool:
         submissions = [pool.submit(server.submit, "true") for _ in range(20)]
-        until(lambda: storage(server)["status"] == "slow", "it is told")
-        assert "the disk is slow" in storage(server)["detail"]
+        until(lambda: (seen := storage(server))["status"] == "slow" and
+              "the disk is slow" in seen["detail"], "it is told")
         jobs = [one.result() for one in submissions]
     slow.unlink()
     assert len(set(jobs)) == 20

@@ -15,12 +15,13 @@ def cloud(gyre, tmp_path):
 
 
 @pytest.fixture
-def village(gyre, tmp_path):
-    """Three nodes in network namespaces of their own, each with room for one replica."""
+def village(request, gyre, tmp_path):
+    """Three nodes in network namespaces of their own, each with room for one replica; one that is
+    away is missed within seconds where `village` is given as `missed_soon`."""
     if not netns_works():
         pytest.skip("network namespaces need root and iproute2")
-    one = Services(gyre, tmp_path).up("--nodes", "3", "--node-lease", "3s",
-                                      "--virtual-gpus", "1xH100:80GB")
+    one = Services(gyre, tmp_path).up("--nodes", "3", "--virtual-gpus", "1xH100:80GB",
+                                      "--node-lease", getattr(request, "param", "30s"))
     yield one
     street = one.street()
     end(one)

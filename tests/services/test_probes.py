@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 
-from serving import REPLICA
+from serving import REPLICA, missed_soon
 
 SERVE = f"exec {sys.executable} {REPLICA}"
 
@@ -153,6 +153,7 @@ def test_a_replica_whose_agent_alone_restarts_stays_ready(village):
         agent.wait()
 
 
+@missed_soon
 def test_a_node_that_is_cut_off_is_no_crash_of_its_replicas(village):
     village.apply(replicas=2, probes={
         "readiness": {"http": "/health", "period": "100ms"},

@@ -179,7 +179,7 @@ def test_the_log_has_what_changed_and_its_trace(traced):
     status, _, _ = traced.http("POST", "/v1/jobs", {"command": []})
     assert status == 422
     deadline = time.monotonic() + PATIENCE_S
-    while "422" not in (text := traced.log.read_text()):
+    while "422" not in (text := traced.log.read_text()) or not text.endswith("\n"):
         assert time.monotonic() < deadline, text
         time.sleep(0.02)
     lines = [json.loads(line) for line in text.splitlines()]
