@@ -46,14 +46,14 @@ void add_devices(Env& env, const Allocation& allocation, const TaskPlace& place)
   if (place.virtual_gpus) env.emplace_back("GYRE_VIRTUAL_GPUS", "1");
 }
 
-void add_rank(Env& env, const StartGang& gang, std::int32_t rank, const TaskPlace& place) {
+void add_rank(Env& env, const Job& job, std::int32_t rank, const TaskPlace& place) {
   const std::string rank_text = std::to_string(rank);
-  const std::string size_text = std::to_string(gang.placement.size());
+  const std::string size_text = std::to_string(job.placement.size());
   env.emplace_back("GYRE_NODE_RANK", rank_text);
   env.emplace_back("GYRE_TASK_RANK", rank_text);
   env.emplace_back("GYRE_NUM_NODES", size_text);
   env.emplace_back("MASTER_ADDR", place.leader_address);
-  env.emplace_back("MASTER_PORT", std::to_string(leader_port(gang.job, gang.attempt)));
+  env.emplace_back("MASTER_PORT", std::to_string(leader_port(job.id, gang_attempt(job))));
   env.emplace_back("RANK", rank_text);
   env.emplace_back("WORLD_SIZE", size_text);
   env.emplace_back("LOCAL_RANK", "0");
@@ -76,18 +76,18 @@ int port_of(const Ports& ports, JobId job, std::int32_t attempt) {
 }
 
 /// Rank 0 serves; its node's address is the leader's.
-void add_service(Env& env, const StartGang& gang, const Job& job, const TaskPlace& place) {
-  env.emplace_back(kPortVariable, std::to_string(port_of(kReplicaPorts, gang.job, gang.attempt)));
+void add_service(Env& env, const Job& job, const TaskPlace& place) {
+  env.emplace_back(kPortVariable, std::to_string(port_of(kReplicaPorts, job.id, job.attempt)));
   env.emplace_back("GYRE_HOST", place.leader_address);
   env.emplace_back(kServiceVariable, job.service);
   env.emplace_back("GYRE_REVISION", std::to_string(job.revision));
 }
 
 /// What the task does goes below the span of its run.
-void add_trace(Env& env, const StartGang& gang, std::int32_t rank, const std::string& parent) {
-  auto context = parse_trace_parent(parent);
+void add_trace(Env& env, const Job& job, std::int32_t rank) {
+  auto context = parse_trace_parent(job.spec.launch.trace_parent);
   if (!context) return;
-  context->span = derived_span(*context, "run", gang.attempt, rank);
+  context->span = derived_span(*context, "run", attempt_of(job, rank), rank);
   env.emplace_back("TRACEPARENT", to_string(*context));
 }
 
@@ -103,9 +103,9 @@ std::string port_variable(std::string_view name) {
   return variable;
 }
 
-TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement& task,
-                     const TaskPlace& place) {
-  TaskStart start{.key = {gang.job, gang.attempt, task.rank},
+TaskStart task_start(const Job& job, const TaskPlacement& task, const TaskPlace& place) {
+  const std::int32_t attempt = attempt_of(job, task.rank);
+  TaskStart start{.key = {job.id, attempt, task.rank},
                   .command = job.spec.launch.command,
                   .env = job.spec.launch.env,
                   .working_directory = job.spec.launch.working_directory,
@@ -120,12 +120,13 @@ TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement&
     start.gpu_milli = task.allocation.gpu_milli;
     start.gpu_memory = memory_of(task.allocation, place);
   }
-  start.env.emplace_back("GYRE_JOB_ID", std::to_string(gang.job.value));
+  start.env.emplace_back("GYRE_JOB_ID", std::to_string(job.id.value));
   start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
-  start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang.attempt));
-  add_rank(start.env, gang, task.rank, place);
-  if (!job.service.empty() && task.rank == 0) add_service(start.env, gang, job, place);
-  add_trace(start.env, gang, task.rank, job.spec.launch.trace_parent);
+  start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang_attempt(job)));
+  start.env.emplace_back("GYRE_TASK_ATTEMPT", std::to_string(attempt));
+  add_rank(start.env, job, task.rank, place);
+  if (!job.service.empty() && task.rank == 0) add_service(start.env, job, place);
+  add_trace(start.env, job, task.rank);
   add_devices(start.env, task.allocation, place);
   return start;
 }

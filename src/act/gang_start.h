@@ -20,9 +20,10 @@ struct TaskPlace {
 };
 
 /// The start of one task of a gang: the job's own command and environment, and on top of it the
-/// task's place in Gyre's names (GYRE_*), CUDA's and torchrun's.
-TaskStart task_start(const StartGang& gang, const Job& job, const TaskPlacement& task,
-                     const TaskPlace& place);
+/// task's place in Gyre's names (GYRE_*), CUDA's and torchrun's. Those of one gang agree on
+/// GYRE_ATTEMPT, MASTER_ADDR and MASTER_PORT, also where one of them is started anew by itself.
+/// Requires: the job is placed.
+TaskStart task_start(const Job& job, const TaskPlacement& task, const TaskPlace& place);
 
 /// The port on which a job's task 0 may listen for the others (MASTER_PORT): below the ports that
 /// Linux gives away by itself, and different for jobs and attempts near each other.

@@ -30,16 +30,27 @@ Job job_of_two() {
   return job;
 }
 
-StartGang gang_of(const Job& job) {
-  return {.job = job.id, .attempt = job.attempt, .placement = job.placement};
-}
-
 std::vector<TaskStart> all_starts(const Job& job, const TaskPlace& place) {
   std::vector<TaskStart> starts;
   for (const TaskPlacement& task : job.placement) {
-    starts.push_back(task_start(gang_of(job), job, task, place));
+    starts.push_back(task_start(job, task, place));
   }
   return starts;
+}
+
+TEST(GangStart, ATaskThatIsStartedAnewFindsTheOthersWhereTheyFoundEachOther) {
+  Job job = job_of_two();
+  const auto before = all_starts(job, {});
+  job.attempt = 4;
+  job.attempts = {{3, Time{}, CommandId{1}}, {4, Time{}, CommandId{2}}};
+  const auto starts = all_starts(job, {});
+  EXPECT_EQ(starts[0].key, (TaskKey{job.id, 3, 0}));
+  EXPECT_EQ(starts[1].key, (TaskKey{job.id, 4, 1}));
+  EXPECT_EQ(starts[0].env, before[0].env);
+  EXPECT_THAT(starts[1].env, Contains(Pair("GYRE_ATTEMPT", "3")));
+  EXPECT_THAT(starts[1].env, Contains(Pair("GYRE_TASK_ATTEMPT", "4")));
+  EXPECT_THAT(starts[1].env, Contains(Pair("WORLD_SIZE", "2")));
+  EXPECT_THAT(starts[1].env, Contains(Pair("MASTER_PORT", std::to_string(leader_port(job.id, 3)))));
 }
 
 TEST(GangStart, GivesEachTaskItsShareAndItsPlace) {
@@ -108,7 +119,7 @@ TEST(GangStart, ATaskTracesBelowItsOwnRun) {
   job.spec.launch.trace_parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const auto starts = all_starts(job, {});
   TraceContext run = *parse_trace_parent(job.spec.launch.trace_parent);
-  run.span = derived_span(run, "run", gang_of(job).attempt, 1);
+  run.span = derived_span(run, "run", job.attempt, 1);
   EXPECT_THAT(starts[1].env, Contains(Pair("TRACEPARENT", to_string(run))));
   EXPECT_THAT(starts[0].env, Not(Contains(Pair("TRACEPARENT", to_string(run)))));
   job.spec.launch.trace_parent = "nonsense";

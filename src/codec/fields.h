@@ -12,6 +12,7 @@
 #include "codec/image_fields.h"
 #include "codec/money_fields.h"
 #include "codec/queue_fields.h"
+#include "codec/replacement_fields.h"
 #include "codec/service_fields.h"
 #include "domain/command.h"
 #include "domain/controller_state.h"
@@ -162,7 +163,8 @@ struct Fields<Retry> {
                                    Field{"on_no_capacity", &Retry::on_no_capacity},
                                    Field{"retries_max", &Retry::retries_max},
                                    Field{"backoff", &Retry::backoff},
-                                   Field{"backoff_max", &Retry::backoff_max}};
+                                   Field{"backoff_max", &Retry::backoff_max},
+                                   Field{"on_node_loss", &Retry::on_node_loss}};
 };
 template <>
 struct EnumNames<ContainerSpec::Network> {
@@ -274,6 +276,7 @@ struct Fields<Job> {
                                    Field{"placement", &Job::placement},
                                    Field{"tasks", &Job::tasks},
                                    Field{"ports", &Job::ports},
+                                   Field{"attempts", &Job::attempts},
                                    Field{"ending", &Job::ending},
                                    Field{"exit", &Job::exit},
                                    Field{"start", &Job::start},

@@ -229,9 +229,8 @@ class SpecReader {
   void retry(const SpecNode& node) { object(node, kRetry); }
   void retry_on(const SpecNode& node) {
     constexpr std::array<std::string_view, 3> kCauses{"error", "interruption", "no-capacity"};
-    if (node.kind != Kind::List) {
+    if (node.kind != Kind::List)
       return expected(node, "a list of error, interruption, no-capacity");
-    }
     std::array<bool, 3> on{};
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       within(fmt::format("[{}]", i), [&] {
@@ -246,6 +245,10 @@ class SpecReader {
     spec_.retry.on_no_capacity = on[2];
   }
   void retry_max(const SpecNode& node) { integer(node, 0, kRetriesMax, spec_.retry.retries_max); }
+  void retry_on_node_loss(const SpecNode& node) {
+    const auto answer = one_of(node, std::array<std::string_view, 2>{"gang", "task"});
+    if (answer) spec_.retry.on_node_loss = NodeLossAnswer(*answer);
+  }
   void retry_backoff(const SpecNode& node) {
     constexpr std::string_view kForm = "a time or a range of times with units, as in 10s..5m";
     if (!with_unit(node, kForm)) return;
@@ -573,10 +576,11 @@ class SpecReader {
       {"signal", &SpecReader::checkpoint_signal},
       {"grace", &SpecReader::checkpoint_grace},
   }};
-  static constexpr std::array<KnownField, 3> kRetry{{
+  static constexpr std::array<KnownField, 4> kRetry{{
       {"on", &SpecReader::retry_on},
       {"max", &SpecReader::retry_max},
       {"backoff", &SpecReader::retry_backoff},
+      {"on_node_loss", &SpecReader::retry_on_node_loss},
   }};
 
   const std::string_view image_base_;

@@ -33,7 +33,7 @@ topology: {required: rack}
 placement: {max_per_node: 2, spread: zone, near: data, apart: chat, group: tuning}
 checkpoint: {path: /ckpt, interval: 10m, signal: SIGUSR1, grace: 60s}
 progress: {heartbeat: 10m, line: "step "}
-retry: {on: [error, no-capacity], max: 5, backoff: 10s..5m}
+retry: {on: [error, interruption], max: 5, backoff: 10s..5m, on_node_loss: task}
 deadline: 12h
 expected_duration: 1h30m
 queue: research
@@ -53,7 +53,7 @@ working_directory: /data/run
       PlacementRules{"tuning", 2, Balance::Spread, TopologyLevel::Zone, "data", "chat"};
   expected.checkpoint = {"/ckpt", seconds(600), SIGUSR1, seconds(60)};
   expected.progress = Progress{seconds(600), "step "};
-  expected.retry = {true, false, true, 5, seconds(10), seconds(300)};
+  expected.retry = {true, true, false, 5, seconds(10), seconds(300), NodeLossAnswer::Task};
   expected.deadline = seconds(12 * 3600);
   expected.expected_duration = seconds(5400);
   expected.queue = "research";
@@ -303,6 +303,9 @@ const BadSpec kMistakes[] = {
     {"command: ls\nretry: {backoff: 5m..10s}", "retry.backoff: the range ends before it begins"},
     {"command: ls\nretry: {backoff: 10s..}", "retry.backoff: '' is not a duration"},
     {"command: ls\nretry: {backoff: 10}", "retry.backoff: expected a time or a range of times"},
+    {"command: ls\nretry: {on_node_loss: nodes}", "retry.on_node_loss: expected one of gang, task"},
+    {"command: ls\nretry: {on_node_loss: task, on: [error]}", "retry.on lacks 'interruption'"},
+    {"command: ls\nretry: {on_node_loss: task, max: 0}", "with max: 0 nothing is tried again"},
     {"command: ls\nenv: [A]", "env: expected a map of names and values, found a list"},
     {"command: ls\nenv: {1A: x}", "line 2, column 7: env.1A: '1A' is no name of a variable"},
     {"command: ls\nenv: {A: }", "env.A: expected a text (\"\" for an empty one), found nothing"},

@@ -67,6 +67,7 @@ Json retry_of(const Retry& retry) {
       out["backoff"] = duration_text(retry.backoff) + ".." + duration_text(retry.backoff_max);
     }
   }
+  if (retry.on_node_loss == NodeLossAnswer::Task) out["on_node_loss"] = "task";
   return out;
 }
 

@@ -212,7 +212,7 @@ void Controller::on(const JobStopRequested& event) {
 
 void Controller::on(const TaskStarted& event) {
   Job* job = jobs_.find(event.job);
-  if (job == nullptr || job->attempt != event.attempt) return;
+  if (job == nullptr || attempt_of(*job, event.rank) != event.attempt) return;
   const auto rank = static_cast<std::size_t>(event.rank);
   if (rank >= job->tasks.size() || job->tasks[rank] != TaskState::Starting) return;
   job->tasks[rank] = TaskState::Running;
@@ -223,16 +223,22 @@ void Controller::on(const TaskStarted& event) {
     job->ports.resize(job->tasks.size());
     job->ports[rank] = event.stages.ports;
   }
-  if (job->state != Starting) return;
-  const auto starting = std::count(job->tasks.begin(), job->tasks.end(), TaskState::Starting);
+  task_runs(*job);
+}
+
+/// One of its tasks does: maybe the last of them.
+void Controller::task_runs(Job& job) {
+  const auto starting = std::count(job.tasks.begin(), job.tasks.end(), TaskState::Starting);
   if (starting > 0) return;
-  if (!job->first_started_at) job->first_started_at = now_;
-  set_state(*job, Running, Termination::None);
+  if (job.state == Running) return healer_.job_runs(job.id, now_);
+  if (job.state != Starting) return;
+  if (!job.first_started_at) job.first_started_at = now_;
+  set_state(job, Running, Termination::None);
 }
 
 void Controller::on(const TaskEnded& event) {
   Job* job = jobs_.find(event.job);
-  if (job == nullptr || job->attempt != event.attempt) return;
+  if (job == nullptr || attempt_of(*job, event.rank) != event.attempt) return;
   const auto rank = static_cast<std::size_t>(event.rank);
   if (rank >= job->tasks.size() || job->tasks[rank] == TaskState::Ended) return;
   const bool ran =
@@ -278,6 +284,7 @@ void Controller::fire_timer(Job& job) {
 void Controller::place(JobId id, std::vector<TaskPlacement> placement, StartRule rule) {
   Job& job = *jobs_.find(id);
   ++job.attempt;
+  job.attempts.clear();
   job.attempt_started_at = now_;
   job.tasks.assign(placement.size(), TaskState::Starting);
   job.placement = std::move(placement);
@@ -329,7 +336,7 @@ static TaskExit told_apart(TaskExit exit, std::int32_t rank, std::size_t tasks) 
   return exit;
 }
 
-void Controller::end_task(Job& job, std::int32_t rank, const TaskExit& exit) {
+void Controller::end_task(Job& job, std::int32_t rank, TaskExit exit) {
   const auto index = static_cast<std::size_t>(rank);
   ledger_.gave_back(job, job.placement[index], cluster_, exit.ended_at, now_);
   job.tasks[index] = TaskState::Ended;
@@ -337,6 +344,7 @@ void Controller::end_task(Job& job, std::int32_t rank, const TaskExit& exit) {
   const bool last = std::all_of(job.tasks.begin(), job.tasks.end(),
                                 [](TaskState task) { return task == TaskState::Ended; });
   scheduler_.job_released(job, partition_of(job), last, now_);
+  if (!last && replace_task(job, rank, exit)) return;
   if (job.exit.ok()) job.exit = told_apart(exit, rank, job.tasks.size());
   if (!exit.ok() && job.ending == Termination::None) {
     job.ending = exit.kind == TaskExit::Kind::Lost          ? Termination::NodeLost

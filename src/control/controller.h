@@ -227,7 +227,10 @@ class Controller {
   void place(JobId id, std::vector<TaskPlacement> placement, StartRule rule);
   void preempt(JobId victim, JobId beneficiary);
   void stop(Job& job, Termination cause);
-  void end_task(Job& job, std::int32_t rank, const TaskExit& exit);
+  void end_task(Job& job, std::int32_t rank, TaskExit exit);
+  bool replace_task(Job& job, std::int32_t rank, TaskExit& exit);
+  void put_elsewhere(Job& job, const TaskPlacement& place, const TaskExit& exit);
+  void task_runs(Job& job);
   void finish_attempt(Job& job);
   void book_run_time(Job& job);
   void book_stop(const Job& job);

@@ -74,7 +74,8 @@ void Controller::on(const OrphansEnded& event) {
 /// Its attempt is ended, and tried again as after a loss.
 void Controller::on(const TaskStalled& event) {
   Job* job = jobs_.find(event.job);
-  if (!healer_.active() || job == nullptr || job->attempt != event.attempt) return;
+  if (!healer_.active() || job == nullptr) return;
+  if (attempt_of(*job, event.rank) != event.attempt) return;
   const auto rank = static_cast<std::size_t>(event.rank);
   if (job->state != JobState::Running || rank >= job->tasks.size()) return;
   if (job->tasks[rank] != TaskState::Running) return;

@@ -57,6 +57,9 @@ class RandomWorld {
           tasks_.push_back({start->job, start->attempt, task.rank, task.node, false});
         }
       }
+      if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) {
+        tasks_.push_back({anew->job, anew->attempt, anew->task.rank, anew->task.node, false});
+      }
     }
   }
 
@@ -125,6 +128,7 @@ class RandomWorld {
     if (rng_.below(2) == 0) spec.expected_duration = seconds(1 + static_cast<int>(rng_.below(60)));
     if (rng_.below(8) == 0) spec.deadline = seconds(1 + static_cast<int>(rng_.below(60)));
     spec.retry.on_error = rng_.below(2) == 0;
+    if (rng_.below(2) == 0) spec.retry.on_node_loss = NodeLossAnswer::Task;
     const std::uint64_t groups = 1 + rng_.below(2);
     for (std::uint64_t i = 0; i < groups; ++i) {
       TaskGroup group;
@@ -167,6 +171,7 @@ class RandomWorld {
     TaskExit exit;
     exit.kind = task.started ? TaskExit::Kind::Exited : TaskExit::Kind::StartFailed;
     exit.code = static_cast<std::int32_t>(rng_.below(2));
+    if (rng_.below(4) == 0) exit = {TaskExit::Kind::Lost, 0, false, "test"};
     const TaskEnded ended{task.job, task.attempt, task.rank, exit};
     tasks_.erase(tasks_.begin() + static_cast<std::ptrdiff_t>(index));
     return ended;

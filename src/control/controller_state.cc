@@ -9,6 +9,10 @@ namespace gyre::control {
 namespace {
 
 Result<void> take(Cluster& cluster, const Job& job) {
+  if (!job.attempts.empty() && !job.tasks.empty() && job.attempts.size() != job.tasks.size()) {
+    return fail(ErrorKind::Invalid, "job {} has {} tasks, and attempts of {}", job.id.value,
+                job.tasks.size(), job.attempts.size());
+  }
   if (job.placement.size() != job.tasks.size()) {
     return fail(ErrorKind::Invalid, "job {} has {} tasks on {} places", job.id.value,
                 job.tasks.size(), job.placement.size());
@@ -33,6 +37,25 @@ Result<void> take(Cluster& cluster, const Job& job) {
     cluster.allocate(task.node, task.allocation);
   }
   return {};
+}
+
+/// What started those of its tasks that do not run yet.
+void add_starts(const Job& job, Commands& commands) {
+  bool with_gang = false;
+  for (std::size_t i = 0; i < job.tasks.size(); ++i) {
+    if (job.tasks[i] != TaskState::Starting) continue;
+    const TaskPlacement& task = job.placement[i];
+    if (attempt_of(job, task.rank) == gang_attempt(job)) {
+      with_gang = true;
+    } else {
+      const TaskAttempt& own = job.attempts[i];
+      commands.push_back({own.command, ReplaceTask{job.id, own.number, task, {}, {}}});
+    }
+  }
+  if (!with_gang) return;
+  const CommandId id = job.attempts.empty() ? job.last_command : job.attempts.front().command;
+  commands.push_back(
+      {id, StartGang{job.id, gang_attempt(job), job.placement, StartRule::HeadOfLine}});
 }
 
 }  // namespace
@@ -188,9 +211,8 @@ void Controller::order_finished() {
 Commands Controller::outstanding() const {
   Commands commands;
   jobs_.for_each([&](const Job& job) {
-    if (job.state == JobState::Starting) {
-      commands.push_back(
-          {job.last_command, StartGang{job.id, job.attempt, job.placement, StartRule::HeadOfLine}});
+    if (job.state == JobState::Starting || job.state == JobState::Running) {
+      add_starts(job, commands);
     } else if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
       commands.push_back(
           {job.last_command, StopGang{job.id, job.attempt, job.ending, job.preempted_for,

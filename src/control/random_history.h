@@ -26,7 +26,9 @@ class RandomHistory {
                          std::uint64_t arrivals = 15)
       : rng_(seed), core_(std::move(core)), arrivals_(arrivals) {
     core_.jobs().for_each([this](const Job& job) {
-      plan_outcome(StartGang{job.id, job.attempt, job.placement, {}});
+      for (const TaskPlacement& task : job.placement) {
+        plan_outcome(ReplaceTask{job.id, attempt_of(job, task.rank), task, {}, {}});
+      }
     });
     if (core_.last_event() != EventSeq{}) return;
     setup_ = {PolicySet{*policy_by_name("preemptive")}, QueueSet{{"default", ""}},
@@ -134,7 +136,7 @@ class RandomHistory {
   Event::Body stall() {
     const JobId id{1 + rng_.below(core_.jobs().last().value + 1)};
     const Job* job = core_.jobs().find(id);
-    return TaskStalled{id, job == nullptr ? 1 : job->attempt, 0, seconds(600)};
+    return TaskStalled{id, job == nullptr ? 1 : gang_attempt(*job), 0, seconds(600)};
   }
 
   /// Other prices, other rules about idle jobs, or a job that does not use its GPUs.
@@ -170,6 +172,7 @@ class RandomHistory {
       spec.expected_duration = seconds(static_cast<std::int64_t>(rng_.below(600)));
     if (rng_.below(8) == 0) spec.deadline = seconds(static_cast<std::int64_t>(rng_.below(900)));
     spec.retry.on_error = rng_.below(4) == 0;
+    if (rng_.below(2) == 0) spec.retry.on_node_loss = NodeLossAnswer::Task;
     spec.launch.command = {"python3", "train.py", "--epochs=\"3\""};
     if (rng_.below(2) == 0) spec.launch.container.image = image();
     spec.launch.env = {{"EPOCHS", "3"}, {"WORDS", "grün"}};
@@ -210,9 +213,17 @@ class RandomHistory {
     const bool bad = !start.placement.empty() && rng_.below(5) == 0;
     const TaskExit exit =
         bad ? TaskExit{TaskExit::Kind::Exited, 1, false, "no such file"} : TaskExit{};
+    const std::uint64_t lost = rng_.below(10);
     for (const TaskPlacement& task : start.placement) {
-      outcomes_.push_back(TaskEnded{start.job, start.attempt, task.rank, exit});
+      const bool is_lost = static_cast<std::uint64_t>(task.rank) == lost;
+      outcomes_.push_back(TaskEnded{start.job, start.attempt, task.rank, is_lost ? kLost : exit});
     }
+  }
+  void plan_outcome(const ReplaceTask& anew) {
+    const std::int32_t rank = anew.task.rank;
+    outcomes_.push_back(TaskStarted{anew.job, anew.attempt, rank});
+    outcomes_.push_back(
+        TaskEnded{anew.job, anew.attempt, rank, rng_.below(4) == 0 ? kLost : TaskExit{}});
   }
 
   void plan_outcome(const QuarantineNode&) {}
@@ -228,10 +239,12 @@ class RandomHistory {
     const Job* job = core_.jobs().find(stop.job);
     if (job == nullptr) return;
     for (const TaskPlacement& task : job->placement) {
-      outcomes_.push_back(
-          TaskEnded{stop.job, stop.attempt, task.rank, {TaskExit::Kind::Signaled, 15, true, ""}});
+      const TaskExit exit{TaskExit::Kind::Signaled, 15, true, ""};
+      outcomes_.push_back(TaskEnded{stop.job, attempt_of(*job, task.rank), task.rank, exit});
     }
   }
+
+  inline static const TaskExit kLost{TaskExit::Kind::Lost, 0, false, "its supervisor is gone"};
 
   Rng rng_;
   Controller core_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -27,12 +28,23 @@ struct StartGang {
   bool operator==(const StartGang&) const = default;
 };
 
-/// End every task of one attempt: the checkpoint signal if there is one and the cause is
-/// Preempted, then SIGTERM, then SIGKILL after `grace`. Outcome: TaskEnded for each rank that has
-/// not ended yet. Stopping what has ended is no error.
-struct StopGang {
+/// Start one task of a gang anew, elsewhere, under an attempt of its own, while the others run on.
+/// Outcome: TaskStarted or TaskEnded for it.
+struct ReplaceTask {
   JobId job;
   std::int32_t attempt = 0;
+  TaskPlacement task;
+  NodeId lost;        // where it was; for a person, as `cause`
+  std::string cause;  // what became of it there
+  bool operator==(const ReplaceTask&) const = default;
+};
+
+/// End every task of a job that has not ended, whatever its own attempt: the checkpoint signal if
+/// there is one and the cause is Preempted, then SIGTERM, then SIGKILL after `grace`. Outcome:
+/// TaskEnded for each rank that has not ended yet. Stopping what has ended is no error.
+struct StopGang {
+  JobId job;
+  std::int32_t attempt = 0;  // the job's when it is stopped; of a gang that of the last start
   Termination cause = Termination::None;
   JobId beneficiary;  // the job that preempted it; 0 for none
   Duration grace;
@@ -88,7 +100,7 @@ struct FreezeGang {
 struct Command {
   CommandId id;
   std::variant<StartGang, StopGang, QuarantineNode, ReleaseNode, RepairNode, PrefetchImage,
-               FreezeGang>
+               FreezeGang, ReplaceTask>
       body;
   bool operator==(const Command&) const = default;
 };

@@ -41,6 +41,16 @@ bool is_placed(JobState state) {
   return state == Starting || state == Running || state == Preempting || state == Stopping;
 }
 
+std::int32_t attempt_of(const Job& job, std::int32_t rank) {
+  const auto index = static_cast<std::size_t>(rank);
+  return index < job.attempts.size() ? job.attempts[index].number : job.attempt;
+}
+
+Time placed_at(const Job& job, std::int32_t rank) {
+  const auto index = static_cast<std::size_t>(rank);
+  return index < job.attempts.size() ? job.attempts[index].placed_at : job.attempt_started_at;
+}
+
 std::string_view to_string(JobState state) { return kStateNames[static_cast<std::size_t>(state)]; }
 
 std::string_view to_string(Termination cause) {

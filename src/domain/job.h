@@ -94,6 +94,15 @@ struct TaskExit {
   bool operator==(const TaskExit&) const = default;
 };
 
+/// A start of one task of a gang, which may be a later one than the gang's own.
+struct TaskAttempt {
+  std::int32_t number = 0;
+  Time placed_at;
+  CommandId command;  // that started it
+
+  bool operator==(const TaskAttempt&) const = default;
+};
+
 /// One job as the core knows it. Everything here is essential state: a snapshot holds exactly this.
 struct Job {
   JobId id;
@@ -106,7 +115,7 @@ struct Job {
   std::optional<Time> first_started_at;  // when it first ran in full
   Time attempt_started_at;               // when the current attempt was placed
   std::optional<Time> hold_until;        // retry backoff: not placed before
-  std::int32_t attempt = 0;              // 1 for the first start
+  std::int32_t attempt = 0;              // 1 for the first start; of a gang that of the last one
   std::int32_t retries = 0;
   std::int32_t preemptions = 0;
   Duration ran{0};      // in all attempts that are over
@@ -116,6 +125,9 @@ struct Job {
   std::vector<TaskPlacement> placement;          // by rank; empty unless placed
   std::vector<TaskState> tasks;                  // by rank; empty unless placed
   std::vector<std::vector<std::int32_t>> ports;  // by rank and Launch::ports; empty unless given
+  /// By rank, once a task has been started anew by itself, until the job is placed again; else
+  /// empty: all are of `attempt`.
+  std::vector<TaskAttempt> attempts;
   Termination ending = Termination::None;  // why the current attempt is being stopped or has ended
   TaskExit exit;                           // of the first task that ended badly, else of the last
   StartStages start;                       // of the task that started last
@@ -124,5 +136,13 @@ struct Job {
 
   bool operator==(const Job&) const = default;
 };
+
+/// Of the task of that rank: with the job and the rank the name of a run, which no other ever has.
+std::int32_t attempt_of(const Job& job, std::int32_t rank);
+/// Of the gang: that under which all of its tasks were started together. Task 0 is never started
+/// anew by itself.
+inline std::int32_t gang_attempt(const Job& job) { return attempt_of(job, 0); }
+/// When the task of that rank was put where it is. Requires: the job is placed.
+Time placed_at(const Job& job, std::int32_t rank);
 
 }  // namespace gyre

@@ -107,6 +107,20 @@ Result<void> check_progress(const JobSpec& spec) {
               format_duration(heartbeat));
 }
 
+/// Starting a lost task anew is a retry, so it must be one that is wanted.
+Result<void> check_retry(const Retry& retry) {
+  if (retry.on_node_loss == NodeLossAnswer::Gang) return {};
+  if (!retry.on_interruption) {
+    return fail(ErrorKind::Invalid,
+                "retry: on_node_loss: task starts a lost task anew, and retry.on lacks "
+                "'interruption', so nothing is tried again after a loss; say one of them");
+  }
+  if (retry.retries_max > 0) return {};
+  return fail(ErrorKind::Invalid,
+              "retry: on_node_loss: task starts a lost task anew, and with max: 0 nothing is tried "
+              "again; say one of them");
+}
+
 }  // namespace
 
 std::string_view group_of(const JobSpec& spec) {
@@ -186,6 +200,7 @@ Result<void> validate(const JobSpec& spec) {
   }
   if (auto valid = validate(spec.launch.container); !valid) return valid;
   if (auto valid = check_progress(spec); !valid) return valid;
+  if (auto valid = check_retry(spec.retry); !valid) return valid;
   if (auto valid = check_ports(spec.launch); !valid) return valid;
   if (auto valid = check_artifacts(spec.launch); !valid) return valid;
   if (auto valid = check_placement(spec); !valid) return valid;

@@ -31,6 +31,12 @@ struct Checkpoint {
   bool operator==(const Checkpoint&) const = default;
 };
 
+/// What is started anew when a gang loses one of its nodes.
+enum class NodeLossAnswer : std::uint8_t {
+  Gang,  // all of its tasks
+  Task,  // the lost one, elsewhere, while the others run on; where that cannot be, all
+};
+
 /// When an ended attempt is tried again. Preemption by the scheduler always is, and never counts.
 struct Retry {
   bool on_error = false;        // a task ended with a non-zero code or by a signal
@@ -39,6 +45,7 @@ struct Retry {
   std::int32_t retries_max = 3;
   Duration backoff = seconds(1);  // before the first retry; doubles each time
   Duration backoff_max = seconds(300);
+  NodeLossAnswer on_node_loss = NodeLossAnswer::Gang;  // nothing to one task
 
   bool operator==(const Retry&) const = default;
 };

@@ -23,11 +23,13 @@ constexpr std::size_t kOrphansNamedMax = 20;  // in one line
 JobId job_of(const Command& command) {
   if (const auto* start = std::get_if<StartGang>(&command.body)) return start->job;
   if (const auto* stop = std::get_if<StopGang>(&command.body)) return stop->job;
+  if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) return anew->job;
   return {};
 }
 
 act::TaskKey key_of(const Job& job, std::size_t index) {
-  return {job.id, job.attempt, job.placement[index].rank};
+  const std::int32_t rank = job.placement[index].rank;
+  return {job.id, attempt_of(job, rank), rank};
 }
 
 }  // namespace
@@ -329,47 +331,58 @@ void World::submit(const Command& command) {
   std::visit([this](const auto& body) { carry_out(body); }, command.body);
 }
 
-const Job* World::placed(JobId id, std::int32_t attempt) const {
+/// nullptr: it is not placed.
+const Job* World::placed(JobId id) const {
   const Job* job = core_.jobs().find(id);
-  return job != nullptr && job->attempt == attempt && is_placed(job->state) ? job : nullptr;
+  return job != nullptr && is_placed(job->state) ? job : nullptr;
 }
 
 /// True if the core waits for that task's end.
 bool World::is_open(const act::TaskKey& key) const {
-  const Job* job = placed(key.job, key.attempt);
-  if (job == nullptr) return false;
+  const Job* job = placed(key.job);
   const auto rank = static_cast<std::size_t>(key.rank);
-  return rank < job->tasks.size() && job->tasks[rank] != TaskState::Ended;
+  return job != nullptr && attempt_of(*job, key.rank) == key.attempt && rank < job->tasks.size() &&
+         job->tasks[rank] != TaskState::Ended;
 }
 
 bool World::is_open_on(const act::TaskKey& key, NodeId node) const {
   return is_open(key) &&
-         placed(key.job, key.attempt)->placement[static_cast<std::size_t>(key.rank)].node == node;
+         placed(key.job)->placement[static_cast<std::size_t>(key.rank)].node == node;
 }
 
-/// What cannot be sent now is sent when the node that it waits for has come: see take_in().
+/// What cannot be sent now is sent when the node that it waits for has come: see take_in(). Of one
+/// that was overtaken within its own batch nothing is.
 void World::carry_out(const StartGang& gang) const {
-  const Job* job = placed(gang.job, gang.attempt);
-  if (job == nullptr) return;  // overtaken within its own batch
-  const auto leader = fleet_.place(gang.placement.front().node);
-  if (!leader) return;
-  for (const TaskPlacement& task : gang.placement) {
-    if (job->tasks[static_cast<std::size_t>(task.rank)] != TaskState::Starting) continue;
-    auto place = fleet_.place(task.node);
-    if (!place) continue;
-    const NodeSpec& node = core_.cluster().node(task.node).spec;
-    fleet_.send(task.node, act::task_start(gang, *job, task,
-                                           {.leader_address = leader->address,
-                                            .devices = std::move(place->devices),
-                                            .virtual_gpus = node.virtual_gpus,
-                                            .gpu_model = node.gpu_model,
-                                            .gpu_memory = node.gpu_memory}));
+  const Job* job = placed(gang.job);
+  if (job == nullptr) return;
+  for (const TaskPlacement& task : job->placement) {
+    if (attempt_of(*job, task.rank) == gang.attempt) start_task(*job, task);
   }
 }
 
+void World::carry_out(const ReplaceTask& anew) const {
+  const Job* job = placed(anew.job);
+  if (job == nullptr || attempt_of(*job, anew.task.rank) != anew.attempt) return;
+  start_task(*job, job->placement[static_cast<std::size_t>(anew.task.rank)]);
+}
+
+void World::start_task(const Job& job, const TaskPlacement& task) const {
+  if (job.tasks[static_cast<std::size_t>(task.rank)] != TaskState::Starting) return;
+  const auto leader = fleet_.place(job.placement.front().node);
+  auto place = fleet_.place(task.node);
+  if (!leader || !place) return;
+  const NodeSpec& node = core_.cluster().node(task.node).spec;
+  fleet_.send(task.node, act::task_start(job, task,
+                                         {.leader_address = leader->address,
+                                          .devices = std::move(place->devices),
+                                          .virtual_gpus = node.virtual_gpus,
+                                          .gpu_model = node.gpu_model,
+                                          .gpu_memory = node.gpu_memory}));
+}
+
 void World::carry_out(const StopGang& gang) const {
-  const Job* job = placed(gang.job, gang.attempt);
-  if (job == nullptr) return;
+  const Job* job = placed(gang.job);
+  if (job == nullptr || job->attempt != gang.attempt) return;
   act::StopOptions options{.checkpoint_signal = 0, .grace = gang.grace};
   if (gang.cause == Termination::Preempted) options.checkpoint_signal = job->spec.checkpoint.signal;
   for (std::size_t i = 0; i < job->placement.size(); ++i) {
@@ -408,8 +421,8 @@ void World::carry_out(const PrefetchImage& order) const {
 }
 
 void World::carry_out(const FreezeGang& gang) const {
-  const Job* job = placed(gang.job, gang.attempt);
-  if (job == nullptr) return;
+  const Job* job = placed(gang.job);
+  if (job == nullptr || gang_attempt(*job) != gang.attempt) return;
   for (std::size_t i = 0; i < job->placement.size(); ++i) {
     if (is_open(key_of(*job, i))) {
       fleet_.freeze(job->placement[i].node, {key_of(*job, i), gang.frozen});

@@ -89,7 +89,9 @@ class World final : public control::World {
   void carry_out(const RepairNode& order) const;
   void carry_out(const PrefetchImage& order) const;
   void carry_out(const FreezeGang& gang) const;
-  const Job* placed(JobId id, std::int32_t attempt) const;
+  void carry_out(const ReplaceTask& anew) const;
+  void start_task(const Job& job, const TaskPlacement& task) const;
+  const Job* placed(JobId id) const;
   bool is_open(const act::TaskKey& key) const;
   bool is_open_on(const act::TaskKey& key, NodeId node) const;
   void take_in(std::uint64_t session, NodeId node, const act::Hello& hello, JobId last) const;

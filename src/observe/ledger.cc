@@ -38,7 +38,7 @@ HeldTime held_by(const Job& job, const TaskPlacement& task, const Cluster& clust
           gpu_milli(part),
           part.cpu,
           part.memory,
-          job.attempt_started_at,
+          placed_at(job, task.rank),
           to};
 }
 
@@ -110,10 +110,16 @@ void Ledger::placed(const Job& job, const Cluster& cluster) {
   if (now != nullptr) rate_ += rate_now(*now, job, cluster);
 }
 
+void Ledger::placed_anew(const TaskPlacement& task, const Cluster& cluster) {
+  if (const PriceList* now = prices()) {
+    rate_ += observe::rate_of(*now, task.allocation, cluster.node(task.node).spec.gpu_model);
+  }
+}
+
 void Ledger::gave_back(const Job& job, const TaskPlacement& task, const Cluster& cluster,
                        Time ended_at, Time now) {
   if (prices_.empty()) return;
-  const Time end = ended_at == Time{} ? now : std::clamp(ended_at, job.attempt_started_at, now);
+  const Time end = ended_at == Time{} ? now : std::clamp(ended_at, placed_at(job, task.rank), now);
   HeldTime held = held_by(job, task, cluster, end);
   if (const PriceList* in_force = prices()) rate_ -= rate_at(*in_force, held);
   const Charge charge = until(held, end);

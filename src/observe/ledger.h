@@ -51,6 +51,8 @@ class Ledger {
 
   /// The job has been placed: all its tasks hold something from now on.
   void placed(const Job& job, const Cluster& cluster);
+  /// One of its tasks has been, by itself: it holds something from now on.
+  void placed_anew(const TaskPlacement& task, const Cluster& cluster);
   /// A task gave back what it held; it had been over at `ended_at` (0: now).
   void gave_back(const Job& job, const TaskPlacement& task, const Cluster& cluster, Time ended_at,
                  Time now);

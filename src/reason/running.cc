@@ -186,6 +186,12 @@ void Running::shrink(const Job& job) {
   }
 }
 
+void Running::grow(const Job& job, std::int32_t rank) {
+  const auto found = jobs_.find(job.id);
+  if (found == jobs_.end() || !found->second.standing) return;
+  reach_.grow(job, rank, found->second.standing->rank);
+}
+
 void Running::start_leaving(const Job& job) {
   for (std::size_t i = 0; i < job.placement.size(); ++i) {
     if (job.tasks[i] == TaskState::Ended) continue;

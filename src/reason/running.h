@@ -46,6 +46,8 @@ class Running {
   void move(const std::vector<const Job*>& jobs, Rank rank, Time now);
   /// Some of its tasks have ended. O(its tasks).
   void shrink(const Job& job);
+  /// One that has ended holds something again, where job.placement says.
+  void grow(const Job& job, std::int32_t rank);
 
   bool contains(JobId id) const { return jobs_.contains(id); }
   std::vector<JobId> ids() const;

@@ -79,6 +79,14 @@ class Scheduler {
   bool enqueue(const Job& job, PartitionId partition, Scene scene);
   void withdraw(const Job& job, PartitionId partition, Scene scene);
   void job_placed(const Job& job, PartitionId partition, Time now);
+  /// Where one task of a placed gang could be by itself while the others stay where they are: on a
+  /// node that has none of them, as near to task 0 as it is to be to the others; nullopt: nowhere.
+  /// Nobody who waits is considered. O(node states); with topology, and with placement rules,
+  /// O(nodes).
+  std::optional<TaskPlacement> place_for_task(const Job& job, std::int32_t rank,
+                                              PartitionId partition, Scene scene);
+  /// That task is where job.placement says now; what is kept for others is to be found anew.
+  void task_placed(const Job& job, std::int32_t rank, PartitionId partition);
   /// Some or all of a job's resources were released. `gone`: it holds nothing any more.
   void job_released(const Job& job, PartitionId partition, bool gone, Time now);
   /// The job is on its way out: its end is now expected after its grace.

@@ -100,7 +100,8 @@ class Play {
     if (end.stopped) exit = {TaskExit::Kind::Signaled, SIGTERM, true, {}};
     for (std::size_t i = 0; i < job->tasks.size(); ++i) {
       if (job->tasks[i] == TaskState::Ended) continue;
-      step(TaskEnded{end.job, end.attempt, static_cast<std::int32_t>(i), exit});
+      const auto rank = static_cast<std::int32_t>(i);
+      step(TaskEnded{end.job, attempt_of(*job, rank), rank, exit});
       job = core_.jobs().find(end.job);
       if (job == nullptr || job->attempt != end.attempt) return;
     }
@@ -127,8 +128,9 @@ class Play {
     if (wanted_.erase(id) != 0) outcome_.started[id] = now_;
     const std::size_t tasks = job->tasks.size();
     for (std::size_t i = 0; i < tasks && job->state == JobState::Starting; ++i) {
+      const auto rank = static_cast<std::int32_t>(i);
       if (job->tasks[i] == TaskState::Starting) {
-        step(TaskStarted{id, attempt, static_cast<std::int32_t>(i), {}});
+        step(TaskStarted{id, attempt_of(*job, rank), rank, {}});
       }
       job = core_.jobs().find(id);
     }

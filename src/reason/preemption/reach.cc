@@ -86,6 +86,15 @@ void Reach::shrink(const Job& job) {
   }
 }
 
+void Reach::grow(const Job& job, std::int32_t task, Rank rank) {
+  const auto found = slots_.find(job.id);
+  if (found == slots_.end()) return;
+  const TaskPlacement& placed = job.placement[static_cast<std::size_t>(task)];
+  if (residents_.size() <= placed.node.value) residents_.resize(placed.node.value + 1);
+  residents_[placed.node.value].push_back({found->second, rank, placed.allocation});
+  log_.note(placed.node);
+}
+
 void Reach::remove(NodeId node, std::uint32_t slot) {
   if (residents_.size() <= node.value) return;
   auto& here = residents_[node.value];

@@ -63,6 +63,8 @@ class Reach {
   void leave(const Job& job, Rank rank);
   /// Some of its tasks have ended.
   void shrink(const Job& job);
+  /// One that has ended holds something again. Requires: the job may be stopped, and stands there.
+  void grow(const Job& job, std::int32_t task, Rank rank);
 
   struct Setting {
     Cluster& cluster;

@@ -44,11 +44,16 @@ std::string with_image(const StartGang& start) {
   return fmt::format(", {} of which hold its image", start.with_image);
 }
 
+/// It asks for it: then its exit says why it was not.
+bool would_be_repaired(const Job& job) {
+  return job.spec.retry.on_node_loss == NodeLossAnswer::Task && !job.exit.message.empty();
+}
+
 }  // namespace
 
 std::string_view to_string(DecisionKind kind) {
   static constexpr std::string_view kNames[] = {"start", "backfill", "preempt", "requeue",
-                                                "stop",  "give-up",  "warn"};
+                                                "stop",  "give-up",  "warn",    "replace"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -84,6 +89,20 @@ class DecisionLog::Story {
   void tell(const RepairNode&) {}
   void tell(const PrefetchImage&) {}  // nothing is done to the job
   void tell(const FreezeGang&) {}     // the service's events have it
+  void tell(const ReplaceTask& anew) {
+    const Job* job = core_.jobs().find(anew.job);
+    if (job == nullptr) return;
+    Decision told = begin(*job, DecisionKind::Replace);
+    told.nodes.push_back(core_.cluster().node(anew.task.node).spec.name);
+    const std::int32_t others = task_count(job->spec.tasks) - 1;
+    told.why = fmt::format(
+        "task {} was started anew on node {}: node {} was lost ({}); the other "
+        "{} ran on; retry {} of {}",
+        anew.task.rank, told.nodes.front(), core_.cluster().node(anew.lost).spec.name, anew.cause,
+        others == 1 ? "task" : fmt::format("{} tasks", others), job->retries,
+        job->spec.retry.retries_max);
+    log_.add(std::move(told));
+  }
   void tell(const StopGang& stop) {
     const Job* job = core_.jobs().find(stop.job);
     if (job == nullptr || stop.cause == Termination::UserRequest) return;
@@ -95,6 +114,8 @@ class DecisionLog::Story {
       told.why = stop.cause == Termination::DeadlineExceeded
                      ? fmt::format("its deadline of {} after submission has passed",
                                    format_duration(job->spec.deadline.value_or(Duration{})))
+                 : stop.cause == Termination::NodeLost && would_be_repaired(*job)
+                     ? job->exit.message
                      : "one of its tasks is lost or has failed, and a gang runs as a whole or not";
     }
     log_.add(std::move(told));

@@ -24,9 +24,10 @@ enum class DecisionKind : std::uint8_t {
   Stop,      // a limit or a failure ends it
   GiveUp,    // it ends without being tried (again)
   Warn,      // it does not use its GPUs, and may be stopped for it
+  Replace,   // a task of it that was lost is started anew, and the others run on
 };
-inline constexpr int kDecisionKindCount = 7;
-std::string_view to_string(DecisionKind kind);  // "start", ..., "warn"
+inline constexpr int kDecisionKindCount = 8;
+std::string_view to_string(DecisionKind kind);  // "start", ..., "replace"
 
 struct Decision {
   FeedPosition position;
