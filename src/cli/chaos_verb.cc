@@ -118,6 +118,7 @@ Json to_json(const sim::ChaosReport& report, const ChaosFlags& flags) {
           {"faults", faults},
           {"recoveries", report.recoveries},
           {"repairs", report.repairs},
+          {"replacements", report.replacements},
           {"events", report.events},
           {"commands", report.commands},
           {"jobs",

@@ -13,6 +13,7 @@ namespace {
 /// Nothing that would happen later is waited for; far from the end of Time, so sums never overflow.
 constexpr Time kHorizon{Time{} + kSpanMax + kSpanMax / 2};
 constexpr std::int32_t kRetriesMax = 1'000'000;
+constexpr NodeId kNowhere{0xffffffff};
 
 }  // namespace
 
@@ -166,15 +167,15 @@ std::optional<Event> World::next_of_burst() {
   if (!bursts()) return std::nullopt;
   const Burst burst = *burst_;
   Gang& gang = gangs_[burst.gang];
-  const auto rank = static_cast<std::size_t>(
-      std::find(gang.alive.begin() + static_cast<std::ptrdiff_t>(burst.rank), gang.alive.end(), 1) -
-      gang.alive.begin());
-  const auto rest = gang.alive.begin() + static_cast<std::ptrdiff_t>(rank) + 1;
-  const bool last = std::find(rest, gang.alive.end(), 1) == gang.alive.end();
+  const std::size_t rank = next_due(gang, burst, burst.rank);
+  const bool last = next_due(gang, burst, rank + 1) == gang.alive.size();
   burst_->rank = rank + 1;
   if (last) burst_.reset();
   const auto rank_id = static_cast<std::int32_t>(rank);
-  if (!burst.ends) return stamp(TaskStarted{gang.job, gang.attempt, rank_id});
+  if (!burst.ends) {
+    gang.told[rank] = 1;
+    return stamp(TaskStarted{gang.job, gang.attempts[rank], rank_id});
+  }
   gang.alive[rank] = 0;
   auto event = task_ended(gang, rank_id);
   if (last && !gang.stopped && inputs_.script != nullptr) {  // its next run begins anew
@@ -186,13 +187,22 @@ std::optional<Event> World::next_of_burst() {
   return event;
 }
 
+/// The first rank from there on that the burst is about; past the last one for none.
+std::size_t World::next_due(const Gang& gang, const Burst& burst, std::size_t from) {
+  while (from < gang.alive.size() &&
+         (gang.alive[from] == 0 || (!burst.ends && gang.told[from] != 0))) {
+    ++from;
+  }
+  return from;
+}
+
 /// Whether a task of the burst is still to come. Gangs always have one when their burst begins.
 bool World::bursts() const {
   return burst_ && gangs_[burst_->gang].generation == burst_->generation;
 }
 
 std::optional<Event> World::task_ended(const Gang& gang, std::int32_t rank) {
-  TaskEnded ended{gang.job, gang.attempt, rank, {}};
+  TaskEnded ended{gang.job, gang.attempts[static_cast<std::size_t>(rank)], rank, {}};
   if (gang.stopped) {
     const bool ran = gang.started_at.ns >= 0;
     ended.exit.kind = ran ? TaskExit::Kind::Signaled : TaskExit::Kind::StartFailed;
@@ -208,6 +218,7 @@ std::optional<Event> World::task_ended(const Gang& gang, std::int32_t rank) {
 
 void World::submit(const Command& command) {
   if (const auto* to_start = std::get_if<StartGang>(&command.body)) return start(*to_start);
+  if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) return replace(*anew);
   if (const auto* to_stop = std::get_if<StopGang>(&command.body)) stop(*to_stop);
 }
 
@@ -215,33 +226,68 @@ void World::start(const StartGang& command) {
   Progress& progress = progress_[command.job.value - 1];
   if (command.attempt <= progress.attempt) return;  // seen before
   GYRE_ASSERT(progress.gang == kNoGang);
+  Gang& gang = add_gang(command.job, progress);
+  progress.attempt = gang.attempt = command.attempt;
+  for (const TaskPlacement& task : command.placement) add_task(task, gang);
+  begin_if_whole(gang);
+}
+
+/// The others have waited for it since the loss.
+void World::replace(const ReplaceTask& command) {
+  Progress& progress = progress_[command.job.value - 1];
+  if (command.attempt <= progress.attempt) return;  // seen before
+  if (progress.gang == kNoGang) {                   // the others were lost meanwhile
+    Gang& fresh = add_gang(command.job, progress);
+    const auto& tasks = inputs_.workload.gangs[inputs_.workload.gang_of[command.job.value - 1]];
+    const auto count = static_cast<std::size_t>(task_count(tasks));
+    fresh.nodes.assign(count, kNowhere);
+    fresh.attempts.assign(count, command.attempt);
+    fresh.alive.assign(count, 0);
+    fresh.told.assign(count, 0);
+  }
+  Gang& gang = gangs_[progress.gang];
+  progress.attempt = gang.attempt = command.attempt;
+  const auto rank = static_cast<std::size_t>(command.task.rank);
+  gang.nodes[rank] = command.task.node;
+  gang.attempts[rank] = command.attempt;
+  gang.alive[rank] = node_up_[command.task.node.value];
+  gang.told[rank] = 0;
+  begin_if_whole(gang);
+}
+
+World::Gang& World::add_gang(JobId job, Progress& progress) {
   if (unused_gangs_.empty()) {
     unused_gangs_.push_back(static_cast<std::uint32_t>(gangs_.size()));
     gangs_.emplace_back();
   }
-  progress.attempt = command.attempt;
   progress.gang = unused_gangs_.back();
   unused_gangs_.pop_back();
   Gang& gang = gangs_[progress.gang];
-  gang.job = command.job;
-  gang.attempt = command.attempt;
-  gang.phase = Phase::Starting;
+  gang.job = job;
   gang.in_use = true;
   gang.stopped = false;
   gang.asked_to_stop = false;
   gang.started_at = Time{-1};
   gang.ends_at = Time::max();
   gang.nodes.clear();
+  gang.attempts.clear();
   gang.alive.clear();
-  bool whole = true;
-  for (const TaskPlacement& task : command.placement) {
-    // A node that is down by now was lost after the decision; the core knows of it.
-    gang.nodes.push_back(task.node);
-    gang.alive.push_back(node_up_[task.node.value]);
-    whole = whole && node_up_[task.node.value] != 0;
-  }
+  gang.told.clear();
+  return gang;
+}
+
+/// A node that is down by now was lost after the decision; the core knows of it.
+void World::add_task(const TaskPlacement& task, Gang& gang) {
+  gang.nodes.push_back(task.node);
+  gang.attempts.push_back(gang.attempt);
+  gang.alive.push_back(node_up_[task.node.value]);
+  gang.told.push_back(0);
+}
+
+void World::begin_if_whole(Gang& gang) {
+  const bool whole = std::find(gang.alive.begin(), gang.alive.end(), 0) == gang.alive.end();
+  gang.phase = whole ? Phase::Starting : Phase::Broken;
   if (whole) return add_timer(now_ + start_latency(gang), gang, false);
-  gang.phase = Phase::Broken;
   if (std::find(gang.alive.begin(), gang.alive.end(), 1) == gang.alive.end()) release(gang);
 }
 

@@ -34,6 +34,7 @@ struct ExecutionOptions {
 /// Work is the world's truth: a job ends when it has run for its duration, restart overhead apart.
 /// A job with a checkpoint interval keeps its work up to the last whole interval of an attempt, and
 /// all of it when it is preempted, since it is asked first. One without loses all at every stop.
+/// A gang of which one task is started anew goes on from what it has kept once all of them run.
 /// Outcomes at one instant come in the order of their commands, and before arrivals.
 ///
 /// With a script jobs are what it says they were, and it alone says what nodes and queues there are
@@ -74,16 +75,18 @@ class World final : public control::World {
   /// One attempt of one job. Slots are reused; `generation` tells an old timer from a new one.
   struct Gang {
     JobId job;
-    std::int32_t attempt = 0;
+    std::int32_t attempt = 0;  // the latest
     std::uint32_t generation = 0;
     Phase phase = Phase::Starting;
     bool in_use = false;
     bool stopped = false;        // it will end because it was told to
     bool asked_to_stop = false;  // shortly before its natural end
     Time started_at;
-    Time ends_at;                     // its natural end; Time::max() for none
-    std::vector<NodeId> nodes;        // by rank
-    std::vector<std::uint8_t> alive;  // by rank
+    Time ends_at;                        // its natural end; Time::max() for none
+    std::vector<NodeId> nodes;           // by rank, as all that follows
+    std::vector<std::int32_t> attempts;  // each task's own
+    std::vector<std::uint8_t> alive;
+    std::vector<std::uint8_t> told;  // that it has started
   };
   /// What is left of a job between its attempts.
   struct Progress {
@@ -134,6 +137,11 @@ class World final : public control::World {
 
   void start(const StartGang& command);
   void stop(const StopGang& command);
+  void replace(const ReplaceTask& command);
+  Gang& add_gang(JobId job, Progress& progress);
+  void add_task(const TaskPlacement& task, Gang& gang);
+  void begin_if_whole(Gang& gang);
+  static std::size_t next_due(const Gang& gang, const Burst& burst, std::size_t from);
   void break_gang(Gang& gang, std::size_t rank);
   void settle(const Gang& gang, bool saves_all);
   void cancel_timer(Gang& gang);

@@ -47,6 +47,10 @@ class WorldTest : public ::testing::Test {
     }
     world_->submit({CommandId{++commands_}, command});
   }
+  void replace(std::uint64_t job, std::int32_t attempt, std::int32_t rank, std::uint32_t node) {
+    world_->submit({CommandId{++commands_},
+                    ReplaceTask{JobId{job}, attempt, {rank, NodeId{node}, {}}, {}, {}}});
+  }
   void stop(std::uint64_t job, std::int32_t attempt, Termination cause,
             Duration grace = seconds(30)) {
     world_->submit({CommandId{++commands_}, StopGang{JobId{job}, attempt, cause, {}, grace}});
@@ -221,6 +225,49 @@ TEST_F(WorldTest, AFailedNodeLosesTheWorkSinceTheLastCheckpoint) {
   expect<TaskStarted>();
   expect<TaskEnded>();
   EXPECT_EQ(now_s(), 2000 + 3600 - 1200);
+}
+
+TEST_F(WorldTest, AGangWithANewTaskGoesOnFromItsLastCheckpoint) {
+  FaultTrace faults{{{Time{} + seconds(1500), 1, false}}, 2, 0};
+  build("a,0,3600,24,3,10m\n", "4x8",
+        {.start_latency = seconds(20), .restart_overhead = seconds(60)},
+        FailureModel::by_trace(faults, 4));
+  expect<JobSubmitted>();
+  start(1, 1, {0, 1, 2});
+  for (int i = 0; i < 3; ++i) expect<TaskStarted>();
+  expect<NodeLost>();
+  replace(1, 2, 1, 3);
+  replace(1, 2, 1, 3);  // seen before
+  const auto anew = expect<TaskStarted>();
+  EXPECT_EQ(anew.rank, 1) << "the others have started already";
+  EXPECT_EQ(anew.attempt, 2);
+  EXPECT_EQ(now_s(), 1520);
+  EXPECT_FALSE(world_->has_pending());
+  for (const std::int32_t rank : {0, 1, 2}) {
+    const auto ended = expect<TaskEnded>();
+    EXPECT_EQ(ended.rank, rank);
+    EXPECT_EQ(ended.attempt, rank == 1 ? 2 : 1);
+    EXPECT_TRUE(ended.exit.ok());
+  }
+  EXPECT_EQ(now_s(), 1520 + 60 + 3600 - 1200) << "it had run for 1480 s, of which two checkpoints";
+  EXPECT_NEAR(world_->lost_gpu_hours(), 280.0 / 3600 * 24, 1e-9);
+}
+
+TEST_F(WorldTest, AStopEndsANewTaskWhoseGangWasLostMeanwhile) {
+  FaultTrace faults{{{Time{} + seconds(100), 0, false}, {Time{} + seconds(100), 1, false}}, 2, 0};
+  build("a,0,3600,16,2,\n", "3x8", {}, FailureModel::by_trace(faults, 3));
+  expect<JobSubmitted>();
+  start(1, 1, {0, 1});
+  expect<TaskStarted>();
+  expect<TaskStarted>();
+  expect<NodeLost>();
+  expect<NodeLost>();
+  replace(1, 2, 1, 2);  // decided before the core learned of the second
+  stop(1, 2, Termination::NodeLost);
+  const auto ended = expect<TaskEnded>();
+  EXPECT_EQ(ended.rank, 1);
+  EXPECT_EQ(ended.attempt, 2);
+  EXPECT_TRUE(ended.exit.stopped);
 }
 
 TEST_F(WorldTest, AGangThatWasToEndBeforeItsStopStillEndsWhenANodeIsLostMeanwhile) {

@@ -29,7 +29,7 @@ void Dispatcher::remember(const Job& job) {
 }
 
 Dispatcher::Task& Dispatcher::add(const Job& job, const TaskPlacement& placed) {
-  const TaskKey key{job.id, job.attempt, placed.rank};
+  const TaskKey key{job.id, attempt_of(job, placed.rank), placed.rank};
   Task& task = tasks_[key];
   task.node = placed.node.value;
   task.order = {
@@ -41,6 +41,7 @@ Dispatcher::Task& Dispatcher::add(const Job& job, const TaskPlacement& placed) {
 
 void Dispatcher::submit(const Command& command) {
   if (const auto* to_start = std::get_if<StartGang>(&command.body)) return start(*to_start);
+  if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) return replace(*anew);
   if (const auto* to_stop = std::get_if<StopGang>(&command.body)) return stop(*to_stop);
   if (const auto* to_repair = std::get_if<RepairNode>(&command.body)) repair(to_repair->node);
 }
@@ -54,21 +55,33 @@ void Dispatcher::repair(NodeId node) {
 
 void Dispatcher::start(const StartGang& command) {
   const Job* job = core_.jobs().find(command.job);
-  const bool due = job != nullptr && job->attempt == command.attempt && is_placed(job->state);
-  if (!due) return;  // overtaken within its own batch
-  for (const TaskPlacement& placed : command.placement) {
-    const TaskState state = job->tasks[static_cast<std::size_t>(placed.rank)];
-    if (state != TaskState::Starting) continue;
-    if (tasks_.count({job->id, job->attempt, placed.rank}) != 0) continue;  // seen before
-    const Task& task = add(*job, placed);
-    orders_.push_back({task.node, task.order});
+  if (job == nullptr || !is_placed(job->state)) return;  // overtaken within its own batch
+  for (const TaskPlacement& placed : job->placement) {
+    if (attempt_of(*job, placed.rank) == command.attempt) start_task(*job, placed);
   }
 }
 
+void Dispatcher::replace(const ReplaceTask& command) {
+  const Job* job = core_.jobs().find(command.job);
+  const bool due = job != nullptr && is_placed(job->state) &&
+                   attempt_of(*job, command.task.rank) == command.attempt;
+  if (due) start_task(*job, job->placement[static_cast<std::size_t>(command.task.rank)]);
+}
+
+void Dispatcher::start_task(const Job& job, const TaskPlacement& placed) {
+  if (job.tasks[static_cast<std::size_t>(placed.rank)] != TaskState::Starting) return;
+  if (tasks_.count({job.id, attempt_of(job, placed.rank), placed.rank}) != 0)
+    return;  // seen before
+  const Task& task = add(job, placed);
+  orders_.push_back({task.node, task.order});
+}
+
+/// All of its tasks, whatever attempt each is of.
 void Dispatcher::stop(const StopGang& command) {
-  for (auto at = tasks_.lower_bound({command.job, command.attempt, 0});
-       at != tasks_.end() && at->first.job == command.job && at->first.attempt == command.attempt;
-       ++at) {
+  const Job* job = core_.jobs().find(command.job);
+  if (job == nullptr || job->attempt != command.attempt) return;  // overtaken
+  for (auto at = tasks_.lower_bound({command.job, 0, 0});
+       at != tasks_.end() && at->first.job == command.job; ++at) {
     at->second.stopped = true;
     if (!at->second.ended) order(at->second.node, Order::Kind::Stop, at->first);
   }

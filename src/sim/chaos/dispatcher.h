@@ -58,6 +58,8 @@ class Dispatcher {
   void start(const StartGang& command);
   void remember(const Job& job);
   Task& add(const Job& job, const TaskPlacement& placed);
+  void replace(const ReplaceTask& command);
+  void start_task(const Job& job, const TaskPlacement& placed);
   void stop(const StopGang& command);
   void repair(NodeId node);
   void tell(const TaskKey& key, Task& task, const Report& report);

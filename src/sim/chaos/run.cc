@@ -55,6 +55,12 @@ class Witness final : public control::Observer {
     if (const auto* stop = std::get_if<StopGang>(&command.body))
       return digest_.add(stop->job.value);
     if (std::holds_alternative<RepairNode>(command.body)) ++report_.repairs;
+    if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) {
+      ++report_.replacements;
+      digest_.add(anew->job.value);
+      digest_.add(anew->task.node.value);
+      digest_.add(anew->task.allocation.devices);
+    }
     const auto* start = std::get_if<StartGang>(&command.body);
     if (start == nullptr) return;
     digest_.add(start->job.value);
@@ -66,10 +72,7 @@ class Witness final : public control::Observer {
 
   void count(const Transition& transition, const control::Controller& core) {
     if (!is_final(transition.to)) return;
-    const Job* job = core.jobs().find(transition.job);
-    const std::size_t tasks =
-        job == nullptr ? 0 : static_cast<std::size_t>(task_count(job->spec.tasks));
-    world_.job_over(transition, tasks);
+    if (const Job* job = core.jobs().find(transition.job)) world_.job_over(*job);
     if (transition.to == JobState::Succeeded) ++report_.succeeded;
     if (transition.to == JobState::Failed) ++report_.failed;
     if (transition.to == JobState::Cancelled) ++report_.cancelled;

@@ -26,6 +26,7 @@ struct ChaosReport {
   std::uint64_t cancelled = 0;
   std::vector<std::uint64_t> faults;  // by ChaosFault::Kind
   std::uint64_t repairs = 0;          // of the hardware that healing ordered
+  std::uint64_t replacements = 0;     // tasks of gangs that were started anew by themselves
   Time ended_at;                      // true time since the beginning
   std::uint64_t digest = 0;           // of every event and command; equal runs have equal ones
   std::vector<Violation> violations;  // the first few; empty: all held

@@ -30,6 +30,7 @@ JobSpec make_spec(const ChaosSpec::Jobs& jobs, std::int64_t nodes, std::int64_t 
   if (checkpoint.ns > 0) spec.checkpoint.interval = checkpoint;
   spec.retry.on_error = chance(50, rng);
   spec.retry.retries_max = static_cast<std::int32_t>(rng.below(20));
+  if (spec.retry.retries_max % 2 == 1) spec.retry.on_node_loss = NodeLossAnswer::Task;
   return spec;
 }
 
@@ -117,7 +118,7 @@ void Truth::end(const TaskKey& key, std::uint32_t node, const Order& order, cons
   if (--alive->second == 0) alive_.erase(alive);
   use_devices(node, order, -1, now);
   // One whose node died before it could tell may have been run again.
-  if (exit.ok()) good_[{key.job, key.attempt}].insert(key.rank);
+  if (exit.ok()) good_.insert(key);
   const auto known = submission_of_.find(key.job);
   if (known == submission_of_.end()) return;
   const std::size_t submission = known->second;
@@ -137,12 +138,15 @@ void Truth::use_devices(std::uint32_t node, const Order& order, int sign, Time n
   }
 }
 
-void Truth::succeeded(JobId job, std::int32_t attempt, std::size_t tasks, Time now) {
-  const auto good = good_.find({job, attempt});
-  const std::size_t count = good == good_.end() ? 0 : good->second.size();
-  if (count == tasks) return;
+void Truth::succeeded(const Job& job, Time now) {
+  std::int32_t good = 0;
+  const std::int32_t tasks = task_count(job.spec.tasks);
+  for (std::int32_t rank = 0; rank < tasks; ++rank) {
+    good += good_.contains({job.id, attempt_of(job, rank), rank}) ? 1 : 0;
+  }
+  if (good == tasks) return;
   report(Invariant::TrueOutcome, now,
-         fmt::format("job {} is called succeeded, but {} of its {} tasks were", job.value, count,
+         fmt::format("job {} is called succeeded, but {} of its {} tasks were", job.id.value, good,
                      tasks));
 }
 

@@ -70,7 +70,7 @@ class Truth {
            Duration worked, Time now);
 
   /// The core calls the job succeeded.
-  void succeeded(JobId job, std::int32_t attempt, std::size_t tasks, Time now);
+  void succeeded(const Job& job, Time now);
 
   void report(Invariant invariant, Time now, std::string detail);
   const std::vector<Violation>& violations() const { return violations_; }
@@ -87,9 +87,8 @@ class Truth {
   std::map<JobId, ReplicaFate> fate_of_;
   std::vector<Duration> saved_;                                   // by submission
   std::map<std::pair<JobId, std::int32_t>, std::int32_t> alive_;  // by job and rank: how many run
-  std::map<std::pair<JobId, std::int32_t>, std::set<std::int32_t>>
-      good_;                                                     // by job and attempt: ranks
-  std::vector<std::array<std::int32_t, kGpusPerNodeMax>> used_;  // milli-GPUs by node and device
+  std::set<TaskKey> good_;                                        // those that ended well
+  std::vector<std::array<std::int32_t, kGpusPerNodeMax>> used_;   // milli-GPUs by node and device
   std::vector<Violation> violations_;
 };
 

@@ -59,7 +59,7 @@ class ChaosWorld final : public control::World {
   /// The core has answered an event that counts.
   void answered(const control::Decisions& decisions);
   /// The core says that a job is over.
-  void job_over(const Transition& transition, std::size_t tasks);
+  void job_over(const Job& job);
   /// After the end: what must hold then.
   void finish();
 

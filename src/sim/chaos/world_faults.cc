@@ -316,10 +316,8 @@ void ChaosWorld::return_to_life() {
   for (std::uint32_t node = 0; node < links_.count(); ++node) expect_word_of(node);
 }
 
-void ChaosWorld::job_over(const Transition& transition, std::size_t tasks) {
-  if (transition.to == JobState::Succeeded) {
-    truth_.succeeded(transition.job, transition.attempt, tasks, now_);
-  }
+void ChaosWorld::job_over(const Job& job) {
+  if (job.state == JobState::Succeeded) truth_.succeeded(job, now_);
 }
 
 void ChaosWorld::finish() {

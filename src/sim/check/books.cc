@@ -73,6 +73,7 @@ void Books::apply(const Event& event, const control::Decisions& decisions) {
   for (const Command& command : decisions.commands) {
     if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start, decisions);
     if (const auto* stop = std::get_if<StopGang>(&command.body)) take(*stop);
+    if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) take(*anew);
     if (const auto* out = std::get_if<QuarantineNode>(&command.body))
       set_quarantined(out->node, true);
     if (const auto* in = std::get_if<ReleaseNode>(&command.body)) set_quarantined(in->node, false);
@@ -180,6 +181,7 @@ void Books::on(const JobSubmitted& event) {
   job.group = group_of(event.spec);
   job.rules = event.spec.placement;
   job.tasks = event.spec.tasks;
+  job.repaired_in_place = event.spec.retry.on_node_loss == NodeLossAnswer::Task;
   jobs_.try_emplace(event.job, std::move(job));
 }
 
@@ -205,14 +207,16 @@ void Books::adopt(const Job& job) {
 void Books::on(const TaskStarted& event) {
   JobBook* job = writable(event.job);
   const auto rank = static_cast<std::size_t>(event.rank);
-  if (job == nullptr || job->attempt != event.attempt || rank >= job->ranks.size()) return;
+  if (job == nullptr || rank >= job->ranks.size()) return;
+  if (job->attempts[rank] != event.attempt) return;
   if (job->ranks[rank] == TaskState::Starting) job->ranks[rank] = TaskState::Running;
 }
 
 void Books::on(const TaskEnded& event) {
   JobBook* job = writable(event.job);
   const auto rank = static_cast<std::size_t>(event.rank);
-  if (job == nullptr || job->attempt != event.attempt || rank >= job->ranks.size()) return;
+  if (job == nullptr || rank >= job->ranks.size()) return;
+  if (job->attempts[rank] != event.attempt) return;
   release(*job, rank);
 }
 
@@ -302,6 +306,7 @@ void Books::take(const StartGang& start, const control::Decisions& decisions) {
   check_gang(start, *job);
   job->attempt = start.attempt;
   job->placement = start.placement;
+  job->attempts.assign(start.placement.size(), start.attempt);
   job->ranks.assign(start.placement.size(), TaskState::Starting);
   for (const TaskPlacement& task : start.placement) allocate(task);
 }
@@ -311,6 +316,37 @@ void Books::take(const StopGang& stop) {
   if (job != nullptr && is_placed(job->state)) return;
   report(Invariant::LegalTransition,
          fmt::format("job {} is stopped, but not placed", stop.job.value));
+}
+
+/// One task alone, in the place of one that was lost; the others stay where they are.
+void Books::take(const ReplaceTask& anew) {
+  JobBook* job = writable(anew.job);
+  const auto rank = static_cast<std::size_t>(anew.task.rank);
+  const bool placed = job != nullptr && is_placed(job->state) && !is_stopping(*job);
+  if (!placed || rank == 0 || rank >= job->ranks.size() || !job->repaired_in_place) {
+    return report(Invariant::GangWhole,
+                  fmt::format("task {} of job {} is started by itself, which nobody asks for",
+                              anew.task.rank, anew.job.value));
+  }
+  if (job->ranks[rank] != TaskState::Ended || anew.attempt != job->attempt + 1) {
+    report(Invariant::RunsOnce,
+           fmt::format("task {} of job {} starts attempt {} after attempt {}, "
+                       "while it {}",
+                       rank, anew.job.value, anew.attempt, job->attempt,
+                       job->ranks[rank] == TaskState::Ended ? "has ended" : "runs"));
+  }
+  for (const TaskPlacement& other : job->placement) {
+    if (other.node != anew.task.node) continue;
+    report(Invariant::GangDistinctNodes,
+           fmt::format("task {} of job {} starts on node {}, where task {} is or was", rank,
+                       anew.job.value, anew.task.node.value, other.rank));
+  }
+  check_place(anew.job, *job, anew.task, job->placement.front().node);
+  job->attempt = anew.attempt;
+  job->attempts[rank] = anew.attempt;
+  job->placement[rank] = anew.task;
+  job->ranks[rank] = TaskState::Starting;
+  allocate(anew.task);
 }
 
 void Books::set_quarantined(NodeId node, bool quarantined) {
@@ -347,25 +383,29 @@ void Books::check_gang(const StartGang& start, const JobBook& job) {
       report(Invariant::GangDistinctNodes,
              fmt::format("two tasks of job {} start on node {}", start.job.value, task.node.value));
     }
-    if (task.node.value >= nodes_.size() || !nodes_[task.node.value].open()) {
-      report(Invariant::NodeUp, fmt::format("job {} starts on node {}, which takes no tasks",
-                                            start.job.value, task.node.value));
-      continue;
-    }
-    const Request* request = request_of(job, task.rank);
-    if (request != nullptr) check_task(task, *request, job);
-    if (!may_take(job, task.node)) {
-      report(Invariant::PlacementKept,
-             fmt::format("job {} starts on node {}, which its placement rules forbid",
-                         start.job.value, task.node.value));
-    }
-    const std::size_t first = start.placement.front().node.value;
-    if (job.topology && job.topology->required && first < nodes_.size() &&
-        !together(job.topology->level, first, task.node.value)) {
-      report(Invariant::GangTogether,
-             fmt::format("job {} starts on nodes {} and {}, which are not in one {}",
-                         start.job.value, first, task.node.value, to_string(job.topology->level)));
-    }
+    check_place(start.job, job, task, start.placement.front().node);
+  }
+}
+
+/// `first`: the node of task 0.
+void Books::check_place(JobId id, const JobBook& job, const TaskPlacement& task, NodeId first) {
+  const NodeId node = task.node;
+  if (node.value >= nodes_.size() || !nodes_[node.value].open()) {
+    return report(Invariant::NodeUp, fmt::format("job {} starts on node {}, which takes no tasks",
+                                                 id.value, node.value));
+  }
+  const Request* request = request_of(job, task.rank);
+  if (request != nullptr) check_task(task, *request, job);
+  if (!may_take(job, node)) {
+    report(Invariant::PlacementKept,
+           fmt::format("job {} starts on node {}, which its placement rules forbid", id.value,
+                       node.value));
+  }
+  if (job.topology && job.topology->required && first.value < nodes_.size() &&
+      !together(job.topology->level, first.value, node.value)) {
+    report(Invariant::GangTogether,
+           fmt::format("job {} starts on nodes {} and {}, which are not in one {}", id.value,
+                       first.value, node.value, to_string(job.topology->level)));
   }
 }
 

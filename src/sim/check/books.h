@@ -50,11 +50,13 @@ class Books {
     std::string group;             // by its rules
     std::vector<TaskGroup> tasks;  // empty once the job has ended
     JobState state = JobState::Queued;
-    bool announced = false;  // its arrival in the queue was told
-    bool preempted = false;  // and not gone yet, whoever else may have stopped it since
-    JobId preempted_for;     // while it is; 0: for nobody
-    std::int32_t attempt = 0;
-    std::vector<TaskPlacement> placement;  // of the current attempt
+    bool announced = false;          // its arrival in the queue was told
+    bool preempted = false;          // and not gone yet, whoever else may have stopped it since
+    JobId preempted_for;             // while it is; 0: for nobody
+    bool repaired_in_place = false;  // a lost task is started anew by itself
+    std::int32_t attempt = 0;        // the latest
+    std::vector<TaskPlacement> placement;  // of the current gang
+    std::vector<std::int32_t> attempts;    // the same, by rank
     std::vector<TaskState> ranks;
   };
 
@@ -127,9 +129,11 @@ class Books {
   void count_quota(const Transition& transition, const JobBook& job);
   void take(const StartGang& start, const control::Decisions& decisions);
   void take(const StopGang& stop);
+  void take(const ReplaceTask& anew);
   void set_quarantined(NodeId node, bool quarantined);
   void check_repair(NodeId id);
   void check_gang(const StartGang& start, const JobBook& job);
+  void check_place(JobId id, const JobBook& job, const TaskPlacement& task, NodeId first);
   void check_task(const TaskPlacement& task, const Request& request, const JobBook& job);
   void allocate(const TaskPlacement& task);
   static void give_back(const TaskPlacement& task, std::vector<NodeBook>& nodes);

@@ -190,6 +190,65 @@ TEST_F(BooksTest, ANodesTasksAreReleasedWithIt) {
   EXPECT_THAT(books_.violations(), IsEmpty());
 }
 
+/// A gang whose second task was lost, and what is done about it.
+class ReplacementBooksTest : public BooksTest {
+ protected:
+  ReplacementBooksTest() {
+    tell(NodeJoined{NodeId{2}, {"n2", "", "V100", 2, {}, {8000}, {65536}, false}});
+    JobSpec gang = spec(2);
+    gang.retry.on_node_loss = NodeLossAnswer::Task;
+    run(1, gang, {task(0, 0, 1), task(1, 1, 1)});
+  }
+  static Command anew(const TaskPlacement& task, std::int32_t attempt = 2) {
+    return {CommandId{2}, ReplaceTask{JobId{1}, attempt, task, NodeId{1}, {}}};
+  }
+  void lose(const Command& answer) { tell(NodeLost{NodeId{1}, ""}, {{answer}, {}}); }
+};
+
+TEST_F(ReplacementBooksTest, AGangThatIsRepairedBreaksNothing) {
+  lose(anew(task(1, 2, 1)));
+  tell(TaskEnded{JobId{1}, 1, 1, {}});  // late, of a run that is over
+  tell(TaskStarted{JobId{1}, 1, 0});
+  tell(TaskStarted{JobId{1}, 2, 1}, {{}, {move(1, Starting, Running, 2)}});
+  tell(TaskEnded{JobId{1}, 1, 0, {}});
+  tell(TaskEnded{JobId{1}, 2, 1, {}}, {{}, {move(1, Running, Succeeded, 2)}});
+  books_.finish();
+  EXPECT_THAT(books_.violations(), IsEmpty()) << describe(books_.violations().front());
+}
+
+TEST_F(ReplacementBooksTest, ATaskInThePlaceOfOneThatRuns) {
+  tell(Tick{}, {{anew(task(1, 2, 1))}, {}});
+  expect_only(Invariant::RunsOnce);
+}
+
+TEST_F(ReplacementBooksTest, AnAttemptThatWasGivenBefore) {
+  lose(anew(task(1, 2, 1), 1));
+  expect_only(Invariant::RunsOnce);
+}
+
+TEST_F(ReplacementBooksTest, BesideAnotherTaskOfItsGang) {
+  lose(anew(task(1, 0, 2)));
+  expect_only(Invariant::GangDistinctNodes);
+}
+
+TEST_F(ReplacementBooksTest, ANewTaskOnAGpuThatIsTaken) {
+  run(2, spec(), {task(0, 2, 1)});
+  lose(anew(task(1, 2, 1)));
+  expect_only(Invariant::GpuOvercommit);
+}
+
+TEST_F(ReplacementBooksTest, ANewTaskWithLessThanWasAskedFor) {
+  lose(anew(task(1, 2, 0)));
+  expect_only(Invariant::RequestHonoured);
+}
+
+TEST_F(ReplacementBooksTest, APartOfAGangThatDoesNotAskForIt) {
+  run(2, spec(2), {task(0, 0, 2), task(1, 2, 2)});
+  tell(TaskEnded{JobId{2}, 1, 1, {TaskExit::Kind::Lost, 0, false, ""}},
+       {{{CommandId{3}, ReplaceTask{JobId{2}, 2, task(1, 1, 2), NodeId{2}, {}}}}, {}});
+  expect_only(Invariant::GangWhole);
+}
+
 TEST(Violation, SaysWhatWhereAndWhen) {
   EXPECT_EQ(describe({Invariant::GpuOvercommit, Time{} + seconds(90), EventSeq{7}, "n0"}),
             "invariant 'gpu-overcommit' broken by event 7 at 1m 30s: n0");

@@ -167,10 +167,14 @@ Result<void> Recording::take(const Command& command) {
                   command.id.value, begin->job.value);
     }
     start(*begin);
+  } else if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) {
+    replace(*anew);
   } else if (const auto* stop = std::get_if<StopGang>(&command.body)) {
-    if (Attempt* attempt = attempt_of(stop->job, stop->attempt, 0); attempt != nullptr) {
-      attempt->told_at = last_at;
-      attempt->told = stop->cause;
+    const bool placed = placed_.contains(stop->job);
+    if (placed && attempts_[stop->job.value - 1].number == stop->attempt) {
+      Attempt& attempt = attempts_[stop->job.value - 1];
+      attempt.told_at = last_at;
+      attempt.told = stop->cause;
       Job& job = jobs[stop->job.value - 1];
       if (stop->cause != Termination::Preempted && !job.gone_at) job.gone_at = last_at;
     }
@@ -185,6 +189,7 @@ Result<void> Recording::take(const Command& command) {
 void Recording::start(const StartGang& command) {
   Attempt attempt;
   attempt.number = command.attempt;
+  attempt.numbers.assign(command.placement.size(), command.attempt);
   attempt.commanded_at = last_at;
   attempt.tasks.assign(command.placement.size(), TaskState::Starting);
   for (const TaskPlacement& task : command.placement) attempt.nodes.push_back(task.node);
@@ -193,11 +198,27 @@ void Recording::start(const StartGang& command) {
   placed_.insert(command.job);
 }
 
+/// As in a simulated world: the gang goes on from what its checkpoints kept once the task runs.
+void Recording::replace(const ReplaceTask& command) {
+  if (!placed_.contains(command.job)) return;
+  Attempt& attempt = attempts_[command.job.value - 1];
+  const auto rank = static_cast<std::size_t>(command.task.rank);
+  if (command.task.rank < 0 || rank >= attempt.tasks.size()) return;
+  end_attempt(command.job);
+  attempt.number = attempt.numbers[rank] = command.attempt;
+  attempt.nodes[rank] = command.task.node;
+  attempt.tasks[rank] = TaskState::Starting;
+  attempt.commanded_at = last_at;
+  attempt.running_at.reset();
+  attempt.broken_at.reset();
+  attempt.exit = {};
+}
+
 Recording::Attempt* Recording::attempt_of(JobId id, std::int32_t number, std::int32_t rank) {
   if (!placed_.contains(id)) return nullptr;
   Attempt& attempt = attempts_[id.value - 1];
   const bool known = rank >= 0 && static_cast<std::size_t>(rank) < attempt.tasks.size();
-  return attempt.number == number && known ? &attempt : nullptr;
+  return known && attempt.numbers[static_cast<std::size_t>(rank)] == number ? &attempt : nullptr;
 }
 
 void Recording::task_started(const TaskStarted& event) {

@@ -66,9 +66,10 @@ class Recording {
  private:
   /// What a job holds at present.
   struct Attempt {
-    std::int32_t number = 0;
-    std::vector<NodeId> nodes;     // by rank
-    std::vector<TaskState> tasks;  // by rank
+    std::int32_t number = 0;            // the latest
+    std::vector<std::int32_t> numbers;  // each task's own, by rank, as all that follows
+    std::vector<NodeId> nodes;
+    std::vector<TaskState> tasks;
     Time commanded_at;
     std::optional<Time> running_at;  // all tasks
     std::optional<Time> told_at;     // to stop
@@ -84,6 +85,7 @@ class Recording {
   void pin();
   Result<void> submit(const JobSubmitted& event);
   void start(const StartGang& command);
+  void replace(const ReplaceTask& command);
   void begin_window();
   void set_queue(const QueueSpec& queue);
   void lose(NodeId node);

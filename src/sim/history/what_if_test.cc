@@ -375,6 +375,46 @@ TEST_F(WhatIfTest, AJobThatFailsFailsAgain) {
   }
 }
 
+TEST_F(WhatIfTest, AGangThatWasRepairedIsRepairedAgain) {
+  control::Controller core{control::Config{}};
+  const auto play = [&](std::int64_t second, Event::Body body) {
+    tell(second, std::move(body));
+    const Event event = std::get<Event>(records_.back());
+    const Time at{event.at};
+    const std::uint64_t seq = core.last_event().value + 1;
+    records_.back() = Event{at, EventSeq{seq}, event.body};
+    for (const Command& command : core.step({at, EventSeq{seq}, event.body}).commands) {
+      records_.emplace_back(command);
+    }
+  };
+  JobSpec spec;
+  spec.tasks = {{2, {}}};
+  spec.tasks[0].request.gpus = 1;
+  spec.checkpoint.interval = seconds(60);
+  spec.retry.on_node_loss = NodeLossAnswer::Task;
+  play(0, PolicySet{*policy_by_name("fifo")});
+  play(0, QueueSet{{"default", {}}});
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    play(0, NodeJoined{NodeId{i},
+                       {fmt::format("n{}", i), "", "H100", 1, {}, CpuMilli{1000}, MemoryMib{1}}});
+  }
+  play(10, JobSubmitted{JobId{1}, spec, {}});
+  play(10, TaskStarted{JobId{1}, 1, 0});
+  play(10, TaskStarted{JobId{1}, 1, 1});
+  play(110, NodeLost{NodeId{1}, "away"});
+  play(110, TaskStarted{JobId{1}, 2, 1});
+  play(260, TaskEnded{JobId{1}, 1, 0, {}});
+  play(260, TaskEnded{JobId{1}, 2, 1, {}});
+  ASSERT_EQ(core.jobs().find(JobId{1})->state, JobState::Succeeded);
+  const auto report = try_out({"easy"});
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  for (const PolicyResult& result : report->results) {
+    EXPECT_EQ(result.finished, 1U) << result.policy;
+    EXPECT_EQ(result.makespan_s, 250) << result.policy;
+    EXPECT_DOUBLE_EQ(result.lost_gpu_hours, 40.0 * 2 / 3600) << result.policy;
+  }
+}
+
 /// A life with a service: whoever plays it tells what happens, a core decides.
 class ServiceWhatIfTest : public WhatIfTest {
  protected:

@@ -18,6 +18,10 @@ constexpr double kSlowdownBound = 10;  // seconds
 /// Divided, not multiplied by 1e-9: whole seconds stay whole.
 double to_seconds(Duration span) { return static_cast<double>(span.ns) / 1e9; }
 
+std::int64_t milli_of(const Allocation& part) {
+  return std::int64_t{part.gpu_milli.value} * std::popcount(part.devices);
+}
+
 double nearest_rank(const std::vector<Duration>& sorted, double quantile) {
   const double rank = std::ceil(quantile * static_cast<double>(sorted.size()));
   const auto index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
@@ -65,6 +69,7 @@ void Recorder::after(const Event& event, const control::Decisions& decisions,
   for (const Transition& transition : decisions.transitions) take(transition);
   for (const Command& command : decisions.commands) {
     if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start);
+    if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) take(*anew);
   }
   if (!outcomes_.empty() && sample_is_due()) sample(core.cluster());
 }
@@ -151,26 +156,35 @@ void Recorder::take(const Transition& transition) {
 void Recorder::take(const StartGang& start) {
   if (start.placement.size() == 1) return;
   Gang gang;
-  gang.attempt = start.attempt;
+  gang.attempts.assign(start.placement.size(), start.attempt);
   for (const TaskPlacement& task : start.placement) {
-    const Allocation& part = task.allocation;
     gang.nodes.push_back(task.node);
-    gang.milli.push_back(std::int64_t{part.gpu_milli.value} * std::popcount(part.devices));
+    gang.milli.push_back(milli_of(task.allocation));
   }
   gangs_.insert_or_assign(start.job, std::move(gang));
 }
 
+void Recorder::take(const ReplaceTask& anew) {
+  Gang& gang = gangs_.at(anew.job);
+  const auto rank = static_cast<std::size_t>(anew.task.rank);
+  gang.attempts[rank] = anew.attempt;
+  gang.nodes[rank] = anew.task.node;
+  gang.milli[rank] = milli_of(anew.task.allocation);
+  allocated_.change(gang.milli[rank], now_);
+}
+
 void Recorder::end_task(JobId job, std::int32_t attempt, std::int32_t rank) {
   const auto found = gangs_.find(job);
-  if (found == gangs_.end() || found->second.attempt != attempt) return;
-  allocated_.change(-std::exchange(found->second.milli[static_cast<std::size_t>(rank)], 0), now_);
+  const auto index = static_cast<std::size_t>(rank);
+  if (found == gangs_.end() || found->second.attempts[index] != attempt) return;
+  allocated_.change(-std::exchange(found->second.milli[index], 0), now_);
 }
 
 void Recorder::lose_node(NodeId node, const Cluster& cluster) {
   up_milli_ -= std::int64_t{cluster.node(node).spec.gpus} * kWholeGpu.value;
   for (auto& [job, gang] : gangs_) {
     for (std::size_t i = 0; i < gang.nodes.size(); ++i) {
-      if (gang.nodes[i] == node) end_task(job, gang.attempt, static_cast<std::int32_t>(i));
+      if (gang.nodes[i] == node) end_task(job, gang.attempts[i], static_cast<std::int32_t>(i));
     }
   }
 }

@@ -46,9 +46,9 @@ class Recorder final : public control::Observer {
  private:
   /// A placed gang of several tasks: they may give back what they hold one by one.
   struct Gang {
-    std::int32_t attempt = 0;
-    std::vector<NodeId> nodes;        // by rank
-    std::vector<std::int64_t> milli;  // by rank: what it still holds
+    std::vector<std::int32_t> attempts;  // by rank, as all that follows
+    std::vector<NodeId> nodes;
+    std::vector<std::int64_t> milli;  // what it still holds
   };
   /// A value over time, as an integral.
   struct Level {
@@ -67,6 +67,7 @@ class Recorder final : public control::Observer {
   void pass_time(Time until);
   void take(const Transition& transition);
   void take(const StartGang& start);
+  void take(const ReplaceTask& anew);
   void end_task(JobId job, std::int32_t attempt, std::int32_t rank);
   void lose_node(NodeId node, const Cluster& cluster);
   void count_ends(PolicyResult& result) const;
