@@ -491,7 +491,8 @@ struct Fields<ControllerState> {
                                    Field{"idle", &ControllerState::idle},
                                    Field{"images", &ControllerState::images},
                                    Field{"image_fetches", &ControllerState::image_fetches},
-                                   Field{"stops", &ControllerState::stops}};
+                                   Field{"stops", &ControllerState::stops},
+                                   Field{"starts", &ControllerState::starts}};
 };
 
 template <>

@@ -46,13 +46,8 @@ constexpr std::array<Particular, 5> kParticular{{
      take<&PolicySpec::run_min>},
     {"preemptions_max", [](const PolicySpec& p) { return p.preemption; }, "'preemption: true'",
      take<&PolicySpec::preemptions_max>},
-    {"restart_cost",
-     [](const PolicySpec& p) {
-       const bool by_cost =
-           p.order == PolicySpec::Order::Gyre || p.order == PolicySpec::Order::Srtf;
-       return p.preemption && by_cost;
-     },
-     "'preemption: true' and the orders gyre and srtf", take<&PolicySpec::restart_cost>},
+    {"restart_cost", weighs_restarts, "'preemption: true' and the orders gyre and srtf",
+     take<&PolicySpec::restart_cost>},
     {"gain_min_percent",
      [](const PolicySpec& p) { return p.preemption && p.order == PolicySpec::Order::Gyre; },
      "'preemption: true' and the order gyre", take<&PolicySpec::gain_min_percent>},

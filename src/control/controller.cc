@@ -211,6 +211,13 @@ void Controller::on(const JobStopRequested& event) {
 }
 
 void Controller::on(const TaskStarted& event) {
+  const Job* job = jobs_.find(event.job);
+  const bool starting = job != nullptr && job->state == Starting;
+  task_runs(event);
+  if (starting && job->state == Running) book_start(*job);
+}
+
+void Controller::task_runs(const TaskStarted& event) {
   Job* job = jobs_.find(event.job);
   if (job == nullptr || attempt_of(*job, event.rank) != event.attempt) return;
   const auto rank = static_cast<std::size_t>(event.rank);
@@ -243,7 +250,7 @@ void Controller::on(const TaskEnded& event) {
   if (rank >= job->tasks.size() || job->tasks[rank] == TaskState::Ended) return;
   const bool ran =
       event.exit.kind == TaskExit::Kind::Exited || event.exit.kind == TaskExit::Kind::Signaled;
-  if (ran) on(TaskStarted{event.job, event.attempt, event.rank});  // what ended had started
+  if (ran) task_runs({event.job, event.attempt, event.rank});  // what ended had started
   const NodeId node = job->placement[rank].node;
   end_task(*job, event.rank, event.exit);
   if (event.exit.kind == TaskExit::Kind::StartFailed && !event.exit.stopped) {
@@ -412,8 +419,20 @@ void Controller::book_stop(const Job& job) {
   const bool told = job.ending == Termination::Preempted || job.ending == Termination::Idle ||
                     job.ending == Termination::DeadlineExceeded || is_wish(job.ending);
   if (!told) return;
-  stops_.push_back(now_ - job.state_since);
-  if (stops_.size() > kStopsKept) stops_.pop_front();
+  stops_.add(now_ - job.state_since);
+  weigh_restarts();
+}
+
+void Controller::weigh_restarts() {
+  const Time both = saturating_add(Time{} + stops_.median(), starts_.median());
+  scheduler_.restart_takes(both - Time{});
+}
+
+void Controller::book_start(const Job& job) {
+  const Duration took = now_ - job.attempt_started_at;
+  if (took.ns <= 0) return;
+  starts_.add(took);
+  weigh_restarts();
 }
 
 void Controller::retry_or_fail(Job& job, Duration total) {

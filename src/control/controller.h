@@ -21,6 +21,7 @@
 #include "domain/job_table.h"
 #include "domain/wait_reason.h"
 #include "observe/ledger.h"
+#include "observe/recent_durations.h"
 #include "reason/healing/healer.h"
 #include "reason/idle/idle_guard.h"
 #include "reason/images/prefetcher.h"
@@ -109,8 +110,13 @@ class Controller {
   Money rate_of(const Job& job) const { return ledger_.rate_of(job, cluster_); }
 
   /// How long the latest jobs that were told to stop took to be gone.
-  static constexpr std::size_t kStopsKept = 100;
-  const std::deque<Duration>& recent_stops() const { return stops_; }
+  const observe::RecentDurations& recent_stops() const { return stops_; }
+  /// How long the latest attempts took from being placed until all of their tasks ran. None of
+  /// those that took no time: of a simulation where starts take none.
+  const observe::RecentDurations& recent_starts() const { return starts_; }
+  /// Run time that being stopped costs a job, as decisions go by it: the policy's `restart_cost`,
+  /// or the medians of stops and starts where they are more.
+  Duration restart_cost() const { return scheduler_.restart_cost(); }
 
   /// Which nodes hold which images, as they say.
   const ImageHolders& images() const { return images_; }
@@ -162,6 +168,7 @@ class Controller {
   void on(const JobSubmitted& event);
   void on(const JobStopRequested& event);
   void on(const TaskStarted& event);
+  void task_runs(const TaskStarted& event);
   void on(const TaskEnded& event);
   void on(const HealingSet& event);
   void on(const GpuErrorSeen& event);
@@ -234,6 +241,8 @@ class Controller {
   void finish_attempt(Job& job);
   void book_run_time(Job& job);
   void book_stop(const Job& job);
+  void book_start(const Job& job);
+  void weigh_restarts();
   void retry_or_fail(Job& job, Duration total);
   Result<void> adopt(const Job& saved);
   Result<void> resume_queues(const ControllerState& state);
@@ -265,7 +274,8 @@ class Controller {
   std::set<std::string> services_due_;        // whose next replicas may go to another place now
   std::string service_looked_at_;             // the latest of these that was looked at
   std::deque<JobId> finished_;                // by time of ending
-  std::deque<Duration> stops_;                // the latest last
+  observe::RecentDurations stops_;
+  observe::RecentDurations starts_;
   Decisions decisions_;
 };
 

@@ -83,7 +83,8 @@ ControllerState Controller::state() const {
                         idle_.state(),
                         images_.state(),
                         prefetcher_.state(),
-                        {stops_.begin(), stops_.end()}};
+                        {stops_.latest().begin(), stops_.latest().end()},
+                        {starts_.latest().begin(), starts_.latest().end()}};
   for (std::uint32_t i = 0; i < cluster_.partition_count(); ++i) {
     state.partitions.push_back(cluster_.partition_name({i}));
   }
@@ -144,7 +145,9 @@ Result<Controller> Controller::restore(const Config& config, const ControllerSta
   }
   core.idle_.restore(state.idle);
   core.restore_images(state);
-  core.stops_.assign(state.stops.begin(), state.stops.end());
+  for (const Duration stop : state.stops) core.stops_.add(stop);
+  for (const Duration start : state.starts) core.starts_.add(start);
+  core.weigh_restarts();
   core.order_finished();
   if (auto resumed = core.resume_queues(state); !resumed) return tl::unexpected(resumed.error());
   for (const Reservation& reservation : state.reservations) {

@@ -59,6 +59,7 @@ struct ControllerState {
   std::vector<ImageHolding> images;       // by image
   std::vector<ImageFetch> image_fetches;  // by node, then as they were asked for
   std::vector<Duration> stops;            // how long the latest took; the latest last
+  std::vector<Duration> starts;           // the same
 
   bool operator==(const ControllerState&) const = default;
 };

@@ -76,6 +76,12 @@ const std::vector<PolicySpec>& named_policies() {
   return kPolicies;
 }
 
+bool weighs_restarts(const PolicySpec& policy) {
+  const bool by_gain =
+      policy.order == PolicySpec::Order::Gyre || policy.order == PolicySpec::Order::Srtf;
+  return policy.preemption && by_gain;
+}
+
 std::string_view describe(const PolicySpec& policy) {
   if (policy.name == "fifo") return "strict first come, first served";
   if (policy.name == "easy") return "first come, first served, with EASY backfill";

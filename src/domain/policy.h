@@ -51,6 +51,9 @@ struct PolicySpec {
   bool operator==(const PolicySpec&) const = default;
 };
 
+/// Whether it goes by what being stopped costs a job.
+bool weighs_restarts(const PolicySpec& policy);
+
 /// Errors: settings out of their range, or that contradict one another; says which, and what to do.
 Result<void> validate(const PolicySpec& policy);
 

@@ -1,6 +1,7 @@
 #include "reason/scheduler.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/assert.h"
@@ -16,7 +17,20 @@ ResourceSum resources_of(const NodeSpec& node) {
   return {std::int64_t{node.gpus} * kWholeGpu.value, node.cpu.value, node.memory.value};
 }
 
+/// In steps of a sixteenth to an eighth, so that little more or less changes nothing.
+Duration in_steps(Duration exact) {
+  const int low = std::max(0, static_cast<int>(std::bit_width(std::uint64_t(exact.ns))) - 4);
+  return Duration{exact.ns >> low << low};
+}
+
 }  // namespace
+
+void Scheduler::restart_takes(Duration measured) {
+  const Duration before = restart_cost();
+  restart_measured_ = in_steps(measured);
+  if (!weighs_restarts(policy_) || restart_cost() == before) return;
+  for (std::uint32_t i = 0; i < lines_.size(); ++i) line({i}).stale = Stale::Everything;
+}
 
 void Scheduler::set_policy(const PolicySpec& policy, Scene scene) {
   std::vector<std::pair<std::uint32_t, Waiting>> entries;  // with their line

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -57,6 +58,12 @@ class Scheduler {
  public:
   const PolicySpec& policy() const { return policy_; }
   void set_policy(const PolicySpec& policy, Scene scene);
+
+  /// To be stopped and started again takes a job so long, as far as that was measured.
+  void restart_takes(Duration measured);
+  /// Run time that being stopped costs a job: what the policy says, or what was measured where that
+  /// is more.
+  Duration restart_cost() const { return std::max(policy_.restart_cost, restart_measured_); }
 
   /// What tenants usually ask for is now this; `learns()`: placement wants to know.
   void learn(std::vector<DemandKind> mix);
@@ -189,7 +196,7 @@ class Scheduler {
   /// What a start, a stop, or a review of a standing costs, in node states.
   static constexpr std::int64_t kActWork = 16;
 
-  OrderView view(Time now) const { return {policy_, run_times_, now}; }
+  OrderView view(Time now) const { return {policy_, run_times_, now, restart_cost()}; }
   bool learns_run_times() const { return policy_.durations == PolicySpec::Durations::Learned; }
   OrderKey key_of(const Job& job, const Line& line) const;
   Waiting entry_of(const Job& job, std::uint32_t demand, const Line& line) const;
@@ -264,6 +271,7 @@ class Scheduler {
   std::optional<Reservation> pass_those_kept_out(Turn& turn, const std::optional<OrderKey>& after);
 
   PolicySpec policy_ = named_policies().back();
+  Duration restart_measured_{0};
   RunTimes run_times_;
   FairShare fair_;
   std::int64_t last_admission_ = 0;

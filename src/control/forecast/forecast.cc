@@ -183,7 +183,7 @@ std::optional<Duration> Forecaster::draw_declared(const JobSpec& spec, Duration 
 Duration Forecaster::draw_stop(const Job& job, Duration waited, double q) const {
   const Duration killed = job.spec.checkpoint.grace;
   std::vector<Duration> longer;
-  for (const Duration stop : core_.recent_stops()) {
+  for (const Duration stop : core_.recent_stops().latest()) {
     if (stop >= waited) longer.push_back(std::min(stop, killed));
   }
   if (longer.empty()) {

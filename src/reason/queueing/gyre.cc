@@ -49,7 +49,7 @@ bool Gyre::moves(const Job& job, const RunTimes::Belief& before,
 }
 
 Rank Gyre::bar(Rank rank, std::int64_t gpu_milli, const OrderView& view) const {
-  const double cost = gpu_seconds(view.policy.restart_cost.seconds(), gpu_milli);
+  const double cost = gpu_seconds(view.restart_cost.seconds(), gpu_milli);
   const double worth = log_step_begin(rank) + cost;
   return std::max(rank, log_step(worth * view.policy.gain_min_percent / 100));
 }

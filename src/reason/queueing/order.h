@@ -23,6 +23,7 @@ struct OrderView {
   const PolicySpec& policy;
   const RunTimes& run_times;
   Time now;
+  Duration restart_cost;  // run time that being stopped costs a job
 };
 
 /// How a running job stands against waiting ones, until when.

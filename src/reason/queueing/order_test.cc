@@ -25,7 +25,7 @@ class OrderTest : public ::testing::Test {
     times_.join(job, job.kept);
     return order_of(order).rank(job, view());
   }
-  OrderView view() const { return {policy_, times_, now_}; }
+  OrderView view() const { return {policy_, times_, now_, policy_.restart_cost}; }
 
   PolicySpec policy_;
   RunTimes times_;

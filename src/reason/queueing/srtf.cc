@@ -19,7 +19,7 @@ Standing Srtf::standing(const Job& job, const OrderView& view) const {
 
 Rank Srtf::bar(Rank rank, std::int64_t /*gpu_milli*/, const OrderView& view) const {
   if (rank < 0) return rank;  // it has waited too long: whatever may be stopped is
-  return saturating_add(view.now + view.policy.restart_cost, Duration{rank}).ns;
+  return saturating_add(saturating_add(view.now, view.restart_cost), Duration{rank}).ns;
 }
 
 }  // namespace gyre::reason

@@ -69,6 +69,7 @@ void CoreCounts::after(const Event& event, const control::Decisions& decisions,
   if (core.has_leftover()) ++read_.budget_hits;
   read_.work_max = core.work_max();
   read_.fallbacks = core.prediction_fallbacks();
+  read_.restart_cost = core.restart_cost();
   for (const Command& command : decisions.commands) {
     if (std::holds_alternative<StartGang>(command.body)) ++read_.starts;
     if (std::holds_alternative<StopGang>(command.body)) ++read_.stops;

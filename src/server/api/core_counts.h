@@ -63,6 +63,7 @@ class CoreCounts final : public control::Observer {
     GpuSeconds gpu_seconds;         // up to `now`
     std::uint64_t budget_hits = 0;  // cycles that ran out of work and went on later
     reason::PredictionFallbacks fallbacks;
+    Duration restart_cost;
     std::int64_t work_max = 0;             // node states that a cycle may look at
     std::uint64_t events_not_durable = 0;  // answered, and not in the journal yet
     std::map<WaitClass, Histogram> waits;  // from submission to the first start

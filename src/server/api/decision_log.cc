@@ -207,6 +207,17 @@ class DecisionLog::Story {
     return "those before it do not fit now";
   }
 
+  /// What being stopped costs, and why it is taken to be so much.
+  std::string restart() const {
+    const Duration cost = core_.restart_cost();
+    const bool set = cost <= core_.policy().restart_cost;
+    return fmt::format("; a restart is taken to cost {}{}", format_duration(cost),
+                       set ? ", as the policy says"
+                           : fmt::format(", as measured: the latest starts took {} and stops {}",
+                                         format_duration(core_.recent_starts().median()),
+                                         format_duration(core_.recent_stops().median())));
+  }
+
   void preempted(const Job& victim, const StopGang& stop) {
     Decision told = begin(victim, DecisionKind::Preempt);
     told.beneficiary = stop.beneficiary;
@@ -221,6 +232,7 @@ class DecisionLog::Story {
       told.compared = fmt::format("priority {} against {}; {} against {}", winner->spec.priority,
                                   victim.spec.priority, gpus(gpu_total(winner->spec.tasks).value),
                                   gpus(told.gpu_milli));
+      if (weighs_restarts(core_.policy())) told.compared += restart();
     }
     log_.add(std::move(told));
   }

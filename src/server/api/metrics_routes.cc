@@ -172,6 +172,10 @@ void write_times(MetricsText& out, const CoreCounts::Read& counts) {
   out.family("gyre_cycle_budget_node_states", "gauge",
              "Node states that a decision cycle may look at; kept to what takes 5 ms.");
   out.sample({}, static_cast<double>(counts.work_max));
+  out.family("gyre_restart_cost_seconds", "gauge",
+             "Run time that being stopped is taken to cost a job: as the policy says, or as starts "
+             "and stops are measured where that is more.");
+  out.sample({}, counts.restart_cost.seconds());
   out.family("gyre_journal_lag_seconds", "histogram",
              "Time from an event's arrival to its being durable.");
   write_histogram(out, {}, counts.journal_lag);

@@ -1,5 +1,6 @@
 #include "server/api/watch.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -12,6 +13,8 @@
 
 namespace gyre::server {
 namespace {
+
+using ::testing::HasSubstr;
 
 /// A core with two nodes of two GPUs, and what watches it.
 struct WatchTest : testing::Test {
@@ -129,6 +132,41 @@ TEST_F(WatchTest, ABackfillNamesWhatItWasWeighedAgainst) {
   EXPECT_EQ(told[0].kind, DecisionKind::Backfill);
   EXPECT_NE(told[0].compared.find("'big'"), std::string::npos) << told[0].compared;
   EXPECT_TRUE(told[0].compared.ends_with("; one other job waits")) << told[0].compared;
+}
+
+TEST_F(WatchTest, APreemptionSaysWhatARestartIsTakenToCost) {
+  PolicySpec policy = *policy_by_name("srtf");
+  const auto preempted = [&] {
+    tell(PolicySet{policy});
+    std::vector<JobId> longs;
+    for (int i = 0; i < 2; ++i) {
+      JobSpec long_one = spec("long", 2);
+      long_one.preemptible = true;
+      long_one.expected_duration = seconds(10'000);
+      longs.push_back(submit(long_one));
+      start(longs.back());
+    }
+    JobSpec small = spec("small", 1);
+    small.expected_duration = seconds(1);
+    const JobId id = submit(small);
+    for (const JobId one : longs) tell(JobStopRequested{one});
+    for (const JobId one : longs) end(one, 0, true);
+    start(id);
+    end(id);
+    for (const Decision& one : decisions()) {
+      if (one.kind == DecisionKind::Preempt) return one.compared;
+    }
+    return std::string("none was preempted");
+  };
+  EXPECT_THAT(preempted(), HasSubstr("; a restart is taken to cost 0s, as the policy"));
+  for (int i = 0; i < 10; ++i) {
+    const JobId id = submit(spec("quick", 1));
+    start(id);
+    end(id);
+  }
+  EXPECT_THAT(preempted(), HasSubstr("as measured: the latest starts took 1.0s and stops 0s"));
+  policy.restart_cost = seconds(60);
+  EXPECT_THAT(preempted(), HasSubstr("a restart is taken to cost 1m 00s, as the policy says"));
 }
 
 TEST_F(WatchTest, AStartSaysWhatWasKeptForIt) {
