@@ -213,11 +213,11 @@ void Controller::on(const JobStopRequested& event) {
 void Controller::on(const TaskStarted& event) {
   const Job* job = jobs_.find(event.job);
   const bool starting = job != nullptr && job->state == Starting;
-  task_runs(event);
+  take_start(event);
   if (starting && job->state == Running) book_start(*job);
 }
 
-void Controller::task_runs(const TaskStarted& event) {
+void Controller::take_start(const TaskStarted& event) {
   Job* job = jobs_.find(event.job);
   if (job == nullptr || attempt_of(*job, event.rank) != event.attempt) return;
   const auto rank = static_cast<std::size_t>(event.rank);
@@ -250,7 +250,7 @@ void Controller::on(const TaskEnded& event) {
   if (rank >= job->tasks.size() || job->tasks[rank] == TaskState::Ended) return;
   const bool ran =
       event.exit.kind == TaskExit::Kind::Exited || event.exit.kind == TaskExit::Kind::Signaled;
-  if (ran) task_runs({event.job, event.attempt, event.rank});  // what ended had started
+  if (ran) take_start({event.job, event.attempt, event.rank});  // what ended had started
   const NodeId node = job->placement[rank].node;
   end_task(*job, event.rank, event.exit);
   if (event.exit.kind == TaskExit::Kind::StartFailed && !event.exit.stopped) {

@@ -168,7 +168,7 @@ class Controller {
   void on(const JobSubmitted& event);
   void on(const JobStopRequested& event);
   void on(const TaskStarted& event);
-  void task_runs(const TaskStarted& event);
+  void take_start(const TaskStarted& event);
   void on(const TaskEnded& event);
   void on(const HealingSet& event);
   void on(const GpuErrorSeen& event);
