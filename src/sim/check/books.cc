@@ -68,12 +68,13 @@ void Books::apply(const Event& event, const control::Decisions& decisions) {
   for (const Command& command : decisions.commands) {
     const auto* stop = std::get_if<StopGang>(&command.body);
     if (stop != nullptr) beneficiaries_[stop->job] = stop->beneficiary;
+    // The first that is done: what follows from the event may stop the job after all.
+    if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) take(*anew);
   }
   for (const Transition& transition : decisions.transitions) take(transition);
   for (const Command& command : decisions.commands) {
     if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start, decisions);
     if (const auto* stop = std::get_if<StopGang>(&command.body)) take(*stop);
-    if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) take(*anew);
     if (const auto* out = std::get_if<QuarantineNode>(&command.body))
       set_quarantined(out->node, true);
     if (const auto* in = std::get_if<ReleaseNode>(&command.body)) set_quarantined(in->node, false);
