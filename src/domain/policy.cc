@@ -71,6 +71,7 @@ const std::vector<PolicySpec>& named_policies() {
        .order = Order::Priority,
        .backfill = Backfill::Easy,
        .preemption = true,
+       .preemptions_max = 100,
        .starve_after = kStarveAfter},
   };
   return kPolicies;
