@@ -39,9 +39,14 @@ std::string describe(const Json& alternative) {
 
 void print_outlook(const Json& waiting) {
   const auto outlook = waiting.find("outlook");
-  if (outlook == waiting.end() || !outlook->is_object()) return;
+  if (outlook == waiting.end() || !outlook->is_object()) {
+    const std::string why = waiting.value("no_outlook", "");
+    if (!why.empty()) fmt::print("expected start: not looked for; {}\n", terminal_safe(why));
+    return;
+  }
   print_start(outlook->at("start"));
   std::string still_waits;
+  std::string not_looked_at;
   for (const Json& alternative : outlook->at("alternatives")) {
     const bool makes_room = !alternative.at("preempts").empty();
     const Json& sooner = alternative.at("expected_start");
@@ -52,10 +57,14 @@ void print_outlook(const Json& waiting) {
       fmt::print("it would start {} if it were: {}\n",
                  alternative.value("starts_now", false) ? "now" : "soon", describe(alternative));
     } else {
-      still_waits += (still_waits.empty() ? "" : "; ") + describe(alternative);
+      std::string& all = alternative.value("looked_ahead", true) ? still_waits : not_looked_at;
+      all += (all.empty() ? "" : "; ") + describe(alternative);
     }
   }
   if (!still_waits.empty()) fmt::print("it would wait too if it were: {}\n", still_waits);
+  if (!not_looked_at.empty()) {
+    fmt::print("not looked ahead for, since it would take too long: {}\n", not_looked_at);
+  }
 }
 
 }  // namespace gyre::cli

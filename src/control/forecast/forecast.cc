@@ -59,29 +59,52 @@ Forecaster::Forecaster(const Controller& core, Time now, const ForecastOptions& 
     past_length_ = now_ - *begin;
   }
   core_.forget_ended();
+  for (int i = 0; i < options_.scenarios; ++i) draw_arrivals(i);
 }
 
-std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) const {
-  return starts(core_, jobs);
-}
-
-StartForecast Forecaster::start_instead_of(JobId waiting, const JobSpec& spec) const {
+Forecaster::Sooner Forecaster::sooner_instead_of(JobId waiting, const JobSpec& spec, Time limit,
+                                                 std::int64_t& work) const {
+  if (work <= 0) return {false, {}};
   Controller fork = core_;
+  work -= kCopyWorkPerJob * static_cast<std::int64_t>(fork.jobs().size());
   fork.step({now_, EventSeq{fork.last_event().value + 1}, JobStopRequested{waiting}});
   const JobId id{fork.jobs().last().value + 1};
   fork.step({now_, EventSeq{fork.last_event().value + 1}, JobSubmitted{id, spec, {}}});
   const Job* job = fork.jobs().find(id);
-  if (job == nullptr) return {{}, {}, {}, "it would be refused"};
-  if (job->state != JobState::Queued) return {now_, now_, now_, ""};
-  return starts(fork, {id}).at(id);
+  if (job == nullptr) return {};  // it would be refused
+  if (job->state != JobState::Queued) {
+    return {true, now_ <= limit ? std::optional(now_) : std::nullopt};
+  }
+  const auto median = static_cast<std::size_t>(options_.scenarios) / 2;
+  std::vector<Time> seen;
+  for (int i = 0; i < options_.scenarios; ++i) {
+    if (seen.size() + static_cast<std::size_t>(options_.scenarios - i) <= median) return {};
+    if (work <= 0) return {false, {}};
+    Scenario scenario = this->scenario(i);
+    scenario.horizon = std::min(scenario.horizon, limit);
+    const FutureOutcome outcome = play(fork, {id}, scenario);
+    work -= outcome.work;
+    const auto started = outcome.started.find(id);
+    if (started != outcome.started.end() && started->second <= limit) {
+      seen.push_back(started->second);
+    }
+  }
+  if (seen.size() <= median) return {};
+  std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(median), seen.end());
+  return {true, seen[median]};
 }
 
-std::map<JobId, StartForecast> Forecaster::starts(const Controller& core,
-                                                  const std::set<JobId>& jobs) const {
+std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) const {
   std::map<JobId, std::vector<Time>> times;
   std::set<JobId> endless;
-  for (int i = 0; i < options_.scenarios; ++i) {
-    const FutureOutcome outcome = play(core, jobs, scenario(i));
+  const auto median = static_cast<std::size_t>(options_.scenarios) / 2;
+  const auto undecided = [&](int left) {
+    return std::any_of(jobs.begin(), jobs.end(), [&](JobId id) {
+      return times[id].size() + static_cast<std::size_t>(left) > median;
+    });
+  };
+  for (int i = 0; i < options_.scenarios && undecided(options_.scenarios - i); ++i) {
+    const FutureOutcome outcome = play(core_, jobs, scenario(i));
     for (const auto& [job, at] : outcome.started) times[job].push_back(at);
     endless.insert(outcome.endless.begin(), outcome.endless.end());
   }
@@ -90,7 +113,7 @@ std::map<JobId, StartForecast> Forecaster::starts(const Controller& core,
   const double tail = (1 - StartForecast::kShare) / 2;
   const auto low = static_cast<std::size_t>(std::max(1.0, std::floor(tail * draws))) - 1;
   const auto high = static_cast<std::size_t>(std::ceil((1 - tail) * draws)) - 1;
-  const bool widened = guesses(core, lessons_, errors_, now_);
+  const bool widened = guesses(core_, lessons_, errors_, now_);
   std::map<JobId, StartForecast> forecasts;
   for (const JobId id : jobs) {
     std::vector<Time>& seen = times[id];
@@ -99,7 +122,7 @@ std::map<JobId, StartForecast> Forecaster::starts(const Controller& core,
       return rank < seen.size() ? std::optional(seen[rank]) : std::nullopt;
     };
     StartForecast forecast;
-    forecast.median = at(static_cast<std::size_t>(options_.scenarios) / 2);
+    forecast.median = at(median);
     if (forecast.median) {
       forecast.earliest = at(low);
       forecast.latest = at(high);
@@ -110,38 +133,50 @@ std::map<JobId, StartForecast> Forecaster::starts(const Controller& core,
         }
       }
     } else {
-      forecast.unknown = why_unknown(core, *core.jobs().find(id), endless);
+      forecast.unknown = why_unknown(core_, *core_.jobs().find(id), endless);
     }
     forecasts.emplace(id, std::move(forecast));
   }
   return forecasts;
 }
 
-Scenario Forecaster::scenario(int index) const {
-  Rng rng = Rng(options_.seed).stream(fmt::format("scenario-{}", index));
+Rng Forecaster::rng_of(int scenario) const {
+  return Rng(options_.seed).stream(fmt::format("scenario-{}", scenario));
+}
+
+/// The submissions of a scenario: those of the past, from a place in it on.
+void Forecaster::draw_arrivals(int scenario) {
+  std::vector<Scenario::Arrival>& arrivals = arrivals_.emplace_back();
+  if (past_.empty() || past_length_.ns <= 0) return;
+  Rng rng = rng_of(scenario);
   const Rng draws = rng.stream("work");
+  const Time horizon = saturating_add(now_, options_.horizon);
+  const Duration from{
+      static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(past_length_.ns)))};
+  auto next = static_cast<std::size_t>(
+      std::lower_bound(past_.begin(), past_.end(), from,
+                       [](const Past& past, Duration at) { return past.offset < at; }) -
+      past_.begin());
+  Time lap = now_ - from;
+  for (std::int64_t i = 0; i < options_.events_max / 3; ++i, ++next) {
+    if (next == past_.size()) {
+      next = 0;
+      lap = lap + past_length_;
+    }
+    const Time at = lap + past_[next].offset;
+    if (at > horizon) break;
+    arrivals.push_back({at, &past_[next].spec, work_again(past_[next], draws)});
+  }
+}
+
+Scenario Forecaster::scenario(int index) const {
+  const Rng draws = rng_of(index).stream("work");
   Scenario scenario;
   scenario.events_max = options_.events_max;
+  scenario.work_max = options_.work_max / options_.scenarios;
   scenario.begin = now_;
   scenario.horizon = saturating_add(now_, options_.horizon);
-  if (!past_.empty() && past_length_.ns > 0) {
-    const Duration from{
-        static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(past_length_.ns)))};
-    auto next = static_cast<std::size_t>(
-        std::lower_bound(past_.begin(), past_.end(), from,
-                         [](const Past& past, Duration at) { return past.offset < at; }) -
-        past_.begin());
-    Time lap = now_ - from;
-    for (std::int64_t i = 0; i < options_.events_max / 3; ++i, ++next) {
-      if (next == past_.size()) {
-        next = 0;
-        lap = lap + past_length_;
-      }
-      const Time at = lap + past_[next].offset;
-      if (at > scenario.horizon) break;
-      scenario.arrivals.push_back({at, &past_[next].spec, work_again(past_[next], draws)});
-    }
-  }
+  scenario.arrivals = arrivals_[static_cast<std::size_t>(index)];
   scenario.work = [this, draws](const Job& job, Duration age) {
     Rng own = draws.stream(fmt::format("{}", job.id.value));
     return draw_work(job, age, own.uniform());

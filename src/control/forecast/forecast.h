@@ -17,7 +17,8 @@ namespace gyre::control {
 
 struct ForecastOptions {
   int scenarios = 20;
-  std::int64_t events_max = 10'000;  // of one scenario
+  std::int64_t events_max = 10'000;     // of one scenario
+  std::int64_t work_max = 100'000'000;  // of all of them, in node states that cores look at
   Duration horizon = seconds(std::int64_t{60} * 86'400);
   Duration past_max = seconds(std::int64_t{7} * 86'400);  // whose submissions may come again
   std::uint64_t seed = 1;
@@ -45,15 +46,24 @@ struct StartForecast {
 /// called from several threads.
 class Forecaster {
  public:
-  /// Takes a copy, as it is at `now`. O(jobs).
+  /// Takes a copy, as it is at `now`. O(jobs + scenarios * events).
   Forecaster(const Controller& core, Time now, const ForecastOptions& options = {});
+  Forecaster(const Forecaster&) = delete;
+  Forecaster& operator=(const Forecaster&) = delete;
 
   /// When these start. Requires: they wait. O(scenarios * events).
   std::map<JobId, StartForecast> starts(const std::set<JobId>& jobs) const;
   StartForecast start(JobId job) const { return starts({job}).at(job); }
-  /// When a request would start, were it submitted now in the stead of that job, which waits.
-  /// Requires: the core would accept it. O(scenarios * events).
-  StartForecast start_instead_of(JobId waiting, const JobSpec& spec) const;
+
+  struct Sooner {
+    bool looked_at = true;   // else the work was spent before it was known
+    std::optional<Time> at;  // the median of its start, if that is no later than the limit
+  };
+  /// Whether a request would start by `limit`, were it submitted now in the stead of that job,
+  /// which waits. Takes what it costs from `work`. Requires: the core would accept it.
+  /// O(scenarios * events), ended as soon as the answer is known.
+  Sooner sooner_instead_of(JobId waiting, const JobSpec& spec, Time limit,
+                           std::int64_t& work) const;
 
  private:
   /// A submission of the past, which may come again.
@@ -64,7 +74,8 @@ class Forecaster {
     std::optional<Duration> work;
   };
 
-  std::map<JobId, StartForecast> starts(const Controller& core, const std::set<JobId>& jobs) const;
+  void draw_arrivals(int scenario);
+  Rng rng_of(int scenario) const;
   Scenario scenario(int index) const;
   std::optional<Duration> work_again(const Past& past, const Rng& draws) const;
   std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
@@ -80,6 +91,7 @@ class Forecaster {
   EstimateErrors errors_;
   std::vector<Past> past_;  // by offset
   Duration past_length_{0};
+  std::vector<std::vector<Scenario::Arrival>> arrivals_;  // by scenario; of specs in `past_`
 };
 
 }  // namespace gyre::control

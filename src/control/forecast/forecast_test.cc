@@ -320,6 +320,37 @@ TEST_F(ForecastTest, AnAlternativeThatStartsMuchSoonerIsTold) {
   EXPECT_EQ(sooner(outlook(core_, waits, now_)), before) << "as planned";
 }
 
+TEST_F(ForecastTest, AlternativesForWhichNoWorkIsLeftAreTold) {
+  add_node(4, "H100");
+  add_node(4, "A100");
+  JobSpec spec = job_of(4, kHour * 10);
+  spec.tasks[0].request.gpu_models = {"H100"};
+  submit(spec);
+  JobSpec other = job_of(4, kHour);
+  other.tasks[0].request.gpu_models = {"A100"};
+  submit(other);
+  const JobId waits = submit(spec);
+  ForecastOptions options;
+  options.scenarios = 4;
+  const auto looked_ahead = [&](std::int64_t work_max) {
+    options.work_max = work_max;
+    const Outlook seen = outlook(core_, waits, now_, options);
+    EXPECT_EQ(seen.alternatives.size(), 3U);
+    std::vector<bool> looked;
+    for (const Alternative& one : seen.alternatives) looked.push_back(one.looked_ahead);
+    return looked;
+  };
+  EXPECT_THAT(looked_ahead(ForecastOptions{}.work_max), ::testing::Each(true));
+  EXPECT_THAT(looked_ahead(0), ::testing::Each(false));
+  bool some = false;
+  for (std::int64_t work = 1; work < ForecastOptions{}.work_max; work *= 2) {
+    const std::vector<bool> looked = looked_ahead(work);
+    EXPECT_TRUE(std::is_sorted(looked.rbegin(), looked.rend())) << "in their order";
+    some = some || (looked.front() && !looked.back());
+  }
+  EXPECT_TRUE(some);
+}
+
 TEST_F(ForecastTest, FewerNodesWithMoreGpusEachMayDo) {
   for (int i = 0; i < 3; ++i) add_node(8);
   submit(job_of(8));

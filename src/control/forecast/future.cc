@@ -19,7 +19,9 @@ class Play {
         wanted_(jobs),
         scenario_(scenario),
         now_(std::max(core_.now(), scenario.begin)),
-        seq_(core_.last_event().value) {}
+        seq_(core_.last_event().value) {
+    outcome_.work = kCopyWorkPerJob * static_cast<std::int64_t>(core_.jobs().size());
+  }
 
   FutureOutcome run() {
     take_up();
@@ -42,7 +44,8 @@ class Play {
   };
 
   bool done() const {
-    return wanted_.empty() || events_ >= scenario_.events_max || now_ > scenario_.horizon;
+    return wanted_.empty() || events_ >= scenario_.events_max ||
+           outcome_.work >= scenario_.work_max || now_ > scenario_.horizon;
   }
 
   /// What is on its way when the play begins.
@@ -151,6 +154,7 @@ class Play {
   void step(Event::Body body) {
     ++events_;
     const Decisions& decisions = core_.step({now_, EventSeq{++seq_}, std::move(body)});
+    outcome_.work += kEventWork + core_.last_work();
     commands_.insert(commands_.end(), decisions.commands.begin(), decisions.commands.end());
   }
 

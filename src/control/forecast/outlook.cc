@@ -126,7 +126,8 @@ std::optional<Alternative> try_out(const Controller& core, const Variation& vari
   const JobId id{fork.jobs().last().value + 1};
   const Decisions& decisions =
       fork.step({now, EventSeq{fork.last_event().value + 1}, JobSubmitted{id, variation.spec, {}}});
-  Alternative alternative{variation.change, false, {}, {}};
+  Alternative alternative;
+  alternative.change = variation.change;
   for (const Command& command : decisions.commands) {
     const auto* start = std::get_if<StartGang>(&command.body);
     const auto* stop = std::get_if<StopGang>(&command.body);
@@ -136,10 +137,11 @@ std::optional<Alternative> try_out(const Controller& core, const Variation& vari
   return alternative;
 }
 
-bool is_much_sooner(Time then, const StartForecast& than, Time now) {
-  if (!than.median) return true;
-  const Duration saved = *than.median - then;
-  return saved >= seconds(60) && saved * 4 >= *than.median - now;
+/// The latest start that is much sooner.
+Time much_sooner(const StartForecast& than, Time now) {
+  if (!than.median) return Time::max();
+  const Duration wait = *than.median - now;
+  return *than.median - std::max(seconds(60), Duration{(wait.ns + 3) / 4});
 }
 
 /// What would be instead of a job that waits.
@@ -147,19 +149,23 @@ struct Instead {
   const Forecaster& forecaster;  // of a core where it waits
   JobId job;
   const StartForecast& start;
+  std::int64_t work = 0;  // to look ahead with
 };
 
 /// `core` has forgotten what has ended; `waiting`: the job, if it waits there too.
 std::vector<Alternative> try_all(const Controller& core, const JobSpec& spec, Time now,
-                                 std::optional<JobId> waiting, const Instead& instead) {
+                                 std::optional<JobId> waiting, Instead instead) {
+  const Time limit = much_sooner(instead.start, now);
   std::vector<Alternative> alternatives;
   for (const Variation& variation : variations_of(spec, core.cluster(), core.policy())) {
     if (alternatives.size() == kAlternativesMax) break;
     auto tried = try_out(core, variation, now, waiting);
     if (!tried) continue;
     if (!tried->starts_now && tried->preempts.empty()) {
-      const auto then = instead.forecaster.start_instead_of(instead.job, variation.spec).median;
-      if (then && is_much_sooner(*then, instead.start, now)) tried->sooner = then;
+      const auto sooner =
+          instead.forecaster.sooner_instead_of(instead.job, variation.spec, limit, instead.work);
+      tried->sooner = sooner.at;
+      tried->looked_ahead = sooner.looked_at;
     }
     alternatives.push_back(std::move(*tried));
   }
@@ -203,8 +209,8 @@ Outlook outlook(const Controller& core, JobId job, Time now, const ForecastOptio
   Outlook outlook{forecaster.start(job), {}};
   const Job& waits = *core.jobs().find(job);
   if (!waits.service.empty()) return outlook;
-  outlook.alternatives =
-      try_all(lean_copy(core), waits.spec, now, job, {forecaster, job, outlook.start});
+  outlook.alternatives = try_all(lean_copy(core), waits.spec, now, job,
+                                 {forecaster, job, outlook.start, options.work_max});
   return outlook;
 }
 
@@ -223,7 +229,8 @@ Result<PlannedJob> plan_job(const Controller& core, const JobSpec& spec, Time no
   const Forecaster forecaster(fork, now, options);
   planned.outlook = Outlook{forecaster.start(id), {}};
   planned.outlook->alternatives =
-      try_all(lean_copy(core), spec, now, std::nullopt, {forecaster, id, planned.outlook->start});
+      try_all(lean_copy(core), spec, now, std::nullopt,
+              {forecaster, id, planned.outlook->start, options.work_max});
   return planned;
 }
 

@@ -14,6 +14,7 @@
 #include "live/inbox.h"
 #include "live/playback.h"
 #include "live/storage.h"
+#include "server/api/foresight.h"
 #include "server/api/job_list.h"
 #include "server/api/router.h"
 #include "server/api/server_facts.h"
@@ -163,6 +164,8 @@ class Api {
   const ApiOptions options_;
   Router router_;
   mutable JobViews job_views_;  // the driver's thread only
+  // Of those who look ahead, too: they may be at it when this is gone.
+  const std::shared_ptr<Foresight> foresight_ = std::make_shared<Foresight>();
 };
 
 /// Parameters of a query, each with one clear problem if it is wrong.

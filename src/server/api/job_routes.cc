@@ -25,14 +25,19 @@ std::variant<JobSpec, http::Problem> read_spec(const http::Request& request) {
 
 constexpr std::size_t kKeyBytesMax = 256;
 
-http::Response explanation_of(const JobView& job, const control::Outlook* outlook) {
+constexpr std::string_view kTooMany =
+    "too many questions of what is to come are being answered; ask again in a moment";
+
+/// `no_outlook`: why there is none, though it was asked for.
+http::Response explanation_of(const JobView& job, const control::Outlook* outlook,
+                              std::string_view no_outlook = {}) {
   JsonText out;
   out.open('{').member("job", job.id.value).member("name", job.name);
   out.member("state", to_string(job.state));
   write_ports(out, job);
   out.key("waiting");
   if (job.waiting) {
-    write_explanation(out, *job.waiting, outlook);
+    write_explanation(out, *job.waiting, outlook, no_outlook);
   } else {
     out.null();
   }
@@ -263,14 +268,21 @@ void Api::explain_job(const Call& call) const {
         }
         const auto view = std::make_shared<const JobView>(
             with_addresses(with_exits(view_job(core, **job, false, options_.clock()), **job)));
-        if (!looks_ahead || (*job)->state != JobState::Queued || !can_look_ahead()) {
+        if (!looks_ahead || (*job)->state != JobState::Queued) {
           return reply([view] { return explanation_of(*view, nullptr); });
         }
-        look_ahead([reply, view, copy = std::make_shared<const control::Controller>(core),
-                    now = options_.clock()] {
-          const auto outlook =
-              std::make_shared<const control::Outlook>(control::outlook(*copy, view->id, now));
+        const Foresight::Told told = [reply, view](const auto& outlook) {
           reply([view, outlook] { return explanation_of(*view, outlook.get()); });
+        };
+        const Foresight::Moment now{core.last_event(), options_.clock()};
+        if (foresight_->ask(id, now, told)) return;
+        if (!can_look_ahead()) {
+          return reply([view] { return explanation_of(*view, nullptr, kTooMany); });
+        }
+        foresight_->begin(id, now, told);
+        look_ahead([id, foresight = foresight_, copy = foresight_->copy_of(core), at = now.at] {
+          foresight->tell(
+              id, std::make_shared<const control::Outlook>(control::outlook(*copy, id, at)));
         });
       });
   if (!asked) call.fail(http::problem_of(asked.error()));
@@ -288,8 +300,7 @@ void Api::plan_job(const Call& call) const {
         if (!can_look_ahead()) {
           return refuse(reply, {ErrorKind::Unavailable, "too many plans are being made"});
         }
-        look_ahead([refuse, reply, spec, copy = std::make_shared<const control::Controller>(core),
-                    now = options_.clock()] {
+        look_ahead([refuse, reply, spec, copy = foresight_->copy_of(core), now = options_.clock()] {
           auto planned = control::plan_job(*copy, spec, now);
           if (!planned) return refuse(reply, planned.error());
           auto places = places_of(*copy, planned->plan.placement);

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -116,12 +117,27 @@ TEST_F(LookAheadTest, ItSeesTheCoreAsItWasWhenItWasAsked) {
   EXPECT_TRUE(Json::parse(send("POST", "/v1/plans").get().body).at("starts_now").get<bool>());
 }
 
+TEST_F(LookAheadTest, ItIsLookedForOnceForAllWhoAsk) {
+  hold_up();
+  auto one = explain("outlook");
+  auto other = explain("outlook");  // there is room for no more
+  EXPECT_FALSE(is_there(other));
+  EXPECT_EQ(waiting(explain()).at("no_outlook"), "") << "it was not asked for";
+  let_go();
+  const Json told = waiting(std::move(one));
+  EXPECT_TRUE(told.at("outlook").is_object()) << told;
+  EXPECT_EQ(waiting(std::move(other)), told);
+}
+
 TEST_F(LookAheadTest, WhatIsTooMuchIsSaidAtOnce) {
   hold_up();
+  tell(JobSubmitted{JobId{3}, core.jobs().find(JobId{2})->spec, ""});
   const auto last = explain("outlook");
-  auto more = explain("outlook");
+  auto more = send("GET", "/v1/jobs/3/explanation", "outlook");
   ASSERT_TRUE(is_there(more));
-  EXPECT_TRUE(waiting(std::move(more)).at("outlook").is_null());
+  const Json none = waiting(std::move(more));
+  EXPECT_TRUE(none.at("outlook").is_null());
+  EXPECT_THAT(none.at("no_outlook").get<std::string>(), ::testing::HasSubstr("too many"));
   auto plan = send("POST", "/v1/plans");
   ASSERT_TRUE(is_there(plan));
   const http::Response refused = plan.get();

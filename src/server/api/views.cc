@@ -528,7 +528,7 @@ void write_outlook(JsonText& out, const control::Outlook& outlook) {
     for (const JobId job : alternative.preempts) out.value(job.value);
     out.close(']');
     write_time(out, "expected_start", alternative.sooner);
-    out.close('}');
+    out.member("looked_ahead", alternative.looked_ahead).close('}');
   }
   out.close(']').close('}');
 }
@@ -536,7 +536,7 @@ void write_outlook(JsonText& out, const control::Outlook& outlook) {
 }  // namespace
 
 void write_explanation(JsonText& out, const Explanation& explanation,
-                       const control::Outlook* outlook) {
+                       const control::Outlook* outlook, std::string_view no_outlook) {
   out.open('{')
       .member("reason", to_string(explanation.reason))
       .member("detail", explanation.detail)
@@ -554,7 +554,7 @@ void write_explanation(JsonText& out, const Explanation& explanation,
   } else {
     write_outlook(out, *outlook);
   }
-  out.close('}');
+  out.member("no_outlook", no_outlook).close('}');
 }
 
 void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,

@@ -142,7 +142,7 @@ std::vector<QueueView> view_queues(const control::Controller& core);
 void write_queue(JsonText& out, const QueueView& queue);
 
 void write_explanation(JsonText& out, const Explanation& explanation,
-                       const control::Outlook* outlook = nullptr);
+                       const control::Outlook* outlook = nullptr, std::string_view no_outlook = {});
 
 /// Which devices a task has on which node, by rank. `places` is parallel to `placement`.
 void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,
