@@ -26,6 +26,7 @@ export function WaitingReason({waiting}: {waiting: Waiting}) {
   const atOnce = alternatives.filter((one) => one.starts_now).map((one) => one.change);
   const sooner = alternatives.flatMap(({change, expected_start}) =>
     expected_start ? [`${change} (in ${span(now, expected_start)})`] : []);
+  const unseen = alternatives.filter((one) => !one.looked_ahead).map((one) => one.change);
   return (
     <div className="reason wait" role="status">
       <strong>{sentence(waiting.reason)}</strong>
@@ -34,9 +35,11 @@ export function WaitingReason({waiting}: {waiting: Waiting}) {
         {waiting.jobs_ahead > 0 ? `${count(waiting.jobs_ahead, 'job')} ahead of it. ` : 'First of its line. '}
         {waiting.blocked_by !== null && <>Waits for <JobLink id={waiting.blocked_by} />. </>}
         {waiting.outlook && start(now, waiting.outlook)}
+        {waiting.no_outlook && `When it will start was not looked for: ${waiting.no_outlook}.`}
       </p>
       {atOnce.length > 0 && <p className="quiet">It would start now if it were: {atOnce.join('; ')}.</p>}
       {sooner.length > 0 && <p className="quiet">It would start sooner if it were: {sooner.join('; ')}.</p>}
+      {unseen.length > 0 && <p className="quiet">Not looked ahead for, since it would take too long: {unseen.join('; ')}.</p>}
     </div>
   );
 }

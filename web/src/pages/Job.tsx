@@ -131,7 +131,8 @@ function Reason({job}: {job: JobFull}) {
   const {currentData: told} = useExplainJobQuery(job.id, {skip: !waits, pollingInterval: waits ? 5000 : 0});
   const {currentData: ahead} = useLookAheadQuery(job.id, {skip: !waits, pollingInterval: waits ? 60_000 : 0});
   if (waits) {
-    if (told?.waiting) return <WaitingReason waiting={{...told.waiting, outlook: ahead?.waiting?.outlook ?? null}} />;
+    const {outlook = null, no_outlook = ''} = ahead?.waiting ?? {};
+    if (told?.waiting) return <WaitingReason waiting={{...told.waiting, outlook, no_outlook}} />;
     return <div className="reason wait" role="status"><strong>{sentence(job.reason ?? 'queued')}</strong>
       <p>{job.reason_detail}</p></div>;
   }
