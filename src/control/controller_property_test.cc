@@ -290,6 +290,7 @@ TEST_P(ControllerProperty, RandomWorldsKeepTheBooksAndRestoredCoresDecideAlike) 
         auto restored = Controller::restore(Config{}, core.state());
         RC_ASSERT(restored.has_value());
         RC_ASSERT(restored->state() == core.state());
+        RC_ASSERT(restored->restart_cost() == core.restart_cost());
         twin.emplace(std::move(*restored));
       }
     }
