@@ -1,4 +1,7 @@
 """Jobs on other machines: gangs that meet, logs from where they are, nodes that are taken out."""
+import json
+import os
+import signal
 
 MEET = """
 import os, socket
@@ -16,6 +19,20 @@ else:
             pass
     peer.sendall(b"rank one")
     print("said it")
+"""
+
+# Says who and where it is, and stays until there is enough of it.
+MEMBER = """
+import json, os, sys, time
+folder, env = sys.argv[1], os.environ
+names = ["GYRE_ATTEMPT", "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"]
+print("attempt", env["GYRE_TASK_ATTEMPT"], flush=True)
+said = folder + "/member-" + env["RANK"] + "-" + env["GYRE_TASK_ATTEMPT"]
+with open(said + "-", "w") as out:
+    json.dump([os.getpid(), {name: env[name] for name in names}], out)
+os.rename(said + "-", said)
+while not os.path.exists(folder + "/enough"):
+    time.sleep(0.1)
 """
 
 
@@ -64,3 +81,48 @@ def test_a_drained_node_empties_and_comes_back(fleet):
     assert "no node 'z'" in fleet.cli("node", "cordon", "z", code=1).stderr
     fleet.cli("stop", job)
     fleet.wait(job)
+
+
+def member(fleet, rank, attempt):
+    """Its process and its environment, once it runs."""
+    said = fleet.folder / f"member-{rank}-{attempt}"
+    fleet.until(said.exists, f"task {rank} runs in attempt {attempt}")
+    return json.loads(said.read_text())
+
+
+def test_a_gang_that_loses_a_node_gets_another_one_and_runs_on(fleet):
+    agents = {name: fleet.agent(name) for name in "abc"}
+    job = fleet.submit(["python3", "-c", MEMBER, str(fleet.folder)], nodes=2,
+                       resources={"gpu": 2}, retry={"on_node_loss": "task"})
+    stays, (_, lost_env) = member(fleet, 0, 1), member(fleet, 1, 1)
+    fleet.wait(job, "running")
+    first, lost = fleet.job(job)["nodes"]
+    spare, = set("abc") - {first, lost}
+    agents[lost].end(signal.SIGKILL)
+    agents[lost].kill_tasks()
+
+    _, env = member(fleet, 1, 2)
+    assert env == lost_env  # it finds the other where it was
+    fleet.until(lambda: fleet.node(lost)["state"] == "down", "the node is given up")
+    shown = fleet.job(job)
+    assert (shown["state"], shown["attempt"], shown["retries"]) == ("running", 2, 1)
+    assert [(task["node"], task["attempt"]) for task in shown["placement"]] == [(first, 1),
+                                                                               (spare, 2)]
+    os.kill(stays[0], 0)  # the same process goes on
+    assert fleet.cli("logs", job, "--rank", "1").stdout == "attempt 2\n"
+    told, = fleet.http("GET", f"/v1/decisions?job={job}&kind=replace")[2]["decisions"]
+    assert told["why"].startswith(f"task 1 was started anew on node {spare}: node {lost} was lost")
+    repaired = [one for one in fleet.http("GET", "/v1/incidents")[2]["incidents"]
+                if one["job"] == job]
+    assert [(one["symptom"], one["outcome"]) for one in repaired] == [("node_lost", "recovered")]
+
+    fleet.end(signal.SIGKILL)  # a server that comes back knows which task is of which attempt
+    fleet.serve()
+    agents[lost].start()
+    fleet.until(lambda: [fleet.node(name)["state"] for name in "abc"] == ["up"] * 3, "all are up")
+    assert fleet.job(job)["state"] == "running"
+    (fleet.folder / "enough").touch()
+    ended = fleet.wait(job)
+    assert (ended["state"], ended["attempt"]) == ("succeeded", 2)
+    assert fleet.job(job)["exit_codes"] == [0, 0]
+    assert not (fleet.folder / "member-0-2").exists()

@@ -143,7 +143,7 @@ void CoreCounts::note_transition(const Transition& change, const control::Contro
 void CoreCounts::note_start(const TaskStarted& event, const control::Controller& core) {
   const Job* job = core.jobs().find(event.job);
   const Time received = event.stages.received;
-  if (job == nullptr || job->attempt != event.attempt || received == Time{}) return;
+  if (job == nullptr || attempt_of(*job, event.rank) != event.attempt || received == Time{}) return;
   if (received < begun_at_) return;  // of an earlier life, told again by who took it over
   for (const auto& [stage, duration] : stages_of(event.stages)) {
     const StartStage key{stage, event.stages.warm};

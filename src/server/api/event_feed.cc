@@ -43,6 +43,20 @@ std::string idle_news(const Event& event, const control::Controller& core) {
 
 namespace {
 
+/// What is done for a job without its state changing; of job 0: nothing.
+std::pair<JobId, std::string> news_of(const Command& command, const control::Controller& core) {
+  const auto name = [&](NodeId node) { return core.cluster().node(node).spec.name; };
+  if (const auto* ahead = std::get_if<PrefetchImage>(&command.body)) {
+    return {ahead->job, fmt::format("its image is fetched ahead on {}", name(ahead->node))};
+  }
+  if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) {
+    return {anew->job,
+            fmt::format("task {} is started anew on {}: {} was lost ({})", anew->task.rank,
+                        name(anew->task.node), name(anew->lost), anew->cause)};
+  }
+  return {};
+}
+
 /// Behind all that followed from it; 0.0 is before the first event.
 FeedPosition end_of(EventSeq seq) {
   if (seq == EventSeq{}) return {};
@@ -71,14 +85,13 @@ void EventFeed::after(const Event& event, const control::Decisions& decisions,
     ++index;
   }
   for (const Command& command : decisions.commands) {
-    const auto* ahead = std::get_if<PrefetchImage>(&command.body);
-    const Job* job = ahead == nullptr ? nullptr : core.jobs().find(ahead->job);
+    auto [id, news] = news_of(command, core);
+    const Job* job = core.jobs().find(id);
     if (job == nullptr) continue;
     pending_.push_back({{event.seq, index++},
                         {event.at, job->id, job->attempt, job->state, job->state, {}},
                         job->spec.name,
-                        fmt::format("its image is fetched ahead on {}",
-                                    core.cluster().node(ahead->node).spec.name)});
+                        std::move(news)});
   }
 }
 

@@ -92,7 +92,8 @@ struct LogStreamTest : FeedTest {
   std::string last_id;
   bool ended = false;
 
-  LogStream stream(bool over = false, std::int32_t attempt = 0, std::uint64_t offset = 0) {
+  LogStream stream(LogStream::Followed job = {}, std::int32_t attempt = 0,
+                   std::uint64_t offset = 0) {
     act::LogQuery query;
     query.job = JobId{1};
     if (attempt > 0) query.attempt = attempt;
@@ -100,7 +101,7 @@ struct LogStreamTest : FeedTest {
     const auto read = [this](const act::LogQuery& part, const live::Done<act::LogChunk>& done) {
       done(logs.read(part));
     };
-    return LogStream(read, query, feed, feed.last(), over);
+    return LogStream(read, query, feed, feed.last(), job);
   }
 
   /// Reads until there is nothing more for now.
@@ -142,7 +143,7 @@ TEST_F(LogStreamTest, FollowsGrowthToTheEnd) {
 
 TEST_F(LogStreamTest, GoesOnWithTheNextAttempt) {
   logs.attempts[1] = {"first\n", true};
-  auto follow = stream(false, 1);
+  auto follow = stream({}, 1);
   drain(follow);
   logs.attempts[2] = {"second\n", true};
   tell(11, 1, JobState::Failed);
@@ -152,9 +153,25 @@ TEST_F(LogStreamTest, GoesOnWithTheNextAttempt) {
   EXPECT_TRUE(ended);
 }
 
+TEST_F(LogStreamTest, GoesOnPastAttemptsThatWereOtherTasks) {
+  logs.attempts[1] = {"first\n", true};
+  auto follow = stream({.gaps = true}, 1);
+  drain(follow);
+  drain(follow);
+  EXPECT_EQ(bytes, "first\n");
+  logs.attempts[4] = {"fourth\n", true};
+  drain(follow);
+  EXPECT_EQ(bytes, "first\nfourth\n");
+  logs.attempts[5] = {"fifth\n", true};
+  tell(11, 1, JobState::Failed);
+  drain(follow);
+  EXPECT_EQ(bytes, "first\nfourth\nfifth\n");
+  EXPECT_TRUE(ended);
+}
+
 TEST_F(LogStreamTest, ResumesWhereItStopped) {
   logs.attempts[1] = {"first\n", true};
-  auto follow = stream(true, 1, 3);
+  auto follow = stream({.over = true}, 1, 3);
   drain(follow);
   EXPECT_EQ(bytes, "st\n");
   EXPECT_TRUE(ended);
@@ -162,7 +179,7 @@ TEST_F(LogStreamTest, ResumesWhereItStopped) {
 
 TEST_F(LogStreamTest, AnyBytesArriveAsTheyAre) {
   logs.attempts[1] = {std::string("\xff\x00\xc3", 3), false};
-  auto follow = stream(false, 1);
+  auto follow = stream({}, 1);
   drain(follow);
   logs.attempts[1] = {std::string("\xff\x00\xc3\xa9 \xe2\x82", 7), false};
   drain(follow);
@@ -175,7 +192,7 @@ TEST_F(LogStreamTest, AnyBytesArriveAsTheyAre) {
 }
 
 TEST_F(LogStreamTest, AJobThatNeverRanEndsAtOnce) {
-  auto follow = stream(true);
+  auto follow = stream({.over = true});
   drain(follow);
   EXPECT_TRUE(ended);
 }

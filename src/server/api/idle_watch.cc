@@ -13,7 +13,8 @@ constexpr double kSeenMin = 0.9;
 IdleWatch::Usages IdleWatch::usages_of(const Job& job, const Telemetry& seen) {
   Usages usages;
   for (const TaskPlacement& placed : job.placement) {
-    const UsageWatch::Task* task = seen.usage.find({job.id, job.attempt, placed.rank});
+    const UsageWatch::Task* task =
+        seen.usage.find({job.id, attempt_of(job, placed.rank), placed.rank});
     if (task == nullptr) return {};
     for (const UsageWatch::Device& device : task->devices) {
       const auto usage = seen.gpus.usage(device.node, device.device);

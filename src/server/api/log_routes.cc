@@ -119,12 +119,15 @@ void Api::search_log(const Call& call) const {
 
 void Api::follow_log(const Call& call, const act::LogQuery& query) const {
   const FeedPosition after = feed_.last();
-  ask<bool>(
+  ask<LogStream::Followed>(
       call,
       [id = query.job](const auto& core) {
-        return find_job(core, id).map([](const Job* job) { return is_final(job->state); });
+        return find_job(core, id).map([](const Job* job) {
+          const bool gaps = job->spec.retry.on_node_loss == NodeLossAnswer::Task;
+          return LogStream::Followed{is_final(job->state), gaps};
+        });
       },
-      [this, query, after](const bool& over) {
+      [this, query, after](const LogStream::Followed& job) {
         http::Response response;
         response.content_type = "text/event-stream";
         response.headers.emplace_back("Cache-Control", "no-store");
@@ -132,7 +135,7 @@ void Api::follow_log(const Call& call, const act::LogQuery& query) const {
             [this](const act::LogQuery& part, live::Done<act::LogChunk> done) {
               fleet_.read_log(part, std::move(done));
             },
-            query, feed_, after, over);
+            query, feed_, after, job);
         return response;
       });
 }

@@ -42,8 +42,13 @@ std::optional<LogPosition> parse_log_position(std::string_view text) {
 }
 
 LogStream::LogStream(LogReader read_log, const act::LogQuery& query, EventFeed& feed,
-                     FeedPosition after, bool over)
-    : read_log_(std::move(read_log)), query_(query), feed_(feed), after_(after), over_(over) {}
+                     FeedPosition after, Followed job)
+    : read_log_(std::move(read_log)),
+      query_(query),
+      feed_(feed),
+      after_(after),
+      over_(job.over),
+      gaps_(job.gaps) {}
 
 void LogStream::open(std::function<void()> wake) {
   wake_ = wake;
@@ -107,10 +112,17 @@ act::LogQuery LogStream::next_attempt() const {
   return next;
 }
 
-http::Stream::State LogStream::read_next_attempt(const Result<act::LogChunk>& chunk) {
-  seeks_next_ = false;
-  if (!chunk) return State::Poll;
-  query_ = next_attempt();
+act::LogQuery LogStream::latest_attempt() const {
+  act::LogQuery latest = next_attempt();
+  latest.attempt.reset();
+  latest.bytes_max = 0;
+  return latest;
+}
+
+http::Stream::State LogStream::go_on_in(std::int32_t attempt) {
+  seeks_ = Seeks::Nothing;
+  query_.attempt = attempt;
+  query_.offset = 0;
   return State::More;
 }
 
@@ -118,16 +130,23 @@ http::Stream::State LogStream::read(std::string& out) {
   if (std::exchange(first_, false)) out += ":\n";  // the client sees that the stream is open
   // First the end, then the log: what was written before the end is in the log by then.
   if (!question_.is_open()) look_for_the_end();
-  if (!seeks_next_) {
+  if (seeks_ == Seeks::Nothing) {
     const auto chunk = answer_to(query_);
     if (!chunk) return State::Idle;
     if (*chunk && write_piece(**chunk, out)) return State::More;
-    seeks_next_ = query_.attempt.has_value();
+    if (query_.attempt) seeks_ = Seeks::Next;
   }
-  if (seeks_next_) {
+  if (seeks_ == Seeks::Next) {
     const auto chunk = answer_to(next_attempt());
     if (!chunk) return State::Idle;
-    if (read_next_attempt(*chunk) == State::More) return State::More;
+    if (*chunk) return go_on_in(*query_.attempt + 1);
+    seeks_ = gaps_ ? Seeks::Latest : Seeks::Nothing;
+  }
+  if (seeks_ == Seeks::Latest) {
+    const auto chunk = answer_to(latest_attempt());
+    if (!chunk) return State::Idle;
+    seeks_ = Seeks::Nothing;
+    if (*chunk && (*chunk)->attempt > *query_.attempt) return go_on_in((*chunk)->attempt);
   }
   if (!over_) return State::Poll;
   out += "event: end\ndata: {}\n\n";

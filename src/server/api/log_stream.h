@@ -28,15 +28,21 @@ std::optional<LogPosition> parse_log_position(std::string_view text);
 /// Reads a piece of a log wherever it is kept; the answer may come later, on any thread.
 using LogReader = std::function<void(const act::LogQuery&, live::Done<act::LogChunk>)>;
 
-/// Follows one task's log through the job's attempts to the job's end. Each piece is an event "log"
-/// with {"attempt","offset","text"}, or "base64" in the place of "text" where the bytes are no
-/// UTF-8; its id is the position after it. In the place of what is no longer kept there is an event
-/// "dropped" with {"attempt","offset","bytes"}. The last event is "end".
+/// Follows one task's log through its attempts to the job's end. Each is one more than the one
+/// before it, but where others of the gang are started anew by themselves: then some are left out.
+/// Each piece is an event "log" with {"attempt","offset","text"}, or "base64" in the place of
+/// "text" where the bytes are no UTF-8; its id is the position after it. In the place of what is no
+/// longer kept there is an event "dropped" with {"attempt","offset","bytes"}. The last event is
+/// "end".
 class LogStream final : public http::Stream {
  public:
-  /// `after`: events of the job from there on are news. `over`: the job had ended by then.
+  struct Followed {
+    bool over = false;  // the job had ended by `after`
+    bool gaps = false;  // a task's attempts may leave numbers out
+  };
+  /// `after`: events of the job from there on are news.
   LogStream(LogReader read_log, const act::LogQuery& query, EventFeed& feed, FeedPosition after,
-            bool over);
+            Followed job);
 
   void open(std::function<void()> wake) override;
   State read(std::string& out) override;
@@ -46,17 +52,20 @@ class LogStream final : public http::Stream {
   std::optional<Result<act::LogChunk>> answer_to(const act::LogQuery& query);
   bool write_piece(const act::LogChunk& chunk, std::string& out);
   void write_dropped(const act::LogChunk& chunk, std::string& out);
-  State read_next_attempt(const Result<act::LogChunk>& chunk);
+  State go_on_in(std::int32_t attempt);
   act::LogQuery next_attempt() const;
+  act::LogQuery latest_attempt() const;
 
   LogReader read_log_;
   std::function<void()> wake_;
   Question<act::LogChunk> question_;
-  bool seeks_next_ = false;  // it is about the next attempt's log
+  enum class Seeks : std::uint8_t { Nothing, Next, Latest };
+  Seeks seeks_ = Seeks::Nothing;  // of which attempt a log is asked for
   act::LogQuery query_;
   EventFeed& feed_;
   FeedPosition after_;
   bool over_;
+  const bool gaps_;
   bool first_ = true;
   std::optional<EventFeed::Subscription> subscription_;
 };

@@ -17,7 +17,8 @@ ReplicaUse::Window ReplicaUse::window_of(const control::Controller& core, const 
     if (job == nullptr || !replica.ready || replica.phase != Replica::Phase::Serving) continue;
     window.replicas.emplace_back(replica.job, replica.attempt);
     for (const TaskPlacement& placed : job->placement) {
-      const UsageWatch::Task* task = seen.usage.find({job->id, job->attempt, placed.rank});
+      const UsageWatch::Task* task =
+          seen.usage.find({job->id, attempt_of(*job, placed.rank), placed.rank});
       if (task == nullptr) continue;
       for (const UsageWatch::Device& device : task->devices) {
         ++window.devices;

@@ -15,13 +15,14 @@ void TaskExits::after(const Event& event, const control::Controller& core) {
   const auto* ended = std::get_if<TaskEnded>(&event.body);
   if (ended == nullptr) return;
   const Job* job = core.jobs().find(ended->job);
-  if (job == nullptr || job->attempt != ended->attempt) return;
+  if (job == nullptr || attempt_of(*job, ended->rank) != ended->attempt) return;
   const auto size = static_cast<std::size_t>(task_count(job->spec.tasks));
   const auto rank = static_cast<std::size_t>(ended->rank);
   if (size < 2 || rank >= size) return;  // of a single task the core knows it
   Attempt& attempt = attempts_[ended->job];
   if (attempt.codes.empty()) tasks_ += size;
-  if (attempt.number != ended->attempt) attempt = {ended->attempt, Codes(size)};
+  const std::int32_t gang = gang_attempt(*job);
+  if (attempt.number != gang) attempt = {gang, Codes(size)};
   if (ran(ended->exit)) attempt.codes[rank] = ended->exit.shell_code();
   while (tasks_ > kTasksMax && attempts_.size() > 1) {
     const auto oldest = attempts_.begin();
@@ -38,7 +39,7 @@ TaskExits::Codes TaskExits::of(const Job& job) const {
     return ended ? Codes{job.exit.shell_code()} : Codes{};
   }
   const auto found = attempts_.find(job.id);
-  const bool known = found != attempts_.end() && found->second.number == job.attempt;
+  const bool known = found != attempts_.end() && found->second.number == gang_attempt(job);
   return known ? found->second.codes : Codes{};
 }
 

@@ -25,7 +25,7 @@ class TaskExits {
 
  private:
   struct Attempt {
-    std::int32_t number = 0;
+    std::int32_t number = 0;  // of the gang
     Codes codes;
   };
   std::map<JobId, Attempt> attempts_;  // the latest

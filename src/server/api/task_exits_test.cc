@@ -59,6 +59,20 @@ TEST_F(TaskExitsTest, TheyAreOfTheLatestAttempt) {
   EXPECT_EQ(codes(id), (Codes{std::nullopt, 3}));
 }
 
+TEST_F(TaskExitsTest, ATaskThatIsStartedAnewLeavesTheOthersTheirs) {
+  seen.tell(NodeJoined{{2}, {"n", "", "H100", 4, {81'920}, {64'000}, {524'288}, false}});
+  JobSpec spec;
+  spec.retry.on_node_loss = NodeLossAnswer::Task;
+  const JobId id = run_gang(std::move(spec));
+  seen.tell(TaskStarted{id, 1, 0});
+  end(id, 1, {TaskExit::Kind::Lost, 0, false, "gone"});
+  ASSERT_EQ(seen.core.jobs().find(id)->attempt, 2);
+  end(id, 1, {TaskExit::Kind::Exited, 7, false, ""}, 2);
+  EXPECT_EQ(codes(id), (Codes{std::nullopt, 7}));
+  end(id, 0, {TaskExit::Kind::Signaled, 15, true, ""});
+  EXPECT_EQ(codes(id), (Codes{143, 7}));
+}
+
 TEST_F(TaskExitsTest, WhatTheCoreKnowsIsToldOfEarlierLives) {
   const JobId gang = run_gang();
   end(gang, 0, {});

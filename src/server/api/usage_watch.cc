@@ -22,7 +22,7 @@ void UsageWatch::begin(const Job& job, std::size_t index, Time since,
     const std::string& node = core.cluster().node(placed.node).spec.name;
     task.devices.push_back({node, device, gpus_.usage(node, device).value_or(GpuWatch::Usage{})});
   }
-  tasks_[{job.id, job.attempt, placed.rank}] = std::move(task);
+  tasks_[{job.id, attempt_of(job, placed.rank), placed.rank}] = std::move(task);
 }
 
 void UsageWatch::after(const Event& event, const control::Decisions& decisions,
@@ -32,6 +32,13 @@ void UsageWatch::after(const Event& event, const control::Decisions& decisions,
     tasks_.erase(tasks_.lower_bound({change.job, 0, 0}),
                  tasks_.lower_bound({JobId{change.job.value + 1}, 0, 0}));
   }
+  for (const Command& command : decisions.commands) {
+    if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) {
+      std::erase_if(tasks_, [&](const auto& task) {
+        return task.first.job == anew->job && task.first.rank == anew->task.rank;
+      });
+    }
+  }
   if (const auto* ended = std::get_if<TaskEnded>(&event.body)) {
     tasks_.erase({ended->job, ended->attempt, ended->rank});
     return;
@@ -40,7 +47,7 @@ void UsageWatch::after(const Event& event, const control::Decisions& decisions,
   if (started == nullptr) return;
   const Job* job = core.jobs().find(started->job);
   if (find({started->job, started->attempt, started->rank}) != nullptr) return;  // told again
-  if (job == nullptr || job->attempt != started->attempt) return;
+  if (job == nullptr || attempt_of(*job, started->rank) != started->attempt) return;
   for (std::size_t i = 0; i < job->placement.size(); ++i) {
     if (job->placement[i].rank == started->rank) begin(*job, i, event.at, core);
   }

@@ -65,7 +65,7 @@ void write_request(JsonText& out, const TaskGroup& group) {
 void write_start(JsonText& out, const JobView& job) {
   const StartStages& start = job.full->start;
   const auto us = [](Duration duration) { return std::max<std::int64_t>(0, duration.ns) / 1000; };
-  const Time placed = job.full->attempt_started_at;
+  const Time placed = job.full->placed_at;
   const Duration decide = job.attempt == 1 ? placed - job.submitted_at : Duration{};
   out.key("start");
   if (start.received == Time{}) {
@@ -150,6 +150,12 @@ std::vector<JobView::Place> places_of(const control::Controller& core,
   return places;
 }
 
+static Time last_placed_at(const Job& job) {
+  Time last = job.attempt_started_at;
+  for (const TaskAttempt& one : job.attempts) last = std::max(last, one.placed_at);
+  return last;
+}
+
 JobView view_job(const control::Controller& core, const Job& job, bool full, Time now) {
   JobView view;
   view.id = job.id;
@@ -165,6 +171,9 @@ JobView view_job(const control::Controller& core, const Job& job, bool full, Tim
   view.gpu_milli = gpu_total(job.spec.tasks).value;
   view.tasks = task_count(job.spec.tasks);
   view.places = places_of(core, job.placement);
+  for (std::size_t rank = 0; rank < view.places.size(); ++rank) {
+    view.places[rank].attempt = attempt_of(job, static_cast<std::int32_t>(rank));
+  }
   for (std::size_t rank = 0; rank < job.ports.size(); ++rank) {
     for (std::size_t i = 0; i < job.ports[rank].size(); ++i) {
       view.ports.push_back({job.spec.launch.ports[i], static_cast<std::int32_t>(rank),
@@ -189,7 +198,7 @@ JobView view_job(const control::Controller& core, const Job& job, bool full, Tim
   if (const IdleWarning* warning = core.idle().warning(job.id)) view.warning = *warning;
   if (full) {
     view.full =
-        JobView::Full{job.spec, job.placement, std::nullopt, job.attempt_started_at, job.start};
+        JobView::Full{job.spec, job.placement, std::nullopt, last_placed_at(job), job.start};
     if (job.ending != Termination::None && job.attempt > 0) view.full->exit = job.exit;
   }
   return view;
@@ -564,6 +573,7 @@ void write_placement(JsonText& out, const std::vector<TaskPlacement>& placement,
     const Allocation& part = placement[i].allocation;
     out.open('{').member("rank", placement[i].rank).member("node", places[i].node);
     out.member("virtual_gpus", places[i].virtual_gpus);
+    if (places[i].attempt > 0) out.member("attempt", places[i].attempt);
     out.key("devices").open('[');
     for (int device = 0; device < kGpusPerNodeMax; ++device) {
       if ((part.devices >> device & 1) != 0) out.value(device);

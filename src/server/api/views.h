@@ -26,6 +26,7 @@ struct JobView {
   struct Place {
     std::string node;
     bool virtual_gpus = false;  // as the node's
+    std::int32_t attempt = 0;   // of the task; 0: it is not placed
   };
   JobId id;
   std::string name;
@@ -65,7 +66,7 @@ struct JobView {
     JobSpec spec;
     std::vector<TaskPlacement> placement;
     std::optional<TaskExit> exit;  // of the latest attempt that ended
-    Time attempt_started_at;
+    Time placed_at;                // of the task that was placed last
     StartStages start;
   };
   std::optional<Full> full;  // only in a view of a single job

@@ -235,6 +235,38 @@ TEST_F(WatchTest, WhatAPersonAskedForIsNoDecision) {
   EXPECT_EQ(decisions()[0].outcome->to, JobState::Stopping);
 }
 
+TEST_F(WatchTest, ATaskThatIsStartedAnewIsTold) {
+  tell(NodeJoined{
+      NodeId{2},
+      {"node-2", "", "H100", 2, MemoryMib{81'920}, CpuMilli{8000}, MemoryMib{32'768}, true}});
+  JobSpec gang = spec("elastic", 2);
+  gang.tasks[0].count = 2;
+  gang.retry.on_node_loss = NodeLossAnswer::Task;
+  submit(gang);
+  tell(NodeLost{NodeId{1}, "not heard for 30s"});
+  auto told = decisions();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].kind, DecisionKind::Replace);
+  EXPECT_EQ(told[0].attempt, 2);
+  EXPECT_EQ(told[0].nodes, std::vector<std::string>{"node-2"});
+  EXPECT_EQ(told[0].why,
+            "task 1 was started anew on node node-2: node node-1 was lost (not heard for 30s); the "
+            "other task ran on; retry 1 of 3");
+  tell(NodeLost{NodeId{2}, "gone"});
+  told = decisions();
+  EXPECT_EQ(told[0].kind, DecisionKind::Stop);
+  EXPECT_EQ(told[0].why,
+            "task 1: gone; no place is free for this task alone, so all are started anew");
+  const auto events = watch.feed.read(std::nullopt, JobId{1}, 100).events;
+  EXPECT_EQ(std::count_if(events.begin(), events.end(),
+                          [](const JobEvent& one) {
+                            return one.detail ==
+                                   "task 1 is started anew on node-2: node-1 was lost (not heard "
+                                   "for 30s)";
+                          }),
+            1);
+}
+
 TEST_F(WatchTest, PagesGoOnWhereTheyEnded) {
   for (int i = 0; i < 4; ++i) submit(spec("j", 1));
   auto page = watch.decisions.read({.count_max = 3});

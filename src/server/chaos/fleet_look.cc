@@ -59,6 +59,10 @@ std::vector<Target> targets_on(const control::Controller& core, NodeId node) {
   return targets;
 }
 
+act::TaskKey key_of(const Target& target) {
+  return {target.job->id, attempt_of(*target.job, target.rank), target.rank};
+}
+
 Result<act::TaskKey> choose_task(const control::Controller& core, NodeId node,
                                  const FaultRequest& request) {
   std::vector<Target> targets = targets_on(core, node);
@@ -71,7 +75,7 @@ Result<act::TaskKey> choose_task(const control::Controller& core, NodeId node,
       return fail(ErrorKind::NotFound, "task {} of job {} does not run on node {}", request.rank,
                   request.job->value, name());
     }
-    return act::TaskKey{found->job->id, found->job->attempt, found->rank};
+    return key_of(*found);
   }
   std::erase_if(targets, [&](const Target& one) {
     return !may_be_hit(*one.job, request) || !comes_back(*one.job, one.job->spec.retry.on_error);
@@ -82,7 +86,7 @@ Result<act::TaskKey> choose_task(const control::Controller& core, NodeId node,
                 name());
   }
   const Target& one = targets[request.which % targets.size()];
-  return act::TaskKey{one.job->id, one.job->attempt, one.rank};
+  return key_of(one);
 }
 
 /// Errors: Conflict, a fault of the node would hit what may not be, or would not come back.
@@ -118,7 +122,7 @@ Result<void> choose_device(const control::Controller& core, const Node& at, Node
     for (const TaskPlacement& placed : one.job->placement) {
       const bool has_it = (placed.allocation.devices >> fault.device & 1U) != 0;
       if (placed.rank != one.rank || !has_it) continue;
-      fault.tasks.push_back({one.job->id, one.job->attempt, one.rank});
+      fault.tasks.push_back(key_of(one));
     }
   }
   return {};
@@ -167,8 +171,10 @@ void look_at_task(const control::Controller& core, Time now, FaultRecord& fault)
     return settle(fault, FaultRecord::State::Lost, now,
                   fmt::format("job {} has failed", job->id.value));
   }
+  const std::int32_t rank = fault.task->rank;
   const bool again = job->state == JobState::Running &&
-                     (fault.kind == Kind::HangTask || job->attempt > fault.task->attempt);
+                     job->tasks[static_cast<std::size_t>(rank)] == TaskState::Running &&
+                     (fault.kind == Kind::HangTask || attempt_of(*job, rank) > fault.task->attempt);
   if (again || is_final(job->state)) settle(fault, FaultRecord::State::Recovered, now);
 }
 

@@ -44,7 +44,10 @@ JobTraces::JobTraces(const control::Controller& core, observe::SpanSink& sink,
     }
     for (std::size_t i = 0; i < job.tasks.size(); ++i) {
       if (job.tasks[i] != TaskState::Running) continue;
-      runs_since_[{job.id, job.attempt, job.placement[i].rank}] = job.state_since;
+      const std::int32_t rank = job.placement[i].rank;
+      const std::int32_t attempt = attempt_of(job, rank);
+      const bool anew = attempt != gang_attempt(job);
+      runs_since_[{job.id, attempt, rank}] = anew ? placed_at(job, rank) : job.state_since;
     }
   });
 }
@@ -98,6 +101,7 @@ void JobTraces::after(const Event& event, const control::Decisions& decisions,
   for (const Transition& change : decisions.transitions) tell(change, core);
   for (const Command& command : decisions.commands) {
     if (const auto* start = std::get_if<StartGang>(&command.body)) tell(*start, event.at, core);
+    if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) tell(*anew, event.at, core);
   }
   if (const auto* one = std::get_if<TaskStarted>(&event.body)) tell(*one, event.at, core);
 }
@@ -171,15 +175,36 @@ void JobTraces::tell(const StartGang& start, Time at, const control::Controller&
                      {"gyre.tasks", static_cast<std::int64_t>(start.placement.size())}};
 }
 
+/// A lost node's task ends without a word of its own.
+void JobTraces::tell(const ReplaceTask& anew, Time at, const control::Controller& core) {
+  const Job* job = core.jobs().find(anew.job);
+  const auto context = job == nullptr ? std::nullopt : context_of(*job);
+  if (!context) return;
+  const auto lost = std::find_if(runs_since_.begin(), runs_since_.end(), [&](const auto& run) {
+    return run.first.job == anew.job && run.first.rank == anew.task.rank;
+  });
+  if (lost != runs_since_.end()) {
+    tell_run(act::TaskKey(lost->first), at, {.kind = TaskExit::Kind::Lost, .message = anew.cause},
+             core);
+  }
+  deciding_.push_back(pending_.size());
+  observe::Span& span =
+      add(*context, derived_span(*context, "decide", anew.attempt), job_span(*context), "decide");
+  span.begin = span.end = at;
+  span.attributes = {{"gyre.rule", std::string("replacement")},
+                     {"gyre.attempt", std::int64_t{anew.attempt}},
+                     {"gyre.tasks", std::int64_t{1}}};
+}
+
 void JobTraces::tell(const TaskStarted& event, Time at, const control::Controller& core) {
   const Job* job = core.jobs().find(event.job);
   const auto context = job == nullptr ? std::nullopt : context_of(*job);
-  if (!context || job->attempt != event.attempt) return;
+  if (!context || attempt_of(*job, event.rank) != event.attempt) return;
   const act::TaskKey key{event.job, event.attempt, event.rank};
   if (runs_since_.contains(key)) return;  // told again, by who took it over
   const StartStages& took = event.stages;
   const std::uint64_t id = derived_span(*context, "start", key.attempt, key.rank);
-  const Time received = took.received == Time{} ? job->attempt_started_at : took.received;
+  const Time received = took.received == Time{} ? placed_at(*job, event.rank) : took.received;
   observe::Span& start = add(*context, id, job_span(*context), "start");
   start.begin = received;
   start.end = std::max(received, at);

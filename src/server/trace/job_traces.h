@@ -48,6 +48,7 @@ class JobTraces final : public control::Observer {
  private:
   void tell(const Transition& change, const control::Controller& core);
   void tell(const StartGang& start, Time at, const control::Controller& core);
+  void tell(const ReplaceTask& anew, Time at, const control::Controller& core);
   void tell(const TaskStarted& event, Time at, const control::Controller& core);
   void tell(const TaskEnded& event, Time at, const control::Controller& core);
   void tell_run(const act::TaskKey& key, Time at, const TaskExit& exit,

@@ -12,6 +12,7 @@ export const KINDS: Record<string, {label: string; one: string; plural: string; 
   requeue: {label: 'requeue', one: 'return to the line', plural: 'returns to the line', did: 'goes back into the line'},
   stop: {label: 'stop', one: 'stop', plural: 'stops', did: 'is stopped'},
   'give-up': {label: 'give up', one: 'job given up', plural: 'jobs given up', did: 'was given up'},
+  replace: {label: 'replace', one: 'task replaced', plural: 'tasks replaced', did: 'goes on with one task elsewhere'},
   warn: {label: 'warn', one: 'warning', plural: 'warnings', did: 'does not use its GPUs'},
 };
 

@@ -14,7 +14,8 @@ export function TaskChoice({job}: {job: JobFull}) {
   if (job.tasks < 2 && job.attempt < 2) return null;
   const {rank, attempt} = chosenTask(params, job);
   const attempts = attemptsOf(job, events.currentData?.events ?? []);
-  const chosen = attempts[attempt === 0 ? 0 : job.attempt - attempt];
+  const latest = job.placement.find((task) => task.rank === rank)?.attempt ?? job.attempt;
+  const chosen = attempts[job.attempt - (attempt || latest)];
   const listed = attempts.filter((one, index) => index < ATTEMPTS_LISTED || one === chosen);
   const go = (to: number) => {
     if (Number.isSafeInteger(to) && to >= 0 && to < job.tasks) change({rank: String(to), at: ''});
@@ -33,13 +34,13 @@ export function TaskChoice({job}: {job: JobFull}) {
       {job.attempt > 0 && (
         <label>Attempt{' '}
           <select value={attempt} onChange={(event) => change({attempt: event.target.value === '0' ? '' : event.target.value, at: ''})}>
-            <option value={0}>the latest ({number(job.attempt)})</option>
+            <option value={0}>the latest ({number(latest)})</option>
             {listed.map((one) => <option key={one.number} value={one.number}>{one.number}: {outcome(one)}</option>)}
           </select>
         </label>
       )}
       {chosen && <span role="status">{howItWent(chosen, job, now)}</span>}
-      {chosen?.number === job.attempt && <ExitCodes codes={job.exit_codes} go={go} />}
+      {chosen?.number === latest && <ExitCodes codes={job.exit_codes} go={go} />}
       {attempts.length > listed.length && (
         <small>The latest {number(ATTEMPTS_LISTED)} of {number(attempts.length)} are listed; the address takes any: attempt=N.</small>
       )}

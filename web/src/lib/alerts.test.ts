@@ -77,6 +77,7 @@ describe('what can be undone', () => {
     expect(undoOf({kind: 'requeue', outcome: outcome('failed')}).by).toBe('nothing');
     expect(undoOf({kind: 'stop', outcome: null}).by).toBe('again');
     expect(undoOf({kind: 'give-up', outcome: outcome('failed')}).by).toBe('again');
+    expect(undoOf({kind: 'replace', outcome: null}).by).toBe('stop');
     expect(undoOf({kind: 'warn', outcome: null}).by).toBe('nothing');
   });
 

@@ -10,8 +10,13 @@ export interface Attempt {
   goesOn: boolean;
 }
 
-/** All attempts, the latest first, of a job's changes in order; of those whose events are gone only the number is known. */
-export function attemptsOf({attempt: latest, state}: Pick<JobFull, 'attempt' | 'state'>, events: readonly JobEvent[]): Attempt[] {
+/**
+ * All attempts, the latest first, of a job's changes in order; of those whose events are gone only the number is known.
+ * More than one goes on where a task was started anew by itself.
+ */
+export function attemptsOf({attempt: latest, state, placement = []}: Pick<JobFull, 'attempt' | 'state'> & Partial<Pick<JobFull, 'placement'>>,
+  events: readonly JobEvent[]): Attempt[] {
+  const going = new Set([latest, ...placement.map((task) => task.attempt)]);
   const known = new Map<number, Attempt>();
   for (const event of events) {
     if (!changesState(event) || event.attempt < 1) continue;
@@ -26,7 +31,7 @@ export function attemptsOf({attempt: latest, state}: Pick<JobFull, 'attempt' | '
   return Array.from({length: latest}, (_, index) => {
     const number = latest - index;
     const one = known.get(number) ?? {number, began: null, ended: null, reason: null, goesOn: false};
-    return {...one, goesOn: number === latest && !isOver(state) && state !== 'queued'};
+    return {...one, goesOn: going.has(number) && !isOver(state) && state !== 'queued'};
   });
 }
 

@@ -62,6 +62,8 @@ describe('attempts of a job', () => {
     ]);
     const over = attemptsOf({attempt: 2, state: 'failed'}, [...events, event(2, 'running', 'failed', '7', 'task_failed')]);
     expect(over[0]).toEqual({number: 2, began: '5', ended: '7', reason: 'task_failed', goesOn: false});
+    const repaired = {attempt: 3, state: 'running', placement: [{attempt: 1}, {attempt: 3}]} as Parameters<typeof attemptsOf>[0];
+    expect(attemptsOf(repaired, []).map((one) => one.goesOn)).toEqual([true, false, true]);
     expect(attemptsOf({attempt: 1, state: 'queued'}, events)[0]).toMatchObject({ended: '4', goesOn: false});
   });
 

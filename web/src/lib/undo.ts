@@ -27,6 +27,9 @@ export function undoOf({kind, outcome}: Pick<Decision, 'kind' | 'outcome'>): Und
     case 'requeue':
       if (outcome !== null && isOver(outcome.state)) return {by: 'nothing', note: 'Cannot be undone: the job is over.'};
       return {by: 'stop', label: 'End it instead', note: 'It will be tried again by itself. It can be stopped for good.'};
+    case 'replace':
+      if (outcome !== null && isOver(outcome.state)) return {by: 'nothing', note: 'Cannot be undone: the job is over.'};
+      return {by: 'stop', label: 'Stop the job', note: `The node that was lost is not waited for. The job can be stopped for good; ${LOST}.`};
     case 'stop':
     case 'give-up': return {by: 'again', note: 'The job has ended for good; the same spec can be submitted as a new job.'};
     case 'warn':
