@@ -94,6 +94,7 @@ struct Fields<Service> {
                                    Field{"crashes", &Service::crashes},
                                    Field{"deleted", &Service::deleted},
                                    Field{"scale", &Service::scale},
+                                   Field{"served", &Service::served},
                                    Field{"in_flight_milli", &Service::in_flight_milli},
                                    Field{"queued", &Service::queued},
                                    Field{"waited", &Service::waited},

@@ -270,6 +270,33 @@ TEST_F(ServicesTest, TheLoadDecidesHowMany) {
   EXPECT_EQ(serving().size(), 1U);
 }
 
+TEST_F(ServicesTest, ItIsIdleFromWhenAReplicaIsReadyHoweverLongThatTakes) {
+  tell(ServiceApplied{spec_of(0, 3)});
+  start({1});
+  wait(seconds(500));
+  probe({1}, ReplicaHealth::Ready);
+  wait(seconds(119));
+  ASSERT_THAT(serving(), ElementsAre(JobId{1}));
+  wait(seconds(1));
+  EXPECT_THAT(serving(), IsEmpty());
+  let_go();
+  tell(ServiceLoadSeen{"chat", 0, 1});  // it is woken, and who did so goes away
+  tell(ServiceLoadSeen{"chat", 0, 0});
+  wait(seconds(500));
+  make_ready({2});
+  wait(seconds(119));
+  EXPECT_THAT(serving(), ElementsAre(JobId{2}));
+}
+
+TEST_F(ServicesTest, AReplicaThatIsNeverReadyIsNotWaitedForForEver) {
+  tell(ServiceApplied{spec_of(0, 3)});
+  start({1});
+  wait(seconds(599));
+  EXPECT_THAT(serving(), ElementsAre(JobId{1}));
+  wait(seconds(121));
+  EXPECT_THAT(serving(), IsEmpty());
+}
+
 /// Three replicas of chat, of which the load needs one, and two may be frozen.
 class FrozenTest : public ServicesTest {
  protected:

@@ -133,6 +133,7 @@ struct Service {
   std::int32_t crashes = 0;  // of this revision's replicas
   bool deleted = false;      // is there until its replicas are gone
   Scale scale;
+  bool served = false;               // a replica has been ready since it last rested
   std::int64_t in_flight_milli = 0;  // as last told
   std::int64_t queued = 0;
   Duration waited;                  // by a request for a replica, the longest

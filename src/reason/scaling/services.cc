@@ -87,6 +87,7 @@ void Services::apply(const ServiceSpec& spec, Time now) {
   }
   service.spec = spec;
   service.deleted = false;
+  if (service.scale.wanted == 0) service.progress_at = now;
   const std::int32_t least = std::max(1, spec.replicas.min);
   service.scale = {std::clamp(service.scale.wanted, least, spec.replicas.max), std::nullopt, 0};
 }
@@ -185,7 +186,7 @@ void Services::work_on(Service& service, Actions& actions, Time now) {
     service.scale = {};
   } else {
     const bool none = service.scale.wanted == 0;
-    service.scale = scaled(service.spec.replicas, service.scale, load_of(service), now);
+    follow_load(service, now);
     if (none) service.progress_at = now;
     judge_rollout(service, now);
   }
@@ -202,6 +203,23 @@ void Services::work_on(Service& service, Actions& actions, Time now) {
   for (std::int32_t i = thawed; i < step.create; ++i) {
     actions.create.push_back({service.name(), service.revision, service.spec.replica});
   }
+}
+
+/// A service is idle from when it could be asked: until a replica is ready the last one stays,
+/// though only for as long as a rollout waits for one.
+void Services::follow_load(Service& service, Time now) {
+  const bool ready = ready_of(service) > 0;
+  if (ready && !service.served && service.scale.surplus_peak == 0 && service.scale.surplus_since) {
+    service.scale.surplus_since = now;
+  }
+  service.served = service.served || ready;
+  const bool stays =
+      !service.served && service.scale.wanted > 0 &&
+      now < saturating_add(service.progress_at, service.spec.rollout.progress_deadline);
+  service.scale = scaled(service.spec.replicas, service.scale, load_of(service), now);
+  if (service.scale.wanted > 0) return;
+  service.served = false;
+  if (stays) service.scale = {1, now, 0};
 }
 
 /// Puts frozen replicas back to work, the oldest first; says how many.

@@ -66,6 +66,7 @@ class Services {
   Service* touch(const std::string& name);
   Replica* replica_of(JobId job, const std::string& service);
   void work_on(Service& service, Actions& actions, Time now);
+  static void follow_load(Service& service, Time now);
   static void retire(Service& service, Actions& actions, Time now);
   static std::int32_t thaw(Service& service, std::int32_t wanted, Actions& actions);
   static void judge_rollout(Service& service, Time now);
