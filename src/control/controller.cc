@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "domain/task_exit_words.h"
 
 namespace gyre::control {
 
@@ -332,14 +333,7 @@ void Controller::stop(Job& job, Termination cause) {
 /// Of one task of several: an end that is bad of itself says which one's it is.
 static TaskExit told_apart(TaskExit exit, std::int32_t rank, std::size_t tasks) {
   if (tasks < 2 || exit.ok() || exit.stopped) return exit;
-  if (exit.message.empty()) {
-    exit.message = exit.kind == TaskExit::Kind::Signaled
-                       ? fmt::format("ended by signal {}", exit.code)
-                   : exit.kind == TaskExit::Kind::Exited ? fmt::format("exit code {}", exit.code)
-                   : exit.kind == TaskExit::Kind::Lost   ? "it was lost"
-                                                         : "it could not be started";
-  }
-  exit.message = fmt::format("task {}: {}", rank, exit.message);
+  exit.message = fmt::format("task {}: {}", rank, words_of(exit));
   return exit;
 }
 

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/units.h"
+#include "domain/task_exit_words.h"
 #include "domain/trace_context.h"
 
 namespace gyre::server {
@@ -22,19 +23,7 @@ std::optional<std::int32_t> exit_code_of(const Job& job) {
 }
 
 std::string ending_detail(const Job& job) {
-  if (!job.exit.message.empty()) return job.exit.message;
-  if (job.attempt == 0) return "";
-  switch (job.exit.kind) {
-    case TaskExit::Kind::Exited:
-      return fmt::format("exit code {}", job.exit.code);
-    case TaskExit::Kind::Signaled:
-      return fmt::format("ended by signal {}", job.exit.code);
-    case TaskExit::Kind::StartFailed:
-      return "could not be started";
-    case TaskExit::Kind::Lost:
-      return "its task was lost";
-  }
-  return "";
+  return job.attempt == 0 ? job.exit.message : words_of(job.exit);
 }
 
 void write_exit(JsonText& out, const TaskExit& exit) {
