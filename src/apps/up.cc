@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -42,6 +43,7 @@
 #include "control/driver.h"
 #include "live/clock.h"
 #include "live/fault_desk.h"
+#include "live/files.h"
 #include "live/fleet.h"
 #include "live/inbox.h"
 #include "live/opening.h"
@@ -128,6 +130,21 @@ constexpr const char* kFaultRecord = "chaos.json";
 /// Servers that share a journal share the record of faults, and the switch with it.
 std::string fault_record_path(const std::string& folder, const Leadership* leadership) {
   return fmt::format("{}/{}{}", folder, leadership == nullptr ? "" : "fleet/", kFaultRecord);
+}
+
+/// What servers share, into the folder. A record of faults that this one kept for itself, as
+/// servers did before, is brought to those that have none.
+Result<void> fetch_shared(const std::string& folder, Leadership& leadership) {
+  if (auto fetched = leadership.fetch_files(); !fetched) return fetched;
+  const std::string shared = fault_record_path(folder, &leadership);
+  const std::string own = fault_record_path(folder, nullptr);
+  std::error_code ignored;
+  if (std::filesystem::exists(shared, ignored)) return {};
+  const auto content = live::read_private_file(own);
+  if (!content && content.error().kind == ErrorKind::NotFound) return {};
+  if (!content) return tl::unexpected(content.error());
+  if (auto kept = leadership.share()(kFaultRecord, *content); !kept) return kept;
+  return live::write_private_file(shared, *content);
 }
 
 /// Null: no other server may follow.
@@ -488,7 +505,7 @@ cli::Outcome<int> live_through(const cli::StateFolder& folder, OpenJournal journ
   }
   AgentDoor::Share share;
   if (Leadership* const leadership = journal.leadership) {
-    if (auto fetched = leadership->fetch_files(); !fetched) {
+    if (auto fetched = fetch_shared(folder.path(), *leadership); !fetched) {
       return tl::unexpected(store_failure(fetched.error()));
     }
     share = leadership->share();

@@ -182,3 +182,21 @@ def test_clients_submit_through_take_overs_and_nothing_is_lost_or_twice(pair):
     for job in jobs.values():
         assert servers[0].wait(job)["state"] == "succeeded"
     assert len(list(ran.iterdir())) == len(jobs)
+
+
+def test_the_switch_of_a_server_that_kept_it_for_itself_is_brought_to_all(pair):
+    pair.start()
+    pair.a.cli("chaos", "off")
+    for one in (pair.b, pair.a):
+        one.end()
+    # As servers left it that did not share it.
+    (pair.a.state / "fleet" / "chaos.json").rename(pair.a.state / "chaos.json")
+    pair.sql("DELETE FROM gyre.files WHERE name = 'chaos.json'")
+    pair.a.serve()
+    until(pair.a.leads, pair.a.heard)
+    assert not pair.a.json("chaos", "status")["on"]
+    pair.b.serve()
+    until(pair.b.is_standby, pair.b.heard)
+    pair.a.end()
+    until(pair.b.leads, pair.b.heard)
+    assert not pair.b.json("chaos", "status")["on"]
