@@ -13,16 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string text_or_dash(const Json& value) {
-  if (value.is_null()) return "-";
-  return terminal_safe(value.is_string() ? value.get<std::string>() : value.dump());
-}
-
-std::string recovery_text(const Json& incident) {
-  const Json& took = incident.at("recovery_ms");
-  return took.is_null() ? "-" : format_duration(milliseconds(took.get<std::int64_t>()));
-}
-
 /// "evacuate (device-fault), 2 jobs moved, 1 of them without a checkpoint signal, reset done,
 /// burn-in failed"
 std::string remedy_text(const Json& incident) {
@@ -71,7 +61,8 @@ Outcome<int> incidents(const Session& session, bool only_open, std::uint64_t lim
     table.add({one.at("id").dump(), one.value("detected_at", ""), text_or_dash(one.at("node")),
                text_or_dash(one.at("job")), one.value("symptom", ""),
                text_or_dash(one.at("evidence")), advice_text(one), remedy_text(one),
-               one.value("outcome", ""), recovery_text(one), text_or_dash(one.at("undo"))});
+               one.value("outcome", ""), span_or_dash(one.at("recovery_ms")),
+               text_or_dash(one.at("undo"))});
   }
   table.print();
   return kOk;

@@ -34,11 +34,6 @@ std::string plain(double number) {
   return fmt::format("{:.15g}", std::round(number * 1000) / 1000);
 }
 
-std::string text_of(const Json& value) {
-  if (value.is_null()) return "-";
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 std::string cost_text(const Json& cost) {
   return cost.is_object() ? format_money(Money{cost.value("micro_usd", std::int64_t{0})}) : "-";
 }
@@ -63,7 +58,7 @@ Outcome<Json> all_jobs(HttpClient& client, bool ended_too) {
 /// "10.0.0.7:12345", or the node's name where its address is not known.
 std::string place_of(const Json& port) {
   const Json& address = port.at("address");
-  std::string host = text_of(address.is_null() ? port.at("node") : address);
+  std::string host = text_or_dash(address.is_null() ? port.at("node") : address);
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   return fmt::format("{}:{}", host, port.at("port").dump());
 }
@@ -79,7 +74,8 @@ void print_jobs(const Json& jobs, bool wide) {
   Table table(std::move(heading));
   for (const Json& job : jobs) {
     std::string nodes;
-    for (const Json& node : job.at("nodes")) nodes += (nodes.empty() ? "" : ",") + text_of(node);
+    for (const Json& node : job.at("nodes"))
+      nodes += (nodes.empty() ? "" : ",") + text_or_dash(node);
     std::vector<std::string> row = {
         job.at("id").dump(),
         job.value("name", ""),
@@ -87,17 +83,17 @@ void print_jobs(const Json& jobs, bool wide) {
         job.at("gpus").dump(),
         nodes.empty() ? "-" : nodes,
         since(job.at("submitted_at")),
-        job.at("warning").is_object() ? "warned: idle" : text_of(job.at("reason"))};
+        job.at("warning").is_object() ? "warned: idle" : text_or_dash(job.at("reason"))};
     if (priced) row.push_back(cost_text(job.at("cost")));
     if (wide) {
       std::string ports;
       for (const Json& port : job.at("ports")) {
-        ports += fmt::format("{}{}={}", ports.empty() ? "" : ",", text_of(port.at("name")),
+        ports += fmt::format("{}{}={}", ports.empty() ? "" : ",", text_or_dash(port.at("name")),
                              place_of(port));
       }
       row.insert(row.end(),
-                 {text_of(job.at("exit_code")), job.at("attempt").dump(), job.at("priority").dump(),
-                  job.value("queue", ""), ports.empty() ? "-" : ports,
+                 {text_or_dash(job.at("exit_code")), job.at("attempt").dump(),
+                  job.at("priority").dump(), job.value("queue", ""), ports.empty() ? "-" : ports,
                   job.value("submitted_at", ""), job.value("reason_detail", "")});
     }
     table.add(std::move(row));

@@ -385,11 +385,6 @@ class LiveRun {
   bool failed_ = false;
 };
 
-std::string text_or_dash(const Json& value) {
-  if (value.is_null()) return "-";
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 int print_status(const Json& document, Format format) {
   if (print_as_document(document, format)) return kOk;
   const Json& by = document.at("turned_by");
@@ -403,13 +398,11 @@ int print_status(const Json& document, Format format) {
              terminal_safe(fmt::format("{}", fmt::join(nodes, ", "))));
   Table table({"ID", "AT", "FAULT", "NODE", "JOB", "FOR", "STATE", "RECOVERY", "BY", "DETAIL"});
   for (const Json& fault : document.at("faults")) {
-    const Json& took = fault.at("recovery_ms");
     const std::string node = fault.value("node", "");
     table.add({fault.at("id").dump(), fault.value("at", ""), fault.value("do", ""),
                node.empty() ? "the server" : node, text_or_dash(fault.at("job")),
                format_duration(milliseconds(fault.value("for_ms", std::int64_t{0}))),
-               fault.value("state", ""),
-               took.is_null() ? "-" : format_duration(milliseconds(took.get<std::int64_t>())),
+               fault.value("state", ""), span_or_dash(fault.at("recovery_ms")),
                fault.value("by", ""), fault.value("detail", "")});
   }
   std::fflush(stdout);  // what stands above it comes first

@@ -54,10 +54,8 @@ Outcome<int> history(const Session& session) {
   Table table({"SINCE", "EVENT", "POLICY", "WHAT IT IS"});
   for (const Json& one : document->at("history")) {
     const Json& since = one.at("since");
-    const Json& event = one.at("event");
     table.add({since.is_null() ? "before this server began" : since.get<std::string>(),
-               event.is_null() ? "-" : event.dump(), one.value("name", ""),
-               one.value("description", "")});
+               text_or_dash(one.at("event")), one.value("name", ""), one.value("description", "")});
   }
   table.print();
   return kOk;

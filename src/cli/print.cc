@@ -13,6 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "base/units.h"
+
 namespace gyre::cli {
 namespace {
 
@@ -83,6 +85,15 @@ void emit(YAML::Emitter& out, const Json& value) {
 }
 
 }  // namespace
+
+std::string text_or_dash(const Json& value) {
+  if (value.is_null()) return "-";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string span_or_dash(const Json& ms) {
+  return ms.is_null() ? "-" : format_duration(milliseconds(ms.get<std::int64_t>()));
+}
 
 std::string terminal_safe(std::string_view text) {
   std::string safe(text);

@@ -38,6 +38,11 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// A value as a cell: "-" where there is none.
+std::string text_or_dash(const nlohmann::ordered_json& value);
+/// Milliseconds as a cell: "4.2s", or "-".
+std::string span_or_dash(const nlohmann::ordered_json& ms);
+
 /// JSON on stdout as it is, or the same as YAML.
 void print_document(const nlohmann::ordered_json& document, Format format);
 

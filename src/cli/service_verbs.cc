@@ -197,9 +197,8 @@ Outcome<int> list_events(const Session& session, const std::string& name) {
   }
   Table table({"AT", "EVENT", "REVISION", "REPLICA", "DETAIL"});
   for (const Json& one : all) {
-    const Json& replica = one.at("replica");
     table.add({one.value("at", ""), one.value("event", ""), one.at("revision").dump(),
-               replica.is_null() ? "-" : replica.dump(), one.value("detail", "")});
+               text_or_dash(one.at("replica")), one.value("detail", "")});
   }
   table.print();
   return kOk;
