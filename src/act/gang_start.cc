@@ -103,9 +103,10 @@ std::string port_variable(std::string_view name) {
   return variable;
 }
 
+TaskKey key_of(const Job& job, std::int32_t rank) { return {job.id, attempt_of(job, rank), rank}; }
+
 TaskStart task_start(const Job& job, const TaskPlacement& task, const TaskPlace& place) {
-  const std::int32_t attempt = attempt_of(job, task.rank);
-  TaskStart start{.key = {job.id, attempt, task.rank},
+  TaskStart start{.key = key_of(job, task.rank),
                   .command = job.spec.launch.command,
                   .env = job.spec.launch.env,
                   .working_directory = job.spec.launch.working_directory,
@@ -123,7 +124,7 @@ TaskStart task_start(const Job& job, const TaskPlacement& task, const TaskPlace&
   start.env.emplace_back("GYRE_JOB_ID", std::to_string(job.id.value));
   start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
   start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang_attempt(job)));
-  start.env.emplace_back("GYRE_TASK_ATTEMPT", std::to_string(attempt));
+  start.env.emplace_back("GYRE_TASK_ATTEMPT", std::to_string(start.key.attempt));
   add_rank(start.env, job, task.rank, place);
   if (!job.service.empty() && task.rank == 0) add_service(start.env, job, place);
   add_trace(start.env, job, task.rank);

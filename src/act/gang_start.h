@@ -19,6 +19,9 @@ struct TaskPlace {
   MemoryMib gpu_memory{0};  // of each device; 0: unknown
 };
 
+/// The run of the job's task of that rank: the latest, if it has been started anew by itself.
+TaskKey key_of(const Job& job, std::int32_t rank);
+
 /// The start of one task of a gang: the job's own command and environment, and on top of it the
 /// task's place in Gyre's names (GYRE_*), CUDA's and torchrun's. Those of one gang agree on
 /// GYRE_ATTEMPT, MASTER_ADDR and MASTER_PORT, also where one of them is started anew by itself.

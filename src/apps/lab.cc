@@ -161,12 +161,6 @@ Result<sim::SimulationReport> play_past(const server::LabQuestion& question,
   return sim::what_if(options);
 }
 
-/// A fleet that is a file has no shape to tell.
-server::LabRun::Trace name_of(const sim::SimulateOptions& options) {
-  return {std::filesystem::path(sim::display_name(options.trace_path)).filename().string(),
-          sim::parse_shape(options.nodes) ? options.nodes : ""};
-}
-
 /// The calling thread, not its process.
 void be_nice() { (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNicest); }
 
@@ -174,6 +168,15 @@ void be_nice() { (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_g
 
 Result<std::unique_ptr<control::JournalReader>> open_journal_file(const std::string& path) {
   return adapter::sqlite::SqliteJournalReader::open(path);
+}
+
+std::optional<server::LabRun::Trace> SimulationPlayer::own_trace() const {
+  const auto* const served = std::get_if<ServedTrace>(&own_);
+  if (served == nullptr) return std::nullopt;
+  const sim::SimulateOptions& options = served->options;
+  return server::LabRun::Trace{
+      std::filesystem::path(sim::display_name(options.trace_path)).filename().string(),
+      sim::parse_shape(options.nodes) ? options.nodes : ""};  // a file has no shape to tell
 }
 
 Result<void> SimulationPlayer::check(const server::LabTrace& trace) {
@@ -235,10 +238,10 @@ PolicyLab::PolicyLab(const std::string& state, JournalOpener journal,
 
 PolicyLab::PolicyLab(ServedTrace served, std::function<Time()> clock,
                      std::function<void(const std::string&)> notice)
-    : player(served),
+    : player(std::move(served)),
       results(std::make_unique<NoShelf>()),
       lab(player, *results,
-          {.own_trace = name_of(served.options),
+          {.own_trace = player.own_trace(),
            .clock = std::move(clock),
            .notice = std::move(notice)}) {}
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -33,6 +34,8 @@ class SimulationPlayer final : public server::LabPlayer {
   static constexpr std::size_t kTraceJobsMax = 200'000;
 
   explicit SimulationPlayer(std::variant<JournalOpener, ServedTrace> own) : own_(std::move(own)) {}
+  /// What is played where no trace is given; nullopt: the past.
+  std::optional<server::LabRun::Trace> own_trace() const;
   Result<void> check(const server::LabTrace& trace) override;
   Result<std::string> play(const server::LabQuestion& question, const Tell& tell) override;
 

@@ -28,8 +28,7 @@ JobId job_of(const Command& command) {
 }
 
 act::TaskKey key_of(const Job& job, std::size_t index) {
-  const std::int32_t rank = job.placement[index].rank;
-  return {job.id, attempt_of(job, rank), rank};
+  return act::key_of(job, job.placement[index].rank);
 }
 
 }  // namespace

@@ -34,6 +34,18 @@ class ForecastTest : public ::testing::Test {
     spec.expected_duration = estimate;
     return spec;
   }
+  /// An H100 node is full for ten hours, an A100 node for one. What holds the former.
+  JobSpec fill_h100_for_long() {
+    add_node(4, "H100");
+    add_node(4, "A100");
+    JobSpec spec = job_of(4, kHour * 10);
+    spec.tasks[0].request.gpu_models = {"H100"};
+    submit(spec);
+    JobSpec other = job_of(4, kHour);
+    other.tasks[0].request.gpu_models = {"A100"};
+    submit(other);
+    return spec;
+  }
   JobId submit(const JobSpec& spec) {
     const JobId id{core_.jobs().last().value + 1};
     tell(JobSubmitted{id, spec, {}});
@@ -297,14 +309,7 @@ TEST_F(ForecastTest, AlternativesAreTriedOnACopy) {
 }
 
 TEST_F(ForecastTest, AnAlternativeThatStartsMuchSoonerIsTold) {
-  add_node(4, "H100");
-  add_node(4, "A100");
-  JobSpec spec = job_of(4, kHour * 10);
-  spec.tasks[0].request.gpu_models = {"H100"};
-  submit(spec);
-  JobSpec other = job_of(4, kHour);
-  other.tasks[0].request.gpu_models = {"A100"};
-  submit(other);
+  const JobSpec spec = fill_h100_for_long();
   const auto sooner = [](const Outlook& seen) {
     std::map<std::string, std::optional<Time>> all;
     for (const Alternative& one : seen.alternatives) all[one.change] = one.sooner;
@@ -321,14 +326,7 @@ TEST_F(ForecastTest, AnAlternativeThatStartsMuchSoonerIsTold) {
 }
 
 TEST_F(ForecastTest, AlternativesForWhichNoWorkIsLeftAreTold) {
-  add_node(4, "H100");
-  add_node(4, "A100");
-  JobSpec spec = job_of(4, kHour * 10);
-  spec.tasks[0].request.gpu_models = {"H100"};
-  submit(spec);
-  JobSpec other = job_of(4, kHour);
-  other.tasks[0].request.gpu_models = {"A100"};
-  submit(other);
+  const JobSpec spec = fill_h100_for_long();
   const JobId waits = submit(spec);
   ForecastOptions options;
   options.scenarios = 4;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "act/gang_start.h"
 #include "server/api/api.h"
 #include "server/api/exec_channel.h"
 #include "server/api/exec_frames.h"
@@ -90,7 +91,7 @@ Result<std::pair<act::TaskKey, NodeId>> find_task(const control::Controller& cor
                 job.tasks[at] == TaskState::Starting ? "is being started; try again in a moment"
                                                      : "has ended; other tasks of the job run");
   }
-  return std::pair{act::TaskKey{id, attempt_of(job, rank), rank}, job.placement[at].node};
+  return std::pair{act::key_of(job, rank), job.placement[at].node};
 }
 
 http::Response exec_response(const std::shared_ptr<ExecHandle>& command,

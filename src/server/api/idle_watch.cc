@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "act/gang_start.h"
+
 namespace gyre::server {
 namespace {
 
@@ -13,8 +15,7 @@ constexpr double kSeenMin = 0.9;
 IdleWatch::Usages IdleWatch::usages_of(const Job& job, const Telemetry& seen) {
   Usages usages;
   for (const TaskPlacement& placed : job.placement) {
-    const UsageWatch::Task* task =
-        seen.usage.find({job.id, attempt_of(job, placed.rank), placed.rank});
+    const UsageWatch::Task* task = seen.usage.find(act::key_of(job, placed.rank));
     if (task == nullptr) return {};
     for (const UsageWatch::Device& device : task->devices) {
       const auto usage = seen.gpus.usage(device.node, device.device);

@@ -1,5 +1,7 @@
 #include "server/api/replica_use.h"
 
+#include "act/gang_start.h"
+
 namespace gyre::server {
 namespace {
 
@@ -17,8 +19,7 @@ ReplicaUse::Window ReplicaUse::window_of(const control::Controller& core, const 
     if (job == nullptr || !replica.ready || replica.phase != Replica::Phase::Serving) continue;
     window.replicas.emplace_back(replica.job, replica.attempt);
     for (const TaskPlacement& placed : job->placement) {
-      const UsageWatch::Task* task =
-          seen.usage.find({job->id, attempt_of(*job, placed.rank), placed.rank});
+      const UsageWatch::Task* task = seen.usage.find(act::key_of(*job, placed.rank));
       if (task == nullptr) continue;
       for (const UsageWatch::Device& device : task->devices) {
         ++window.devices;

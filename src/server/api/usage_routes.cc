@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "act/gang_start.h"
 #include "base/units.h"
 #include "observe/efficiency.h"
 #include "server/api/api.h"
@@ -40,7 +41,7 @@ std::vector<UsingJob> look(const control::Controller& core, const UsageWatch& us
       one.holding.memory_asked += placed.allocation.memory;
       one.shared =
           one.shared || (placed.allocation.devices != 0 && placed.allocation.gpu_milli < kWholeGpu);
-      const act::TaskKey key{job.id, attempt_of(job, placed.rank), placed.rank};
+      const act::TaskKey key = act::key_of(job, placed.rank);
       const UsageWatch::Task* task = usage.find(key);
       if (task == nullptr) continue;
       one.tasks.push_back(key);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "act/gang_start.h"
+
 namespace gyre::server {
 
 UsageWatch::UsageWatch(const control::Controller& core, const GpuWatch& gpus) : gpus_(gpus) {
@@ -22,7 +24,7 @@ void UsageWatch::begin(const Job& job, std::size_t index, Time since,
     const std::string& node = core.cluster().node(placed.node).spec.name;
     task.devices.push_back({node, device, gpus_.usage(node, device).value_or(GpuWatch::Usage{})});
   }
-  tasks_[{job.id, attempt_of(job, placed.rank), placed.rank}] = std::move(task);
+  tasks_[act::key_of(job, placed.rank)] = std::move(task);
 }
 
 void UsageWatch::after(const Event& event, const control::Decisions& decisions,

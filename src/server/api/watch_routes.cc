@@ -263,7 +263,7 @@ void Api::list_decisions(const Call& call) const {
 }
 
 void Api::show_history(const Call& call) const {
-  static constexpr std::array<std::string_view, 3> kWindows = {"1h", "24h", "30d"};
+  static constexpr auto& kWindows = GpuWatch::kWindows;
   const std::string_view wish = call.request.query_value("window").value_or(kWindows.front());
   const auto found = std::find(kWindows.begin(), kWindows.end(), wish);
   if (found == kWindows.end()) {
@@ -281,7 +281,7 @@ void Api::show_history(const Call& call) const {
       [this, window](const HistoryView& view) {
         const Series& fleet = view.gpu_milli_up;
         GpuWatch::ActivitySeries activity;
-        if (options_.telemetry != nullptr && window < GpuWatch::kWindows.size()) {
+        if (options_.telemetry != nullptr) {
           const auto newest = static_cast<std::int64_t>(fleet.means.size()) - 1;
           activity =
               options_.telemetry->gpus.activity(window, fleet.begins_at + fleet.step * newest);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "act/gang_start.h"
 #include "server/api/api.h"
 
 namespace gyre::server {
@@ -59,9 +60,7 @@ std::vector<Target> targets_on(const control::Controller& core, NodeId node) {
   return targets;
 }
 
-act::TaskKey key_of(const Target& target) {
-  return {target.job->id, attempt_of(*target.job, target.rank), target.rank};
-}
+act::TaskKey key_of(const Target& target) { return act::key_of(*target.job, target.rank); }
 
 Result<act::TaskKey> choose_task(const control::Controller& core, NodeId node,
                                  const FaultRequest& request) {

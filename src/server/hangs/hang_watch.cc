@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "act/gang_start.h"
+
 namespace gyre::server {
 namespace {
 
@@ -106,7 +108,7 @@ std::vector<HangWatch::Task> HangWatch::running(const control::Controller& core)
 }
 
 HangWatch::Task HangWatch::look_at(const Job& job, const TaskPlacement& placed) const {
-  Task task{{job.id, attempt_of(job, placed.rank), placed.rank}, *job.spec.progress};
+  Task task{act::key_of(job, placed.rank), *job.spec.progress};
   const UsageWatch::Task* usage = telemetry_.usage.find(task.key);
   if (usage == nullptr) return task;
   for (const UsageWatch::Device& device : usage->devices) {
