@@ -5,23 +5,19 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 
 #include "base/rng.h"
 #include "control/controller.h"
 #include "control/forecast/outlook.h"
+#include "cpu_clock.h"
 
 namespace gyre {
 namespace {
 
 constexpr std::uint64_t kWaiting = 10'000;
 
-double cpu_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
-}
+double cpu_ms() { return cpu_s() * 1e3; }
 
 class Core {
  public:

@@ -8,13 +8,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <deque>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
 #include "control/controller.h"
+#include "cpu_clock.h"
 
 namespace gyre {
 namespace {
@@ -23,11 +23,7 @@ constexpr std::uint32_t kNodes = 10'000;
 constexpr std::uint64_t kWaitingPerNode = 10;
 constexpr std::uint64_t kMeasuredPerNode = 4;
 
-double cpu_us() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
-}
+double cpu_us() { return cpu_s() * 1e6; }
 
 class Bench {
  public:

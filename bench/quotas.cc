@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <ctime>
 #include <functional>
 #include <queue>
 #include <string>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "control/controller.h"
+#include "cpu_clock.h"
 
 namespace gyre {
 namespace {
@@ -25,12 +25,6 @@ namespace {
 constexpr std::int32_t kNominal = 20;
 constexpr std::int32_t kBorrowed = 100;
 constexpr std::int32_t kGpusPerNode = 10;
-
-double cpu_s() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
 
 /// Workloads of one kind, of each queue.
 struct Kind {
