@@ -107,11 +107,16 @@ int explain_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   return usage_error(fmt::format("gyre{}: {}{}", verb, error.what(), help));
 }
 
-/// An unknown first word; CLI11 would call it an argument too many.
-std::optional<std::string> unknown_verb(const CLI::App& app, int argc, const char* const* argv) {
-  if (argc < 2 || argv[1][0] == '-') return std::nullopt;
+/// What is wrong with the first word, where CLI11 would look for it elsewhere.
+std::optional<std::string> wrong_first_word(const CLI::App& app, const std::string& word) {
+  if (word.starts_with('-')) {
+    const std::string option = word.substr(0, word.find('='));
+    if (app.get_option_no_throw(option) != nullptr) return std::nullopt;
+    if (!nearest(option, {"--help", "--version"}).empty()) return unknown_option(app, word);
+    return fmt::format("'{0}' comes before the command; it goes behind it: gyre COMMAND {0}",
+                       option);
+  }
   const std::vector<std::string> names = verb_names(app);
-  const std::string word = argv[1];
   if (std::find(names.begin(), names.end(), word) != names.end()) return std::nullopt;
   return fmt::format("there is no command '{}'{} (see 'gyre --help')", word,
                      did_you_mean(word, names));
@@ -155,7 +160,7 @@ int run_verb(int argc, const char* const* argv, const Ports& ports) {
     fmt::print(stderr, "{}", app.help());
     return kUsage;
   }
-  if (const auto unknown = unknown_verb(app, argc, argv)) return usage_error(*unknown);
+  if (const auto wrong = wrong_first_word(app, argv[1])) return usage_error(*wrong);
   // The command of "run" is the job's own, whatever its words look like; so is that of "exec".
   const std::string_view verb = argv[1];
   if (verb == "run" || verb == "exec") {

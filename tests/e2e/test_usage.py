@@ -22,6 +22,8 @@ def refused(one, arguments, code, *words, **more):
     (["frobnicate"], ["'frobnicate'"]),
     (["run", "--gpus", "1", "--", "true"], ["'--gpus'", "did you mean '--gpu'"]),
     (["run", "--prioriti=3", "--", "true"], ["did you mean '--priority'"]),
+    (["--server", "http://127.0.0.1:1", "ps"], ["'--server' comes before", "gyre COMMAND"]),
+    (["--verison"], ["'--verison'", "did you mean '--version'"]),
     (["ps", "--al"], ["'--al'", "did you mean '--all'"]),
     (["ps", "extra"], ["'extra'"]),
     (["ps", "-o", "xml"], ["xml"]),

@@ -115,6 +115,8 @@ def test_a_gang_that_loses_a_node_gets_another_one_and_runs_on(fleet):
     repaired = [one for one in fleet.http("GET", "/v1/incidents")[2]["incidents"]
                 if one["job"] == job]
     assert [(one["symptom"], one["outcome"]) for one in repaired] == [("node_lost", "recovered")]
+    metrics = fleet.http("GET", "/metrics")[2].decode()
+    assert 'gyre_decisions_total{kind="replace_task"} 1\n' in metrics
 
     fleet.end(signal.SIGKILL)  # a server that comes back knows which task is of which attempt
     fleet.serve()

@@ -73,6 +73,7 @@ void CoreCounts::after(const Event& event, const control::Decisions& decisions,
   for (const Command& command : decisions.commands) {
     if (std::holds_alternative<StartGang>(command.body)) ++read_.starts;
     if (std::holds_alternative<StopGang>(command.body)) ++read_.stops;
+    if (std::holds_alternative<ReplaceTask>(command.body)) ++read_.replacements;
   }
   for (const Transition& change : decisions.transitions) note_transition(change, core);
   note_nodes(event, core);

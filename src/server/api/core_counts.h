@@ -56,6 +56,7 @@ class CoreCounts final : public control::Observer {
     std::uint64_t events = 0;
     std::uint64_t starts = 0;                                               // StartGang commands
     std::uint64_t stops = 0;                                                // StopGang commands
+    std::uint64_t replacements = 0;                                         // ReplaceTask commands
     std::map<std::pair<JobState, Termination>, std::uint64_t> transitions;  // to a state, by cause
     std::int64_t gpu_milli = 0;                                             // held by jobs now
     std::int64_t gpu_milli_up = 0;                                          // of nodes that are up

@@ -145,6 +145,7 @@ void write_work(MetricsText& out, const CoreCounts::Read& counts) {
   out.family("gyre_decisions_total", "counter", "Commands of the core, by kind.");
   out.sample({{"kind", "start_gang"}}, static_cast<double>(counts.starts));
   out.sample({{"kind", "stop_gang"}}, static_cast<double>(counts.stops));
+  out.sample({{"kind", "replace_task"}}, static_cast<double>(counts.replacements));
   out.family("gyre_prediction_fallbacks_total", "counter",
              "Predicted run times that decisions could not go by, by why.");
   out.sample({{"why", "absurd"}}, static_cast<double>(counts.fallbacks.absurd));

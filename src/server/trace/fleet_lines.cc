@@ -61,6 +61,17 @@ class FleetLines::Story {
   void tell(const ReleaseNode& command) {
     node(command.node, kInfo, "is out of quarantine", "", command.incident);
   }
+  void tell(const ReplaceTask& anew) {
+    const std::string to = node_name(anew.task.node, core_);
+    const std::string from = node_name(anew.lost, core_);
+    JsonText out;
+    begin_line(out, at_, kInfo,
+               fmt::format("task {} of job {} is started anew on node {}: {} was lost",
+                           anew.task.rank, anew.job.value, to, from));
+    out.member("rank", anew.task.rank).member("attempt", anew.attempt);
+    out.member("node", to).member("lost_node", from).member("cause", anew.cause);
+    finish(out, anew.job);
+  }
 
   void opened(const Incident& one) {
     JsonText out = begin(one, kWarn, fmt::format("{} {}", to_string(one.symptom), where(one)));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
@@ -106,6 +107,35 @@ TEST_F(FleetLinesTest, AnIncidentOfAJobHasItsTrace) {
   EXPECT_EQ(lost[0]["job"], 1);
   EXPECT_EQ(lost[0]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
   EXPECT_THAT(lost[0]["message"].get<std::string>(), testing::HasSubstr("of job 1"));
+}
+
+TEST_F(FleetLinesTest, ATaskThatIsStartedAnewByItself) {
+  JobSpec spec;
+  spec.tasks.resize(1);
+  spec.tasks[0].count = 2;
+  spec.tasks[0].request.gpus = 2;
+  spec.launch.command = {"x"};
+  spec.launch.trace_parent = kParent;
+  spec.retry.on_node_loss = NodeLossAnswer::Task;
+  tell(JobSubmitted{JobId{1}, spec, ""});
+  tell(TaskStarted{JobId{1}, 1, 0});
+  tell(TaskStarted{JobId{1}, 1, 1});
+  const auto node_of = [this](std::size_t rank) {
+    const NodeId node = core.jobs().find(JobId{1})->placement[rank].node;
+    return core.cluster().node(node).spec.name;
+  };
+  const std::string lost = node_of(1);
+  const auto lines_told = tell(TaskEnded{JobId{1}, 1, 1, {TaskExit::Kind::Lost, 0, false, "gone"}});
+  const auto at = std::find_if(lines_told.begin(), lines_told.end(),
+                               [](const json& line) { return line.contains("lost_node"); });
+  ASSERT_NE(at, lines_told.end());
+  EXPECT_EQ((*at)["lost_node"], lost);
+  EXPECT_EQ((*at)["node"], node_of(1));
+  EXPECT_EQ((*at)["job"], 1);
+  EXPECT_EQ((*at)["rank"], 1);
+  EXPECT_EQ((*at)["attempt"], 2);
+  EXPECT_EQ((*at)["cause"], "gone");
+  EXPECT_EQ((*at)["trace_id"], "0af7651916cd43dd8448eb211c80319c");
 }
 
 }  // namespace
