@@ -84,7 +84,8 @@ void run(const std::string& policy) {
   core.fill();
   std::vector<JobId> waiting;
   core.controller.jobs().for_each([&](const Job& job) {
-    if (job.state == JobState::Queued && task_count(job.spec.tasks) == 4) waiting.push_back(job.id);
+    if (job.state == JobState::Queued && task_count(job.spec->tasks) == 4)
+      waiting.push_back(job.id);
   });
   for (const std::size_t percent : {0, 50, 99}) {
     const JobId job = waiting[waiting.size() * percent / 100];

@@ -85,7 +85,7 @@ void add_service(Env& env, const Job& job, const TaskPlace& place) {
 
 /// What the task does goes below the span of its run.
 void add_trace(Env& env, const Job& job, std::int32_t rank) {
-  auto context = parse_trace_parent(job.spec.launch.trace_parent);
+  auto context = parse_trace_parent(job.spec->launch.trace_parent);
   if (!context) return;
   context->span = derived_span(*context, "run", attempt_of(job, rank), rank);
   env.emplace_back("TRACEPARENT", to_string(*context));
@@ -107,14 +107,14 @@ TaskKey key_of(const Job& job, std::int32_t rank) { return {job.id, attempt_of(j
 
 TaskStart task_start(const Job& job, const TaskPlacement& task, const TaskPlace& place) {
   TaskStart start{.key = key_of(job, task.rank),
-                  .command = job.spec.launch.command,
-                  .env = job.spec.launch.env,
-                  .working_directory = job.spec.launch.working_directory,
+                  .command = job.spec->launch.command,
+                  .env = job.spec->launch.env,
+                  .working_directory = job.spec->launch.working_directory,
                   .cpu = task.allocation.cpu,
                   .memory = task.allocation.memory,
-                  .container = job.spec.launch.container,
-                  .artifacts = job.spec.launch.artifacts,
-                  .ports = job.spec.launch.ports};
+                  .container = job.spec->launch.container,
+                  .artifacts = job.spec->launch.artifacts,
+                  .ports = job.spec->launch.ports};
   if (!place.virtual_gpus) {
     start.gpu_devices = devices_of(task.allocation, place.devices);
     start.gpu_sharing = task.allocation.sharing;
@@ -122,7 +122,7 @@ TaskStart task_start(const Job& job, const TaskPlacement& task, const TaskPlace&
     start.gpu_memory = memory_of(task.allocation, place);
   }
   start.env.emplace_back("GYRE_JOB_ID", std::to_string(job.id.value));
-  start.env.emplace_back("GYRE_JOB_NAME", job.spec.name);
+  start.env.emplace_back("GYRE_JOB_NAME", job.spec->name);
   start.env.emplace_back("GYRE_ATTEMPT", std::to_string(gang_attempt(job)));
   start.env.emplace_back("GYRE_TASK_ATTEMPT", std::to_string(start.key.attempt));
   add_rank(start.env, job, task.rank, place);

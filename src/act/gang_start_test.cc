@@ -17,10 +17,12 @@ Job job_of_two() {
   Job job;
   job.id = {12};
   job.attempt = 3;
-  job.spec.name = "train";
-  job.spec.launch = {.command = {"python", "train.py"},
-                     .env = {{"EPOCHS", "3"}, {"RANK", "overridden"}},
-                     .working_directory = "/data"};
+  JobSpec spec;
+  spec.name = "train";
+  spec.launch = {.command = {"python", "train.py"},
+                 .env = {{"EPOCHS", "3"}, {"RANK", "overridden"}},
+                 .working_directory = "/data"};
+  job.spec = std::move(spec);
   Allocation first;
   first.devices = 0b101;
   first.gpu_milli = kWholeGpu;
@@ -58,7 +60,7 @@ TEST(GangStart, GivesEachTaskItsShareAndItsPlace) {
   const auto starts = all_starts(job, {});
   ASSERT_EQ(starts.size(), 2U);
   EXPECT_EQ(starts[1].key, (TaskKey{job.id, 3, 1}));
-  EXPECT_EQ(starts[0].command, job.spec.launch.command);
+  EXPECT_EQ(starts[0].command, job.spec->launch.command);
   EXPECT_EQ(starts[0].working_directory, "/data");
   EXPECT_EQ(starts[0].cpu, CpuMilli{4000});
   EXPECT_EQ(starts[0].memory, MemoryMib{2048});
@@ -116,13 +118,16 @@ TEST(GangStart, TellsATaskItsShare) {
 TEST(GangStart, ATaskTracesBelowItsOwnRun) {
   Job job = job_of_two();
   EXPECT_THAT(all_starts(job, {})[0].env, Not(Contains(Key("TRACEPARENT"))));
-  job.spec.launch.trace_parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const auto traced = [&job](std::string parent) {
+    return job.spec.with([&](JobSpec& spec) { spec.launch.trace_parent = std::move(parent); });
+  };
+  job.spec = traced("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
   const auto starts = all_starts(job, {});
-  TraceContext run = *parse_trace_parent(job.spec.launch.trace_parent);
+  TraceContext run = *parse_trace_parent(job.spec->launch.trace_parent);
   run.span = derived_span(run, "run", job.attempt, 1);
   EXPECT_THAT(starts[1].env, Contains(Pair("TRACEPARENT", to_string(run))));
   EXPECT_THAT(starts[0].env, Not(Contains(Pair("TRACEPARENT", to_string(run)))));
-  job.spec.launch.trace_parent = "nonsense";
+  job.spec = traced("nonsense");
   EXPECT_THAT(all_starts(job, {})[0].env, Not(Contains(Key("TRACEPARENT"))));
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/shared.h"
 #include "codec/fields.h"
 #include "codec/journal_codec.h"
 #include "codec/printable.h"
@@ -113,6 +114,14 @@ bool read(element in, std::optional<T>& out, Wrong& wrong) {
     return true;
   }
   return read(in, out.emplace(), wrong);
+}
+
+template <class T>
+bool read(element in, Shared<T>& out, Wrong& wrong) {
+  T value;
+  if (!read(in, value, wrong)) return false;
+  out = std::move(value);
+  return true;
 }
 
 bool read(element in, std::pair<std::string, std::string>& out, Wrong& wrong) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/shared.h"
 #include "codec/fields.h"
 #include "codec/journal_codec.h"
 
@@ -66,6 +67,11 @@ class Writer {
     } else {
       out_ += "null";
     }
+  }
+
+  template <class T>
+  void value(const Shared<T>& shared) {
+    value(*shared);
   }
 
   void value(const std::pair<std::string, std::string>& pair) {

@@ -131,6 +131,10 @@ void arbitrary(std::variant<A...>& out) {
   };
   (make(std::type_identity<A>{}), ...);
 }
+template <class T>
+void arbitrary(Shared<T>& out) {
+  out = out.with([](T& value) { arbitrary(value); });
+}
 template <Described T>
 void arbitrary(T& out) {
   std::apply([&](const auto&... field) { (arbitrary(out.*field.member), ...); }, Fields<T>::list);

@@ -170,8 +170,8 @@ void Controller::drain(NodeId id, std::uint64_t incident) {
     const Job& job = *jobs_.find(job_id);
     const bool here = std::any_of(job.placement.begin(), job.placement.end(),
                                   [id](const TaskPlacement& task) { return task.node == id; });
-    if (here && job.spec.preemptible && is_legal_transition(job.state, Preempting)) {
-      if (incident != 0) healer_.moves(incident, job_id, keeping_of(job.spec.checkpoint));
+    if (here && job.spec->preemptible && is_legal_transition(job.state, Preempting)) {
+      if (incident != 0) healer_.moves(incident, job_id, keeping_of(job.spec->checkpoint));
       preempt(job_id, {});
     }
   }
@@ -194,7 +194,7 @@ void Controller::submit(Job&& fresh) {
   count_container(job, 1);
   decisions_.transitions.push_back({now_, job.id, 0, Queued, Queued, Termination::None});
   const auto partition = partition_of(job.spec);
-  if (!partition || !validate(job.spec) || !scheduler_.fair_share().is_leaf(job.spec.queue)) {
+  if (!partition || !validate(job.spec) || !scheduler_.fair_share().is_leaf(job.spec->queue)) {
     return end(job, Failed, Termination::Misconfigured);
   }
   job.batch = scheduler_.batch_for(job.spec, job.id, now_);
@@ -202,7 +202,7 @@ void Controller::submit(Job&& fresh) {
     return end(job, Failed, Termination::NeverFits);
   }
   if (scheduler_.learns()) learn(job.spec);
-  if (job.spec.deadline) timers_.emplace(saturating_add(now_, *job.spec.deadline), job.id);
+  if (job.spec->deadline) timers_.emplace(saturating_add(now_, *job.spec->deadline), job.id);
 }
 
 void Controller::on(const JobStopRequested& event) {
@@ -227,7 +227,7 @@ void Controller::take_start(const TaskStarted& event) {
   const std::int32_t port = event.stages.port != 0 ? event.stages.port : job->start.port;
   job->start = event.stages;
   job->start.port = port;
-  if (!event.stages.ports.empty() && event.stages.ports.size() == job->spec.launch.ports.size()) {
+  if (!event.stages.ports.empty() && event.stages.ports.size() == job->spec->launch.ports.size()) {
     job->ports.resize(job->tasks.size());
     job->ports[rank] = event.stages.ports;
   }
@@ -277,7 +277,7 @@ void Controller::fire_timers() {
 }
 
 void Controller::fire_timer(Job& job) {
-  if (job.spec.deadline && saturating_add(job.submitted_at, *job.spec.deadline) <= now_) {
+  if (job.spec->deadline && saturating_add(job.submitted_at, *job.spec->deadline) <= now_) {
     if (!is_wish(job.ending)) stop(job, Termination::DeadlineExceeded);
     return;
   }
@@ -312,7 +312,7 @@ void Controller::preempt(JobId victim, JobId beneficiary) {
   set_state(job, Preempting, Termination::Preempted);
   scheduler_.job_stopping(job, partition_of(job), now_);
   job.last_command = emit(StopGang{victim, job.attempt, Termination::Preempted, beneficiary,
-                                   job.spec.checkpoint.grace});
+                                   job.spec->checkpoint.grace});
 }
 
 void Controller::stop(Job& job, Termination cause) {
@@ -327,7 +327,7 @@ void Controller::stop(Job& job, Termination cause) {
   set_state(job, Stopping, cause);
   scheduler_.job_stopping(job, partition_of(job), now_);
   if (before == Preempting) return;
-  job.last_command = emit(StopGang{job.id, job.attempt, cause, {}, job.spec.checkpoint.grace});
+  job.last_command = emit(StopGang{job.id, job.attempt, cause, {}, job.spec->checkpoint.grace});
 }
 
 /// Of one task of several: an end that is bad of itself says which one's it is.
@@ -355,7 +355,7 @@ void Controller::end_task(Job& job, std::int32_t rank, TaskExit exit) {
     if (!last) {
       scheduler_.job_stopping(job, partition_of(job), now_);
       job.last_command =
-          emit(StopGang{job.id, job.attempt, job.ending, {}, job.spec.checkpoint.grace});
+          emit(StopGang{job.id, job.attempt, job.ending, {}, job.spec->checkpoint.grace});
     }
   }
   if (last) finish_attempt(job);
@@ -397,7 +397,7 @@ void Controller::finish_attempt(Job& job) {
 /// Adds the attempt that is over to what the job has run, and what of it its checkpoints keep.
 void Controller::book_run_time(Job& job) {
   const Duration ran = now_ - job.attempt_started_at;
-  const Duration interval = job.spec.checkpoint.interval.value_or(Duration{0});
+  const Duration interval = job.spec->checkpoint.interval.value_or(Duration{0});
   job.ran = job.ran + ran;
   if (interval.ns <= 0) {
     job.kept = Duration{0};
@@ -430,7 +430,7 @@ void Controller::book_start(const Job& job) {
 }
 
 void Controller::retry_or_fail(Job& job, Duration total) {
-  const Retry& retry = job.spec.retry;
+  const Retry& retry = job.spec->retry;
   // A task that stalled was lost, whatever ended it.
   const bool stalled =
       job.ending == Termination::TaskFailed && job.exit.kind == TaskExit::Kind::Lost;
@@ -479,8 +479,8 @@ void Controller::end(Job& job, JobState final_state, Termination cause,
                      std::optional<Duration> total) {
   job.ending = cause;
   job.hold_until.reset();
-  if (job.spec.deadline) {
-    timers_.erase({saturating_add(job.submitted_at, *job.spec.deadline), job.id});
+  if (job.spec->deadline) {
+    timers_.erase({saturating_add(job.submitted_at, *job.spec->deadline), job.id});
   }
   set_state(job, final_state, cause);
   leave_group(job.spec);

@@ -215,7 +215,7 @@ void check_limits(const Controller& core, const Decisions& decisions) {
   for (const Command& command : decisions.commands) {
     const auto* start = std::get_if<StartGang>(&command.body);
     if (start == nullptr) continue;
-    std::string name = core.jobs().find(start->job)->spec.queue;
+    std::string name = core.jobs().find(start->job)->spec->queue;
     while (!name.empty()) {
       const auto queue = std::find_if(core.queues().begin(), core.queues().end(),
                                       [&](const QueueSpec& one) { return one.name == name; });

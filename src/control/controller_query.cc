@@ -166,7 +166,7 @@ Explanation Controller::explain(const Job& job) const {
     answer.detail =
         fmt::format("attempt {} ended ({}{}{}); retry {} of {} in {}", job.attempt,
                     to_string(job.ending), why.empty() ? "" : ": ", why, job.retries,
-                    job.spec.retry.retries_max, format_duration(*job.hold_until - now_));
+                    job.spec->retry.retries_max, format_duration(*job.hold_until - now_));
     return answer;
   }
   answer = scheduler_.explain(job, partition_of(job), cluster_, jobs_, now_);

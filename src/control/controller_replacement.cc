@@ -8,7 +8,7 @@ namespace {
 
 /// Whether the job asks for it, and may be tried again at all.
 bool wants_replacement(const Job& job, const TaskExit& exit) {
-  const Retry& retry = job.spec.retry;
+  const Retry& retry = job.spec->retry;
   const bool stays = job.state == JobState::Starting || job.state == JobState::Running;
   return exit.kind == TaskExit::Kind::Lost && retry.on_node_loss == NodeLossAnswer::Task && stays &&
          job.ending == Termination::None && job.retries < retry.retries_max;

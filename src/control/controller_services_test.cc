@@ -140,7 +140,7 @@ TEST_F(ServicesTest, ARollingUpdateNeverHasFewerReadyAndDrainsBeforeItStops) {
   make_ready({2});
   tell(ServiceApplied{spec_of(2, 2, "2")});
   ASSERT_THAT(serving(), ElementsAre(JobId{1}, JobId{2}, JobId{3}));
-  EXPECT_EQ(job({3}).spec.launch.command[1], "2");
+  EXPECT_EQ(job({3}).spec->launch.command[1], "2");
   make_ready({3});
   ASSERT_THAT(serving(), ElementsAre(JobId{1}, JobId{3}, JobId{4}));
   EXPECT_THAT(stopped_, IsEmpty());

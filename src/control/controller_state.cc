@@ -188,10 +188,10 @@ Result<void> Controller::adopt(const Job& saved) {
   count_container(job, 1);
   if (!partition) {
     return fail(ErrorKind::Invalid, "job {} waits in queue '{}', which is unknown", job.id.value,
-                job.spec.queue);
+                job.spec->queue);
   }
-  if (job.spec.deadline) {
-    timers_.emplace(saturating_add(job.submitted_at, *job.spec.deadline), job.id);
+  if (job.spec->deadline) {
+    timers_.emplace(saturating_add(job.submitted_at, *job.spec->deadline), job.id);
   }
   if (job.preempted_for.value != 0) making_room_[job.preempted_for].insert(job.id);
   if (is_placed(job.state)) {
@@ -219,7 +219,7 @@ Commands Controller::outstanding() const {
     } else if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
       commands.push_back(
           {job.last_command, StopGang{job.id, job.attempt, job.ending, job.preempted_for,
-                                      job.spec.checkpoint.grace}});
+                                      job.spec->checkpoint.grace}});
     }
   });
   for (std::uint32_t i = 0; i < cluster_.nodes().size(); ++i) {

@@ -70,13 +70,13 @@ class ControllerTest : public ::testing::Test {
 
   void start_all(JobId id) {
     const Job& job = *core_.jobs().find(id);
-    for (std::int32_t rank = 0; rank < task_count(job.spec.tasks); ++rank) {
+    for (std::int32_t rank = 0; rank < task_count(job.spec->tasks); ++rank) {
       tell(TaskStarted{id, job.attempt, rank});
     }
   }
   void end_all(JobId id, TaskExit exit = {}) {
     const std::int32_t attempt = job(id).attempt;
-    const std::int32_t count = task_count(job(id).spec.tasks);
+    const std::int32_t count = task_count(job(id).spec->tasks);
     for (std::int32_t rank = 0; rank < count; ++rank) tell(TaskEnded{id, attempt, rank, exit});
   }
   JobId submit_running(const JobSpec& spec) {

@@ -24,12 +24,12 @@ void Controller::on(const GpuUseSeen& event) {
 }
 
 bool Controller::is_exempt_from_idle(const Job& job) const {
-  if (!job.service.empty() || gpu_total(job.spec.tasks).value == 0) return true;
+  if (!job.service.empty() || gpu_total(job.spec->tasks).value == 0) return true;
   const auto& exempt = idle_.spec().exempt;
   const auto spared = [&](const std::string& queue) {
     return std::find(exempt.begin(), exempt.end(), queue) != exempt.end();
   };
-  std::string queue = job.spec.queue;
+  std::string queue = job.spec->queue;
   for (int depth = 0; depth < kQueueDepthMax && !queue.empty(); ++depth) {
     if (spared(queue)) return true;
     const auto known = std::find_if(queues_.begin(), queues_.end(),

@@ -172,7 +172,7 @@ class Besieged {
     core_.jobs().for_each([&](const Job& job) {
       if (job.id.value <= replicas || is_final(job.state)) return;
       require(attack_.services, "a job starved");
-      require(job.spec.tasks[0].count == 24, "a job that fits starved");
+      require(job.spec->tasks[0].count == 24, "a job that fits starved");
     });
   }
 

@@ -55,7 +55,7 @@ class QuotaTest : public ::testing::Test {
   std::map<std::string, int> placed() const {
     std::map<std::string, int> gpus;
     core_.jobs().for_each([&](const Job& one) {
-      if (is_placed(one.state)) gpus[one.spec.queue] += one.spec.tasks[0].request.gpus;
+      if (is_placed(one.state)) gpus[one.spec->queue] += one.spec->tasks[0].request.gpus;
     });
     return gpus;
   }
@@ -325,7 +325,7 @@ TEST_F(QuotaTest, WhoHasWaitedTooLongGoesFirst) {
   for (int i = 0; i < 5; ++i) {
     end(running);
     running = in_state(Starting).front();
-    EXPECT_EQ(job(running).spec.queue, "poor");
+    EXPECT_EQ(job(running).spec->queue, "poor");
   }
   now_ = now_ + kHour;
   tell(Tick{});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/shared.h"
 #include "base/time.h"
 #include "domain/gpu_sample.h"
 #include "domain/healing.h"
@@ -68,7 +69,7 @@ struct NodeContact {
 };
 struct JobSubmitted {
   JobId job;
-  JobSpec spec;
+  Shared<JobSpec> spec;
   std::string submission_key;  // a repeated submission with the same key is the same job
   bool operator==(const JobSubmitted&) const = default;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/shared.h"
 #include "base/time.h"
 #include "domain/job_spec.h"
 #include "domain/node.h"
@@ -106,7 +107,7 @@ struct TaskAttempt {
 /// One job as the core knows it. Everything here is essential state: a snapshot holds exactly this.
 struct Job {
   JobId id;
-  JobSpec spec;
+  Shared<JobSpec> spec;
   std::string submission_key;  // the submitter's idempotency key; may be empty
   CommandId last_command;      // the latest about it
   JobState state = JobState::Queued;

@@ -9,7 +9,7 @@ namespace gyre {
 Job& JobTable::add(Job&& job) {
   GYRE_ASSERT(job.id > last());
   skip_to({job.id.value - 1});
-  const ImageId image = image_id(job.spec.launch.container.image);
+  const ImageId image = image_id(job.spec->launch.container.image);
   std::uint32_t slot = 0;
   if (unused_.empty()) {
     slot = static_cast<std::uint32_t>(slots_.size());

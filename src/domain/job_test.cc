@@ -59,7 +59,9 @@ TEST(JobTable, AnImageIsKnownWhileItsJobIs) {
   for (std::uint64_t i = 1; i <= 3; ++i) {
     Job job;
     job.id = {i};
-    if (i != 2) job.spec.launch.container.image = "r.example/a:" + std::to_string(i);
+    JobSpec spec;
+    if (i != 2) spec.launch.container.image = "r.example/a:" + std::to_string(i);
+    job.spec = std::move(spec);
     table.add(std::move(job));
   }
   EXPECT_EQ(table.image({1}), image_id("r.example/a:1"));

@@ -198,7 +198,7 @@ bool World::admit_repeated(const Inbox::Submission& submission) const {
   const Job* job = core_.jobs().find(known->second);
   if (job == nullptr) return false;
   JobSpec again = submission.spec;  // a client that tries again may do so in another trace
-  again.launch.trace_parent = job->spec.launch.trace_parent;
+  again.launch.trace_parent = job->spec->launch.trace_parent;
   if (job->spec != again) {
     submission.done(
         fail(ErrorKind::Conflict,
@@ -383,7 +383,8 @@ void World::carry_out(const StopGang& gang) const {
   const Job* job = placed(gang.job);
   if (job == nullptr || job->attempt != gang.attempt) return;
   act::StopOptions options{.checkpoint_signal = 0, .grace = gang.grace};
-  if (gang.cause == Termination::Preempted) options.checkpoint_signal = job->spec.checkpoint.signal;
+  if (gang.cause == Termination::Preempted)
+    options.checkpoint_signal = job->spec->checkpoint.signal;
   for (std::size_t i = 0; i < job->placement.size(); ++i) {
     if (!is_open(key_of(*job, i))) continue;
     fleet_.send(job->placement[i].node, act::StopTask{key_of(*job, i), options});
@@ -415,7 +416,7 @@ void World::carry_out(const RepairNode& order) const {
 void World::carry_out(const PrefetchImage& order) const {
   const Job* job = core_.jobs().find(order.job);
   if (job == nullptr) return;
-  const ContainerSpec& container = job->spec.launch.container;
+  const ContainerSpec& container = job->spec->launch.container;
   static_cast<void>(fleet_.fetch_image(order.node, {container.image, container.registry_login}));
 }
 

@@ -32,8 +32,8 @@ std::int64_t gpu_milli(const Allocation& held) {
 HeldTime held_by(const Job& job, const TaskPlacement& task, const Cluster& cluster, Time to) {
   const Allocation& part = task.allocation;
   return {job.id,
-          job.spec.tenant,
-          job.spec.queue,
+          job.spec->tenant,
+          job.spec->queue,
           cluster.node(task.node).spec.gpu_model,
           gpu_milli(part),
           part.cpu,
@@ -214,7 +214,7 @@ Ledger::Bill Ledger::bill(By by, const Window& window, const JobTable& jobs, con
   }
   for (auto& [key, charge] : sums) {
     const Job* job = by == By::Job ? jobs.find(key.first) : nullptr;
-    bill.lines.push_back({key.first, job != nullptr ? job->spec.name : key.second, charge});
+    bill.lines.push_back({key.first, job != nullptr ? job->spec->name : key.second, charge});
   }
   std::stable_sort(bill.lines.begin(), bill.lines.end(),
                    [](const Line& a, const Line& b) { return a.charge.amount > b.charge.amount; });

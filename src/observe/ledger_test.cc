@@ -33,9 +33,11 @@ class LedgerTest : public ::testing::Test {
   Job& place(std::uint32_t node, std::int32_t gpus, Time at) {
     Job job;
     job.id = JobId{jobs_.last().value + 1};
-    job.spec.queue = node == 0 ? "default" : "fast";
-    job.spec.tenant = "ada";
-    job.spec.name = "train";
+    JobSpec spec;
+    spec.queue = node == 0 ? "default" : "fast";
+    spec.tenant = "ada";
+    spec.name = "train";
+    job.spec = std::move(spec);
     job.state = JobState::Running;
     job.attempt = 1;
     job.attempt_started_at = at;

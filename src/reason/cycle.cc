@@ -102,7 +102,7 @@ void Scheduler::review(PartitionId partition, Scene scene, const Effort& effort)
     work += kActWork;
     const Job& job = *scene.jobs.find(target.patience.begin()->second);
     target.patience.erase(target.patience.begin());
-    const std::uint32_t index = demands_.intern(partition, job.spec, scene.cluster);
+    const std::uint32_t index = demands_.intern(partition, *job.spec, scene.cluster);
     drop_claim(job.id, target);
     const bool gated = fair_.is_gated(job.id);
     if (!gated) leave(key_of(job, target), index, target);
@@ -215,7 +215,7 @@ bool Scheduler::start_claimed(Turn& turn) {
     if (!free) continue;
     for (const TaskPlacement& task : placement) cluster.allocate(task.node, task.allocation);
     const Job& starting = *turn.scene.jobs.find(job);
-    leave(key_of(starting, line), demands_.intern(turn.partition, starting.spec, cluster), line);
+    leave(key_of(starting, line), demands_.intern(turn.partition, *starting.spec, cluster), line);
     turn.actions.start(job, std::move(placement), StartRule::HeadOfLine);
   }
   return true;

@@ -142,7 +142,7 @@ std::vector<Scheduler::Eviction> Scheduler::choose_evictions(const Turn& among, 
 Reservation Scheduler::kept_for(JobId job, const Room& room, const Turn& turn) {
   Reservation claim{job, turn.scene.now, room.placement, {}, true};
   for (const JobId victim : room.victims) {
-    const Duration grace = turn.scene.jobs.find(victim)->spec.checkpoint.grace;
+    const Duration grace = turn.scene.jobs.find(victim)->spec->checkpoint.grace;
     claim.at = std::max(claim.at, saturating_add(turn.scene.now, grace));
   }
   for (const TaskPlacement& task : room.placement) {

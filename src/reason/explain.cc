@@ -182,10 +182,10 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition, const Clus
                                const JobTable& jobs, Time now) const {
   const Line& line = lines_[partition.value];
   const OrderKey key = key_of(job, line);
-  Demand demand = DemandTable::make(partition, job.spec, cluster);
+  Demand demand = DemandTable::make(partition, *job.spec, cluster);
   assess(demand);
   Explanation answer;
-  const std::string need = describe(job.spec);
+  const std::string need = describe(*job.spec);
   if (!demand.fits_ever) {
     answer.reason = WaitReason::NeverFits;
     answer.detail = fmt::format("needs {}; the fleet has no such nodes", need);

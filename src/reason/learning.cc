@@ -48,13 +48,13 @@ void Scheduler::join_lot(const Job& job, PartitionId partition, Scene scene, std
                          std::vector<Lot>& lots) {
   const auto asks_alike = [&](const Lot& lot) {
     const JobSpec& one = scene.jobs.find(lot.jobs.front())->spec;
-    return one.tasks == job.spec.tasks && one.topology == job.spec.topology &&
+    return one.tasks == job.spec->tasks && one.topology == job.spec->topology &&
            affinity_of(one) == affinity_of(job.spec);
   };
   const auto begin = lots.begin() + static_cast<std::ptrdiff_t>(first);
   const auto found = std::find_if(begin, lots.end(), asks_alike);
   if (found != lots.end()) return found->jobs.push_back(job.id);
-  lots.push_back({demands_.intern(partition, job.spec, scene.cluster),
+  lots.push_back({demands_.intern(partition, *job.spec, scene.cluster),
                   order_of(policy_.order).rank(job, view(Time{})),
                   {job.id}});
 }

@@ -51,7 +51,7 @@ void Scheduler::set_queue(const QueueSpec& queue, PartitionId partition, Scene s
 
 /// The job is placed, which its queue's quota is to know.
 void Scheduler::job_counts(const Job& job) {
-  fair_.placed(job, job.spec.preemptible);
+  fair_.placed(job, job.spec->preemptible);
   fair_.mark(job.id, job.state == JobState::Preempting || job.state == JobState::Stopping);
 }
 

@@ -55,7 +55,7 @@ std::optional<TaskPlacement> Scheduler::place_for_task(const Job& job, std::int3
   demand.affinity = affinity_of(job.spec).value_or(Affinity{});
   const Asker who = reason::asker(job.id, scene.jobs, scene.images);
   std::int64_t work = 0;
-  for (const auto level : levels_of(job.spec.topology)) {
+  for (const auto level : levels_of(job.spec->topology)) {
     demand.avoid = nodes_to_avoid(scene.cluster, job, level);
     if (const auto found = placer_.find(scene.cluster, demand, who, work)) {
       return TaskPlacement{rank, found->front().node, found->front().allocation};

@@ -91,7 +91,7 @@ Running::Entry Running::entry_of(const Job& job, const Outlook& outlook, Time no
   Entry entry{Kind::Open, Time{-start.ns}, start, outlook.standing};
   if (job.state == JobState::Preempting || job.state == JobState::Stopping) {
     entry.kind = Kind::Leaving;
-    entry.key = saturating_add(job.state_since, job.spec.checkpoint.grace);
+    entry.key = saturating_add(job.state_since, job.spec->checkpoint.grace);
     entry.standing.reset();
   } else if (!job.service.empty()) {
     entry.kind = Kind::Endless;

@@ -14,11 +14,11 @@ namespace {
 /// What the header says of one job, straight from its fields.
 Time expected(const Job& job, Time now) {
   if (job.state == JobState::Stopping) {
-    return std::max(now, job.state_since + job.spec.checkpoint.grace);
+    return std::max(now, job.state_since + job.spec->checkpoint.grace);
   }
   const Time open = now + std::max(now - job.attempt_started_at, seconds(1));
-  if (!job.spec.expected_duration) return open;
-  const Time end = job.attempt_started_at + *job.spec.expected_duration;
+  if (!job.spec->expected_duration) return open;
+  const Time end = job.attempt_started_at + *job.spec->expected_duration;
   if (end >= now) return end;
   return end + (now - job.attempt_started_at) / 10 >= now ? now : open;
 }
@@ -37,10 +37,12 @@ RC_GTEST_PROP(Running, WalksInOrderOfExpectedEnd, (std::uint64_t seed)) {
     job.state_since = Time{} + seconds(static_cast<std::int64_t>(rng.below(1001)));
     job.attempt_started_at = Time{} + seconds(static_cast<std::int64_t>(rng.below(1001)));
     if (rng.below(3) != 0) {
-      job.spec.expected_duration = seconds(static_cast<std::int64_t>(rng.below(2000)));
+      job.spec = job.spec.with([&](JobSpec& spec) {
+        spec.expected_duration = seconds(static_cast<std::int64_t>(rng.below(2000)));
+      });
     }
     const Job& kept = jobs.add(Job(job));
-    running.insert(kept, {kept.spec.expected_duration, std::nullopt}, now);
+    running.insert(kept, {kept.spec->expected_duration, std::nullopt}, now);
     if (rng.below(5) == 0) {
       running.erase(kept);
     } else {
@@ -74,15 +76,17 @@ RC_GTEST_PROP(Running, IsAsIfItHadBegunNowHoweverTheTimePassed, (std::uint64_t s
     job.id = {i};
     job.state = JobState::Running;
     job.attempt_started_at = now;
-    if (rng.below(4) != 0) job.spec.expected_duration = nanoseconds(1 + rng.below(40));
+    if (rng.below(4) != 0)
+      job.spec = job.spec.with(
+          [&](JobSpec& spec) { spec.expected_duration = nanoseconds(1 + rng.below(40)); });
     const Job& kept = jobs.add(Job(job));
-    aged.insert(kept, {kept.spec.expected_duration, std::nullopt}, now);
+    aged.insert(kept, {kept.spec->expected_duration, std::nullopt}, now);
     now = now + nanoseconds(static_cast<std::int64_t>(rng.below(6)));
     if (aged.next_passing() <= now) aged.advance(now);
   }
   Running fresh;
   jobs.for_each([&](const Job& job) {
-    fresh.insert(job, {job.spec.expected_duration, std::nullopt}, now);
+    fresh.insert(job, {job.spec->expected_duration, std::nullopt}, now);
   });
   const auto walked = [now](const Running& running) {
     std::vector<Ending> endings;
@@ -97,8 +101,8 @@ RC_GTEST_PROP(Running, IsAsIfItHadBegunNowHoweverTheTimePassed, (std::uint64_t s
   for (const Ending& ending : endings) {
     const Job& job = *jobs.find(ending.job);
     RC_ASSERT(ending.at == expected(job, now));
-    const bool due = job.spec.expected_duration && ending.at >= now &&
-                     job.attempt_started_at + *job.spec.expected_duration == ending.at;
+    const bool due = job.spec->expected_duration && ending.at >= now &&
+                     job.attempt_started_at + *job.spec->expected_duration == ending.at;
     RC_ASSERT(aged.expected_end(job.id) == (due ? std::optional(ending.at) : std::nullopt));
   }
 }
@@ -111,9 +115,11 @@ TEST(Running, LateJobsKeepTheirOrderSoThatAReservationStaysWhereItIs) {
     job.id = {i};
     job.state = JobState::Running;
     // The higher its id, the sooner it is over a tenth past its estimate.
-    job.spec.expected_duration = seconds(1000 - 10 * static_cast<std::int64_t>(i));
+    job.spec = job.spec.with([&](JobSpec& spec) {
+      spec.expected_duration = seconds(1000 - 10 * static_cast<std::int64_t>(i));
+    });
     const Job& kept = jobs.add(Job(job));
-    running.insert(kept, {kept.spec.expected_duration, std::nullopt}, Time{});
+    running.insert(kept, {kept.spec->expected_duration, std::nullopt}, Time{});
   }
   const Time now{seconds(1000).ns};
   running.advance(now);

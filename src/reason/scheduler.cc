@@ -190,7 +190,7 @@ Running::Outlook Scheduler::outlook_of(const Job& job, Time now) {
   if (declared && !learns_run_times())
     outlook.remaining = std::max(Duration{0}, *declared - job.kept);
   const bool stays = job.state == JobState::Starting || job.state == JobState::Running;
-  if (!policy_.preemption || !job.spec.preemptible || !stays) return outlook;
+  if (!policy_.preemption || !job.spec->preemptible || !stays) return outlook;
   if (job.preemptions >= policy_.preemptions_max) return outlook;
   if (starves_at(job) <= job.attempt_started_at) return outlook;
   const Time safe_until = saturating_add(job.attempt_started_at, policy_.run_min);
@@ -261,11 +261,11 @@ JobId Scheduler::batch_for(const JobSpec& spec, JobId job, Time now) {
 
 bool Scheduler::enqueue(const Job& job, PartitionId partition, Scene scene) {
   sync_partitions(scene.cluster);
-  const std::uint32_t index = demands_.intern(partition, job.spec, scene.cluster);
+  const std::uint32_t index = demands_.intern(partition, *job.spec, scene.cluster);
   assess(demands_.at(index));
   if (!demands_.at(index).fits_ever) return false;
   if (learns_run_times()) run_times_.join(job, age_of(job));
-  const bool absurd = job.spec.expected_duration && !estimate_of(job.spec);
+  const bool absurd = job.spec->expected_duration && !estimate_of(job.spec);
   if (absurd && job.attempt == 0) ++absurd_estimates_;
   line_up(job, index, scene.now, line(partition));
   return true;
@@ -284,7 +284,7 @@ void Scheduler::withdraw(const Job& job, PartitionId partition, Scene scene) {
   // Others wait for its start, or for the room that is kept for it.
   const bool was_ahead = (!target.waiting.empty() && target.waiting.first().key == key) ||
                          (target.reservation && target.reservation->job == job.id);
-  leave(key, demands_.intern(partition, job.spec, scene.cluster), target);
+  leave(key, demands_.intern(partition, *job.spec, scene.cluster), target);
   no_longer_waits(job, target);
   fair_.forget(job.id);
   if (target.reservation && target.reservation->job == job.id) target.reservation.reset();
@@ -436,7 +436,7 @@ void Scheduler::restore_reservation(const Reservation& reservation, const Job& j
     reserve_in(target, reservation);
     return;
   }
-  const std::uint32_t demand = demands_.intern(partition, job.spec, cluster);
+  const std::uint32_t demand = demands_.intern(partition, *job.spec, cluster);
   claim(entry_of(job, demand, target), reservation, target);
 }
 

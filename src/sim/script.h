@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/shared.h"
 #include "base/time.h"
 #include "domain/event.h"
 #include "domain/job.h"
@@ -18,7 +19,7 @@ struct Script {
     TaskExit exit;  // of every task
   };
   struct Job {
-    JobSpec spec;
+    Shared<JobSpec> spec;
     std::vector<Run> runs;                  // at least one; when all are over, the last once more
     std::vector<Duration> start_latencies;  // by attempt, then the last; empty: the world's
     bool pinned = false;  // comes and goes as it did, whatever decides; in no figure of jobs

@@ -78,7 +78,7 @@ std::optional<Event> World::arrival() {
   return stamp(JobSubmitted{JobId{index + 1}, spec_of(index), {}});
 }
 
-JobSpec World::spec_of(std::size_t index) const {
+Shared<JobSpec> World::spec_of(std::size_t index) const {
   if (inputs_.script != nullptr) return inputs_.script->jobs[index].spec;
   const TraceJob& job = inputs_.trace.jobs[index];
   JobSpec spec;

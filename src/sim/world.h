@@ -5,6 +5,7 @@
 #include <queue>
 #include <vector>
 
+#include "base/shared.h"
 #include "control/world.h"
 #include "domain/policy.h"
 #include "sim/faults/failure_model.h"
@@ -129,7 +130,7 @@ class World final : public control::World {
   bool bursts() const;
   std::optional<Event> task_ended(const Gang& gang, std::int32_t rank);
   std::optional<Event> arrival();
-  JobSpec spec_of(std::size_t index) const;
+  Shared<JobSpec> spec_of(std::size_t index) const;
   std::optional<Event> change(const NodeChange& change);
   std::optional<Event> next_of_script();
   void lose(NodeId node);

@@ -71,8 +71,8 @@ TEST_F(WorldTest, IntroducesPolicyQueuesAndNodesBeforeAllElse) {
   const auto submitted = expect<JobSubmitted>();
   EXPECT_EQ(now_s(), 0) << "time counts from the first arrival";
   EXPECT_EQ(submitted.job, JobId{1});
-  EXPECT_EQ(submitted.spec.name, "a");
-  EXPECT_EQ(submitted.spec.expected_duration, seconds(1));
+  EXPECT_EQ(submitted.spec->name, "a");
+  EXPECT_EQ(submitted.spec->expected_duration, seconds(1));
 }
 
 TEST_F(WorldTest, AJobRunsForItsDurationAfterTheStartLatency) {
@@ -192,7 +192,7 @@ TEST_F(WorldTest, WithoutCheckpointsAStopLosesAllWork) {
 
 TEST_F(WorldTest, APreemptedJobThatCheckpointsSavesFirst) {
   build("a,0,3600,8,,10m\n", "1x8", {.restart_overhead = seconds(60)});
-  EXPECT_EQ(expect<JobSubmitted>().spec.checkpoint.signal, SIGUSR1);
+  EXPECT_EQ(expect<JobSubmitted>().spec->checkpoint.signal, SIGUSR1);
   start(1, 1);
   expect<TaskStarted>();
   expect<Tick>(Time{} + seconds(1500));

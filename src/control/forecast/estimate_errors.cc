@@ -24,9 +24,9 @@ EstimateErrors EstimateErrors::of(const JobTable& jobs) {
     Run run;
     if (once) run.start = *job->first_started_at - job->attempt_started_at;
     run.of_declared =
-        (*work_of(*job) - run.start).seconds() / job->spec.expected_duration->seconds();
+        (*work_of(*job) - run.start).seconds() / job->spec->expected_duration->seconds();
     if (errors.all_.size() < kRunsMax) errors.all_.push_back(run);
-    Runs& own = errors.by_tenant_[job->spec.tenant];
+    Runs& own = errors.by_tenant_[job->spec->tenant];
     if (own.size() < kRunsMax) own.push_back(run);
   }
   return errors;

@@ -165,7 +165,7 @@ void Forecaster::draw_arrivals(int scenario) {
     }
     const Time at = lap + past_[next].offset;
     if (at > horizon) break;
-    arrivals.push_back({at, &past_[next].spec, work_again(past_[next], draws)});
+    arrivals.push_back({at, past_[next].spec, work_again(past_[next], draws)});
   }
 }
 
@@ -216,7 +216,7 @@ std::optional<Duration> Forecaster::draw_declared(const JobSpec& spec, Duration 
 }
 
 Duration Forecaster::draw_stop(const Job& job, Duration waited, double q) const {
-  const Duration killed = job.spec.checkpoint.grace;
+  const Duration killed = job.spec->checkpoint.grace;
   std::vector<Duration> longer;
   for (const Duration stop : core_.recent_stops().latest()) {
     if (stop >= waited) longer.push_back(std::min(stop, killed));
@@ -242,7 +242,7 @@ std::string Forecaster::why_unknown(const Controller& core, const Job& job,
   for (const JobId id : endless) {
     const Job* other = core.jobs().find(id);
     if (id == job.id || other == nullptr) continue;
-    const auto& estimate = other->spec.expected_duration;
+    const auto& estimate = other->spec->expected_duration;
     return estimate && is_placed(other->state)
                ? fmt::format(
                      "job {} has run longer than it was expected to, and too few jobs like "

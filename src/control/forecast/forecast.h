@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "base/shared.h"
 #include "control/controller.h"
 #include "control/forecast/estimate_errors.h"
 #include "control/forecast/future.h"
@@ -70,7 +71,7 @@ class Forecaster {
   struct Past {
     Duration offset;  // since the past's beginning
     JobId job;
-    JobSpec spec;
+    Shared<JobSpec> spec;
     std::optional<Duration> work;
   };
 

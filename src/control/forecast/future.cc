@@ -91,7 +91,7 @@ class Play {
   void arrive(const Scenario::Arrival& arrival) {
     const JobId id{core_.jobs().last().value + 1};
     if (arrival.work) work_[id] = arrival.work;
-    step(JobSubmitted{id, *arrival.spec, {}});
+    step(JobSubmitted{id, arrival.spec, {}});
   }
 
   void finish(const End& end) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 
+#include "base/shared.h"
 #include "control/controller.h"
 
 namespace gyre::control {
@@ -16,8 +17,8 @@ namespace gyre::control {
 struct Scenario {
   struct Arrival {
     Time at;
-    const JobSpec* spec = nullptr;  // outlives the scenario
-    std::optional<Duration> work;   // nullopt: as `work` says
+    Shared<JobSpec> spec;
+    std::optional<Duration> work;  // nullopt: as `work` says
   };
   /// The whole work of a job, given what of it is done; nullopt: nobody knows, it never ends.
   /// Asked once for each job.

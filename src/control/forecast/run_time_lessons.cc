@@ -8,14 +8,11 @@ namespace gyre::control {
 
 namespace {
 
-/// As much of a job as the run times look at.
+/// What the run times look at.
 Job outline(const Job& job) {
   Job same;
   same.id = job.id;
-  same.spec.name = job.spec.name;
-  same.spec.tenant = job.spec.tenant;
-  same.spec.queue = job.spec.queue;
-  same.spec.tasks = job.spec.tasks;
+  same.spec = job.spec;
   return same;
 }
 
@@ -63,7 +60,7 @@ std::optional<Duration> work_of(const Job& job) {
   const bool by_itself = job.state == JobState::Succeeded ||
                          (job.state == JobState::Failed && job.ending == Termination::TaskFailed);
   if (!by_itself || job.attempt == 0) return std::nullopt;
-  const bool saves = job.spec.checkpoint.interval.value_or(Duration{0}).ns > 0;
+  const bool saves = job.spec->checkpoint.interval.value_or(Duration{0}).ns > 0;
   return saves ? job.kept : job.state_since - job.attempt_started_at;
 }
 

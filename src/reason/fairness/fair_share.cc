@@ -244,12 +244,12 @@ void FairShare::count_stoppable(const Member& member, JobId id, int sign) {
 void FairShare::placed(const Job& job, bool stoppable) {
   Member* member = find(job.id);
   if (member == nullptr) {
-    const auto queue = by_name_.find(job.spec.queue);
+    const auto queue = by_name_.find(job.spec->queue);
     if (queue == by_name_.end()) return;
     Member fresh;
     fresh.queue = queue->second;
-    fresh.firm = !job.spec.preemptible;
-    fresh.amount = resources_of(job.spec.tasks);
+    fresh.firm = !job.spec->preemptible;
+    fresh.amount = resources_of(job.spec->tasks);
     member = &members_.emplace(job.id, fresh).first->second;
     charge(*member, 1);
   } else {

@@ -105,12 +105,12 @@ QuotaBlock block_by(const Shortage& lack, const std::string& queue, std::int64_t
 }  // namespace
 
 void FairShare::gate(const Job& job, const Waiting& entry) {
-  const auto queue = by_name_.find(job.spec.queue);
+  const auto queue = by_name_.find(job.spec->queue);
   if (queue == by_name_.end()) return;
   Member member;
   member.queue = queue->second;
-  member.firm = !job.spec.preemptible;
-  member.amount = resources_of(job.spec.tasks);
+  member.firm = !job.spec->preemptible;
+  member.amount = resources_of(job.spec->tasks);
   member.entry = entry;
   Member& kept = members_.insert_or_assign(job.id, std::move(member)).first->second;
   Queue& leaf = queues_[kept.queue];

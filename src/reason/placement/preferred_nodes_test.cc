@@ -132,10 +132,12 @@ TEST(PreferredNodes, AreOnesThatHoldTheJobsImage) {
   JobTable jobs;
   Job job;
   job.id = {1};
-  job.spec.launch.container.image = "r.example/t";
+  JobSpec spec;
+  spec.launch.container.image = "r.example/t";
+  job.spec = std::move(spec);
   jobs.add(Job(job));
   job.id = {2};
-  job.spec.launch.container.image.clear();
+  job.spec = JobSpec{};
   jobs.add(Job(job));
   ImageHolders images;
   images.add({4}, {"r.example/t:latest", ""});

@@ -11,9 +11,9 @@
 namespace gyre::reason {
 
 Exposure::Exposure(const Job& job)
-    : gpu_milli(static_cast<double>(gpu_total(job.spec.tasks).value)),
+    : gpu_milli(static_cast<double>(gpu_total(job.spec->tasks).value)),
       started(job.attempt_started_at),
-      interval(job.spec.checkpoint.interval.value_or(Duration{0})) {}
+      interval(job.spec->checkpoint.interval.value_or(Duration{0})) {}
 
 double Exposure::at(Time now) const {
   Duration unsaved = now - started;

@@ -168,9 +168,11 @@ class Fleet {
     Job job;
     job.id = {jobs_.last().value + 1};
     job.state = JobState::Running;
-    job.spec.tasks = kinds_[kind];
+    JobSpec spec;
+    spec.tasks = kinds_[kind];
     job.attempt_started_at = Time{} + seconds(static_cast<std::int64_t>(rng_.below(20)));
-    if (rng_.below(2) == 0) job.spec.checkpoint.interval = seconds(3);
+    if (rng_.below(2) == 0) spec.checkpoint.interval = seconds(3);
+    job.spec = std::move(spec);
     job.tasks.assign(placement->size(), TaskState::Running);
     job.placement = std::move(*placement);
     running_.insert(jobs_.add(std::move(job)), outlook(), Time{});

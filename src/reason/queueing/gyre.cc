@@ -6,7 +6,7 @@ namespace gyre::reason {
 namespace {
 
 bool keeps_work(const Job& job) {
-  return job.spec.checkpoint.interval.value_or(Duration{0}).ns > 0;
+  return job.spec->checkpoint.interval.value_or(Duration{0}).ns > 0;
 }
 
 /// GPU seconds, with a floor for jobs without GPUs.
@@ -15,7 +15,7 @@ double gpu_seconds(double seconds, std::int64_t gpu_milli) {
 }
 
 Rank rank_by(const Job& job, const RunTimes::Belief& belief) {
-  return log_step(gpu_seconds(belief.gittins_s, gpu_total(job.spec.tasks).value));
+  return log_step(gpu_seconds(belief.gittins_s, gpu_total(job.spec->tasks).value));
 }
 
 Rank rank_at(const Job& job, Duration age, const OrderView& view) {
@@ -26,7 +26,8 @@ Rank rank_at(const Job& job, Duration age, const OrderView& view) {
 /// all that it will have run by `until`, an age.
 Rank worth_by(const Job& job, const RunTimes::Belief& belief, Duration until) {
   if (keeps_work(job)) return rank_by(job, belief);
-  return log_step(gpu_seconds(belief.gittins_s - until.seconds(), gpu_total(job.spec.tasks).value));
+  return log_step(
+      gpu_seconds(belief.gittins_s - until.seconds(), gpu_total(job.spec->tasks).value));
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ inline Duration attained(const Job& job, Time now) {
 /// that keeps nothing it is all that it ever ran, else two such jobs would stop each other in turn
 /// and neither get further.
 inline Duration age_of(const Job& job) {
-  return job.spec.checkpoint.interval.value_or(Duration{0}).ns > 0 ? job.kept : job.ran;
+  return job.spec->checkpoint.interval.value_or(Duration{0}).ns > 0 ? job.kept : job.ran;
 }
 /// The same, the attempt that goes on included.
 inline Duration age_of(const Job& job, Time now) {

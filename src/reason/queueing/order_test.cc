@@ -12,8 +12,18 @@ class OrderTest : public ::testing::Test {
   static Job job(std::uint64_t id, std::int32_t gpus = 1) {
     Job job;
     job.id = {id};
-    job.spec.tasks = {{1, {}}};
-    job.spec.tasks[0].request.gpus = gpus;
+    JobSpec spec;
+    spec.tasks = {{1, {}}};
+    spec.tasks[0].request.gpus = gpus;
+    job.spec = std::move(spec);
+    return job;
+  }
+  static Job named(Job job, const char* name) {
+    job.spec = job.spec.with([name](JobSpec& spec) { spec.name = name; });
+    return job;
+  }
+  static Job expected(Job job, Duration run_time) {
+    job.spec = job.spec.with([run_time](JobSpec& spec) { spec.expected_duration = run_time; });
     return job;
   }
   static Job running(Job job, Time since) {
@@ -36,27 +46,23 @@ TEST_F(OrderTest, FifoGoesBySubmissionAlone) { EXPECT_EQ(rank(Fifo, job(1)), ran
 
 TEST_F(OrderTest, PriorityPutsHigherFirst) {
   Job high = job(1);
-  high.spec.priority = 9;
+  high.spec = high.spec.with([](JobSpec& spec) { spec.priority = 9; });
   EXPECT_LT(rank(Priority, high), rank(Priority, job(2)));
 }
 
 TEST_F(OrderTest, SjfGoesByTheDeclaredRunTimeAndPutsUnknownOnesLast) {
-  Job brief = job(1);
-  brief.spec.expected_duration = seconds(10);
-  Job lengthy = job(2);
-  lengthy.spec.expected_duration = seconds(20);
+  Job brief = expected(job(1), seconds(10));
+  Job lengthy = expected(job(2), seconds(20));
   EXPECT_LT(rank(Sjf, brief), rank(Sjf, lengthy));
   EXPECT_LT(rank(Sjf, lengthy), rank(Sjf, job(3)));
 }
 
 TEST_F(OrderTest, SrtfComparesWhatRemainsOfWaitingAndRunning) {
-  Job half_done = job(1);
-  half_done.spec.expected_duration = seconds(100);
+  Job half_done = expected(job(1), seconds(100));
   half_done.kept = seconds(60);
   const Rank waits = rank(Srtf, half_done);
   EXPECT_EQ(waits, seconds(40).ns);
-  Job other = job(2);
-  other.spec.expected_duration = seconds(100);
+  Job other = expected(job(2), seconds(100));
   const Order& srtf = order_of(Srtf);
   const Rank fresh = srtf.standing(running(other, now_ - seconds(30)), view()).rank;
   const Rank ending = srtf.standing(running(other, now_ - seconds(70)), view()).rank;
@@ -82,17 +88,15 @@ TEST_F(OrderTest, TiresiasMovesAJobDownOnceItHasHadItsGpuTime) {
 }
 
 TEST_F(OrderTest, QssfAndGyreGoByWhatPastRunsTaughtAndBySize) {
-  Job quick = job(1);
-  quick.spec.name = "quick";
-  Job slow = job(2);
-  slow.spec.name = "slow";
+  Job quick = named(job(1), "quick");
+  Job slow = named(job(2), "slow");
   for (Job* const one : {&quick, &slow}) {
     one->batch = times_.batch_for(one->spec, one->id, now_);
     for (int i = 0; i < 8; ++i) times_.observe(*one, one == &quick ? seconds(60) : seconds(6000));
   }
   Job wide = quick;
   wide.id = {3};
-  wide.spec.tasks[0].request.gpus = 8;
+  wide.spec = wide.spec.with([](JobSpec& spec) { spec.tasks[0].request.gpus = 8; });
   for (const PolicySpec::Order order : {Qssf, Gyre}) {
     EXPECT_LT(rank(order, quick), rank(order, wide));
     EXPECT_LT(rank(order, wide), rank(order, slow));
@@ -122,7 +126,9 @@ TEST_F(OrderTest, GyreDoesNotForgetHowLongAJobRanThatKeepsNothing) {
 TEST_F(OrderTest, GyreCountsTheWorkThatAStopWouldLose) {
   const auto standing = [&](std::uint64_t id, Duration interval) {
     Job one = job(id, 8);
-    if (interval.ns > 0) one.spec.checkpoint.interval = interval;
+    if (interval.ns > 0) {
+      one.spec = one.spec.with([&](JobSpec& spec) { spec.checkpoint.interval = interval; });
+    }
     one.batch = times_.batch_for(one.spec, one.id, now_);
     for (int i = 0; i < 20; ++i) times_.observe(one, seconds(4000));
     times_.refresh(one.batch);

@@ -2,6 +2,6 @@
 
 namespace gyre::reason {
 
-Rank Priority::rank(const Job& job, const OrderView& /*view*/) const { return -job.spec.priority; }
+Rank Priority::rank(const Job& job, const OrderView& /*view*/) const { return -job.spec->priority; }
 
 }  // namespace gyre::reason

@@ -4,7 +4,7 @@ namespace gyre::reason {
 namespace {
 
 Rank rank_by(const Job& job, const RunTimes::Belief& belief) {
-  const double gpus = gpu_total(job.spec.tasks).value / 1000.0;
+  const double gpus = gpu_total(job.spec->tasks).value / 1000.0;
   return log_step(belief.median_s * gpus);
 }
 

@@ -15,10 +15,12 @@ constexpr Duration kDay = seconds(86'400);
 Job job_of(std::uint64_t id, std::string name, std::int32_t gpus = 1) {
   Job job;
   job.id = {id};
-  job.spec.name = std::move(name);
-  job.spec.tenant = "ann";
-  job.spec.tasks = {{1, {}}};
-  job.spec.tasks[0].request.gpus = gpus;
+  JobSpec spec;
+  spec.name = std::move(name);
+  spec.tenant = "ann";
+  spec.tasks = {{1, {}}};
+  spec.tasks[0].request.gpus = gpus;
+  job.spec = std::move(spec);
   return job;
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 /// Run time with which the job leaves the first queue.
 Duration allotment(const Job& job, const PolicySpec& policy) {
-  const std::int64_t gpu_milli = std::max<std::int64_t>(gpu_total(job.spec.tasks).value, 1);
+  const std::int64_t gpu_milli = std::max<std::int64_t>(gpu_total(job.spec->tasks).value, 1);
   return milliseconds(policy.level_gpu_seconds * 1'000'000 / gpu_milli);
 }
 

@@ -44,7 +44,7 @@ CoreCounts::Read::Read() : decisions(kDecisionBounds), journal_lag(kJournalBound
 
 CoreCounts::CoreCounts(const control::Controller& core) : last_(core.now()), begun_at_(core.now()) {
   core.jobs().for_each([this](const Job& job) {
-    if (is_placed(job.state)) read_.gpu_milli += gpu_total(job.spec.tasks).value;
+    if (is_placed(job.state)) read_.gpu_milli += gpu_total(job.spec->tasks).value;
   });
   for (const Node& node : core.cluster().nodes()) {
     node_up_.push_back(node.up);
@@ -132,9 +132,9 @@ void CoreCounts::note_transition(const Transition& change, const control::Contro
   ++read_.transitions[{change.to, change.cause}];
   const Job* job = core.jobs().find(change.job);
   if (job == nullptr) return;
-  const std::int64_t held = gpu_total(job->spec.tasks).value;
+  const std::int64_t held = gpu_total(job->spec->tasks).value;
   if (change.to == JobState::Starting && change.attempt == 1) {
-    const WaitClass key{class_name(job->spec.queue), size_class(held)};
+    const WaitClass key{class_name(job->spec->queue), size_class(held)};
     read_.waits.try_emplace(key, kWaitBounds).first->second.add(change.at - job->submitted_at);
   }
   if (is_placed(change.from) == is_placed(change.to)) return;

@@ -16,8 +16,8 @@ std::string gpus(std::int64_t milli) {
 }
 
 std::string quoted(const Job& job) {
-  return job.spec.name.empty() ? fmt::format("job {}", job.id.value)
-                               : fmt::format("job {} ('{}')", job.id.value, job.spec.name);
+  return job.spec->name.empty() ? fmt::format("job {}", job.id.value)
+                                : fmt::format("job {} ('{}')", job.id.value, job.spec->name);
 }
 
 std::string jobs(std::int64_t count) {
@@ -46,7 +46,7 @@ std::string with_image(const StartGang& start) {
 
 /// It asks for it: then its exit says why it was not.
 bool would_be_repaired(const Job& job) {
-  return job.spec.retry.on_node_loss == NodeLossAnswer::Task && !job.exit.message.empty();
+  return job.spec->retry.on_node_loss == NodeLossAnswer::Task && !job.exit.message.empty();
 }
 
 }  // namespace
@@ -94,13 +94,13 @@ class DecisionLog::Story {
     if (job == nullptr) return;
     Decision told = begin(*job, DecisionKind::Replace);
     told.nodes.push_back(core_.cluster().node(anew.task.node).spec.name);
-    const std::int32_t others = task_count(job->spec.tasks) - 1;
+    const std::int32_t others = task_count(job->spec->tasks) - 1;
     told.why = fmt::format(
         "task {} was started anew on node {}: node {} was lost ({}); the other "
         "{} ran on; retry {} of {}",
         anew.task.rank, told.nodes.front(), core_.cluster().node(anew.lost).spec.name, anew.cause,
         others == 1 ? "task" : fmt::format("{} tasks", others), job->retries,
-        job->spec.retry.retries_max);
+        job->spec->retry.retries_max);
     log_.add(std::move(told));
   }
   void tell(const StopGang& stop) {
@@ -113,7 +113,7 @@ class DecisionLog::Story {
     } else {
       told.why = stop.cause == Termination::DeadlineExceeded
                      ? fmt::format("its deadline of {} after submission has passed",
-                                   format_duration(job->spec.deadline.value_or(Duration{})))
+                                   format_duration(job->spec->deadline.value_or(Duration{})))
                  : stop.cause == Termination::NodeLost && would_be_repaired(*job)
                      ? job->exit.message
                      : "one of its tasks is lost or has failed, and a gang runs as a whole or not";
@@ -137,7 +137,7 @@ class DecisionLog::Story {
       Decision told = begin(*job, DecisionKind::Requeue);
       told.why = fmt::format(
           "{}, attempt {}; retry {} of {}{}", words(to_string(change.cause)), change.attempt,
-          job->retries, job->spec.retry.retries_max,
+          job->retries, job->spec->retry.retries_max,
           job->hold_until ? fmt::format(" in {}", format_duration(*job->hold_until - event_.at))
                           : "");
       return log_.add(std::move(told));
@@ -152,11 +152,11 @@ class DecisionLog::Story {
     told.at = event_.at;
     told.kind = kind;
     told.job = job.id;
-    told.name = job.spec.name;
-    told.queue = job.spec.queue;
-    told.priority = job.spec.priority;
+    told.name = job.spec->name;
+    told.queue = job.spec->queue;
+    told.priority = job.spec->priority;
     told.attempt = job.attempt;
-    told.gpu_milli = gpu_total(job.spec.tasks).value;
+    told.gpu_milli = gpu_total(job.spec->tasks).value;
     return told;
   }
 
@@ -195,14 +195,14 @@ class DecisionLog::Story {
     if (!reservations_) reservations_ = core_.reservations();
     for (const Reservation& kept : *reservations_) {
       const Job* first = core_.jobs().find(kept.job);
-      if (first == nullptr || first->spec.queue != job.spec.queue ||
+      if (first == nullptr || first->spec->queue != job.spec->queue ||
           first->state != JobState::Queued) {
         continue;
       }
       ++log_.favours_[first->id].overtook;
       return fmt::format("{} (priority {}, {}) is first of the line, and not delayed by it",
-                         quoted(*first), first->spec.priority,
-                         gpus(gpu_total(first->spec.tasks).value));
+                         quoted(*first), first->spec->priority,
+                         gpus(gpu_total(first->spec->tasks).value));
     }
     return "those before it do not fit now";
   }
@@ -229,8 +229,8 @@ class DecisionLog::Story {
                            format_duration(stop.grace));
     if (winner != nullptr) {
       ++log_.favours_[winner->id].stopped;
-      told.compared = fmt::format("priority {} against {}; {} against {}", winner->spec.priority,
-                                  victim.spec.priority, gpus(gpu_total(winner->spec.tasks).value),
+      told.compared = fmt::format("priority {} against {}; {} against {}", winner->spec->priority,
+                                  victim.spec->priority, gpus(gpu_total(winner->spec->tasks).value),
                                   gpus(told.gpu_milli));
       if (weighs_restarts(core_.policy())) told.compared += restart();
     }
@@ -245,10 +245,10 @@ class DecisionLog::Story {
                      : fmt::format("it can never run here: {}", to_string(change.cause));
       return log_.add(std::move(told));
     }
-    if (job.retries == 0 || job.retries < job.spec.retry.retries_max) return;
+    if (job.retries == 0 || job.retries < job.spec->retry.retries_max) return;
     Decision told = begin(job, DecisionKind::GiveUp);
     told.why = fmt::format("{} again, after all of its {} retries", to_string(change.cause),
-                           job.spec.retry.retries_max);
+                           job.spec->retry.retries_max);
     log_.add(std::move(told));
   }
 

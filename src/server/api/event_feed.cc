@@ -74,13 +74,13 @@ void EventFeed::after(const Event& event, const control::Decisions& decisions,
   for (const Transition& transition : decisions.transitions) {
     const Job* job = core.jobs().find(transition.job);
     pending_.push_back(
-        {{event.seq, index++}, transition, job ? job->spec.name : std::string(), {}});
+        {{event.seq, index++}, transition, job ? job->spec->name : std::string(), {}});
   }
   if (std::string news = idle_news(event, core); !news.empty()) {
     const Job& job = *core.jobs().find(std::get<GpuUseSeen>(event.body).use.job);
     pending_.push_back({{event.seq, index},
                         {event.at, job.id, job.attempt, job.state, job.state, Termination::Idle},
-                        job.spec.name,
+                        job.spec->name,
                         std::move(news)});
     ++index;
   }
@@ -90,7 +90,7 @@ void EventFeed::after(const Event& event, const control::Decisions& decisions,
     if (job == nullptr) continue;
     pending_.push_back({{event.seq, index++},
                         {event.at, job->id, job->attempt, job->state, job->state, {}},
-                        job->spec.name,
+                        job->spec->name,
                         std::move(news)});
   }
 }

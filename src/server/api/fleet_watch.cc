@@ -117,7 +117,7 @@ void FleetWatch::record(Time at) {
 
 FleetWatch::QueueLines* FleetWatch::queue_of(const Job& job) {
   const auto found = std::find_if(queues_.begin(), queues_.end(), [&](const QueueLines& one) {
-    return one.name == job.spec.queue;
+    return one.name == job.spec->queue;
   });
   return found == queues_.end() ? nullptr : &*found;
 }
@@ -128,7 +128,7 @@ void FleetWatch::enter(const Job& job, JobState state, Time at) {
   if (queue == nullptr) return;
   if (state == JobState::Queued) return change(queue->lines.jobs_queued, at, 1);
   change(queue->lines.jobs_placed, at, 1);
-  change(queue->lines.gpu_milli_used, at, gpu_total(job.spec.tasks).value);
+  change(queue->lines.gpu_milli_used, at, gpu_total(job.spec->tasks).value);
 }
 
 void FleetWatch::leave(const Job& job, JobState state, Time at) {
@@ -137,7 +137,7 @@ void FleetWatch::leave(const Job& job, JobState state, Time at) {
   if (queue == nullptr) return;
   if (state == JobState::Queued) return change(queue->lines.jobs_queued, at, -1);
   change(queue->lines.jobs_placed, at, -1);
-  change(queue->lines.gpu_milli_used, at, -std::int64_t{gpu_total(job.spec.tasks).value});
+  change(queue->lines.gpu_milli_used, at, -std::int64_t{gpu_total(job.spec->tasks).value});
 }
 
 }  // namespace gyre::server

@@ -15,7 +15,7 @@ constexpr int kPart = 20;                // of the thread's time
 
 FragmentationWatch::FragmentationWatch(const control::Controller& core, Time now)
     : free_(FleetWatch::new_history(now)), fragmented_(FleetWatch::new_history(now)) {
-  core.jobs().for_each([this](const Job& job) { learn(mix_, job.spec.tasks); });
+  core.jobs().for_each([this](const Job& job) { learn(mix_, job.spec->tasks); });
   measure(core, now);
 }
 
@@ -25,7 +25,7 @@ void FragmentationWatch::after(const Event& event, const control::Decisions& dec
     if (change.from != change.to) continue;  // the job is not new
     const Job* job = core.jobs().find(change.job);
     if (job == nullptr) continue;
-    learn(mix_, job->spec.tasks);
+    learn(mix_, job->spec->tasks);
     ruler_.reset();
   }
   changed_at_ = event.at;

@@ -72,9 +72,9 @@ struct Filter {
 
   bool lets(const Job& job) const {
     if ((query.states >> static_cast<unsigned>(job.state) & 1U) == 0) return false;
-    if (query.queue && job.spec.queue != *query.queue) return false;
+    if (query.queue && job.spec->queue != *query.queue) return false;
     if (query.node && !is_on(job)) return false;
-    return query.search.empty() || holds_lower(job.spec.name, query.search) ||
+    return query.search.empty() || holds_lower(job.spec->name, query.search) ||
            fmt::format_int(job.id.value).str() == query.search;
   }
   bool is_on(const Job& job) const {
@@ -88,9 +88,9 @@ std::int64_t rank_of(const Job& job, Sort sort) {
     case Sort::State:
       return static_cast<std::int64_t>(job.state);
     case Sort::Gpus:
-      return gpu_total(job.spec.tasks).value;
+      return gpu_total(job.spec->tasks).value;
     case Sort::Priority:
-      return job.spec.priority;
+      return job.spec->priority;
     case Sort::Submitted:
       return job.submitted_at.ns;
     case Sort::Started:
@@ -134,7 +134,7 @@ std::vector<JobId> ordered(const control::Controller& core, const JobListQuery& 
   core.jobs().for_each([&](const Job& job) {
     if (!filter.lets(job)) return;
     std::string_view text;
-    if (by_text) text = query.sort == Sort::Name ? job.spec.name : job.spec.queue;
+    if (by_text) text = query.sort == Sort::Name ? job.spec->name : job.spec->queue;
     entries.push_back({by_text ? 0 : rank_of(job, query.sort), text, job.id});
   });
   std::sort(entries.begin(), entries.end(), [&](const Entry& a, const Entry& b) {

@@ -123,7 +123,7 @@ void Api::follow_log(const Call& call, const act::LogQuery& query) const {
       call,
       [id = query.job](const auto& core) {
         return find_job(core, id).map([](const Job* job) {
-          const bool gaps = job->spec.retry.on_node_loss == NodeLossAnswer::Task;
+          const bool gaps = job->spec->retry.on_node_loss == NodeLossAnswer::Task;
           return LogStream::Followed{is_final(job->state), gaps};
         });
       },

@@ -16,7 +16,7 @@ void TaskExits::after(const Event& event, const control::Controller& core) {
   if (ended == nullptr) return;
   const Job* job = core.jobs().find(ended->job);
   if (job == nullptr || attempt_of(*job, ended->rank) != ended->attempt) return;
-  const auto size = static_cast<std::size_t>(task_count(job->spec.tasks));
+  const auto size = static_cast<std::size_t>(task_count(job->spec->tasks));
   const auto rank = static_cast<std::size_t>(ended->rank);
   if (size < 2 || rank >= size) return;  // of a single task the core knows it
   Attempt& attempt = attempts_[ended->job];
@@ -32,7 +32,7 @@ void TaskExits::after(const Event& event, const control::Controller& core) {
 }
 
 TaskExits::Codes TaskExits::of(const Job& job) const {
-  const auto size = static_cast<std::size_t>(task_count(job.spec.tasks));
+  const auto size = static_cast<std::size_t>(task_count(job.spec->tasks));
   if (job.state == JobState::Succeeded) return Codes(size, 0);
   if (size == 1) {
     const bool ended = is_final(job.state) && job.attempt > 0 && ran(job.exit);

@@ -32,10 +32,10 @@ std::vector<UsingJob> look(const control::Controller& core, const UsageWatch& us
     if (job.state != JobState::Running) return;
     UsingJob one;
     one.id = job.id;
-    one.name = job.spec.name;
-    one.queue = job.spec.queue;
+    one.name = job.spec->name;
+    one.queue = job.spec->queue;
     one.holding.held = std::max(Duration{}, now - job.state_since);
-    one.holding.gpu_milli = gpu_total(job.spec.tasks).value;
+    one.holding.gpu_milli = gpu_total(job.spec->tasks).value;
     for (const TaskPlacement& placed : job.placement) {
       one.holding.cpu_asked += placed.allocation.cpu;
       one.holding.memory_asked += placed.allocation.memory;

@@ -148,24 +148,24 @@ static Time last_placed_at(const Job& job) {
 JobView view_job(const control::Controller& core, const Job& job, bool full, Time now) {
   JobView view;
   view.id = job.id;
-  view.name = job.spec.name;
+  view.name = job.spec->name;
   view.state = job.state;
   view.exit_code = exit_code_of(job);
   view.attempt = job.attempt;
   view.retries = job.retries;
   view.preemptions = job.preemptions;
-  view.priority = job.spec.priority;
-  view.preemptible = job.spec.preemptible;
-  view.queue = job.spec.queue;
-  view.gpu_milli = gpu_total(job.spec.tasks).value;
-  view.tasks = task_count(job.spec.tasks);
+  view.priority = job.spec->priority;
+  view.preemptible = job.spec->preemptible;
+  view.queue = job.spec->queue;
+  view.gpu_milli = gpu_total(job.spec->tasks).value;
+  view.tasks = task_count(job.spec->tasks);
   view.places = places_of(core, job.placement);
   for (std::size_t rank = 0; rank < view.places.size(); ++rank) {
     view.places[rank].attempt = attempt_of(job, static_cast<std::int32_t>(rank));
   }
   for (std::size_t rank = 0; rank < job.ports.size(); ++rank) {
     for (std::size_t i = 0; i < job.ports[rank].size(); ++i) {
-      view.ports.push_back({job.spec.launch.ports[i], static_cast<std::int32_t>(rank),
+      view.ports.push_back({job.spec->launch.ports[i], static_cast<std::int32_t>(rank),
                             job.placement[rank].node, "", job.ports[rank][i]});
     }
   }
@@ -423,7 +423,7 @@ static std::map<std::string, std::int64_t> gpu_milli_up(const Cluster& cluster) 
 /// Whether `one` is more apt than `other` to say why its queue waits; both wait.
 static bool says_more(const Job& one, const Job& other) {
   const auto key = [](const Job& job) {
-    return std::tuple(job.hold_until.has_value(), -job.spec.priority, job.id);
+    return std::tuple(job.hold_until.has_value(), -job.spec->priority, job.id);
   };
   return key(one) < key(other);
 }
@@ -446,7 +446,7 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
   std::vector<const Job*> first(views.size());
   core.jobs().for_each([&](const Job& job) {
     if (is_final(job.state)) return;
-    const auto own = by_name.find(job.spec.queue);
+    const auto own = by_name.find(job.spec->queue);
     if (own != by_name.end() && job.state == JobState::Queued) {
       const Job*& known = first[own->second];
       if (known == nullptr || says_more(job, *known)) known = &job;
@@ -457,7 +457,7 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
       view.queued += job.state == JobState::Queued;
       view.placed += is_placed(job.state);
       if (!is_placed(job.state)) continue;
-      view.gpu_milli += gpu_total(job.spec.tasks).value;
+      view.gpu_milli += gpu_total(job.spec->tasks).value;
       if (view.hour) *view.hour += hour;
     }
   });
@@ -468,7 +468,7 @@ std::vector<QueueView> view_queues(const control::Controller& core) {
       view.use.share = static_cast<double>(view.gpu_milli) / static_cast<double>(view.gpu_milli_up);
     }
     if (first[i] == nullptr) continue;
-    view.first = {first[i]->id, first[i]->spec.name, core.explain(*first[i])};
+    view.first = {first[i]->id, first[i]->spec->name, core.explain(*first[i])};
   }
   return views;
 }

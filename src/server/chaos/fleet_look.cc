@@ -29,12 +29,12 @@ bool allows(const std::vector<std::string>& names, const std::string& name) {
 }
 
 bool may_be_hit(const Job& job, const FaultRequest& request) {
-  return allows(request.queues, job.spec.queue) && allows(request.tenants, job.spec.tenant);
+  return allows(request.queues, job.spec->queue) && allows(request.tenants, job.spec->tenant);
 }
 
 /// A service replaces its replicas; a job is tried again as its spec says.
 bool comes_back(const Job& job, bool wish) {
-  return !job.service.empty() || (wish && job.retries < job.spec.retry.retries_max);
+  return !job.service.empty() || (wish && job.retries < job.spec->retry.retries_max);
 }
 
 struct Target {
@@ -77,7 +77,7 @@ Result<act::TaskKey> choose_task(const control::Controller& core, NodeId node,
     return key_of(*found);
   }
   std::erase_if(targets, [&](const Target& one) {
-    return !may_be_hit(*one.job, request) || !comes_back(*one.job, one.job->spec.retry.on_error);
+    return !may_be_hit(*one.job, request) || !comes_back(*one.job, one.job->spec->retry.on_error);
   });
   if (targets.empty()) {
     return fail(ErrorKind::NotFound,
@@ -95,14 +95,14 @@ Result<void> check_residents(const control::Controller& core, NodeId node,
     const Job& job = *one.job;
     if (!may_be_hit(job, request)) {
       return fail(ErrorKind::Conflict, "job {} of queue {} runs on that node and may not be hit",
-                  job.id.value, job.spec.queue);
+                  job.id.value, job.spec->queue);
     }
-    if (may_lose_tasks(request.kind) && !comes_back(job, job.spec.retry.on_interruption)) {
+    if (may_lose_tasks(request.kind) && !comes_back(job, job.spec->retry.on_interruption)) {
       return fail(ErrorKind::Conflict,
                   "job {} runs on that node and would not be tried again if its task were lost",
                   job.id.value);
     }
-    if (may_fail_tasks(request.kind) && !comes_back(job, job.spec.retry.on_error)) {
+    if (may_fail_tasks(request.kind) && !comes_back(job, job.spec->retry.on_error)) {
       return fail(ErrorKind::Conflict,
                   "job {} runs on that node and would not be tried again after an error",
                   job.id.value);

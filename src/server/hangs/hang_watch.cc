@@ -39,7 +39,7 @@ HangPorts hang_ports(live::Inbox& inbox, live::Fleet& fleet) {
 HangWatch::HangWatch(const control::Controller& core, const Telemetry& telemetry, HangPorts ports)
     : telemetry_(telemetry), ports_(std::move(ports)) {
   core.jobs().for_each([this](const Job& job) {
-    if (job.spec.progress && holds_devices(job.state)) jobs_.insert(job.id);
+    if (job.spec->progress && holds_devices(job.state)) jobs_.insert(job.id);
   });
 }
 
@@ -70,7 +70,7 @@ void HangWatch::after(const Event& event, const control::Decisions&,
   const auto* started = std::get_if<TaskStarted>(&event.body);
   if (started == nullptr) return;
   const Job* job = core.jobs().find(started->job);
-  if (job != nullptr && job->spec.progress) jobs_.insert(job->id);
+  if (job != nullptr && job->spec->progress) jobs_.insert(job->id);
 }
 
 // --- what runs -----------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ std::vector<HangWatch::Task> HangWatch::running(const control::Controller& core)
 }
 
 HangWatch::Task HangWatch::look_at(const Job& job, const TaskPlacement& placed) const {
-  Task task{act::key_of(job, placed.rank), *job.spec.progress};
+  Task task{act::key_of(job, placed.rank), *job.spec->progress};
   const UsageWatch::Task* usage = telemetry_.usage.find(task.key);
   if (usage == nullptr) return task;
   for (const UsageWatch::Device& device : usage->devices) {

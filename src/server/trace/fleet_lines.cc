@@ -144,7 +144,7 @@ class FleetLines::Story {
     if (about) {
       out.member("job", about->value);
       const Job* job = core_.jobs().find(*about);
-      if (job != nullptr) add_trace(out, job->spec.launch.trace_parent);
+      if (job != nullptr) add_trace(out, job->spec->launch.trace_parent);
     }
     lines_ += end_line(out);
   }

@@ -15,8 +15,8 @@ Time machine_now() { return live::system_clock_source()().real; }
 
 /// None for a job that is not traced, or not sampled.
 std::optional<TraceContext> context_of(const Job& job) {
-  if (job.spec.launch.trace_parent.empty()) return std::nullopt;
-  auto context = parse_trace_parent(job.spec.launch.trace_parent);
+  if (job.spec->launch.trace_parent.empty()) return std::nullopt;
+  auto context = parse_trace_parent(job.spec->launch.trace_parent);
   if (context && !context->sampled()) context.reset();
   return context;
 }
@@ -141,7 +141,7 @@ void JobTraces::tell_wait(const Job& job, const TraceContext& context, Time unti
       add(context, derived_span(context, "wait", next), job_span(context), "wait");
   span.begin = since->second;
   span.end = until;
-  span.attributes = {{"gyre.queue", job.spec.queue}, {"gyre.attempt", std::int64_t{next}}};
+  span.attributes = {{"gyre.queue", job.spec->queue}, {"gyre.attempt", std::int64_t{next}}};
   waits_since_.erase(since);
 }
 
@@ -150,9 +150,9 @@ void JobTraces::tell_job(const Job& job, const TraceContext& context, const Tran
   span.begin = job.submitted_at;
   span.end = end.at;
   span.attributes = {{"gyre.job.id", static_cast<std::int64_t>(job.id.value)},
-                     {"gyre.job.name", job.spec.name},
-                     {"gyre.queue", job.spec.queue},
-                     {"gyre.gpu_milli", std::int64_t{gpu_total(job.spec.tasks).value}},
+                     {"gyre.job.name", job.spec->name},
+                     {"gyre.queue", job.spec->queue},
+                     {"gyre.gpu_milli", std::int64_t{gpu_total(job.spec->tasks).value}},
                      {"gyre.state", std::string(to_string(end.to))},
                      {"gyre.cause", std::string(to_string(end.cause))},
                      {"gyre.attempts", std::int64_t{job.attempt}},

@@ -18,10 +18,12 @@ std::string line_of(const Transition& change, const Job& job) {
   const bool failed = change.to == JobState::Failed;
   begin_line(out, change.at, failed ? "warn" : "info",
              fmt::format("job {} is {}", change.job.value, to_string(change.to)));
-  out.member("job", change.job.value).member("name", job.spec.name).member("queue", job.spec.queue);
+  out.member("job", change.job.value)
+      .member("name", job.spec->name)
+      .member("queue", job.spec->queue);
   out.member("state", to_string(change.to)).member("attempt", change.attempt);
   if (change.cause != Termination::None) out.member("cause", to_string(change.cause));
-  add_trace(out, job.spec.launch.trace_parent);
+  add_trace(out, job.spec->launch.trace_parent);
   return end_line(out);
 }
 

@@ -140,7 +140,7 @@ void Truth::use_devices(std::uint32_t node, const Order& order, int sign, Time n
 
 void Truth::succeeded(const Job& job, Time now) {
   std::int32_t good = 0;
-  const std::int32_t tasks = task_count(job.spec.tasks);
+  const std::int32_t tasks = task_count(job.spec->tasks);
   for (std::int32_t rank = 0; rank < tasks; ++rank) {
     good += good_.contains({job.id, attempt_of(job, rank), rank}) ? 1 : 0;
   }

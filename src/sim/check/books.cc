@@ -175,14 +175,14 @@ void Books::on(const GpuHealthSeen& event) {
 
 void Books::on(const JobSubmitted& event) {
   JobBook job;
-  job.queue = event.spec.queue;
-  job.preemptible = event.spec.preemptible;
-  job.topology = event.spec.topology;
-  job.tenant = event.spec.tenant;
+  job.queue = event.spec->queue;
+  job.preemptible = event.spec->preemptible;
+  job.topology = event.spec->topology;
+  job.tenant = event.spec->tenant;
   job.group = group_of(event.spec);
-  job.rules = event.spec.placement;
-  job.tasks = event.spec.tasks;
-  job.repaired_in_place = event.spec.retry.on_node_loss == NodeLossAnswer::Task;
+  job.rules = event.spec->placement;
+  job.tasks = event.spec->tasks;
+  job.repaired_in_place = event.spec->retry.on_node_loss == NodeLossAnswer::Task;
   jobs_.try_emplace(event.job, std::move(job));
 }
 

@@ -471,8 +471,9 @@ TEST_F(BooksTest, QuotaReasonsThatAreNotTrue) {
   tell(QueueSet{limited});
   Job job;
   job.id = JobId{1};
-  job.spec = spec();
-  job.spec.queue = "limited";
+  JobSpec wanted = spec();
+  wanted.queue = "limited";
+  job.spec = std::move(wanted);
   tell(JobSubmitted{JobId{1}, job.spec, {}}, {{}, {move(1, Queued, Queued, 0)}});
   const auto wrong = [&](WaitReason reason) {
     Explanation said;

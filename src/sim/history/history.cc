@@ -54,7 +54,7 @@ void complete(History& history, Recording& recording) {
     if (!job.open) continue;
     // Told to stop at the same time as then, it must not be done before it is stopped.
     const Duration least = job.at_least + history.execution.stop_latency + seconds(1);
-    const auto& declared = job.facts.spec.expected_duration;
+    const auto& declared = job.facts.spec->expected_duration;
     const bool is_declared = declared && *declared > job.at_least;
     const Duration guess =
         is_declared ? *declared : lessons.quantile(as_job(job, i), job.at_least, 0.5);

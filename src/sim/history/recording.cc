@@ -285,7 +285,7 @@ void Recording::end_attempt(JobId id) {
       std::min({last_at, attempt.told_at.value_or(last_at), attempt.broken_at.value_or(last_at)});
   const Duration spent = std::max(Duration{0}, worked_until - running_at);
   const Duration done = job.kept + spent;
-  const Duration interval = job.facts.spec.checkpoint.interval.value_or(Duration{0});
+  const Duration interval = job.facts.spec->checkpoint.interval.value_or(Duration{0});
   if (interval.ns <= 0) {
     job.kept = Duration{0};
   } else if (attempt.told == Termination::Preempted) {
@@ -294,7 +294,7 @@ void Recording::end_attempt(JobId id) {
     job.kept = job.kept + interval * (spent.ns / interval.ns);
   }
   job.at_least = std::max(job.at_least, done);
-  if (validate(job.facts.spec)) lost_gpu_hours += gpu_hours(job.facts.spec.tasks, done - job.kept);
+  if (validate(job.facts.spec)) lost_gpu_hours += gpu_hours(job.facts.spec->tasks, done - job.kept);
 }
 
 void Recording::finish() {
