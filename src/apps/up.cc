@@ -84,13 +84,9 @@ std::vector<QueueSpec> choose_queues(std::vector<QueueSpec> wish, const control:
 cli::Failure store_failure(const Error& error) { return {cli::kError, error.message}; }
 
 /// Without a wish, what the store follows already.
-cli::Outcome<PolicySpec> choose_policy(const std::string& wish, const control::Controller& core) {
-  if (wish.empty()) {
-    return core.last_event() == EventSeq{} ? named_policies().back() : core.policy();
-  }
-  const auto policy = policy_by_name(wish);
-  if (!policy) return give_up(cli::kUsage, "--policy: {}", policy.error().message);
-  return *policy;
+PolicySpec choose_policy(const std::optional<PolicySpec>& wish, const control::Controller& core) {
+  if (wish) return *wish;
+  return core.last_event() == EventSeq{} ? named_policies().back() : core.policy();
 }
 
 /// A store whose own machine still runs tasks needs that machine as a node: nobody else ends them.
@@ -484,8 +480,7 @@ cli::Outcome<int> live_through(const cli::StateFolder& folder, OpenJournal journ
   if (!tracing) return tl::unexpected(tracing.error());
   auto recovered = journal.store->recover({});
   if (!recovered) return tl::unexpected(store_failure(recovered.error()));
-  const auto policy = choose_policy(options.policy, recovered->core);
-  if (!policy) return tl::unexpected(policy.error());
+  const PolicySpec policy = choose_policy(settings.policy, recovered->core);
   const auto queues = choose_queues(settings.queues, recovered->core);
   if (auto fine = live::check_exempt(settings.idle, queues, recovered->core); !fine) {
     return give_up(cli::kUsage, "--idle: {}", fine.error().message);
@@ -520,7 +515,7 @@ cli::Outcome<int> live_through(const cli::StateFolder& folder, OpenJournal journ
   }
   Life life(folder, std::move(journal), std::move(recovered->core), std::move(door),
             std::move(village), std::move(settings), std::move(*tracing));
-  if (const auto started = life.start(*policy, std::move(first)); !started) {
+  if (const auto started = life.start(policy, std::move(first)); !started) {
     return tl::unexpected(started.error());
   }
   return life.serve(ending);

@@ -7,6 +7,7 @@
 #include "apps/gpus.h"
 #include "apps/machine.h"
 #include "apps/node_lease.h"
+#include "cli/simulation.h"
 #include "cli/state_folder.h"
 
 namespace gyre::apps {
@@ -79,6 +80,11 @@ cli::Outcome<UpSettings> read_up_settings(const cli::UpOptions& options) {
     settings.gpus = std::move(*gpus);
   }
   settings.terms = options.terms;
+  if (!options.policy.empty()) {
+    auto policy = cli::read_policy(options.policy);
+    if (!policy) return tl::unexpected(policy.error());
+    settings.policy = std::move(*policy);
+  }
   settings.queues = options.queues;
   settings.prices = options.prices;
   settings.idle = options.idle;

@@ -11,6 +11,7 @@
 #include "cli/outcome.h"
 #include "domain/healing.h"
 #include "domain/idle.h"
+#include "domain/policy.h"
 #include "domain/price.h"
 #include "domain/queue.h"
 #include "live/fleet.h"
@@ -38,6 +39,7 @@ struct UpSettings {
   act::GpuSet gpus;
   std::string state;
   cli::NodeTerms terms;
+  std::optional<PolicySpec> policy;  // none: the store's, or the default in a new one
   std::vector<QueueSpec> queues;
   std::optional<PriceSet> prices;
   std::optional<IdleSpec> idle;

@@ -20,13 +20,12 @@ HttpCall reading() {
 
 Outcome<int> set(const Session& session, const std::string& wish) {
   if (wish.empty()) return give_up(kUsage, "POLICY: name one, or a file");
-  const auto policies = read_policies(wish, "POLICY");
-  if (!policies) return tl::unexpected(policies.error());
-  if (policies->size() != 1) return give_up(kUsage, "one policy decides; name one");
+  const auto policy = read_policy(wish, "POLICY");
+  if (!policy) return tl::unexpected(policy.error());
   HttpCall call = reading();
   call.method = "PUT";
   call.content_type = "application/yaml";
-  call.body = codec::to_yaml(policies->front());
+  call.body = codec::to_yaml(*policy);
   return print_file(session, call);
 }
 

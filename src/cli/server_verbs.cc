@@ -150,7 +150,10 @@ void add_serving_flags(CLI::App& verb, Session& session, UpOptions& options, Set
   verb.add_option("--idle", files.idle,
                   "warn, then stop jobs that do not use their GPUs; off: nobody; else as before")
       ->type_name("FILE|off");
-  verb.add_option("--policy", options.policy, "how the line is worked off; see 'gyre simulate -h'");
+  verb.add_option("--policy", options.policy,
+                  "how the line is worked off: a name of 'gyre simulate -h', or a policy file "
+                  "(.yaml)")
+      ->type_name("NAME|FILE");
   verb.add_option("--listen", options.listen, "address on this machine; port 0: any free one")
       ->capture_default_str()
       ->type_name("[HOST:]PORT");

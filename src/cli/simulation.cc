@@ -97,6 +97,13 @@ Outcome<std::vector<PolicySpec>> read_policies(const std::string& names,
   }
   return policies;
 }
+Outcome<PolicySpec> read_policy(const std::string& name, std::string_view given_by) {
+  auto policies = read_policies(name, given_by);
+  if (!policies) return tl::unexpected(policies.error());
+  if (policies->size() == 1) return std::move(policies->front());
+  return give_up(kUsage, "{}: one policy decides; give one, found {}", given_by, policies->size());
+}
+
 
 void watch(sim::Surroundings& surroundings, ProgressBar& bar) {
   surroundings.wall_clock_s = wall_clock_s;

@@ -16,6 +16,8 @@ namespace gyre::cli {
 /// usage, with the file, or the nearest name; `given_by`: how they were given.
 Outcome<std::vector<PolicySpec>> read_policies(const std::string& names,
                                                std::string_view given_by = "--policy");
+/// The same of one that is to decide alone.
+Outcome<PolicySpec> read_policy(const std::string& name, std::string_view given_by = "--policy");
 
 /// Lets `surroundings` measure, and show on `bar` how far a simulation is.
 void watch(sim::Surroundings& surroundings, ProgressBar& bar);

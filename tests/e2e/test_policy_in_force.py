@@ -90,6 +90,18 @@ def test_the_command_line_refuses_before_it_asks(cloud):
     assert "order: expected one of" in cloud.cli("policy", "set", path, code=2).stderr
 
 
+def test_a_server_starts_with_a_policy_file(offline):
+    path = offline.folder / "mine.yaml"
+    path.write_text(MINE)
+    server = offline.up("--policy", str(path))
+    try:
+        assert names(server)[0] == "mine"
+    finally:
+        server.end()
+    path.write_text("version: 1\nname: x\norder: 7\n")
+    assert f"{path}: line 3" in offline.cli("up", "--policy", path, "--listen", "0", code=2).stderr
+
+
 def test_a_file_is_checked_without_a_server(offline):
     path = offline.folder / "mine.yaml"
     path.write_text(MINE)

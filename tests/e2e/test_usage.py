@@ -65,6 +65,8 @@ def refused(one, arguments, code, *words, **more):
     (["ps", "--server", "ftp://x/y"], ["http://127.0.0.1:8642"]),
 ])
 def test_a_wrong_command_line_is_2(offline, arguments, words):
+    (["up", "--policy", "no-such-file.yaml"], ["no-such-file.yaml"]),
+    (["server", "--policy", "fifo,easy"], ["--policy: one policy decides"]),
     if arguments[0] == "up":
         words = [word if word != "loopback" else "127.0.0.1" for word in words]
     refused(offline, arguments, 2, *words)
