@@ -153,7 +153,9 @@ std::string policy_help() {
 
 /// What breaks, and what starts and stops cost.
 void add_world_flags(CLI::App& verb, SimulateFlags& flags) {
-  verb.add_option("--mtbf", flags.mtbf, "nodes fail: mean time between failures of one")
+  verb.add_option("--mtbf", flags.mtbf,
+                  "nodes fail: mean time between failures of one; the run is ended after 100 for "
+                  "each node, 20000 at least")
       ->type_name("DURATION");
   verb.add_option("--mttr", flags.mttr, "mean time to repair one; else 1h")->type_name("DURATION");
   verb.add_option("--fault-trace", flags.fault_trace, "nodes fail as this trace says")

@@ -111,8 +111,11 @@ void watch(sim::Surroundings& surroundings, ProgressBar& bar) {
   surroundings.progress = [&bar](const sim::Progress& progress) {
     const auto jobs = static_cast<double>(std::max<std::uint64_t>(progress.jobs, 1));
     bar.show(static_cast<double>(progress.jobs_done) / jobs,
-             fmt::format("{} ({}/{})  {} of {} jobs", progress.policy, progress.policy_index + 1,
-                         progress.policy_count, progress.jobs_done, progress.jobs));
+             fmt::format("{} ({}/{})  {} of {} jobs{}", progress.policy, progress.policy_index + 1,
+                         progress.policy_count, progress.jobs_done, progress.jobs,
+                         progress.node_failures == 0
+                             ? ""
+                             : fmt::format(", {} failures of nodes", progress.node_failures)));
   };
 }
 

@@ -50,6 +50,7 @@ class Watch final : public control::Observer {
   void show() {
     if (!inputs_.show) return;
     inputs_.progress.jobs_done = inputs_.recorder.jobs_done();
+    inputs_.progress.node_failures = inputs_.world.node_failures();
     inputs_.show(inputs_.progress);
   }
 
@@ -57,6 +58,8 @@ class Watch final : public control::Observer {
   void fill(PolicyResult& result) const {
     result.lost_gpu_hours = inputs_.world.lost_gpu_hours() - lost_before_.gpu_hours;
     result.node_failures = inputs_.world.node_failures() - lost_before_.nodes;
+    if (const auto at = inputs_.world.cut_short_at())
+      result.cut_short_at_s = (*at - Time{}).seconds();
   }
 
  private:
@@ -122,7 +125,7 @@ Result<PolicyResult> run_policy(const RunOptions& options) {
                checker ? &*checker : nullptr,
                teller ? &*teller : nullptr,
                options.surroundings.progress,
-               {policy.name, options.index, options.count, 0, 0, setting.trace.jobs.size()},
+               {policy.name, options.index, options.count, 0, 0, setting.trace.jobs.size(), 0},
                options.measured_from});
   if (auto done = control::run(core, world, **journal, watch); !done) {
     return tl::unexpected(done.error());

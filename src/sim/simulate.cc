@@ -1,6 +1,7 @@
 #include "sim/simulate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/units.h"
@@ -25,6 +26,17 @@ bool plans_with_estimates(const PolicySpec& policy) {
 bool declares_the_truth(const Trace& trace) {
   return std::all_of(trace.jobs.begin(), trace.jobs.end(),
                      [](const TraceJob& job) { return job.declared == job.duration; });
+}
+
+void note_cut(const PolicyResult& result, std::size_t jobs, std::vector<std::string>& notes) {
+  if (!result.cut_short_at_s) return;
+  notes.push_back(fmt::format(
+      "under {} the run was ended after {} failures of nodes, {} after the first arrival: {} of {} "
+      "jobs had not ended. Nodes fail more often than such jobs can bear: take a longer --mtbf, or "
+      "let jobs keep their work with --checkpoint-interval",
+      result.policy, result.node_failures,
+      format_duration(milliseconds(std::llround(*result.cut_short_at_s * 1000))),
+      jobs - result.finished - result.rejected - result.failed, jobs));
 }
 
 }  // namespace
@@ -101,6 +113,7 @@ Result<SimulationReport> simulate(SettingInputs inputs, const SimulateOptions& o
                               options.keep_jobs, options.starts_told_one_in, options.surroundings,
                               i, options.policies.size()});
     if (!result) return tl::unexpected(result.error());
+    note_cut(*result, setting->trace.jobs.size(), report.notes);
     report.results.push_back(std::move(*result));
   }
   return report;

@@ -25,6 +25,7 @@ struct Progress {
   std::uint64_t events = 0;     // of this policy's run
   std::uint64_t jobs_done = 0;  // ended or rejected, of this policy's run
   std::uint64_t jobs = 0;
+  std::uint64_t node_failures = 0;
 };
 
 /// What breaks during a run, beside what the trace says. Without a rate and a trace nothing does.

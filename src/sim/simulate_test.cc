@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+#include "sim/report/comparison.h"
 #include "sim/workload.h"
 
 namespace gyre::sim {
@@ -91,6 +92,27 @@ TEST(Simulate, CountsWhatCanNeverRunAndWhatStillWaits) {
   EXPECT_EQ(result.rejected, 1);
   EXPECT_EQ(result.placed_at_end, 1);
   EXPECT_EQ(result.waiting_at_end, 1);
+}
+
+TEST(Simulate, EndsARunWhoseNodesFailMoreOftenThanItsJobsCanBear) {
+  const TraceFile trace(kHeader + "endless,0,86400,1,,\nshort,0,1,1,,\n");
+  SimulateOptions options = options_for(trace, "1x8", {"fifo"});
+  options.faults = {seconds(60), seconds(60), ""};
+  const auto report = simulate(options);
+  ASSERT_TRUE(report) << report.error().message;
+  const PolicyResult& result = report->results[0];
+  EXPECT_EQ(result.node_failures, FailureModel::failures_max(1));
+  EXPECT_EQ(result.finished, 1U);
+  ASSERT_TRUE(result.cut_short_at_s.has_value());
+  EXPECT_NEAR(*result.cut_short_at_s, 20'000 * 120.0, 20'000 * 6.0);
+  EXPECT_THAT(report->notes, Contains(HasSubstr("under fifo the run was ended after 20000 failures "
+                                                "of nodes")));
+  EXPECT_THAT(report->notes, Contains(HasSubstr(": 1 of 2 jobs had not ended")));
+  const auto several = compare(options, 2);
+  ASSERT_TRUE(several) << several.error().message;
+  EXPECT_THAT(several->notes, Contains(HasSubstr("2 of 2 runs were ended before their jobs were")));
+  options.execution.checkpoint_interval = seconds(10);
+  EXPECT_EQ(simulate(options)->results[0].cut_short_at_s, std::nullopt);
 }
 
 TEST(Simulate, QueuesUseThePartitionOfTheirName) {

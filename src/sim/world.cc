@@ -27,6 +27,7 @@ World::World(Inputs inputs)
 std::optional<Event> World::next(std::optional<Time> deadline) {
   if (auto event = introduction()) return event;
   if (auto event = next_of_burst()) return event;
+  if (inputs_.failures.is_spent()) return std::nullopt;
   const bool arrivals_left = arrived_ < inputs_.trace.jobs.size();
   const Time arrives_at = arrivals_left ? inputs_.trace.jobs[arrived_].submit : Time::max();
   const Time timer_at = timers_.empty() ? Time::max() : timers_.top().at;

@@ -42,7 +42,8 @@ struct ExecutionOptions {
 /// and when they change. `fleet` then has every node that ever joins.
 ///
 /// Over when nothing can happen any more: no arrival, task or repair is left that could change
-/// anything. Nodes fail by rate only while a job that can end runs or jobs are still to arrive.
+/// anything. Nodes fail by rate only while a job that can end runs or jobs are still to arrive;
+/// with FailureModel::failures_max() of them the world is over too, whatever was still to come.
 /// next() costs O(log pending), a node's failure O(running gangs).
 class World final : public control::World {
  public:
@@ -67,6 +68,10 @@ class World final : public control::World {
 
   std::uint64_t events() const { return seq_; }
   std::uint64_t node_failures() const { return node_failures_; }
+  /// When failures by rate ended it; nullopt: they did not.
+  std::optional<Time> cut_short_at() const {
+    return inputs_.failures.is_spent() ? std::optional(now_) : std::nullopt;
+  }
   /// Work that was done and lost, and restart overhead.
   double lost_gpu_hours() const { return lost_gpu_hours_; }
 

@@ -9,6 +9,8 @@ namespace gyre::sim {
 namespace {
 
 constexpr double kSpanNsMax = 9e18;
+constexpr std::uint64_t kFailuresPerNodeMax = 100;
+constexpr std::uint64_t kFailuresAlways = 20'000;
 
 Duration draw(Rng& rng, double mean_ns) {
   const double span = rng.exponential(mean_ns);
@@ -23,6 +25,7 @@ FailureModel FailureModel::by_rate(Duration mtbf, Duration mttr, std::uint32_t n
   model.rng_ = rng;
   model.mtbf_ = mtbf;
   model.mttr_ = mttr;
+  model.failures_max_ = failures_max(nodes);
   model.up_.resize(nodes);
   std::iota(model.up_.begin(), model.up_.end(), 0U);
   return model;
@@ -34,6 +37,10 @@ FailureModel FailureModel::by_trace(FaultTrace trace, std::uint32_t nodes) {
     if (change.node < nodes) model.trace_.push_back(change);
   }
   return model;
+}
+
+std::uint64_t FailureModel::failures_max(std::uint32_t nodes) {
+  return std::max(kFailuresAlways, nodes * kFailuresPerNodeMax);
 }
 
 std::optional<NodeChange> FailureModel::peek(Time now, bool failures) {
@@ -63,6 +70,7 @@ void FailureModel::pop(const NodeChange& change) {
     up_.push_back(change.node);
     return;
   }
+  ++failures_;
   std::swap(*std::find(up_.begin(), up_.end(), change.node), up_.back());
   up_.pop_back();
   const Duration down = draw(*rng_, static_cast<double>(mttr_.ns));

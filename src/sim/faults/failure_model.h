@@ -14,7 +14,8 @@ namespace gyre::sim {
 
 /// When nodes fail and come back, one change after the other. Either by rate: each node that is up
 /// fails after an exponential time of mean `mtbf` and is back after one of mean `mttr`; or as a
-/// fault trace says, its n-th node being the fleet's n-th (those beyond the fleet are ignored).
+/// fault trace says, its n-th node being the fleet's n-th (those beyond the fleet are ignored). By
+/// rate there is no last one: after failures_max() a run has seen enough.
 /// Deterministic in the seed. A value type.
 class FailureModel {
  public:
@@ -28,6 +29,11 @@ class FailureModel {
   /// Takes what peek() gave.
   void pop(const NodeChange& change);
 
+  /// A hundred for each of so many nodes, 20,000 at least.
+  static std::uint64_t failures_max(std::uint32_t nodes);
+  /// Whether that many came by rate.
+  bool is_spent() const { return rng_ && failures_ >= failures_max_; }
+
  private:
   void draw_failure(Time now);
 
@@ -35,6 +41,8 @@ class FailureModel {
   std::size_t next_ = 0;
 
   std::optional<Rng> rng_;
+  std::uint64_t failures_ = 0;
+  std::uint64_t failures_max_ = 0;
   Duration mtbf_{0};
   Duration mttr_{0};
   std::vector<std::uint32_t> up_;  // nodes that are up, in an order that the history decides

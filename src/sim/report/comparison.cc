@@ -156,6 +156,7 @@ Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) 
   }
   SimulateOptions one = options;
   one.keep_jobs = false;
+  std::size_t cut = 0;
   for (std::uint32_t i = 0; i < seeds; ++i) {
     one.seed = options.seed + i;
     auto report = simulate(*inputs, one);
@@ -166,6 +167,9 @@ Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) 
         comparison.figures[f].values[p].push_back(sources()[f].value(report->results[p]));
       }
     }
+    cut += static_cast<std::size_t>(std::count_if(
+        report->results.begin(), report->results.end(),
+        [](const PolicyResult& result) { return result.cut_short_at_s.has_value(); }));
     if (i > 0) continue;
     comparison.trace = report->trace;
     comparison.fleet = report->fleet;
@@ -177,6 +181,12 @@ Result<Comparison> compare(const SimulateOptions& options, std::uint32_t seeds) 
       return std::all_of(values.begin(), values.end(), [](double value) { return value == 0; });
     });
   });
+  if (cut > 0) {
+    comparison.notes.push_back(fmt::format(
+        "{} of {} runs were ended before their jobs were, for nodes failed too often: figures are "
+        "of what had happened by then",
+        cut, seeds * options.policies.size()));
+  }
   if (options.resample) {
     comparison.notes.push_back(fmt::format(
         "each seed draws the trace anew from its parts of {}, with replacement, so that intervals "

@@ -52,12 +52,14 @@ std::string result(const PolicyResult& r, bool with_measured) {
                             R"("bounded_slowdown":{{"mean":{}}},"fairness":{},)"
                             R"("longest_wait_s":{},"starved":{},)"
                             R"("prediction_fallbacks":{{"absurd":{},"overrun":{},)"
-                            R"("unseen":{}}}{}}})",
+                            R"("unseen":{}}},"cut_short_at_s":{}{}}})",
                             r.failed, r.waiting_at_end, r.placed_at_end, r.node_failures,
                             number(r.fragmented_gpus_mean), number(r.bounded_slowdown_mean),
                             fairness(r.fairness), number(r.longest_wait_s),
                             r.starved ? fmt::format("{}", *r.starved) : "null", r.fallbacks.absurd,
-                            r.fallbacks.overrun, r.fallbacks.unseen, starts_told(r.starts_told));
+                            r.fallbacks.overrun, r.fallbacks.unseen,
+                            r.cut_short_at_s ? number(*r.cut_short_at_s) : "null",
+                            starts_told(r.starts_told));
 }
 
 }  // namespace

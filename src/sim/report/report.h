@@ -104,6 +104,10 @@ struct PolicyResult {
   std::optional<double> peak_rss_mib;
   std::vector<JobOutcome> outcomes;  // by submission; only with keep_jobs
   std::vector<SeriesPoint> series;   // at most a few thousand points; only with keep_jobs
+  /// Since the first arrival, when so many nodes had failed that the run was ended; nullopt: it
+  /// came to its own end.
+  std::optional<double> cut_short_at_s;
+  std::optional<Rejection> rejection;     // the most frequent one
 };
 
 struct TraceSummary {

@@ -61,7 +61,7 @@ TEST(ReportJson, IsTheInterfaceThatScriptsReadFirstThenMore) {
       R"("failed":0,"waiting_at_end":0,"placed_at_end":0,"node_failures":0,)"
       R"("fragmented_gpus":{"mean":1.5},"bounded_slowdown":{"mean":0},"fairness":null,)"
       R"("longest_wait_s":90061,"starved":null,)"
-      R"("prediction_fallbacks":{"absurd":0,"overrun":0,"unseen":0}}],)"
+      R"("prediction_fallbacks":{"absurd":0,"overrun":0,"unseen":0},"cut_short_at_s":null}],)"
       R"("fleet":{"nodes":4,"gpus":32,"partitions":1},"seed":7,"notes":["a \"note\""]})"
       "\n");
 }
