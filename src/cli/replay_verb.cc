@@ -97,6 +97,9 @@ Outcome<int> what_if(const Session& session, const ReplayFlags& flags) {
   if (*since && *until && **since >= **until) {
     return give_up(kUsage, "--until: it is not after --since");
   }
+  if (const auto journal = session.ports.open_journal(flags.journal); !journal) {
+    return give_up(kError, "{}", journal.error().message);
+  }
   sim::WhatIfOptions options;
   options.since = *since;
   options.until = *until;
@@ -107,7 +110,10 @@ Outcome<int> what_if(const Session& session, const ReplayFlags& flags) {
   options.keep_jobs = !flags.out.empty();
   const auto report =
       watched<sim::SimulationReport>(options.surroundings, [&] { return sim::what_if(options); });
-  if (!report) return give_up(kError, "{}", report.error().message);
+  if (!report) {
+    const bool no_window = report.error().kind == ErrorKind::NotFound;
+    return give_up(no_window ? kUsage : kError, "{}", report.error().message);
+  }
   return show(session, *report, flags.out);
 }
 

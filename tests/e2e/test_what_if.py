@@ -72,6 +72,8 @@ def test_what_cannot_be_tried_is_refused_in_one_line(offline, root):
     assert "easyy" in refused(2, empty, "--policy", "easyy")
     assert "--policy" in refused(2, empty, "--out", "x")
     assert "nothing" in refused(1, offline.folder / "nothing", "--policy", "easy")
+    late = refused(2, empty, "--policy", "easy", "--since", "2027-01-01T00:00:00Z")
+    assert "nothing is recorded from 2027-01-01T00:00:00.000Z on: it is of 1970-01-01T" in late
     with sqlite3.connect(empty) as store:
         store.execute("UPDATE records SET body = replace(body, 'job_submitted', 'tick') "
                       "WHERE body LIKE '%job_submitted%'")

@@ -166,12 +166,13 @@ Result<History> read_history(control::JournalReader& journal, std::string name,
     return refuse({ErrorKind::Invalid, "its times span more than 100 years"});
   }
   if (recording.jobs.empty()) {
-    return refuse({ErrorKind::Invalid,
+    return refuse({ErrorKind::NotFound,
                    "no job was ever submitted: there is nothing to try another policy on"});
   }
   History history{{{}, {}, {}, FailureModel::none(), Script{}}, {}, named_policies().back()};
   history.last_event = recording.last_event;
   history.begins_at = recording.jobs.front().submitted_at;
+  history.ends_at = recording.last_at;
   history.execution.start_latency = median(recording.start_latencies);
   history.execution.stop_latency = median(recording.stop_latencies);
   history.runs_ended = recording.runs_ended.size();

@@ -26,6 +26,7 @@ struct History {
   PolicySpec policy;           // the one that was live at first; the script has later ones
   EventSeq last_event{};
   Time begins_at{};  // the first submission, by the journal's clock
+  Time ends_at{};    // the last event, by the same
 
   enum class Guess : std::uint8_t { None, Declared, Learned };  // of a run time
   std::vector<Guess> guesses{};                                 // by job
@@ -50,9 +51,9 @@ struct History {
 /// Reads a whole journal. `name` is for messages and reports, `since` begins the window of which
 /// incidents are counted; all of it without one. With `services` their replicas are jobs of the
 /// script that are pinned: they come when they came and end when they ended; this version must
-/// decide as the one that wrote the journal. Errors: the reader's; Invalid for a journal without a
-/// job, or whose records cannot follow one another; Unsupported for one with services that are not
-/// asked for, or in which ids of jobs jump. O(records); memory O(jobs).
+/// decide as the one that wrote the journal. Errors: the reader's; NotFound for a journal without a
+/// job; Invalid for one whose records cannot follow one another; Unsupported for one with services
+/// that are not asked for, or in which ids of jobs jump. O(records); memory O(jobs).
 Result<History> read_history(control::JournalReader& journal, std::string name,
                              std::optional<Time> since = std::nullopt, bool services = false);
 

@@ -33,15 +33,22 @@ class UpTo final : public control::JournalReader {
     auto record = journal_.next();
     if (!record || !*record) return record;
     const auto* event = std::get_if<Event>(&**record);
+    if (event != nullptr && !begins_at_) begins_at_ = event->at;
     over_ = event != nullptr && (event->seq > last_ || event->at > until_);
     return over_ ? std::optional<control::Record>() : std::move(record);
   }
+
+  /// Whether something comes after it.
+  bool is_cut() const { return over_; }
+  /// Of the whole journal, once it has been read. Requires: it has an event.
+  Time begins_at() const { return *begins_at_; }
 
  private:
   control::JournalReader& journal_;
   EventSeq last_;
   Time until_;
   bool over_ = false;
+  std::optional<Time> begins_at_;
 };
 
 /// Tells a recorder of events as if time began with the first submission.
@@ -174,7 +181,20 @@ Result<History> read_once(const WhatIfOptions& options, bool services) {
   auto journal = options.open();
   if (!journal) return tl::unexpected(journal.error());
   UpTo reader(**journal, kLastEvent, options.until.value_or(Time::max()));
-  return read_history(reader, options.name, options.since, services);
+  auto history = read_history(reader, options.name, options.since, services);
+  if (history || history.error().kind != ErrorKind::NotFound) return history;
+  if (!reader.is_cut()) return fail(ErrorKind::Invalid, "{}", history.error().message);
+  return fail(ErrorKind::NotFound,
+              "{}: no job had been submitted by {}: it begins at {}; take a later end",
+              options.name, format_utc(*options.until), format_utc(reader.begins_at()));
+}
+
+Result<void> check_window(const WhatIfOptions& options, const History& history) {
+  if (!options.since || *options.since <= history.ends_at) return {};
+  return fail(ErrorKind::NotFound,
+              "{}: nothing is recorded from {} on: it is of {} to {}; take an earlier time",
+              options.name, format_utc(*options.since), format_utc(history.begins_at),
+              format_utc(history.ends_at));
 }
 
 /// Only a journal with services needs a core beside it.
@@ -224,6 +244,7 @@ Result<SimulationReport> what_if(const WhatIfOptions& options) {
   if (auto named = check_policies(options.policies); !named) return tl::unexpected(named.error());
   auto history = read(options);
   if (!history) return tl::unexpected(history.error());
+  if (auto held = check_window(options, *history); !held) return tl::unexpected(held.error());
   const Time from =
       options.since ? std::max(Time{}, Time{} + (*options.since - history->begins_at)) : Time{};
   const auto policies = choose(options, *history, from);
@@ -250,7 +271,7 @@ Result<SimulationReport> what_if(const WhatIfOptions& options) {
     if (i == 0 && from > Time{}) {
       const PolicyResult& known = *real ? **real : *result;
       if (known.jobs == 0) {
-        return fail(ErrorKind::Invalid,
+        return fail(ErrorKind::NotFound,
                     "{}: no job waited, ran or came since {}; take an earlier "
                     "time",
                     options.name, format_utc(*options.since));

@@ -35,8 +35,9 @@ struct WhatIfOptions {
 /// What would have happened under other policies: the journal's history (history.h) played in
 /// simulation under each. Two columns stand before them: what really happened, and the policy that
 /// was live in simulation too, to know how far the simulation can be trusted. Errors: as of
-/// read_history(); Invalid for policies that cannot be told apart, a window without a job, and
-/// where nothing says how long any job runs; Internal, a broken invariant.
+/// read_history(), but Invalid for a journal without a job; NotFound for a window in which nothing
+/// is recorded, or no job is; Invalid for policies that cannot be told apart, and where nothing
+/// says how long any job runs; Internal, a broken invariant.
 Result<SimulationReport> what_if(const WhatIfOptions& options);
 
 }  // namespace gyre::sim

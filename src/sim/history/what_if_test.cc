@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/rng.h"
+#include "base/units.h"
 #include "control/controller.h"
 #include "control/forecast/run_time_lessons.h"
 #include "sim/history/history.h"
@@ -265,10 +266,33 @@ TEST_F(WhatIfTest, AWindowOverEverythingIsNone) {
 
 TEST_F(WhatIfTest, AWindowNeedsAJob) {
   live(random_trace(3, 20), "fifo");
-  const auto report = try_out({"easy"}, after_first(records_, 100'000'000));
+  const Time last = std::get<Event>(*std::find_if(records_.rbegin(), records_.rend(),
+                                                  [](const control::Record& record) {
+                                                    return std::holds_alternative<Event>(record);
+                                                  }))
+                        .at;
+  records_.emplace_back(Event{last + seconds(10), EventSeq{records_.size() + 1}, Tick{}});
+  const auto report = try_out({"easy"}, last + seconds(5));
   ASSERT_FALSE(report.has_value());
-  EXPECT_EQ(report.error().kind, ErrorKind::Invalid);
+  EXPECT_EQ(report.error().kind, ErrorKind::NotFound);
   EXPECT_THAT(report.error().message, HasSubstr("no job waited, ran or came since"));
+}
+
+TEST_F(WhatIfTest, AWindowIsOfWhatIsRecorded) {
+  JobSpec waits;
+  waits.tasks = {{1, {}}};
+  waits.expected_duration = seconds(60);
+  tell(0, PolicySet{*policy_by_name("fifo")});
+  tell(0, QueueSet{{"default", {}}});
+  tell(0, NodeJoined{NodeId{0}, {"a", "", "H100", 1, {}, CpuMilli{1000}, MemoryMib{1}}});
+  tell(20, JobSubmitted{JobId{1}, waits, {}});
+  const Time last = std::get<Event>(records_.back()).at;
+  EXPECT_TRUE(try_out({"easy"}, last).has_value());
+  const auto late = try_out({"easy"}, last + seconds(1));
+  ASSERT_FALSE(late.has_value());
+  EXPECT_EQ(late.error().kind, ErrorKind::NotFound);
+  EXPECT_THAT(late.error().message, HasSubstr("nothing is recorded from"));
+  EXPECT_THAT(late.error().message, HasSubstr("to " + format_utc(last)));
 }
 
 TEST_F(WhatIfTest, WithoutAnyRunTimeNothingIsPlayed) {
@@ -496,7 +520,10 @@ TEST_F(ServiceWhatIfTest, AWindowEndsWhereItIsTold) {
   ASSERT_TRUE(report.has_value()) << report.error().message;
   for (const PolicyResult& result : report->results) EXPECT_EQ(result.jobs, 1U) << result.policy;
   options.until = Time{(1'767'225'600 + 5) * seconds(1).ns};
-  EXPECT_THAT(what_if(options).error().message, HasSubstr("no job was ever submitted"));
+  const auto before = what_if(options);
+  EXPECT_EQ(before.error().kind, ErrorKind::NotFound);
+  EXPECT_THAT(before.error().message,
+              HasSubstr("no job had been submitted by 2026-01-01T00:00:05"));
 }
 
 TEST_F(WhatIfTest, ServicesAreRefusedByName) {
