@@ -5,12 +5,12 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "codec/policy_text.h"
+#include "live/files.h"
 
 namespace gyre::cli {
 namespace {
@@ -47,10 +47,9 @@ Outcome<void> write_files(const std::string& folder, const std::vector<sim::Outp
   std::string shown = folder + "/" + files.front().name;
   for (const sim::OutputFile& file : files) {
     const std::string path = folder + "/" + file.name;
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out << file.content;
-    out.close();
-    if (!out) return give_up(kError, "cannot write {}: {}", path, std::strerror(errno));
+    if (const auto written = live::write_file(path, file.content); !written) {
+      return give_up(kError, "{}", written.error().message);
+    }
     if (file.name.ends_with(".html")) shown = path;
   }
   fmt::print(stderr, "written: {} and the files beside it\n", shown);
@@ -97,13 +96,13 @@ Outcome<std::vector<PolicySpec>> read_policies(const std::string& names,
   }
   return policies;
 }
+
 Outcome<PolicySpec> read_policy(const std::string& name, std::string_view given_by) {
   auto policies = read_policies(name, given_by);
   if (!policies) return tl::unexpected(policies.error());
   if (policies->size() == 1) return std::move(policies->front());
   return give_up(kUsage, "{}: one policy decides; give one, found {}", given_by, policies->size());
 }
-
 
 void watch(sim::Surroundings& surroundings, ProgressBar& bar) {
   surroundings.wall_clock_s = wall_clock_s;

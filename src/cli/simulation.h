@@ -30,7 +30,8 @@ Result<Report> watched(sim::Surroundings& surroundings, Run&& run) {
   return run();
 }
 
-/// Writes into `folder`, which is made, and says where on stderr. Requires: a file.
+/// Writes into `folder`, which is made, and says where on stderr. A file is whole, or as it was.
+/// Requires: a file.
 Outcome<void> write_files(const std::string& folder, const std::vector<sim::OutputFile>& files);
 
 /// Writes `json` to stdout, as YAML where that is asked for; else `table`.

@@ -38,18 +38,27 @@ bool write_whole(int file, std::string_view content) {
   return ::fsync(file) == 0;
 }
 
-}  // namespace
-
-Result<void> write_private_file(const std::string& path, std::string_view content) {
+Result<void> put(const std::string& path, std::string_view content, bool is_private) {
   const std::string draft = path + ".tmp";
-  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const mode_t mode = is_private ? 0600 : 0666;
+  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (file < 0) return os_error("cannot write '" + path + "'");
-  const bool written = ::fchmod(file, 0600) == 0 && write_whole(file, content);
+  const bool written = (!is_private || ::fchmod(file, mode) == 0) && write_whole(file, content);
   close_quietly(file);
   if (written && ::rename(draft.c_str(), path.c_str()) == 0) return make_durable(path);
   auto failed = os_error("cannot write '" + path + "'");
   ::unlink(draft.c_str());
   return failed;
+}
+
+}  // namespace
+
+Result<void> write_file(const std::string& path, std::string_view content) {
+  return put(path, content, false);
+}
+
+Result<void> write_private_file(const std::string& path, std::string_view content) {
+  return put(path, content, true);
 }
 
 Result<void> make_durable(const std::string& path) {

@@ -7,8 +7,10 @@
 
 namespace gyre::live {
 
-/// Puts a file in place, whole, durable, and for its owner alone (mode 0600); what was there stays
-/// where that fails. Errors: NoRoom; Internal.
+/// Puts a file in place, whole and durable, for whom the umask lets; what was there stays where
+/// that fails. Errors: NoRoom; Internal.
+Result<void> write_file(const std::string& path, std::string_view content);
+/// The same for its owner alone (mode 0600).
 Result<void> write_private_file(const std::string& path, std::string_view content);
 /// Errors: NotFound; Internal; Invalid, more than 16 MiB.
 Result<std::string> read_private_file(const std::string& path);

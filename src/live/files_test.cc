@@ -28,6 +28,17 @@ TEST_F(FilesTest, AreForTheirOwnerAlone) {
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
 }
 
+TEST_F(FilesTest, AreForOthersTooWhereTheUmaskLets) {
+  const mode_t before = ::umask(022);
+  const auto written = write_file(path, "text");
+  ::umask(before);
+  ASSERT_TRUE(written);
+  EXPECT_EQ(read_private_file(path), "text");
+  struct stat info {};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0644U);
+}
+
 TEST_F(FilesTest, StayAsTheyAreWhereWritingFails) {
   std::filesystem::create_directory(path);
   const auto written = write_private_file(path, "text");

@@ -181,3 +181,14 @@ def test_the_state_folder_is_the_users_own(cloud):
     assert all(finding["level"] in ("ok", "warn") for finding in findings)
     server = [finding for finding in findings if finding["subject"] == "server"]
     assert server[0]["level"] == "ok"
+
+
+def test_a_report_that_cannot_be_written_leaves_the_older_one(offline):
+    trace, out = offline.folder / "jobs.csv", offline.folder / "report"
+    trace.write_text("id,submit,duration,gpus\na,0,10,1\n", encoding="utf-8")
+    (out / "report.html.tmp").mkdir(parents=True)  # no file can be made there
+    (out / "report.html").write_text("older", encoding="utf-8")
+    told = refused(offline, ["simulate", trace, "--nodes", "1x8", "--out", out], 1,
+                   "cannot write", "report.html").stderr
+    assert told.count("\n") == 1, told
+    assert (out / "report.html").read_text(encoding="utf-8") == "older"
