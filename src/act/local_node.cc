@@ -75,8 +75,14 @@ Result<GpuSet> parse_virtual_gpus(std::string_view text) {
   set.is_virtual = true;
   if (!is_model_name(set.model)) return bad_virtual_gpus(text, "a model is letters and digits");
   if (colon < rest.size()) {
-    const auto memory = parse_memory(rest.substr(colon + 1));
+    const std::string_view size = rest.substr(colon + 1);
+    const auto memory = parse_memory(size);
     if (!memory) return bad_virtual_gpus(text, memory.error().message);
+    if (std::isalpha(static_cast<unsigned char>(size.back())) == 0) {
+      return bad_virtual_gpus(
+          text,
+          fmt::format("expected a memory size with a unit, as in 80GB, found the number {}", size));
+    }
     set.memory = *memory;
   }
   for (int i = 0; i < count; ++i) set.devices.push_back(std::to_string(i));

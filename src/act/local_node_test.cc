@@ -25,8 +25,8 @@ TEST(VirtualGpus, AreACountAModelAndAMemory) {
 
 TEST(VirtualGpus, RefuseEverythingElse) {
   for (const char* text :
-       {"", "8", "x", "8x", "xH100", "0xH100", "17xH100", "-1xH100", "8xH100:", "8xH100:80QB",
-        "8 x H100", "8xH 100", "8xH100:80GB:2", "99999999999xH100", "H100"}) {
+       {"", "8", "x", "8x", "xH100", "0xH100", "17xH100", "-1xH100", "8xH100:", "8xH100:80",
+        "8xH100:80QB", "8 x H100", "8xH 100", "8xH100:80GB:2", "99999999999xH100", "H100"}) {
     const auto set = parse_virtual_gpus(text);
     ASSERT_FALSE(set) << text;
     EXPECT_EQ(set.error().kind, ErrorKind::Invalid);

@@ -63,6 +63,7 @@ def refused(one, arguments, code, *words, **more):
     (["up", "--policy", "fifi"], ["fifi"]),
     (["up", "--fsync", "never"], ["never"]),
     (["ps", "--server", "ftp://x/y"], ["http://127.0.0.1:8642"]),
+    (["up", "--virtual-gpus", "8xH100:80"], ["8xH100:80", "with a unit"]),
 ])
 def test_a_wrong_command_line_is_2(offline, arguments, words):
     (["up", "--policy", "no-such-file.yaml"], ["no-such-file.yaml"]),
