@@ -16,8 +16,16 @@ std::string_view name_of(PolicySpec::Placement placement) {
   return placement_names()[static_cast<std::size_t>(placement)].name;
 }
 
-std::optional<double> published_at(const InflationResult& result, int load) {
-  const auto published = published_allocation(result.trace, result.placement);
+/// None for another fleet than the one that was measured.
+std::optional<PublishedAllocation> published_for(const InflationReport& report,
+                                                 const InflationResult& result) {
+  if (report.nodes != kPublishedNodes || report.gpus != kPublishedGpus) return std::nullopt;
+  return published_allocation(result.trace, result.placement);
+}
+
+std::optional<double> published_at(const InflationReport& report, const InflationResult& result,
+                                   int load) {
+  const auto published = published_for(report, result);
   if (!published) return std::nullopt;
   return load == 100 ? published->at_100 : published->at_130;
 }
@@ -88,8 +96,8 @@ std::string points_json(const InflationResult& result) {
   return json;
 }
 
-std::string published_json(const InflationResult& result) {
-  const auto published = published_allocation(result.trace, result.placement);
+std::string published_json(const InflationReport& report, const InflationResult& result) {
+  const auto published = published_for(report, result);
   if (!published) return "null";
   return fmt::format(
       R"({{"gpu_allocation_ratio_at_100":{:.4f},"gpu_allocation_ratio_at_130":{:.4f}}})",
@@ -102,11 +110,15 @@ std::string to_table(const InflationReport& report) {
   std::string text =
       fmt::format("{} nodes with {} GPUs, mean of seeds {} to {}\n", report.nodes, report.gpus,
                   report.first_seed, report.first_seed + report.seeds - 1);
+  const bool is_published = std::any_of(
+      report.results.begin(), report.results.end(),
+      [&](const InflationResult& result) { return published_for(report, result).has_value(); });
   for (const int load : kLoads) {
     const auto at = static_cast<std::size_t>(load);
-    text += fmt::format("\nGPU allocation at {} % arrived load, % of all GPUs (published)\n", load);
+    text += fmt::format("\nGPU allocation at {} % arrived load, % of all GPUs{}\n", load,
+                        is_published ? " (published)" : "");
     text += matrix(report, [&](const InflationResult& result) {
-      return Cell{100 * result.by_load[at].allocation, published_at(result, load)};
+      return Cell{100 * result.by_load[at].allocation, published_at(report, result, load)};
     });
   }
   for (const int load : kLoads) {
@@ -134,7 +146,7 @@ std::string to_json(const InflationReport& report) {
         R"("cpu_s":{},"published":{},"points":[{}]}})",
         i == 0 ? "" : ",", json_text(result.trace), name_of(result.placement), result.tasks,
         result.allocation_deviation, result.cpu_s ? fmt::format("{}", *result.cpu_s) : "null",
-        published_json(result), points_json(result));
+        published_json(report, result), points_json(result));
   }
   return json + "]}\n";
 }

@@ -12,6 +12,7 @@ namespace gyre::sim {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// A trace in openb's format, in a file of its own.
 class InflationTest : public ::testing::Test {
@@ -118,6 +119,22 @@ TEST_F(InflationTest, ReportsReadByPeopleAndScripts) {
   const std::string json = to_json(*report);
   EXPECT_THAT(json, HasSubstr(R"("placement":"lookahead")"));
   EXPECT_THAT(json, HasSubstr(R"("published":null,"points":[{"load":)"));
+}
+
+TEST(Published, StandsBesideTheFleetThatWasMeasuredOnly) {
+  InflationReport report;
+  InflationResult& result = report.results.emplace_back();
+  result.trace = "openb_pod_list_default.csv";
+  result.placement = PolicySpec::Placement::Fgd;
+  result.by_load.resize(kLoadPercentMax + 1);
+  report.nodes = kPublishedNodes;
+  report.gpus = kPublishedGpus;
+  EXPECT_THAT(to_table(report), HasSubstr("(95.23)"));
+  EXPECT_THAT(to_json(report), HasSubstr("0.9523"));
+  report.nodes = 4;
+  EXPECT_THAT(to_table(report), Not(HasSubstr("95.23")));
+  EXPECT_THAT(to_table(report), Not(HasSubstr("published")));
+  EXPECT_THAT(to_json(report), HasSubstr(R"("published":null)"));
 }
 
 TEST(Published, IsKnownForOpenbAndItsPlacementsOnly) {

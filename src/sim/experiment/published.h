@@ -1,11 +1,16 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
 #include "domain/policy.h"
 
 namespace gyre::sim {
+
+/// The fleet that was measured: openb's nodes with GPUs.
+inline constexpr std::uint64_t kPublishedNodes = 1213;
+inline constexpr std::uint64_t kPublishedGpus = 6212;
 
 /// GPU allocation in percent of the fleet, mean of seeds 42 to 51.
 struct PublishedAllocation {
