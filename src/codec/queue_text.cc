@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "codec/printable.h"
 #include "codec/spec_tree.h"
+#include "domain/queue_problems.h"
 
 namespace gyre::codec {
 namespace {
@@ -32,10 +33,10 @@ class QueueReader {
       require(root, "", "version");
       require(root, "", "queues");
     }
+    if (problems_.empty()) check_meaning();
     if (problems_.empty()) {
       for (QueueSpec& queue : queues_) queue.half_life = half_life_;
       parents_first();
-      if (const auto valid = validate(queues_); !valid) problem(root, "", valid.error().message);
     }
     if (problems_.empty()) return std::move(queues_);
     return tl::unexpected(std::move(problems_));
@@ -75,7 +76,20 @@ class QueueReader {
   void version(const SpecNode& node, const std::string& path) {
     if (node.text != "1") problem(node, path, "this Gyre reads version 1 of queue files");
   }
-  void half_life(const SpecNode& node, const std::string& path) { span(node, path, half_life_); }
+  void half_life(const SpecNode& node, const std::string& path) {
+    half_life_at_ = &node;
+    span(node, path, half_life_);
+  }
+
+  void check_meaning() {
+    if (half_life_ > Duration{0} && half_life_ < kHalfLifeMin) {
+      problem(*half_life_at_, "half_life", "a half-life is at least 64 s, or 0 for none");
+    }
+    for (const QueueProblem& one : problems_of(queues_)) {
+      const std::size_t place = std::min(one.queue, nodes_.size() - 1);
+      problem(*nodes_[place], fmt::format("queues[{}]", place), one.message);
+    }
+  }
 
   void queues(const SpecNode& node, const std::string& path) {
     static constexpr std::array<Field<QueueReader>, 6> kFields{
@@ -93,6 +107,7 @@ class QueueReader {
       const std::string at = fmt::format("{}[{}]", path, i);
       if (map(node.items[i], at, kFields)) require(node.items[i], at, "name");
       queues_.push_back(std::move(queue_));
+      nodes_.push_back(&node.items[i]);
     }
   }
 
@@ -191,7 +206,7 @@ class QueueReader {
     return std::nullopt;
   }
 
-  /// Leaves those in a circle, or with an unknown parent, at the end, for validate() to name.
+  /// Requires: each parent is there, and none is below itself.
   void parents_first() {
     std::vector<QueueSpec> ordered;
     std::map<std::string, std::vector<std::size_t>> children;
@@ -203,20 +218,14 @@ class QueueReader {
         children[queues_[i].parent].push_back(i);
       }
     }
-    std::vector<bool> taken(queues_.size(), false);
     while (!next.empty()) {
       const std::size_t i = next.back();
       next.pop_back();
-      if (taken[i]) continue;
-      taken[i] = true;
       ordered.push_back(queues_[i]);
       const auto below = children.find(queues_[i].name);
       if (below != children.end()) {
         next.insert(next.end(), below->second.begin(), below->second.end());
       }
-    }
-    for (std::size_t i = 0; i < queues_.size(); ++i) {
-      if (!taken[i]) ordered.push_back(queues_[i]);
     }
     queues_ = std::move(ordered);
   }
@@ -229,8 +238,10 @@ class QueueReader {
   }
 
   Duration half_life_{0};
+  const SpecNode* half_life_at_ = nullptr;  // where it is given
   QueueSpec queue_;
   std::vector<QueueSpec> queues_;
+  std::vector<const SpecNode*> nodes_;  // of each queue
   std::vector<SpecProblem> problems_;
 };
 

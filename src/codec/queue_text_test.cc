@@ -66,6 +66,18 @@ TEST(QueueText, EveryMistakeIsNamed) {
   }
 }
 
+TEST(QueueText, MistakesOfMeaningAreToldWhereTheyAreAllAtOnce) {
+  const auto queues = read_queues(
+      "version: 1\nhalf_life: 10s\nqueues:\n  - name: a\n  - name: b\n    weight: 0\n"
+      "  - name: a\n  - name: c\n    parent: nobody\n  - name: d\n    parent: c\n");
+  ASSERT_FALSE(queues);
+  EXPECT_EQ(queues.error().message,
+            "line 2, column 12: half_life: a half-life is at least 64 s, or 0 for none; "
+            "line 5, column 5: queues[1]: queue 'b': a weight of 0 is out of bounds; it is 1 to "
+            "1000000; line 7, column 5: queues[2]: queue 'a' is there twice; "
+            "line 8, column 5: queues[3]: queue 'c': its parent 'nobody' does not exist");
+}
+
 TEST(QueueText, GuaranteesAreThere) {
   const auto queues = read_queues("version: 1\nqueues: [{name: a, guaranteed: {gpus: 9}}]");
   ASSERT_TRUE(queues);

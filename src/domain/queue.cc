@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/units.h"
+#include "domain/queue_problems.h"
 
 namespace gyre {
 namespace {
@@ -25,14 +26,16 @@ std::string text_of(const Kind& kind, std::int64_t amount) {
 
 using ByName = std::map<std::string, const QueueSpec*>;
 
+/// What is wrong above its parent is its parent's.
 Result<void> check_parents(const QueueSpec& queue, const ByName& by_name) {
   std::string way = queue.name;
   int depth = 0;
   for (const QueueSpec* at = &queue; !at->parent.empty();) {
     const auto parent = by_name.find(at->parent);
+    if (parent == by_name.end() && at != &queue) return {};
     if (parent == by_name.end()) {
-      return fail(ErrorKind::Invalid, "queue '{}': its parent '{}' does not exist", at->name,
-                  at->parent);
+      return fail(ErrorKind::Invalid, "queue '{}': its parent '{}' does not exist", queue.name,
+                  queue.parent);
     }
     way += " -> " + at->parent;
     if (at->parent == queue.name) {
@@ -42,12 +45,26 @@ Result<void> check_parents(const QueueSpec& queue, const ByName& by_name) {
       return fail(ErrorKind::Invalid, "queue '{}' is more than {} levels deep, or below a circle",
                   queue.name, kQueueDepthMax);
     }
-    if (parent->second->partition != at->partition) {
+    if (at == &queue && parent->second->partition != queue.partition) {
       return fail(ErrorKind::Invalid,
                   "queue '{}' is in partition '{}', its parent '{}' in '{}'; they share one",
-                  at->name, at->partition, at->parent, parent->second->partition);
+                  queue.name, queue.partition, queue.parent, parent->second->partition);
     }
     at = parent->second;
+  }
+  return {};
+}
+
+/// The queues below one are guaranteed no more than it is.
+Result<void> check_sums(const QueueSpec& queue, const ResourceSum& below) {
+  for (const Kind& kind : kKinds) {
+    const std::int64_t own = queue.guaranteed.*kind.amount;
+    const std::int64_t sum = below.*kind.amount;
+    if (sum <= own) continue;
+    return fail(ErrorKind::Invalid,
+                "the queues below '{}' are guaranteed {} in sum, it has {} itself; give it as "
+                "much, or them less",
+                queue.name, text_of(kind, sum), text_of(kind, own));
   }
   return {};
 }
@@ -80,7 +97,7 @@ Result<void> validate(const QueueSpec& queue) {
     if (limit && *limit < 0) return bad("a limit cannot be below 0");
   }
   if (queue.gpu_time_window < seconds(1)) return bad("a window of GPU time is at least a second");
-  if (queue.half_life.ns < 0 || (queue.half_life.ns > 0 && queue.half_life < seconds(64))) {
+  if (queue.half_life.ns < 0 || (queue.half_life.ns > 0 && queue.half_life < kHalfLifeMin)) {
     return bad("a half-life is at least 64 s, or 0 for none");
   }
   if (queue.gpu_milli_max && queue.guaranteed.gpu_milli > *queue.gpu_milli_max) {
@@ -91,35 +108,36 @@ Result<void> validate(const QueueSpec& queue) {
   return {};
 }
 
-Result<void> validate(const std::vector<QueueSpec>& queues) {
+std::vector<QueueProblem> problems_of(const std::vector<QueueSpec>& queues) {
   if (queues.size() > kQueuesMax) {
-    return fail(ErrorKind::Invalid, "{} queues; at most {} are possible", queues.size(),
-                kQueuesMax);
+    return {
+        {kQueuesMax, fmt::format("{} queues; at most {} are possible", queues.size(), kQueuesMax)}};
   }
+  std::vector<QueueProblem> problems;
+  const auto see = [&problems](std::size_t queue, const Result<void>& checked) {
+    if (!checked) problems.push_back({queue, checked.error().message});
+  };
   ByName by_name;
-  for (const QueueSpec& queue : queues) {
-    if (auto valid = validate(queue); !valid) return valid;
-    if (!by_name.emplace(queue.name, &queue).second) {
-      return fail(ErrorKind::Invalid, "queue '{}' is there twice", queue.name);
-    }
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    see(i, validate(queues[i]));
+    if (by_name.emplace(queues[i].name, &queues[i]).second) continue;
+    problems.push_back({i, fmt::format("queue '{}' is there twice", queues[i].name)});
   }
   std::map<std::string, ResourceSum> below;
-  for (const QueueSpec& queue : queues) {
-    if (auto valid = check_parents(queue, by_name); !valid) return valid;
-    below[queue.parent] += queue.guaranteed;
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    see(i, check_parents(queues[i], by_name));
+    below[queues[i].parent] += queues[i].guaranteed;
   }
-  for (const QueueSpec& queue : queues) {
-    for (const Kind& kind : kKinds) {
-      const std::int64_t own = queue.guaranteed.*kind.amount;
-      const std::int64_t sum = below[queue.name].*kind.amount;
-      if (sum <= own) continue;
-      return fail(ErrorKind::Invalid,
-                  "the queues below '{}' are guaranteed {} in sum, it has {} itself; give it as "
-                  "much, or them less",
-                  queue.name, text_of(kind, sum), text_of(kind, own));
-    }
-  }
-  return {};
+  if (!problems.empty()) return problems;
+  for (std::size_t i = 0; i < queues.size(); ++i)
+    see(i, check_sums(queues[i], below[queues[i].name]));
+  return problems;
+}
+
+Result<void> validate(const std::vector<QueueSpec>& queues) {
+  const auto problems = problems_of(queues);
+  if (problems.empty()) return {};
+  return fail(ErrorKind::Invalid, "{}", problems.front().message);
 }
 
 Result<void> validate_guarantees(const std::vector<QueueSpec>& queues, const std::string& partition,
