@@ -75,10 +75,36 @@ void note_unused_queues(const Setting& setting, std::vector<std::string>& notes)
                               fmt::join(unused, ", ")));
 }
 
-/// Jobs that may not be preempted, and have no room beside what others are guaranteed.
-void note_jobs_without_room(const Setting& setting, std::vector<std::string>& notes) {
+QuotaBooks books_of(const Setting& setting) {
   QuotaBooks books;
   for (const QueueSpec& queue : setting.workload.all_queues) books.set(queue);
+  return books;
+}
+
+void note_jobs_beyond_limits(const Setting& setting, std::vector<std::string>& notes) {
+  const QuotaBooks books = books_of(setting);
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> kinds;  // by queue and gang
+  for (std::size_t i = 0; i < setting.trace.jobs.size(); ++i) {
+    ++kinds[{setting.trace.jobs[i].queue, setting.workload.gang_of[i]}];
+  }
+  std::map<std::uint32_t, std::uint64_t> stuck;  // by queue
+  for (const auto& [kind, jobs] : kinds) {
+    const ResourceSum amount = resources_of(setting.workload.gangs[kind.second]);
+    if (!books.ever_allows(setting.workload.queues[kind.first].name, amount)) {
+      stuck[kind.first] += jobs;
+    }
+  }
+  for (const auto& [queue, jobs] : stuck) {
+    notes.push_back(fmt::format(
+        "{} jobs of queue '{}' ask for more than its limits, or those of a queue above it, ever "
+        "allow: they never start",
+        jobs, setting.workload.queues[queue].name));
+  }
+}
+
+/// Jobs that may not be preempted, and have no room beside what others are guaranteed.
+void note_jobs_without_room(const Setting& setting, std::vector<std::string>& notes) {
+  const QuotaBooks books = books_of(setting);
   std::map<std::string, std::int64_t> gpu_milli;  // by partition
   for (const NodeSpec& node : setting.fleet.nodes) {
     gpu_milli[node.partition] += std::int64_t{node.gpus} * kWholeGpu.value;
@@ -150,6 +176,7 @@ Result<Setting> make_setting(SettingInputs inputs, const SimulateOptions& option
   note_queues_without_nodes(setting, notes);
   if (!options.queues.empty()) {
     note_unused_queues(setting, notes);
+    note_jobs_beyond_limits(setting, notes);
     if (!options.execution.all_preemptible) note_jobs_without_room(setting, notes);
   }
   return setting;

@@ -28,6 +28,16 @@ bool declares_the_truth(const Trace& trace) {
                      [](const TraceJob& job) { return job.declared == job.duration; });
 }
 
+void note_rejections(const PolicyResult& result, std::vector<std::string>& notes) {
+  if (!result.rejection || result.rejection->reason.empty()) return;
+  const Rejection& one = *result.rejection;
+  notes.push_back(
+      result.rejected == 1
+          ? fmt::format("a job is rejected, '{}': {}", one.example, one.reason)
+          : fmt::format("{} jobs are rejected, {} of them for what '{}' is rejected for: {}",
+                        result.rejected, one.jobs, one.example, one.reason));
+}
+
 void note_cut(const PolicyResult& result, std::size_t jobs, std::vector<std::string>& notes) {
   if (!result.cut_short_at_s) return;
   notes.push_back(fmt::format(
@@ -113,6 +123,7 @@ Result<SimulationReport> simulate(SettingInputs inputs, const SimulateOptions& o
                               options.keep_jobs, options.starts_told_one_in, options.surroundings,
                               i, options.policies.size()});
     if (!result) return tl::unexpected(result.error());
+    if (i == 0) note_rejections(*result, report.notes);
     note_cut(*result, setting->trace.jobs.size(), report.notes);
     report.results.push_back(std::move(*result));
   }

@@ -94,6 +94,15 @@ TEST(Simulate, CountsWhatCanNeverRunAndWhatStillWaits) {
   EXPECT_EQ(result.waiting_at_end, 1);
 }
 
+TEST(Simulate, SaysWhyJobsAreRejected) {
+  const TraceFile trace(kHeader + "wide,0,10,99,,\nhuge,1,10,50,,\nlarge,1,10,50,,\n");
+  const auto report = simulate(options_for(trace, "1x8", {"fifo", "easy"}));
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_THAT(report->notes,
+              Contains(HasSubstr("3 jobs are rejected, 2 of them for what 'huge' is rejected for: "
+                                 "this can never run: it asks for")));
+}
+
 TEST(Simulate, EndsARunWhoseNodesFailMoreOftenThanItsJobsCanBear) {
   const TraceFile trace(kHeader + "endless,0,86400,1,,\nshort,0,1,1,,\n");
   SimulateOptions options = options_for(trace, "1x8", {"fifo"});
@@ -304,6 +313,20 @@ TEST(Queues, WhatIsNamedInVainAndWhoFindsNoRoomIsNoted) {
   EXPECT_EQ(report->results[0].waiting_at_end, 1U);
   options.execution.all_preemptible = true;
   EXPECT_EQ(simulate(options)->results[0].finished, 3U);
+}
+
+TEST(Queues, WhoAsksForMoreThanALimitEverAllowsIsNoted) {
+  const TraceFile trace("id,submit,duration,gpus,queue\na,0,10,1,team\nb,0,10,1,lost\n");
+  SimulateOptions options = options_for(trace, "1x8", {"fifo"});
+  QueueSpec team{"team", ""};
+  team.gpu_milli_max = 0;
+  options.queues = {team, QueueSpec{"lost", "nowhere"}};
+  const auto report = simulate(options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_THAT(report->notes, Contains(HasSubstr("1 jobs of queue 'team' ask for more than its "
+                                                "limits")));
+  EXPECT_THAT(report->notes, Contains("a job is rejected, 'b': no node has joined that queue "
+                                      "'lost' may use"));
 }
 
 // --- whatever comes

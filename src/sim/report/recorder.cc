@@ -28,6 +28,13 @@ double nearest_rank(const std::vector<Duration>& sorted, double quantile) {
   return to_seconds(sorted[std::min(index, sorted.size() - 1)]);
 }
 
+bool is_rejection(const Transition& transition) {
+  return transition.from == JobState::Queued && is_final(transition.to) &&
+         transition.attempt == 0 &&
+         (transition.cause == Termination::NeverFits ||
+          transition.cause == Termination::Misconfigured);
+}
+
 }  // namespace
 
 Spread spread_of(std::vector<Duration>& spans) {
@@ -66,7 +73,10 @@ void Recorder::after(const Event& event, const control::Decisions& decisions,
   } else if (const auto* back = std::get_if<NodeReturned>(&event.body)) {
     up_milli_ += std::int64_t{core.cluster().node(back->node).spec.gpus} * kWholeGpu.value;
   }
-  for (const Transition& transition : decisions.transitions) take(transition);
+  for (const Transition& transition : decisions.transitions) {
+    take(transition);
+    if (is_rejection(transition)) note_rejection(transition.job, core);
+  }
   for (const Command& command : decisions.commands) {
     if (const auto* start = std::get_if<StartGang>(&command.body)) take(*start);
     if (const auto* anew = std::get_if<ReplaceTask>(&command.body)) take(*anew);
@@ -151,6 +161,27 @@ void Recorder::take(const Transition& transition) {
   job.cause = transition.cause;
   job.ended_at = now_;
   ++done_;
+}
+
+void Recorder::note_rejection(JobId id, const control::Controller& core) {
+  if (inputs_.script != nullptr) return;
+  const auto index = static_cast<std::size_t>(id.value - 1);
+  const TraceJob& job = inputs_.trace.jobs[index];
+  Rejection& known = rejections_[{job.queue, inputs_.workload.gang_of[index]}];
+  ++known.jobs;
+  if (!known.reason.empty()) return;
+  known.example = inputs_.trace.names[job.row];
+  const Job* rejected = core.jobs().find(id);
+  if (rejected == nullptr) return;
+  if (const auto fine = core.check(rejected->spec); !fine) known.reason = fine.error().message;
+}
+
+std::optional<Rejection> Recorder::most_frequent_rejection() const {
+  const auto most =
+      std::max_element(rejections_.begin(), rejections_.end(),
+                       [](const auto& a, const auto& b) { return a.second.jobs < b.second.jobs; });
+  if (most == rejections_.end()) return std::nullopt;
+  return most->second;
 }
 
 void Recorder::take(const StartGang& start) {
@@ -282,6 +313,7 @@ PolicyResult Recorder::result() {
     result.fragmented_gpus_mean = fragmented_milli_area_ / kWholeGpu.value / result.makespan_s;
   }
   if (fragmented_s_ > 0) result.fragmentation_mean = fragmented_area_ / fragmented_s_;
+  result.rejection = most_frequent_rejection();
   result.events = events_;
   if (!inputs_.keep_jobs) return result;
   series_.push_back(point());

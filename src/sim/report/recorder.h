@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "control/driver.h"
@@ -70,6 +71,8 @@ class Recorder final : public control::Observer {
   void take(const ReplaceTask& anew);
   void end_task(JobId job, std::int32_t attempt, std::int32_t rank);
   void lose_node(NodeId node, const Cluster& cluster);
+  void note_rejection(JobId job, const control::Controller& core);
+  std::optional<Rejection> most_frequent_rejection() const;
   void count_ends(PolicyResult& result) const;
   void count_waits(PolicyResult& result) const;
   double bounded_slowdown() const;
@@ -85,6 +88,8 @@ class Recorder final : public control::Observer {
   Time active_until_;  // the last time a job got or gave back resources
   Level allocated_;    // milli-GPUs that tasks hold
   std::map<JobId, Gang> gangs_;
+  /// By queue and gang of the workload, which it is the same for.
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Rejection> rejections_;
   std::int64_t capacity_milli_ = 0;  // of all nodes
   std::int64_t up_milli_ = 0;
   std::uint64_t done_ = 0;

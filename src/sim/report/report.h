@@ -72,6 +72,13 @@ struct StartsTold {
   std::vector<ToldStart> starts;  // of those known, by when they started; only with keep_jobs
 };
 
+/// Jobs that are rejected for one reason.
+struct Rejection {
+  std::uint64_t jobs = 0;
+  std::string example;  // one of them
+  std::string reason;
+};
+
 /// One policy's run over the trace.
 struct PolicyResult {
   std::string policy;
@@ -97,6 +104,10 @@ struct PolicyResult {
   std::uint64_t preemptions = 0;
   double lost_gpu_hours = 0;  // work done again, and restart overhead
   std::uint64_t node_failures = 0;
+  /// Since the first arrival, when so many nodes had failed that the run was ended; nullopt: it
+  /// came to its own end.
+  std::optional<double> cut_short_at_s;
+  std::optional<Rejection> rejection;     // the most frequent one
   std::uint64_t events = 0;               // that the core was told
   reason::PredictionFallbacks fallbacks;  // predictions that could not be gone by
   std::optional<StartsTold> starts_told;
@@ -104,10 +115,6 @@ struct PolicyResult {
   std::optional<double> peak_rss_mib;
   std::vector<JobOutcome> outcomes;  // by submission; only with keep_jobs
   std::vector<SeriesPoint> series;   // at most a few thousand points; only with keep_jobs
-  /// Since the first arrival, when so many nodes had failed that the run was ended; nullopt: it
-  /// came to its own end.
-  std::optional<double> cut_short_at_s;
-  std::optional<Rejection> rejection;     // the most frequent one
 };
 
 struct TraceSummary {
