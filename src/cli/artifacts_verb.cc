@@ -11,6 +11,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/checks.h"
 #include "cli/job_stream.h"
 #include "cli/verbs.h"
 #include "domain/job_spec.h"
@@ -175,10 +176,10 @@ std::shared_ptr<Choice> add_choice(CLI::App& verb, Session& session) {
   auto choice = std::make_shared<Choice>();
   verb.add_option("JOB", choice->job, "a job's id")->required();
   verb.add_option("--rank", choice->rank, "which task of the job")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->type_name("N");
   verb.add_option("--attempt", choice->attempt, "which attempt; else the latest")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->type_name("N");
   add_server_flags(verb, session);
   return choice;

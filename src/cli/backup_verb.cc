@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "cli/checks.h"
 #include "cli/state_folder.h"
 #include "cli/verbs.h"
 #include "codec/utc.h"
@@ -85,7 +86,7 @@ void add_restore(CLI::App& backup, Session& session) {
       ->required()
       ->type_name("FOLDER|postgresql://...");
   auto* by_event = verb->add_option("--upto", *upto, "take the events up to this one")
-                       ->check(CLI::PositiveNumber)
+                       ->check(at_least(1))
                        ->type_name("SEQ");
   verb->add_option("--at", *at, "take what had happened by then: 2026-03-01T10:02:11Z")
       ->excludes(by_event)

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/units.h"
+#include "cli/checks.h"
 #include "cli/live_chaos.h"
 #include "cli/progress_bar.h"
 #include "cli/threads.h"
@@ -323,7 +324,7 @@ void add_chaos_verb(CLI::App& app, Session& session) {
   verb->add_option("SCENARIO", flags->scenario, "a file; '-' for stdin");
   auto* seed = verb->add_option("--seed", flags->seed,
                                 "the same seed gives the same run; with --live any by chance")
-                   ->check(CLI::NonNegativeNumber)
+                   ->check(at_least(0))
                    ->capture_default_str();
   verb->add_option("--seeds", flags->seeds, "so many seeds, from --seed on")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "cli/checks.h"
 #include "cli/exec_client.h"
 #include "cli/job_stream.h"
 #include "cli/terminal.h"
@@ -53,7 +54,7 @@ void add_exec_verb(CLI::App& app, Session& session) {
   auto options = std::make_shared<ExecOptions>();
   verb->add_option("JOB", options->job, "a job's id")->required();
   verb->add_option("--rank", options->rank, "which task of the job")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->type_name("N");
   verb->add_flag("-t,--tty", options->terminal, "give it a terminal, where standard input is one");
   verb->add_flag("-i,--stdin")

@@ -148,6 +148,16 @@ Outcome<int> attach(HttpClient& client, const std::string& id) {
   return exit_code_of(*job);
 }
 
+/// Where stdout does not take it, on stderr: the job is there.
+void print_id(const std::string& id, Format format) {
+  if (is_document(format)) {
+    print_document(Json{{"id", Json::parse(id)}}, format);
+  } else {
+    fmt::print("{}\n", id);
+  }
+  if (lost_output()) complain(fmt::format("job {} was submitted", id));
+}
+
 Outcome<int> run_command(const Session& session, const RunOptions& options,
                          const std::vector<std::string>& command) {
   if (command.empty()) {
@@ -162,7 +172,7 @@ Outcome<int> run_command(const Session& session, const RunOptions& options,
   const auto id = submit(*client, std::move(call));
   if (!id) return tl::unexpected(without_place(id.error()));
   if (!options.detach) return attach(*client, *id);
-  fmt::print("{}\n", *id);
+  print_id(*id, Format::Table);
   return kOk;
 }
 
@@ -232,12 +242,7 @@ Outcome<int> submit_file(const Session& session, const SubmitOptions& options) {
   if (!client) return tl::unexpected(client.error());
   const auto id = submit(*client, *call);
   if (!id) return tl::unexpected(id.error());
-  if (session.format() == Format::Table || session.format() == Format::Wide) {
-    fmt::print("{}\n", *id);
-    std::fflush(stdout);
-  } else {
-    print_document(Json{{"id", Json::parse(*id)}}, session.format());
-  }
+  print_id(*id, session.format());
   return options.wait ? wait_for(*client, *id, seconds_max) : kOk;
 }
 

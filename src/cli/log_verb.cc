@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/checks.h"
 #include "cli/job_stream.h"
 #include "cli/verbs.h"
 
@@ -75,10 +76,10 @@ void add_log_verb(CLI::App& app, Session& session) {
   verb->add_flag("-f,--follow", options->follow, "go on with what is written, to the job's end");
   verb->add_flag("--stderr", options->stderr_too, "what it wrote to stderr");
   verb->add_option("--rank", options->rank, "which task of the job")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->type_name("N");
   verb->add_option("--attempt", options->attempt, "which attempt; else the latest")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->type_name("N");
   add_server_flags(*verb, session);
   on_verb(verb, session, [&session, options] { return logs(session, *options); });

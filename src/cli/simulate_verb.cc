@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/units.h"
+#include "cli/checks.h"
 #include "cli/experiment.h"
 #include "cli/serve_options.h"
 #include "cli/simulation.h"
@@ -195,18 +196,17 @@ void add_simulate_verb(CLI::App& app, Session& session) {
   verb->add_option("--queues", flags->queues, "quotas, limits and weights of the trace's queues")
       ->type_name("FILE");
   verb->add_option("--seed", flags->seed, "the same seed gives the same run")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
   auto* seeds =
       verb->add_option("--seeds", flags->seeds,
                        "compare policies over N seeds, from --seed on: means with intervals")
-          ->check(CLI::PositiveNumber)
+          ->check(at_least(1))
           ->type_name("N");
   verb->add_option("--resample", flags->resample,
                    "draw the trace anew from its parts of this length, another way each seed")
       ->type_name("DURATION");
-  verb->add_option("--limit", flags->limit, "read so many rows at most")
-      ->check(CLI::PositiveNumber);
+  verb->add_option("--limit", flags->limit, "read so many rows at most")->check(at_least(1));
   verb->add_flag("--skip-bad-rows", flags->skip_bad_rows,
                  "count malformed rows, do not refuse them");
   verb->add_flag("--check", flags->check, "verify every invariant after every event");
@@ -214,7 +214,7 @@ void add_simulate_verb(CLI::App& app, Session& session) {
       verb->add_option(
               "--tell-starts", flags->starts_told,
               "tell one in N of the jobs that wait when they will start, and see if they do")
-          ->check(CLI::PositiveNumber)
+          ->check(at_least(1))
           ->type_name("N");
   verb->add_option("--out", flags->out, "write tables, series and plots there")->type_name("DIR");
   verb->add_option("--journal", flags->journal, "keep the run's journal, for 'gyre replay'")

@@ -196,3 +196,6 @@ def test_output_that_cannot_be_written_is_an_error(cloud):
                                  stdout=full, stderr=subprocess.PIPE, text=True, check=False)
             assert ran.returncode == 1, verb
             assert "cannot write" in ran.stderr and "No space left" in ran.stderr, ran.stderr
+        ran = subprocess.run([cloud.program, "run", "-d", "--", "true"], env=cloud.environment,
+                             stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 1 and f"job {int(job) + 2} was submitted" in ran.stderr, ran.stderr

@@ -54,20 +54,23 @@ def refused(one, arguments, code, *words, **more):
     (["simulate", "x", "--nodes", "1x1", "--mtbf", "0s"], ["above 0"]),
     (["simulate", "x", "--nodes", "1x1", "--mtbf", "5 parsecs"], ["--mtbf", "5 parsecs", "1h30m"]),
     (["simulate", "x", "--nodes", "1x1", "--mtbf", "1h", "--fault-trace", "y"], ["not both"]),
-    (["simulate", "x", "--nodes", "1x1", "--limit", "-1"], []),
+    (["simulate", "x", "--nodes", "1x1", "--limit", "-1"],
+     ["--limit: '-1' is no whole number of at least 1 "]),
+    (["simulate", "x", "--nodes", "1x1", "--seeds", "0"],
+     ["--seeds: '0' is no whole number of at least 1 "]),
     (["replay"], ["JOURNAL"]),
     (["completion", "tcsh"], ["tcsh"]),
     (["up", "--listen", "0.0.0.0:1"], ["0.0.0.0", "loopback", "ssh"]),
     (["up", "--listen", "localhost:http"], ["port"]),
     (["up", "--virtual-gpus", "lots"], ["lots"]),
-    (["up", "--policy", "fifi"], ["fifi"]),
-    (["up", "--fsync", "never"], ["never"]),
-    (["ps", "--server", "ftp://x/y"], ["http://127.0.0.1:8642"]),
     (["up", "--virtual-gpus", "8xH100:80"], ["8xH100:80", "with a unit"]),
-])
-def test_a_wrong_command_line_is_2(offline, arguments, words):
+    (["up", "--policy", "fifi"], ["fifi"]),
     (["up", "--policy", "no-such-file.yaml"], ["no-such-file.yaml"]),
     (["server", "--policy", "fifo,easy"], ["--policy: one policy decides"]),
+    (["up", "--fsync", "never"], ["never"]),
+    (["ps", "--server", "ftp://x/y"], ["http://127.0.0.1:8642"]),
+])
+def test_a_wrong_command_line_is_2(offline, arguments, words):
     if arguments[0] == "up":
         words = [word if word != "loopback" else "127.0.0.1" for word in words]
     refused(offline, arguments, 2, *words)
