@@ -1,6 +1,7 @@
 """`gyre import`: what it prints is accepted, runs, and says what was lost on the way."""
 import json
 import pathlib
+import subprocess
 
 import pytest
 
@@ -40,6 +41,40 @@ def test_an_sbatch_script_runs_as_it_would_under_slurm(cloud):
     assert lines[0] == "batch 1 2"
     assert sorted(lines[1:3]) == ["proc 0 local 0", "proc 1 local 1"]
     assert lines[3] == "srun returned 1"
+
+
+def run_imported(offline, text):
+    """Runs the one command of what it becomes."""
+    command = json.loads(offline.cli("import", "-o", "json", "-", stdin=text).stdout)["command"]
+    argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("commands, code, printed", [
+    (["sleep 0 &", "echo main"], 0, "main\n"),
+    (["echo a\necho b\n", "echo c"], 0, "a\nb\nc\n"),
+    (["echo a\nfalse\n", "echo never"], 1, "a\n"),
+    (["set -e\nfalse\necho never", "echo nor this"], 1, ""),
+    (["false # a comment", "echo never"], 1, ""),
+    (["(exit 7) # a comment", "echo never"], 7, ""),
+    (["# nothing", "echo a", "# nor here"], 0, "a\n"),
+    (["cat <<END\n# not a comment\nEND", "echo b"], 0, "# not a comment\nb\n"),
+    (["echo a \\", "echo b"], 0, "a\nb\n"),
+    (["false", "echo never; echo nor this"], 1, ""),
+    (["false", "echo never || echo nor this"], 1, ""),
+    (["cd /", "  pwd"], 0, "/\n"),
+])
+def test_dstack_commands_run_one_by_one_while_they_go_well(offline, commands, code, printed):
+    ran = run_imported(offline, json.dumps({"type": "task", "commands": commands}))
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, printed, "")
+
+
+@pytest.mark.parametrize("setup, code, printed", [
+    ("# nothing yet\n", 0, "run\n"), ("echo set up \\", 0, "set up\nrun\n"), ("false", 1, ""),
+])
+def test_a_skypilot_setup_comes_first(offline, setup, code, printed):
+    ran = run_imported(offline, json.dumps({"setup": setup, "run": "echo run"}))
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, printed, "")
 
 
 def test_json_is_one_document(offline):

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/units.h"
 #include "codec/import/draft.h"
@@ -39,12 +41,33 @@ void env(Dstack& job, const SpecNode& node, const std::string& path) {
   }
 }
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = std::min(text.find_first_not_of(kBlank), text.size());
+  return text.substr(first, text.find_last_not_of(kBlank) + 1 - first);
+}
+
+/// Whether it can stand before or behind '&&', and all of it be what is joined there.
+bool is_one_plain_command(std::string_view text) {
+  return !text.empty() && text.find_first_of("\n;&|#<\\") == std::string_view::npos;
+}
+
+/// Each command runs only if the one before went well. What '&&' would not join as a whole (a
+/// comment, a here-document, several lines, a command in the background) gets a line of its own
+/// that looks at how it ended.
 void commands(Dstack& job, const SpecNode& node, const std::string& path) {
   if (node.kind != Kind::List) return job.wrong(node, path, "expected a list of commands");
+  bool plain = false;
   for (const SpecNode& item : node.items) {
-    if (const auto line = job.text(item, path)) {
-      job.script += (job.script.empty() ? "" : " &&\n") + *line;
+    const auto text = job.text(item, path);
+    if (!text) return;
+    const std::string_view command = trimmed(*text);
+    const bool was_plain = std::exchange(plain, is_one_plain_command(command));
+    if (!job.script.empty()) {
+      job.script += was_plain && plain ? " &&\n" : "\n(exit $?) || exit\n";
     }
+    job.script += command;
+    if (command.ends_with('\\')) job.script += '\n';  // it goes on in an empty line
   }
 }
 
@@ -142,7 +165,7 @@ constexpr std::array<Field, 5> kResources{
      {"cpu", cpu},
      {"memory", memory},
      {"disk", nullptr, "Gyre does not reserve disk space"},
-     {"shm_size", nullptr, "tmpfs: [\"/dev/shm:16GB\"] gives a container one"}}};
+     {"shm_size", nullptr, "a container's /dev/shm has 256 MiB"}}};
 
 void resources(Dstack& job, const SpecNode& node, const std::string& path) {
   read_fields<Dstack>(job, node, path, kResources);

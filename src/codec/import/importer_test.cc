@@ -320,7 +320,7 @@ TEST(Import, EveryJobReadsBackAsItIsPrinted) {
   for (const char* name :
        {"dstack-distributed.dstack.yml", "dstack-gpu-parts.dstack.yml",
         "skypilot-finetune.sky.yaml", "skypilot-pipeline.sky.yaml", "train.sbatch", "array.sbatch",
-        "kubernetes-jobs.yaml", "kubernetes-affinity.yaml"}) {
+        "kubernetes-jobs.yaml", "kubernetes-affinity.yaml", "odd-commands.dstack.yml"}) {
     const auto out = import_jobs(sample(name), Format::Auto);
     ASSERT_TRUE(out) << name;
     for (const JobSpec& job : out->jobs) {

@@ -164,7 +164,8 @@ Result<Draft> task(const SpecNode& root) {
   if (job.error) return tl::unexpected(*job.error);
   std::string script;
   if (!job.setup.empty()) {
-    script = fmt::format("(\n{}\n)\n[ $? -eq 0 ] || exit 1\n", job.setup);
+    // The ':' is for a setup of comments alone, the second line end for a '\' at its end.
+    script = fmt::format("( :\n{}\n\n)\n[ $? -eq 0 ] || exit 1\n", job.setup);
     job.changed("setup", "it runs before every attempt, on every node");
   }
   script += job.run;
