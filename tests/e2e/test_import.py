@@ -77,6 +77,13 @@ def test_a_skypilot_setup_comes_first(offline, setup, code, printed):
     assert (ran.returncode, ran.stdout, ran.stderr) == (code, printed, "")
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_an_sbatch_script_keeps_its_text(offline, line_end):
+    text = "#!/bin/bash\n#SBATCH -n 1\ncat <<'END'\n#SBATCH --gpus=2\nEND\necho \\\n done\n"
+    ran = run_imported(offline, text.replace("\n", line_end))
+    assert (ran.stdout, ran.stderr) == ("#SBATCH --gpus=2\ndone\n", "")
+
+
 def test_json_is_one_document(offline):
     one = offline.cli("import", "-o", "json", SAMPLES / "train.sbatch").stdout
     assert json.loads(one)["nodes"] == 4

@@ -37,8 +37,22 @@ bool is_set(const Draft& draft, std::string_view name) {
 
 struct Device {
   std::string model;
-  std::string memory;  // "80GB", empty: not said
+  std::string memory;        // "80GB", empty: not said
+  bool of_a_vendor = false;  // who makes it, or the family: "tesla"
+  bool is_a_slice = false;   // a MIG profile
 };
+
+/// "3G.20GB", "1G.10GB+ME"
+bool is_mig_profile(std::string_view word) {
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  const std::size_t slices = word.find("G.");
+  if (slices == std::string_view::npos || !is_number(word.substr(0, slices))) return false;
+  const std::string_view memory = word.substr(slices + 2);
+  return memory.find("GB") != std::string_view::npos &&
+         is_number(memory.substr(0, memory.find("GB")));
+}
 
 /// "NVIDIA-A100-SXM4-80GB", "nvidia-tesla-t4", "a100", "RTX 4090".
 Device device_of(std::string_view name) {
@@ -50,7 +64,11 @@ Device device_of(std::string_view name) {
     const std::size_t end = std::min(name.find_first_of(" -_"), name.size());
     const std::string word = upper(name.substr(0, end));
     name.remove_prefix(std::min(end + 1, name.size()));
-    if (std::find(kVendor.begin(), kVendor.end(), word) != kVendor.end()) continue;
+    if (std::find(kVendor.begin(), kVendor.end(), word) != kVendor.end()) {
+      device.of_a_vendor = true;
+      continue;
+    }
+    if (is_mig_profile(word)) device.is_a_slice = true;
     const bool digit = !word.empty() && word[0] >= '0' && word[0] <= '9';
     if (digit && word.ends_with("GB") && !device.model.empty()) {
       device.memory = word;
@@ -179,11 +197,23 @@ void Draft::cpu(const SpecNode& at, std::string_view path, std::string_view text
 
 void Draft::gpu(const SpecNode& at, std::string_view path, const std::vector<std::string>& names,
                 std::string_view count) {
+  if (count == "0") return;  // of none, no model is asked for
   std::string models;
   std::string memory;
   bool differ = false;
   for (const std::string& name : names) {
     const Device device = device_of(name);
+    if (device.is_a_slice) {
+      return wrong(at, path,
+                   fmt::format("'{}' is a part of a GPU by MIG, and Gyre imports whole GPUs: ask "
+                               "for those, and write 'gpu: 0.5' and 'sharing: mig' by hand",
+                               printable(name)),
+                   ErrorKind::Unsupported);
+    }
+    if (device.model.empty() && device.of_a_vendor) {
+      changed(path, fmt::format("'{}' names no model of GPU: any is asked for", printable(name)));
+      continue;
+    }
     if (device.model.empty()) return wrong(at, path, "a GPU without a model");
     differ = differ || (!models.empty() && device.memory != memory);
     memory = device.memory;

@@ -22,6 +22,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::Pair;
 using testing::StartsWith;
+using testing::UnorderedElementsAre;
 
 std::string sample(const std::string& name) {
   std::ifstream file(std::string(GYRE_SOURCE_DIR) + "/tests/fuzz/import/" + name);
@@ -154,11 +155,11 @@ TEST(ImportSbatch, AMultiNodeScript) {
   EXPECT_EQ(job.launch.command[1], "-l");
   EXPECT_THAT(job.launch.command[3],
               AllOf(HasSubstr("export SLURM_GPUS_ON_NODE=2\n"), HasSubstr("srun() {"),
-                    HasSubstr("module load cuda/12.2"), Not(HasSubstr("#SBATCH"))));
+                    HasSubstr("module load cuda/12.2"), Not(HasSubstr("#SBATCH -N"))));
   EXPECT_THAT(out.notes, Contains(StartsWith("dropped --partition=gpu: ")));
   EXPECT_THAT(out.notes, Contains(StartsWith("dropped --account=proj42: ")));
   EXPECT_THAT(out.notes, Contains(StartsWith("dropped --export=ALL: ")));
-  EXPECT_THAT(out.notes, Contains(StartsWith("dropped line 16: ")));
+  EXPECT_THAT(out.notes, Contains(StartsWith("kept line 16: ")));
   EXPECT_THAT(out.notes, Contains("kept $SLURM_JOB_NODELIST: Gyre does not set it"));
   EXPECT_THAT(out.notes, Contains(StartsWith("changed the script: every node runs it")));
 }
@@ -200,6 +201,30 @@ TEST(ImportSbatch, CountsComeToWhatANodeGets) {
     EXPECT_EQ(group.request.cpu.value, it.cpu_milli) << it.options;
     EXPECT_EQ(group.request.memory.value, it.memory_mib) << it.options;
   }
+}
+
+TEST(ImportSbatch, AGpuWithoutAModelIsAnyGpu) {
+  const auto out = import_jobs("#!/bin/sh\n#SBATCH --gres=gpu:tesla:2\nx\n", Format::Auto);
+  ASSERT_TRUE(out) << out.error().message;
+  EXPECT_EQ(format_gpu(out->jobs[0].tasks[0].request), "2");
+  EXPECT_THAT(out->notes,
+              ElementsAre("changed the GPUs: 'tesla' names no model of GPU: any is asked for"));
+}
+
+TEST(ImportSbatch, APartOfAGpuIsRefused) {
+  for (const std::string gres : {"gpu:nvidia_a100_3g.20gb:1", "gpu:1g.10gb+me:2", "gpu:2g.10gb"}) {
+    const Error error = refusal("#!/bin/sh\n#SBATCH --gres=" + gres + "\nx\n");
+    EXPECT_EQ(error.kind, ErrorKind::Unsupported) << gres;
+    EXPECT_THAT(error.message, AllOf(HasSubstr("by MIG"), HasSubstr("sharing: mig"))) << gres;
+  }
+}
+
+TEST(ImportSbatch, SaysWhatTheScriptReadsAndWhatItsLinesEndedIn) {
+  const auto out = import_jobs("#!/bin/sh\r\necho $SLURMD_NODENAME\r\n", Format::Auto);
+  ASSERT_TRUE(out) << out.error().message;
+  EXPECT_EQ(out->jobs[0].launch.command.back(), "echo $SLURMD_NODENAME\n");
+  EXPECT_THAT(out->notes, UnorderedElementsAre("kept $SLURMD_NODENAME: Gyre does not set it",
+                                               StartsWith("changed the line ends: ")));
 }
 
 TEST(ImportSbatch, RefusesWhatItCannotRun) {
@@ -320,7 +345,8 @@ TEST(Import, EveryJobReadsBackAsItIsPrinted) {
   for (const char* name :
        {"dstack-distributed.dstack.yml", "dstack-gpu-parts.dstack.yml",
         "skypilot-finetune.sky.yaml", "skypilot-pipeline.sky.yaml", "train.sbatch", "array.sbatch",
-        "kubernetes-jobs.yaml", "kubernetes-affinity.yaml", "odd-commands.dstack.yml"}) {
+        "kubernetes-jobs.yaml", "kubernetes-affinity.yaml", "odd-commands.dstack.yml",
+        "crlf.sbatch"}) {
     const auto out = import_jobs(sample(name), Format::Auto);
     ASSERT_TRUE(out) << name;
     for (const JobSpec& job : out->jobs) {

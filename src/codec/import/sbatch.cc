@@ -330,7 +330,7 @@ void set_command(Sbatch& job, const SbatchText& file) {
          {"SLURM_CPUS_PER_TASK", std::to_string(std::max<std::int64_t>(1, job.cpus_per_task))},
          {"SLURM_GPUS_ON_NODE", std::to_string(job.request().gpus)},
          {"SLURM_SUBMIT_DIR", "$PWD"}}};
-    std::string prelude = aliases_for(job, script, "SLURM_", aliases);
+    std::string prelude = aliases_for(job, script, "SLURM", aliases);
     if (uses_srun(script)) {
       prelude += srun_function(job.tasks_per_node);
       job.changed("srun", fmt::format("it starts {} process{} here, on the node that runs it",
@@ -357,8 +357,10 @@ Result<std::vector<Draft>> from_sbatch(std::string_view text) {
     read_options(job, line.words);
   }
   for (const int line : file->late) {
-    job.dropped(fmt::format("line {}", line), "Slurm ignores #SBATCH behind the first command");
+    job.notes.push_back(
+        fmt::format("kept line {}: behind the first command #SBATCH asks for nothing", line));
   }
+  if (file->dos_line_ends) job.changed("the line ends", "CR LF is LF now, as a shell needs it");
   if (!job.error) settle_counts(job);
   if (job.error) return tl::unexpected(*job.error);
   const bool alone = job.array.empty();

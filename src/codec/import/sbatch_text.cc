@@ -81,19 +81,20 @@ Result<SbatchText> split_sbatch(std::string_view text) {
   int number = 0;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
+    std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) {
+      out.dos_line_ends = true;
+      line.remove_suffix(1);
+    }
     if (++number == 1) {
       auto interpreter = interpreter_of(line);
       if (!interpreter) return tl::unexpected(interpreter.error());
       out.interpreter = std::move(*interpreter);
       continue;
     }
-    if (line.starts_with(kMark)) {
-      if (began) {
-        out.late.push_back(number);
-        continue;
-      }
+    if (line.starts_with(kMark) && began) out.late.push_back(number);
+    if (line.starts_with(kMark) && !began) {
       SbatchText::Line read{number, words_of(line.substr(kMark.size()))};
       if (!read.words.empty() && (read.words[0] == "hetjob" || read.words[0] == "packjob")) {
         return fail(ErrorKind::Unsupported,

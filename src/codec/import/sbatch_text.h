@@ -20,8 +20,9 @@ struct SbatchText {
   };
   std::vector<std::string> interpreter;  // "/bin/bash", "-l"; never empty
   std::vector<Line> options;             // of the #SBATCH lines before the first command
-  std::vector<int> late;                 // #SBATCH lines that Slurm ignores
-  std::string body;                      // without the first line and the #SBATCH lines
+  std::vector<int> late;                 // #SBATCH lines behind it: comments, or of a here-document
+  std::string body;            // without the first line and the options; its lines end in LF
+  bool dos_line_ends = false;  // a line ended in CR LF
 };
 
 /// Errors: Invalid, no text, too long for one argument, no `#!` line; Unsupported, an interpreter
