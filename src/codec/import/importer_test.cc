@@ -1,5 +1,6 @@
 #include "codec/import/importer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -326,6 +327,60 @@ TEST(ImportKubernetes, APlacementThatCannotBeSaidIsDroppedAndNamed) {
               HasSubstr("affinity: expected fields"));
 }
 
+std::string kubernetes_job(const std::string& container) {
+  return "apiVersion: batch/v1\nkind: Job\nspec: {template: {spec: {containers: [{" + container +
+         "}]}}}\n";
+}
+
+TEST(ImportKubernetes, VariablesStandForWhatTheFileSays) {
+  const auto out = import_jobs(
+      kubernetes_job("args: ['$(B)', '$$(A)', '$(', 'a$b'], command: [x, '$(TOKEN)'], env: ["
+                     "{name: A, value: a}, {name: B, value: '$(A)-$(A)'}, {name: A, value: z},"
+                     "{name: TOKEN, valueFrom: {}}, {name: C, value: '$(D)$(TOKEN)'},"
+                     "{name: D, value: '$'}]"),
+      Format::Auto);
+  ASSERT_TRUE(out) << out.error().message;
+  const Launch& launch = out->jobs[0].launch;
+  EXPECT_THAT(launch.env, ElementsAre(Pair("A", "z"), Pair("B", "a-a"), Pair("C", "$(D)$(TOKEN)"),
+                                      Pair("D", "$")));
+  EXPECT_THAT(launch.command, ElementsAre("x", "$(TOKEN)", "a-a", "$(A)", "$(", "a$b"));
+  EXPECT_THAT(out->notes,
+              UnorderedElementsAre(StartsWith("dropped containers[0].env.TOKEN: "),
+                                   StartsWith("kept $(D) in containers[0].env.C: "),
+                                   StartsWith("kept $(TOKEN) in containers[0].command: ")));
+}
+
+TEST(ImportKubernetes, VariablesThatGrowWithoutEndAreRefused) {
+  std::string env = "{name: A0, value: aaaaaaaaaaaaaaaa}";
+  for (int i = 1; i < 40; ++i) {
+    env += fmt::format(", {{name: A{}, value: '$(A{})$(A{})'}}", i, i - 1, i - 1);
+  }
+  EXPECT_THAT(refusal(kubernetes_job("command: [x], env: [" + env + "]")).message,
+              HasSubstr("more than a job spec may hold"));
+}
+
+TEST(ImportKubernetes, TheItemsOfAListAreItsJobs) {
+  const auto out = import_jobs(
+      "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret}\n"
+      "- {apiVersion: batch/v1, kind: Job, metadata: {name: a},\n"
+      "   spec: {template: {spec: {containers: [{command: [x]}]}}}}\n",
+      Format::Auto);
+  ASSERT_TRUE(out) << out.error().message;
+  ASSERT_EQ(out->jobs.size(), 1U);
+  EXPECT_EQ(out->jobs[0].name, "a");
+  EXPECT_EQ(out->notes.front(), "dropped a Secret: Gyre imports batch/v1 Jobs");
+  EXPECT_EQ(refusal("apiVersion: v1\nkind: List\nitems: []\n").kind, ErrorKind::Unsupported);
+}
+
+TEST(ImportKubernetes, ArgumentsNeedACommand) {
+  const Error arguments = refusal(kubernetes_job("image: busybox, args: [x]"));
+  EXPECT_EQ(arguments.kind, ErrorKind::Unsupported);
+  EXPECT_THAT(arguments.message, StartsWith("line 3, column 62: containers[0].args: "));
+  const Error neither = refusal(kubernetes_job("name: a"));
+  EXPECT_EQ(neither.kind, ErrorKind::Invalid);
+  EXPECT_THAT(neither.message, StartsWith("line 3, column 39: containers[0]: "));
+}
+
 TEST(ImportKubernetes, RefusesWhatIsNoPlainJob) {
   EXPECT_THAT(refusal("apiVersion: apps/v1\nkind: Deployment\n").message,
               HasSubstr("no batch/v1 Job"));
@@ -333,7 +388,7 @@ TEST(ImportKubernetes, RefusesWhatIsNoPlainJob) {
   const auto job = [&](const std::string& spec, const std::string& container) {
     return head + spec + "  template: {spec: {containers: [{" + container + "}]}}\n";
   };
-  EXPECT_THAT(refusal(job("", "name: a, image: b, args: [x]")).message, HasSubstr("command"));
+  EXPECT_EQ(refusal(job("  completionMode: Indexed\n", "image: b")).kind, ErrorKind::Unsupported);
   EXPECT_EQ(refusal(job("  completions: 9\n", "command: [x]")).kind, ErrorKind::Unsupported);
   EXPECT_EQ(refusal(job("", "command: [x], resources: {limits: {nvidia.com/mig-1g.5gb: 1}}")).kind,
             ErrorKind::Unsupported);
@@ -345,8 +400,8 @@ TEST(Import, EveryJobReadsBackAsItIsPrinted) {
   for (const char* name :
        {"dstack-distributed.dstack.yml", "dstack-gpu-parts.dstack.yml",
         "skypilot-finetune.sky.yaml", "skypilot-pipeline.sky.yaml", "train.sbatch", "array.sbatch",
-        "kubernetes-jobs.yaml", "kubernetes-affinity.yaml", "odd-commands.dstack.yml",
-        "crlf.sbatch"}) {
+        "kubernetes-jobs.yaml", "kubernetes-affinity.yaml", "kubernetes-list.yaml",
+        "odd-commands.dstack.yml", "crlf.sbatch"}) {
     const auto out = import_jobs(sample(name), Format::Auto);
     ASSERT_TRUE(out) << name;
     for (const JobSpec& job : out->jobs) {

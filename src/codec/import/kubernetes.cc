@@ -3,9 +3,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "codec/import/draft.h"
 #include "codec/import/kubernetes_placement.h"
+#include "codec/job_spec_text.h"
 #include "codec/printable.h"
 
 namespace gyre::codec::import {
@@ -20,6 +22,10 @@ struct Kubernetes : Draft {
   bool indexed = false;
   std::vector<std::string> command;
   std::vector<std::string> arguments;
+  const SpecNode* container_at = nullptr;
+  const SpecNode* arguments_at = nullptr;
+  std::map<std::string, std::string, std::less<>> values;  // of variables that the file has whole
+  std::size_t expanded_bytes = 0;
   std::string gpus;
   std::string gpu_model;
   SpecNode gpu_at;
@@ -95,18 +101,56 @@ void resources(Kubernetes& job, const SpecNode& node, const std::string& path) {
   if (const SpecNode* limits = child(node, "limits")) amounts(job, *limits, path + ".limits");
 }
 
+/// $(NAME) is the value of a variable, $$ a dollar; a name that is not known stays as it is
+/// (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1, "env.value").
+std::string expanded(Kubernetes& job, std::string_view text, const std::string& path) {
+  std::string out;
+  std::string unknown;
+  const std::size_t behind_last = text.size() - (text.rfind(')') + 1);  // the last ')'
+  while (!text.empty()) {
+    const std::size_t dollar = std::min(text.find('$'), text.size());
+    out += text.substr(0, dollar);
+    text.remove_prefix(dollar);
+    if (text.starts_with("$(") && text.size() > behind_last) {
+      const std::string_view name = text.substr(2, text.find(')') - 2);
+      const auto known = job.values.find(name);
+      if (known == job.values.end() && unknown.empty()) unknown = name;
+      const std::string_view value =
+          known == job.values.end() ? text.substr(0, name.size() + 3) : known->second;
+      if ((job.expanded_bytes += value.size()) > kSpecBytesMax) {
+        job.wrong({}, path, "what its $(NAME) stand for is more than a job spec may hold");
+        return {};
+      }
+      out += value;
+      text.remove_prefix(name.size() + 3);
+    } else if (!text.empty()) {
+      out += '$';
+      text.remove_prefix(text.starts_with("$$") ? 2 : 1);
+    }
+  }
+  if (!unknown.empty()) {
+    job.notes.push_back(fmt::format("kept $({}) in {}: the file has no value for it up to there",
+                                    printable(unknown), printable(path)));
+  }
+  return out;
+}
+
 void environment(Kubernetes& job, const SpecNode& node, const std::string& path) {
   for (const SpecNode& item : node.items) {
     const SpecNode* name = child(item, "name");
     const SpecNode* value = child(item, "value");
     if (name == nullptr) return job.wrong(item, path, "a variable without a name");
+    const std::string where = path + "." + name->text;
+    std::string text;
     if (value != nullptr && value->kind != Kind::Null) {
-      if (const auto text = job.text(*value, path)) job.variable(name->text, *text);
+      text = expanded(job, job.text(*value, where).value_or(""), where);
     } else if (child(item, "valueFrom") != nullptr) {
-      job.dropped(path + "." + name->text, "its value comes from an object of the cluster");
-    } else {
-      job.variable(name->text, "");
+      job.values.erase(name->text);
+      job.dropped(where, "its value comes from an object of the cluster");
+      continue;
     }
+    job.values[name->text] = text;
+    job.variable(name->text, text);
   }
 }
 
@@ -115,12 +159,10 @@ void texts(Kubernetes& job, const SpecNode& node, const std::string& path,
   if (node.kind != Kind::List) return job.wrong(node, path, "expected a list of texts");
   for (const SpecNode& item : node.items) {
     if (const auto text = job.text(item, path)) out.push_back(*text);
-    if (item.text.find("$(") != std::string::npos && out != std::vector<std::string>{}) {
-      job.changed(path, "$(NAME) is Kubernetes' own notation, and stays as it is written");
-    }
   }
 }
 
+constexpr std::string_view kUser = "write 'user:' by hand; without it the image's own user runs";
 constexpr std::string_view kMounts = "give the path of the files on the nodes";
 
 constexpr std::array<Field, 19> kContainer{{
@@ -130,8 +172,11 @@ constexpr std::array<Field, 19> kContainer{{
     {"imagePullPolicy", nullptr, "it belongs to an image"},
     {"command", [](Kubernetes& job, const SpecNode& node,
                    const std::string& path) { texts(job, node, path, job.command); }},
-    {"args", [](Kubernetes& job, const SpecNode& node,
-                const std::string& path) { texts(job, node, path, job.arguments); }},
+    {"args",
+     [](Kubernetes& job, const SpecNode& node, const std::string& path) {
+       job.arguments_at = &node;
+       texts(job, node, path, job.arguments);
+     }},
     {"workingDir",
      [](Kubernetes& job, const SpecNode& node, const std::string& path) {
        if (const auto text = job.text(node, path)) job.directory(path, *text);
@@ -142,7 +187,7 @@ constexpr std::array<Field, 19> kContainer{{
     {"volumeMounts", nullptr, kMounts},
     {"volumeDevices", nullptr, kMounts},
     {"ports", nullptr, "a job's ports are the host's own"},
-    {"securityContext", nullptr, "the task runs as the node's user"},
+    {"securityContext", nullptr, kUser},
     {"lifecycle", nullptr},
     {"livenessProbe", nullptr, "a job is not probed"},
     {"readinessProbe", nullptr, "a job is not probed"},
@@ -155,6 +200,7 @@ void containers(Kubernetes& job, const SpecNode& node, const std::string& path) 
   if (node.kind != Kind::List || node.items.empty()) {
     return job.wrong(node, path, "expected a list with a container");
   }
+  job.container_at = &node.items[0];
   read_fields<Kubernetes>(job, node.items[0], "containers[0]", kContainer);
   for (std::size_t i = 1; i < node.items.size(); ++i) {
     const SpecNode* name = child(node.items[i], "name");
@@ -199,7 +245,7 @@ constexpr std::array<Field, 19> kPod{{
     {"volumes", nullptr, kMounts},
     {"serviceAccountName", nullptr},
     {"imagePullSecrets", nullptr, "they belong to an image"},
-    {"securityContext", nullptr, "the task runs as the node's user"},
+    {"securityContext", nullptr, kUser},
     {"hostNetwork", nullptr, "a job's network is the host's own"},
     {"hostIPC", nullptr, "a host process has the host's own"},
     {"dnsPolicy", nullptr, "a job's network is the host's own"},
@@ -276,14 +322,28 @@ void settle_retry(Kubernetes& job) {
   retry.backoff_max = seconds(360);
 }
 
+/// The image's own entry point can run alone: a spec has a whole command or none.
+void check_command(Kubernetes& job, const SpecNode& root) {
+  if (job.error || !job.command.empty()) return;
+  const SpecNode& container = job.container_at == nullptr ? root : *job.container_at;
+  if (!job.arguments.empty()) {
+    job.wrong(*job.arguments_at, "containers[0].args",
+              "Gyre runs an image's entry point without arguments, or a whole command: write the "
+              "entry point as 'command' too ('skopeo inspect --config' shows it)",
+              ErrorKind::Unsupported);
+  } else if (job.spec.launch.container.image.empty()) {
+    job.wrong(container, "containers[0]", "it has neither a command nor an image");
+  } else if (job.indexed) {
+    job.wrong(container, "containers[0].command",
+              "it is missing: the index is handed to a command, not to an image's entry point",
+              ErrorKind::Unsupported);
+  }
+}
+
 Result<Draft> job_of(const SpecNode& root) {
   Kubernetes job;
   read_fields<Kubernetes>(job, root, "", kFields);
-  const bool image = !job.spec.launch.container.image.empty();
-  if (!job.error && job.command.empty() && (!image || job.indexed || !job.arguments.empty())) {
-    job.wrong(root, "containers[0].command",
-              "it is missing: arguments and an index need the command that they are for");
-  }
+  check_command(job, root);
   const std::int64_t nodes = std::max<std::int64_t>(1, job.parallelism);
   if (job.completions > nodes) {
     job.wrong(root, "spec.completions",
@@ -302,8 +362,13 @@ Result<Draft> job_of(const SpecNode& root) {
   read_placement(job, job.pod);
   if (job.error) return tl::unexpected(*job.error);
   settle_retry(job);
-  job.spec.launch.command = job.command;
-  for (std::string& argument : job.arguments) job.spec.launch.command.push_back(argument);
+  for (const std::string& word : job.command) {
+    job.spec.launch.command.push_back(expanded(job, word, "containers[0].command"));
+  }
+  for (const std::string& word : job.arguments) {
+    job.spec.launch.command.push_back(expanded(job, word, "containers[0].args"));
+  }
+  if (job.error) return tl::unexpected(*job.error);
   if (job.indexed) {
     job.spec.launch.command.insert(
         job.spec.launch.command.begin(),
@@ -312,14 +377,29 @@ Result<Draft> job_of(const SpecNode& root) {
   return static_cast<Draft&>(job);
 }
 
+/// Those of a List, as 'kubectl get -o yaml' prints it, are its items.
+std::vector<const SpecNode*> objects_of(std::span<const SpecNode> documents) {
+  std::vector<const SpecNode*> objects;
+  for (const SpecNode& document : documents) {
+    const SpecNode* kind = child(document, "kind");
+    const SpecNode* items = child(document, "items");
+    if (kind == nullptr || kind->text != "List" || items == nullptr || items->kind != Kind::List) {
+      objects.push_back(&document);
+      continue;
+    }
+    for (const SpecNode& item : items->items) objects.push_back(&item);
+  }
+  return objects;
+}
+
 }  // namespace
 
 Result<std::vector<Draft>> from_kubernetes(std::span<const SpecNode> documents) {
   std::vector<Draft> drafts;
   std::vector<std::string> others;
-  for (const SpecNode& document : documents) {
-    const SpecNode* kind = child(document, "kind");
-    const SpecNode* version = child(document, "apiVersion");
+  for (const SpecNode* object : objects_of(documents)) {
+    const SpecNode* kind = child(*object, "kind");
+    const SpecNode* version = child(*object, "apiVersion");
     const bool is_job = kind != nullptr && kind->text == "Job" && version != nullptr &&
                         version->text.starts_with("batch/");
     if (!is_job) {
@@ -327,7 +407,10 @@ Result<std::vector<Draft>> from_kubernetes(std::span<const SpecNode> documents) 
                                    kind == nullptr ? "document" : printable(kind->text)));
       continue;
     }
-    auto draft = job_of(document);
+    if (drafts.size() == kJobsMax) {
+      return fail(ErrorKind::Invalid, "more than {} jobs", kJobsMax);
+    }
+    auto draft = job_of(*object);
     if (!draft) return tl::unexpected(draft.error());
     drafts.push_back(std::move(*draft));
   }
