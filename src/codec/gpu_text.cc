@@ -55,6 +55,8 @@ class GpuParser {
       if (++at == parts.size()) return wrong("a vendor without a model");
     }
     request_.gpus = 1;
+    request_.gpu_models.clear();
+    request_.gpu_memory = {};
     if (!starts_with_digit(parts[at])) {
       if (auto done = models(parts[at]); !done) return done;
       ++at;
@@ -130,11 +132,11 @@ class GpuParser {
     if (milli > 1000 && milli % 1000 != 0) {
       return wrong("more than one GPU is asked for in whole ones");
     }
+    if (milli == 0 && (!request_.gpu_models.empty() || request_.gpu_memory.value > 0)) {
+      return wrong("a model or memory, and none of them; leave it out, or write 0 alone");
+    }
     request_.gpus = milli > 0 ? std::max(1, milli / 1000) : 0;
     request_.gpu_milli = milli > 0 && milli < 1000 ? GpuMilli{milli} : kWholeGpu;
-    if (request_.gpus > 0) return {};
-    request_.gpu_models.clear();  // of none, no kind is asked for
-    request_.gpu_memory = {};
     return {};
   }
 

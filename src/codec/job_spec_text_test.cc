@@ -152,6 +152,8 @@ TEST(JobSpecText, BadGpuRequests) {
       {"H100:80GB:8:1", kInvalid, "'1' stands behind the count"},
       {"H100:80XB", kInvalid, "'80XB' is no count"},
       {"H100:1025", kInvalid, "a task asks for at most 1024 GPUs"},
+      {"H100:80GB:0", kInvalid, "a model or memory, and none of them"},
+      {"nvidia:T4:0", kInvalid, "a model or memory, and none of them"},
       {"1.5", kInvalid, "whole ones"},
       {"0.0001", kInvalid, "least share"},
       {"-1", kInvalid, "'-1' is no model"},
