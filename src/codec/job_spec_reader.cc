@@ -10,10 +10,12 @@
 #include <utility>
 
 #include "base/units.h"
+#include "codec/image_text.h"
+#include "codec/job_spec_conflicts.h"
 #include "codec/job_spec_text.h"
 #include "codec/printable.h"
 #include "codec/spec_tree.h"
-#include "domain/image_ref.h"
+#include "domain/launch_fields.h"
 
 namespace gyre::codec {
 namespace {
@@ -22,15 +24,6 @@ using Kind = SpecNode::Kind;
 
 /// What this version does not do yet, though a job spec may say it.
 constexpr std::array<std::string_view, 2> kLaterFields{"budget", "max_price"};
-
-// Words that are too long to be a slip are not compared: the work grows with their square.
-std::string nearest_of(std::string_view word, const std::vector<std::string>& candidates) {
-  return word.size() > kNameBytesMax ? "" : nearest(word, candidates);
-}
-
-bool is_scalar(const SpecNode& node) {
-  return node.kind == Kind::Bool || node.kind == Kind::Number || node.kind == Kind::String;
-}
 
 class SpecReader {
  public:
@@ -42,8 +35,9 @@ class SpecReader {
     if (read && !has(root, "command") && spec_.launch.container.image.empty()) {
       problem(root, "'command' is missing: say what to run, as in command: python3 train.py");
     }
+    for (SpecProblem& conflict : conflicts_of(root, spec_)) add(std::move(conflict));
     if (problems_.empty()) {
-      if (const auto valid = validate(spec_); !valid) problem(root, valid.error().message);
+      if (const auto valid = validate(spec_); !valid) add(placed(root, valid.error()));
     }
     if (problems_.empty()) return std::move(spec_);
     if (unlisted_ > 0) problem(root, fmt::format("and {} problems more", unlisted_), true);
@@ -67,13 +61,7 @@ class SpecReader {
   void image(const SpecNode& node) {
     if (node.kind != Kind::String) return expected(node, "an image, or the text 'host' for none");
     if (node.text == "host") return;
-    std::string text = node.text;
-    if (!image_base_.empty() && is_image_path(text) && !text.starts_with('/')) {
-      text = fmt::format("{}/{}", image_base_, text);
-    }
-    const auto image = parse_image_ref(text);
-    if (!image) return problem(node, image.error());
-    spec_.launch.container.image = std::move(text);
+    take(node, image_named(node.text, image_base_), spec_.launch.container.image);
   }
 
   void command(const SpecNode& node) {
@@ -211,7 +199,7 @@ class SpecReader {
     const std::string full = "SIG" + node.text;
     const bool short_form = std::find(names.begin(), names.end(), full) != names.end();
     expected(node, "a signal that a process can catch, as in SIGUSR1",
-             short_form ? full : nearest_of(node.text, names));
+             short_form ? full : nearest(node.text, names));
   }
 
   void progress(const SpecNode& node) {
@@ -278,13 +266,7 @@ class SpecReader {
     }
   }
   void variable(const SpecNode::Key& key, const SpecNode& node) {
-    const bool named = !key.name.empty() && (key.name[0] < '0' || key.name[0] > '9') &&
-                       key.name.size() <= kNameBytesMax &&
-                       std::all_of(key.name.begin(), key.name.end(), [](char c) {
-                         return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                                (c >= 'A' && c <= 'Z');
-                       });
-    if (!named) {
+    if (!is_variable_name(key.name)) {
       return problem(key.line, key.column,
                      fmt::format("'{}' is no name of a variable: use letters, digits and '_', no "
                                  "digit first, at most {}",
@@ -295,7 +277,7 @@ class SpecReader {
   }
   void user(const SpecNode& node) {
     if (!is_scalar(node)) return expected(node, "a user's number or name");
-    spec_.launch.container.user = node.text;
+    if (fits(node, check_user(printable(node.text)))) spec_.launch.container.user = node.text;
   }
   void read_only(const SpecNode& node) {
     if (const auto value = truth(node)) spec_.launch.container.writable_root = !*value;
@@ -306,42 +288,40 @@ class SpecReader {
     if (which) spec_.launch.container.network = static_cast<ContainerSpec::Network>(*which);
   }
   void volumes(const SpecNode& node) {
-    texts(node, [&](const SpecNode& item) {
+    texts(node, kMountsPerContainerMax, [&](const SpecNode& item) {
       ContainerSpec::Volume volume;
-      if (take(item, parse_volume(item.text), volume)) {
+      if (take(item, parse_volume(item.text), volume) && fits(item, check_mount(volume, mounts_))) {
         spec_.launch.container.volumes.push_back(std::move(volume));
       }
     });
   }
   void tmpfs(const SpecNode& node) {
-    texts(node, [&](const SpecNode& item) {
+    texts(node, kMountsPerContainerMax, [&](const SpecNode& item) {
       ContainerSpec::Tmpfs tmpfs;
-      if (take(item, parse_tmpfs(item.text), tmpfs)) {
+      if (take(item, parse_tmpfs(item.text), tmpfs) && fits(item, check_mount(tmpfs, mounts_))) {
         spec_.launch.container.tmpfs.push_back(std::move(tmpfs));
       }
     });
   }
   void secrets(const SpecNode& node) {
-    texts(node, [&](const SpecNode& item) { spec_.launch.container.secrets.push_back(item.text); });
+    texts_into(node, kSecretsPerContainerMax, check_secret_name, spec_.launch.container.secrets);
   }
   void registry_login(const SpecNode& node) {
     if (!is_scalar(node)) return expected(node, "a secret's name");
+    if (!fits(node, check_secret_name(printable(node.text)))) return;
     spec_.launch.container.registry_login = node.text;
   }
   void devices(const SpecNode& node) {
-    texts(node, [&](const SpecNode& item) { spec_.launch.container.devices.push_back(item.text); });
+    texts_into(node, kDevicesPerContainerMax, check_device, spec_.launch.container.devices);
   }
   void artifacts(const SpecNode& node) {
-    texts(node, [&](const SpecNode& item) {
-      if (auto fine = check_artifact(item.text, true); !fine) return problem(item, fine.error());
-      spec_.launch.artifacts.push_back(item.text);
-    });
+    const auto check = [](std::string_view path) { return check_artifact(path, true); };
+    texts_into(node, kArtifactsPerJobMax, check, spec_.launch.artifacts);
   }
   void ports(const SpecNode& node) {
-    texts(node, [&](const SpecNode& item) {
-      if (auto fine = check_port_name(item.text); !fine) return problem(item, fine.error());
-      spec_.launch.ports.push_back(item.text);
-    });
+    std::vector<std::string>& ports = spec_.launch.ports;
+    const auto check = [&](std::string_view name) { return check_port(name, ports); };
+    texts_into(node, kPortsPerTaskMax, check, ports);
   }
   void working_directory(const SpecNode& node) { path_into(node, spec_.launch.working_directory); }
 
@@ -378,7 +358,7 @@ class SpecReader {
     for (const KnownField& field : known) names.emplace_back(field.name);
     add({ErrorKind::Invalid, path_, key.line, key.column,
          fmt::format("there is no such field; there are {}", fmt::join(names, ", ")),
-         nearest_of(key.name, names)});
+         nearest(key.name, names)});
   }
 
   template <class Int>
@@ -429,10 +409,13 @@ class SpecReader {
     return std::nullopt;
   }
 
-  /// Calls `read` for each text of a list.
+  /// Calls `read` for each text of a list of `most` at most.
   template <class Read>
-  void texts(const SpecNode& node, Read read) {
+  void texts(const SpecNode& node, std::size_t most, Read read) {
     if (node.kind != Kind::List) return expected(node, "a list of texts");
+    if (node.items.size() > most) {
+      return problem(node, fmt::format("{} of them; at most {}", node.items.size(), most));
+    }
     for (std::size_t i = 0; i < node.items.size(); ++i) {
       within(fmt::format("[{}]", i), [&] {
         const bool plain = node.items[i].kind == Kind::String &&
@@ -442,6 +425,14 @@ class SpecReader {
         read(node.items[i]);
       });
     }
+  }
+
+  template <class Check>
+  void texts_into(const SpecNode& node, std::size_t most, Check check,
+                  std::vector<std::string>& out) {
+    texts(node, most, [&](const SpecNode& item) {
+      if (fits(item, check(item.text))) out.push_back(item.text);
+    });
   }
 
   bool with_unit(const SpecNode& node, std::string_view what) {
@@ -474,13 +465,18 @@ class SpecReader {
     return true;
   }
 
+  bool fits(const SpecNode& node, const Result<void>& result) {
+    if (!result) problem(node, result.error());
+    return result.has_value();
+  }
+
   std::optional<std::size_t> one_of(const SpecNode& node, std::span<const std::string_view> words) {
     const auto at = std::find(words.begin(), words.end(), node.text);
     if (node.kind == Kind::String && at != words.end()) {
       return static_cast<std::size_t>(at - words.begin());
     }
     expected(node, fmt::format("one of {}", fmt::join(words, ", ")),
-             nearest_of(node.text, std::vector<std::string>(words.begin(), words.end())));
+             nearest(node.text, std::vector<std::string>(words.begin(), words.end())));
     return std::nullopt;
   }
 
@@ -585,6 +581,7 @@ class SpecReader {
 
   const std::string_view image_base_;
   JobSpec spec_;
+  MountTargets mounts_;
   std::string path_;
   std::vector<SpecProblem> problems_;
   std::size_t unlisted_ = 0;

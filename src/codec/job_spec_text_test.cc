@@ -206,21 +206,38 @@ const BadSpec kMistakes[] = {
     {"command: ls\nimage: r.example/x@sha256:12", "what follows @ is no sha256 digest"},
     {"command: ls\nimage: 5", "image: expected an image, or the text 'host' for none"},
     {"name: x\nimage: host", "'command' is missing"},
-    {"command: ls\nuser: root", "are a container's: name an image, or leave them out"},
-    {"command: ls\nimage: /i\nuser: -x", "'-x' is no user"},
+    {"command: ls\nuser: root", "line 2, column 7: user: only a container has it: name an image"},
+    {"command: ls\nimage: /i\nuser: -x", "line 3, column 7: user: '-x' is no user"},
     {"command: ls\nimage: /i\nread_only: 1", "read_only: expected true or false"},
     {"command: ls\nimage: /i\nnetwork: bridge", "network: expected one of host, none"},
     {"command: ls\nimage: /i\nvolumes: /a:/b", "volumes: expected a list of texts"},
     {"command: ls\nimage: /i\nvolumes: [/a]", "volumes[0]: '/a' is no volume"},
-    {"command: ls\nimage: /i\nvolumes: ['a:/b']", "the volume's source 'a' is no absolute path"},
+    {"command: ls\nimage: /i\nvolumes: ['a:/b']",
+     "line 3, column 11: volumes[0]: the volume's source 'a' is no absolute path"},
     {"command: ls\nimage: /i\nvolumes: ['/a/../..:/b']", "is no absolute path without '..'"},
     {"command: ls\nimage: /i\nvolumes: ['/a:/proc/x']", "'/proc/x' is where the container has"},
     {"command: ls\nimage: /i\nvolumes: ['/a:/']", "'/' would hide the whole image"},
-    {"command: ls\nimage: /i\ntmpfs: [/a, /a]", "'/a' is mounted twice"},
+    {"command: ls\nimage: /i\ntmpfs: [/a, /a]",
+     "line 3, column 13: tmpfs[1]: '/a' is mounted twice"},
     {"command: ls\nimage: /i\ntmpfs: ['/a:5x']", "tmpfs[0]: '5x' is not a memory size"},
-    {"command: ls\nimage: /i\ntmpfs: ['/a:0MB']", "a tmpfs has at least 1 MiB"},
-    {"command: ls\nimage: /i\nsecrets: [../x]", "'../x' is no secret's name"},
-    {"command: ls\nimage: /i\ndevices: [/dev/sda]", "'/dev/sda' is no device"},
+    {"command: ls\nimage: /i\ntmpfs: ['/a:0MB']", "tmpfs[0]: a tmpfs has at least 1 MiB"},
+    {"command: ls\nimage: /i\nsecrets: [../x]",
+     "line 3, column 11: secrets[0]: '../x' is no secret's name"},
+    {"command: ls\nimage: /i\ndevices: [/dev/sda]", "devices[0]: '/dev/sda' is no device"},
+    {"command: ls\nimage: /i\nregistry_login: a",
+     "line 3, column 17: registry_login: a login opens a registry"},
+    {"command: ls\nimage: r.example/i\nregistry_login: ../x", "'../x' is no secret's name"},
+    {"command: ls\nnetwork: none", "line 2, column 10: network: only a container has it"},
+    {"command: ls\nports: [a, b, a]", "line 2, column 15: ports[2]: two ports are called 'a'"},
+    {"command: ls\nimage: /i\nnetwork: none\nports: [a]",
+     "line 4, column 8: ports: nobody reaches a port of a task without a network"},
+    {"command: ls\nports: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q]",
+     "line 2, column 8: ports: 17 of them; at most 16"},
+    {"command: ls\nartifacts: [out, /out]",
+     "line 2, column 18: artifacts[1]: the artifact '/out' is outside"},
+    {"command: ls\nprogress: {heartbeat: 1ms}", "line 2, column 11: progress: a heartbeat is 1s"},
+    {"command: ls\nplacement: {max_per_node: 1}",
+     "line 2, column 12: placement: max_per_node counts the tasks of a group"},
     {"command: ''", "command: the command is empty"},
     {"command: []", "command: the command is empty"},
     {"command: [ls, {a: b}]", "command[1]: expected a text, found a map"},
@@ -374,6 +391,37 @@ TEST(JobSpecText, AllProblemsAreFoundAtOnce) {
   EXPECT_EQ(error.kind, ErrorKind::Invalid);
   EXPECT_NE(error.message.find("; line 2, column 1: colour"), std::string::npos) << error.message;
   EXPECT_EQ(error.message.find('\n'), std::string::npos);
+}
+
+TEST(JobSpecText, MistakesOfAContainerAreAllFoundWithTheirPlaces) {
+  const auto problems =
+      bad("{command: ls, image: /i, user: '-1', volumes: ['/a/../b:/v', '/c:/t'], tmpfs: [/t, "
+          "'/proc:1GB'], secrets: [ok, ../x], ports: [a, a], network: none}");
+  std::vector<std::string> paths;
+  for (const SpecProblem& problem : problems) paths.push_back(problem.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"user", "volumes[0]", "tmpfs[0]", "tmpfs[1]",
+                                             "secrets[1]", "ports[1]", "ports"}));
+  paths.clear();
+  for (const SpecProblem& problem : bad("{command: ls, user: root, secrets: [a], devices: [x]}")) {
+    paths.push_back(problem.path);
+  }
+  EXPECT_EQ(paths, (std::vector<std::string>{"devices[0]", "user", "secrets"}));
+}
+
+TEST(JobSpecText, ARelativeImageIsCompletedAndNamedInOneWay) {
+  const auto image = [](const std::string& text) {
+    const auto spec = parse_job_spec("command: ls\nimage: " + text, SpecFormat::Yaml, "/x");
+    return spec ? spec->launch.container.image : describe(spec.error().at(0));
+  };
+  EXPECT_EQ(image("./img/bb"), "/x/img/bb");
+  EXPECT_EQ(image("././img//bb/"), "/x/img/bb");
+  EXPECT_EQ(image("../bb.tar"), "/bb.tar");
+  EXPECT_EQ(image("bb.tar"), "/x/bb.tar");
+  EXPECT_EQ(image("/y/./bb"), "/y/./bb");
+  const std::string digest = "@sha256:" + std::string(64, '0');
+  EXPECT_EQ(image("./bb" + digest), "/x/bb" + digest);
+  EXPECT_NE(image("img/bb").find("image: 'img/bb' names no image"), std::string::npos);
+  EXPECT_NE(image("img/bb").find("a relative path begins with ./"), std::string::npos);
 }
 
 TEST(JobSpecText, OnlyWhatIsUnsupportedMakesTheWholeUnsupported) {

@@ -369,6 +369,20 @@ std::string found(const SpecNode& node) {
   return "";
 }
 
+bool is_scalar(const SpecNode& node) {
+  using Kind = SpecNode::Kind;
+  return node.kind == Kind::Bool || node.kind == Kind::Number || node.kind == Kind::String;
+}
+
+bool is_variable_name(std::string_view name) {
+  const auto letter = [](char c) {
+    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
+  return !name.empty() && letter(name[0]) && name.size() <= kNameBytesMax &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
+
 bool is_line(const SpecNode& node) {
   return node.kind == SpecNode::Kind::String && !node.text.empty() &&
          node.text.size() <= kNameBytesMax && node.text.find('\n') == std::string::npos;

@@ -30,12 +30,18 @@ struct SpecNode::Key {
 /// Whether a map has that field.
 bool has(const SpecNode& map, std::string_view name);
 
+/// Whether it is true or false, a number or a text.
+bool is_scalar(const SpecNode& node);
+
 /// What it is, for an error: "the number 5", "a list".
 std::string found(const SpecNode& node);
 
 /// Whether it is a text that a line of a log may have. What is expected else is kLineForm.
 bool is_line(const SpecNode& node);
 inline constexpr std::string_view kLineForm = "a text of one line, 128 bytes at most";
+
+/// Whether a variable of the environment may be called so.
+bool is_variable_name(std::string_view name);
 
 /// Reads one document. Errors: not UTF-8, larger or deeper than the limits, not the format, a tag,
 /// an anchor or an alias (which let a few lines stand for gigabytes), a key twice in one map.

@@ -1,10 +1,14 @@
 #include "domain/container.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <set>
+#include <array>
+#include <utility>
 
 #include "base/units.h"
 #include "domain/image_ref.h"
+#include "domain/launch_fields.h"
 
 namespace gyre {
 namespace {
@@ -66,30 +70,42 @@ bool is_device(std::string_view device) {
          is_word(device.substr(slash + 1, equals - slash - 1)) && is_word(name);
 }
 
-Result<void> check_mounts(const ContainerSpec& container) {
-  std::set<std::string> targets;
-  const auto check = [&](const std::string& target) -> Result<void> {
-    if (auto ok = check_target(target); !ok) return ok;
-    if (targets.insert(target).second) return {};
-    return fail(ErrorKind::Invalid, "'{}' is mounted twice", target);
-  };
-  for (const auto& volume : container.volumes) {
-    if (!is_path(volume.source)) {
-      return fail(ErrorKind::Invalid, "the volume's source '{}' is no absolute path without '..'",
-                  volume.source);
-    }
-    if (auto ok = check(volume.target); !ok) return ok;
-  }
-  for (const auto& tmpfs : container.tmpfs) {
-    if (auto ok = check(tmpfs.path); !ok) return ok;
-    if (tmpfs.size.value < 1) return fail(ErrorKind::Invalid, "a tmpfs has at least 1 MiB");
-  }
-  if (targets.size() <= kMountsPerContainerMax) return {};
-  return fail(ErrorKind::Invalid, "{} volumes and tmpfs; at most {}", targets.size(),
+Result<void> take_target(const std::string& path, MountTargets& taken) {
+  if (auto ok = check_target(path); !ok) return ok;
+  if (!taken.insert(path).second) return fail(ErrorKind::Invalid, "'{}' is mounted twice", path);
+  if (taken.size() <= kMountsPerContainerMax) return {};
+  return fail(ErrorKind::Invalid, "{} volumes and tmpfs; at most {}", taken.size(),
               kMountsPerContainerMax);
 }
 
 }  // namespace
+
+Result<void> check_user(std::string_view user) {
+  if (is_user(user)) return {};
+  return fail(ErrorKind::Invalid, "'{}' is no user: write UID, UID:GID or names of the image's",
+              user);
+}
+
+Result<void> check_secret_name(std::string_view name) {
+  if (is_word(name)) return {};
+  return fail(ErrorKind::Invalid, "'{}' is no secret's name: letters, digits, '.', '_', '-'", name);
+}
+
+Result<void> check_device(std::string_view device) {
+  if (is_device(device)) return {};
+  return fail(ErrorKind::Invalid, "'{}' is no device: write it as vendor.com/class=name", device);
+}
+
+Result<void> check_mount(const ContainerSpec::Volume& volume, MountTargets& taken) {
+  if (is_path(volume.source)) return take_target(volume.target, taken);
+  return fail(ErrorKind::Invalid, "the volume's source '{}' is no absolute path without '..'",
+              volume.source);
+}
+
+Result<void> check_mount(const ContainerSpec::Tmpfs& tmpfs, MountTargets& taken) {
+  if (tmpfs.size.value < 1) return fail(ErrorKind::Invalid, "a tmpfs has at least 1 MiB");
+  return take_target(tmpfs.path, taken);
+}
 
 Result<ContainerSpec::Volume> parse_volume(std::string_view text) {
   ContainerSpec::Volume volume;
@@ -127,20 +143,41 @@ std::string to_string(const ContainerSpec::Tmpfs& tmpfs) {
   return fmt::format("{}:{}MB", tmpfs.path, tmpfs.size.value);
 }
 
+Result<void> check_registry_login(const ContainerSpec& container) {
+  const auto image = parse_image_ref(container.image);
+  if (container.registry_login.empty() || !image || image->path.empty()) return {};
+  return fail(ErrorKind::Invalid,
+              "a login opens a registry, and the image is a path of the node: leave it out");
+}
+
+std::vector<std::string_view> fields_of_a_container(const ContainerSpec& container) {
+  const std::array<std::pair<std::string_view, bool>, 8> fields{
+      {{"user", !container.user.empty()},
+       {"read_only", container.writable_root},
+       {"network", container.network != ContainerSpec::Network::Host},
+       {"volumes", !container.volumes.empty()},
+       {"tmpfs", !container.tmpfs.empty()},
+       {"secrets", !container.secrets.empty()},
+       {"registry_login", !container.registry_login.empty()},
+       {"devices", !container.devices.empty()}}};
+  std::vector<std::string_view> set;
+  for (const auto& [name, is_set] : fields) {
+    if (is_set) set.push_back(name);
+  }
+  return set;
+}
+
 Result<void> validate(const ContainerSpec& container) {
   if (container.image.empty()) {
-    if (container == ContainerSpec{}) return {};
-    return fail(
-        ErrorKind::Invalid,
-        "user, read_only, network, volumes, tmpfs, secrets, registry_login and devices are a "
-        "container's: "
-        "name an image, or leave them out");
+    const auto fields = fields_of_a_container(container);
+    if (fields.empty()) return {};
+    return fail(ErrorKind::Invalid, "{}: {}", fmt::join(fields, ", "), kContainerAlone);
   }
-  const auto image = parse_image_ref(container.image);
-  if (!image) return tl::unexpected(image.error());
-  if (!container.user.empty() && !is_user(container.user)) {
-    return fail(ErrorKind::Invalid, "'{}' is no user: write UID, UID:GID or names of the image's",
-                container.user);
+  if (const auto image = parse_image_ref(container.image); !image) {
+    return tl::unexpected(image.error());
+  }
+  if (!container.user.empty()) {
+    if (auto ok = check_user(container.user); !ok) return ok;
   }
   if (container.secrets.size() > kSecretsPerContainerMax ||
       container.devices.size() > kDevicesPerContainerMax) {
@@ -148,24 +185,23 @@ Result<void> validate(const ContainerSpec& container) {
                 kDevicesPerContainerMax);
   }
   for (const std::string& secret : container.secrets) {
-    if (is_word(secret)) continue;
-    return fail(ErrorKind::Invalid, "'{}' is no secret's name: letters, digits, '.', '_', '-'",
-                secret);
+    if (auto ok = check_secret_name(secret); !ok) return ok;
   }
-  if (!container.registry_login.empty() && !is_word(container.registry_login)) {
-    return fail(ErrorKind::Invalid, "'{}' is no secret's name: letters, digits, '.', '_', '-'",
-                container.registry_login);
+  if (!container.registry_login.empty()) {
+    if (auto ok = check_secret_name(container.registry_login); !ok) return ok;
   }
-  if (!container.registry_login.empty() && !image->path.empty()) {
-    return fail(
-        ErrorKind::Invalid,
-        "registry_login opens a registry, and the image is a path of the node: leave it out");
-  }
+  if (auto ok = check_registry_login(container); !ok) return ok;
   for (const std::string& device : container.devices) {
-    if (is_device(device)) continue;
-    return fail(ErrorKind::Invalid, "'{}' is no device: write it as vendor.com/class=name", device);
+    if (auto ok = check_device(device); !ok) return ok;
   }
-  return check_mounts(container);
+  MountTargets taken;
+  for (const auto& volume : container.volumes) {
+    if (auto ok = check_mount(volume, taken); !ok) return ok;
+  }
+  for (const auto& tmpfs : container.tmpfs) {
+    if (auto ok = check_mount(tmpfs, taken); !ok) return ok;
+  }
+  return {};
 }
 
 }  // namespace gyre

@@ -1,10 +1,10 @@
 #include "domain/job_spec.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/units.h"
 #include "base/utf8.h"
+#include "domain/launch_fields.h"
 
 namespace gyre {
 namespace {
@@ -45,16 +45,11 @@ Result<void> check_ports(const Launch& launch) {
     return fail(ErrorKind::Invalid, "{} ports; a task has at most {}", launch.ports.size(),
                 kPortsPerTaskMax);
   }
-  if (!launch.ports.empty() && launch.container.network == ContainerSpec::Network::None) {
-    return fail(ErrorKind::Invalid,
-                "nobody reaches a port of a task without a network: leave out 'ports', or "
-                "'network: none'");
-  }
-  std::set<std::string_view> names;
+  if (auto reachable = check_ports_reachable(launch); !reachable) return reachable;
+  std::vector<std::string> before;
   for (const std::string& name : launch.ports) {
-    if (auto named = check_port_name(name); !named) return named;
-    if (names.insert(name).second) continue;
-    return fail(ErrorKind::Invalid, "two ports are called '{}'", name);
+    if (auto fine = check_port(name, before); !fine) return fine;
+    before.push_back(name);
   }
   return {};
 }
@@ -148,6 +143,19 @@ Result<void> check_port_name(std::string_view name) {
   return fail(ErrorKind::Invalid,
               "'{}' is no port's name: up to {} small letters, digits, '-' and '_' after a letter",
               name, kPortNameMax);
+}
+
+Result<void> check_port(std::string_view name, const std::vector<std::string>& others) {
+  if (auto named = check_port_name(name); !named) return named;
+  if (std::find(others.begin(), others.end(), name) == others.end()) return {};
+  return fail(ErrorKind::Invalid, "two ports are called '{}'", name);
+}
+
+Result<void> check_ports_reachable(const Launch& launch) {
+  if (launch.ports.empty() || launch.container.network != ContainerSpec::Network::None) return {};
+  return fail(ErrorKind::Invalid,
+              "nobody reaches a port of a task without a network: leave out 'ports', or "
+              "'network: none'");
 }
 
 Result<void> check_artifact(std::string_view path, bool in_container) {

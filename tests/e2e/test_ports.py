@@ -62,7 +62,7 @@ def test_a_port_that_another_program_listens_on_is_not_given(cloud):
 
 @pytest.mark.parametrize("ports, why", [
     (["HTTP"], "'HTTP' is no port's name"), (["a", "a"], "two ports are called 'a'"),
-    ([f"p{i}" for i in range(17)], "a task has at most 16"), (["x" * 16], "is no port's name"),
+    ([f"p{i}" for i in range(17)], "17 of them; at most 16"), (["x" * 16], "is no port's name"),
     ("http", "expected a list of texts"), ([8080], "expected a text"),
 ])
 def test_what_is_wrong_with_them_is_said(cloud, ports, why):

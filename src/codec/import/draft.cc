@@ -16,10 +16,6 @@ namespace {
 
 using Kind = SpecNode::Kind;
 
-bool is_scalar(const SpecNode& node) {
-  return node.kind == Kind::Bool || node.kind == Kind::Number || node.kind == Kind::String;
-}
-
 bool is_word(char c) {
   return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -114,9 +110,9 @@ void Draft::name(std::string_view text) {
 }
 
 void Draft::variable(std::string_view name, std::string_view value) {
-  const bool legal = !name.empty() && (name[0] < '0' || name[0] > '9') &&
-                     name.size() <= kNameBytesMax && std::all_of(name.begin(), name.end(), is_word);
-  if (!legal) return dropped(fmt::format("the variable '{}'", name), "it is no name of a variable");
+  if (!is_variable_name(name)) {
+    return dropped(fmt::format("the variable '{}'", name), "it is no name of a variable");
+  }
   auto& env = spec.launch.env;
   const auto known =
       std::find_if(env.begin(), env.end(), [&](const auto& it) { return it.first == name; });
