@@ -33,9 +33,10 @@ bool guesses(const Controller& core, const RunTimeLessons& lessons, const Estima
   return any;
 }
 
-Time scale(Time now, Time then, double factor) {
-  const double wait = static_cast<double>((then - now).ns) * factor;
-  return saturating_add(now, Duration{static_cast<std::int64_t>(std::min(wait, 9e18))});
+/// What is waited beyond `from`, so many times.
+Time scale(Time from, Time then, double factor) {
+  const double wait = static_cast<double>((then - from).ns) * factor;
+  return saturating_add(from, Duration{static_cast<std::int64_t>(std::min(wait, 9e18))});
 }
 
 }  // namespace
@@ -77,6 +78,7 @@ Forecaster::Sooner Forecaster::sooner_instead_of(JobId waiting, const JobSpec& s
   }
   const auto median = static_cast<std::size_t>(options_.scenarios) / 2;
   std::vector<Time> seen;
+  Sooner sooner;
   for (int i = 0; i < options_.scenarios; ++i) {
     if (seen.size() + static_cast<std::size_t>(options_.scenarios - i) <= median) return {};
     if (work <= 0) return {false, {}};
@@ -86,58 +88,132 @@ Forecaster::Sooner Forecaster::sooner_instead_of(JobId waiting, const JobSpec& s
     work -= outcome.work;
     const auto started = outcome.started.find(id);
     if (started != outcome.started.end() && started->second <= limit) {
+      if (seen.empty()) {
+        const FutureOutcome soonest = play_soonest(fork, outcome, i);
+        work -= soonest.work;
+        sooner.at_latest = soonest.started.at(id) < started->second;
+      }
       seen.push_back(started->second);
     }
   }
   if (seen.size() <= median) return {};
   std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(median), seen.end());
-  return {true, seen[median]};
+  sooner.at = seen[median];
+  return sooner;
 }
 
 std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) const {
-  std::map<JobId, std::vector<Time>> times;
   std::set<JobId> endless;
+  std::map<JobId, Starts> times = play_all(jobs, endless);
+  const bool widened = guesses(core_, lessons_, errors_, now_);
+  std::map<JobId, Time> gate;
+  if (widened) gate = gates(jobs);
+  std::map<JobId, StartForecast> forecasts;
+  for (const JobId id : jobs) {
+    const auto opens = gate.find(id);
+    StartForecast forecast =
+        tell(std::move(times[id]), opens == gate.end() ? now_ : opens->second, widened);
+    if (!forecast.median) {
+      const Job& job = *core_.jobs().find(id);
+      forecast.unknown = forecast.earliest ? who_is_endless(core_, job, endless)
+                                           : why_unknown(core_, job, endless);
+    }
+    forecasts.emplace(id, std::move(forecast));
+  }
+  return forecasts;
+}
+
+std::map<JobId, Forecaster::Starts> Forecaster::play_all(const std::set<JobId>& jobs,
+                                                         std::set<JobId>& endless) const {
+  std::map<JobId, Starts> times;
   const auto median = static_cast<std::size_t>(options_.scenarios) / 2;
   const auto undecided = [&](int left) {
     return std::any_of(jobs.begin(), jobs.end(), [&](JobId id) {
-      return times[id].size() + static_cast<std::size_t>(left) > median;
+      return times[id].seen.size() + static_cast<std::size_t>(left) > median;
     });
   };
   for (int i = 0; i < options_.scenarios && undecided(options_.scenarios - i); ++i) {
     const FutureOutcome outcome = play(core_, jobs, scenario(i));
-    for (const auto& [job, at] : outcome.started) times[job].push_back(at);
+    const FutureOutcome soonest = play_soonest(core_, outcome, i);
+    for (const auto& [job, at] : outcome.started) {
+      times[job].seen.push_back(at);
+      times[job].soonest.push_back(soonest.started.at(job));
+    }
     endless.insert(outcome.endless.begin(), outcome.endless.end());
   }
+  return times;
+}
+
+/// What has started in a scenario, and when it does if all whose run time nobody knows are over at
+/// once.
+FutureOutcome Forecaster::play_soonest(const Controller& core, const FutureOutcome& seen,
+                                       int index) const {
+  FutureOutcome soonest{seen.started, {}, 0};
+  if (seen.started.empty() || !any_ends(seen)) return soonest;
+  std::set<JobId> jobs;
+  Scenario scenario = this->scenario(index, Unknown::AtOnce);
+  scenario.horizon = now_;
+  scenario.work_max -= seen.work;
+  for (const auto& [job, at] : seen.started) {
+    jobs.insert(job);
+    scenario.horizon = std::max(scenario.horizon, at);
+  }
+  const FutureOutcome outcome = play(core, jobs, scenario);
+  soonest.work = outcome.work;
+  const bool cut = outcome.work >= scenario.work_max;
+  for (auto& [job, at] : soonest.started) {
+    const auto started = outcome.started.find(job);
+    if (started != outcome.started.end()) {
+      at = std::min(at, started->second);
+    } else if (cut) {
+      at = now_;
+    }
+  }
+  return soonest;
+}
+
+/// When these start were all work done: what they wait for until then no run time decides.
+std::map<JobId, Time> Forecaster::gates(const std::set<JobId>& jobs) const {
+  Scenario scenario = this->scenario(0);
+  scenario.arrivals = {};
+  scenario.work = [](const Job& job, Duration age) {
+    return job.service.empty() ? std::optional(age) : std::nullopt;
+  };
+  scenario.stop = [](const Job&, Duration waited) { return waited; };
+  return play(core_, jobs, scenario).started;
+}
+
+StartForecast Forecaster::tell(Starts starts, Time gate, bool widened) const {
+  std::vector<Time>& seen = starts.seen;
+  std::vector<Time>& soonest = starts.soonest;
+  const auto median = static_cast<std::size_t>(options_.scenarios) / 2;
+  StartForecast forecast;
+  if (seen.size() <= median) return forecast;
+  std::sort(seen.begin(), seen.end());
+  std::sort(soonest.begin(), soonest.end());
   // Of n draws and the truth, each is as likely to have any rank.
   const auto draws = static_cast<double>(options_.scenarios + 1);
   const double tail = (1 - StartForecast::kShare) / 2;
   const auto low = static_cast<std::size_t>(std::max(1.0, std::floor(tail * draws))) - 1;
   const auto high = static_cast<std::size_t>(std::ceil((1 - tail) * draws)) - 1;
-  const bool widened = guesses(core_, lessons_, errors_, now_);
-  std::map<JobId, StartForecast> forecasts;
-  for (const JobId id : jobs) {
-    std::vector<Time>& seen = times[id];
-    std::sort(seen.begin(), seen.end());
-    const auto at = [&seen](std::size_t rank) {
-      return rank < seen.size() ? std::optional(seen[rank]) : std::nullopt;
-    };
-    StartForecast forecast;
-    forecast.median = at(median);
-    if (forecast.median) {
-      forecast.earliest = at(low);
-      forecast.latest = at(high);
-      if (widened) {
-        forecast.earliest = scale(now_, *forecast.earliest, 100 / kWideningPercent);
-        if (forecast.latest) {
-          forecast.latest = scale(now_, *forecast.latest, kWideningPercent / 100);
-        }
-      }
-    } else {
-      forecast.unknown = why_unknown(core_, *core_.jobs().find(id), endless);
-    }
-    forecasts.emplace(id, std::move(forecast));
+  gate = std::min({gate, seen.front(), soonest.front()});
+  const double factor = widened ? kWideningPercent / 100 : 1;
+  forecast.median = seen[median];
+  forecast.earliest = scale(gate, seen[low], 1 / factor);
+  if (high < seen.size()) forecast.latest = scale(gate, seen[high], factor);
+  if (soonest[median] < *forecast.earliest) {
+    forecast.median.reset();
+    forecast.earliest = scale(gate, soonest[low], 1 / factor);
   }
-  return forecasts;
+  return forecast;
+}
+
+/// Whether jobs may end although nobody knows when. A replica goes on as its service does.
+bool Forecaster::any_ends(const FutureOutcome& seen) const {
+  return std::any_of(seen.endless.begin(), seen.endless.end(), [&](JobId id) {
+    const Job* job = core_.jobs().find(id);
+    return !seen.started.contains(id) && (job == nullptr || job->service.empty());
+  });
 }
 
 Rng Forecaster::rng_of(int scenario) const {
@@ -169,7 +245,7 @@ void Forecaster::draw_arrivals(int scenario) {
   }
 }
 
-Scenario Forecaster::scenario(int index) const {
+Scenario Forecaster::scenario(int index, Unknown unknown) const {
   const Rng draws = rng_of(index).stream("work");
   Scenario scenario;
   scenario.events_max = options_.events_max;
@@ -177,9 +253,11 @@ Scenario Forecaster::scenario(int index) const {
   scenario.begin = now_;
   scenario.horizon = saturating_add(now_, options_.horizon);
   scenario.arrivals = arrivals_[static_cast<std::size_t>(index)];
-  scenario.work = [this, draws](const Job& job, Duration age) {
+  scenario.work = [this, draws, unknown](const Job& job, Duration age) {
     Rng own = draws.stream(fmt::format("{}", job.id.value));
-    return draw_work(job, age, own.uniform());
+    const auto work = draw_work(job, age, own.uniform());
+    const bool over = !work && unknown == Unknown::AtOnce && job.service.empty();
+    return over ? std::optional(age) : work;
   };
   scenario.stop = [this, draws](const Job& job, Duration waited) {
     Rng own = draws.stream(fmt::format("stop-{}-{}", job.id.value, job.attempt));
@@ -233,27 +311,34 @@ Duration Forecaster::draw_stop(const Job& job, Duration waited, double q) const 
   return longer[static_cast<std::size_t>(q * static_cast<double>(longer.size()))];
 }
 
+std::string Forecaster::who_is_endless(const Controller& core, const Job& job,
+                                       const std::set<JobId>& endless) {
+  const auto partition = [&core](const Job& one) {
+    const auto& queues = core.queues();
+    const auto queue = std::find_if(queues.begin(), queues.end(), [&](const QueueSpec& spec) {
+      return spec.name == one.spec->queue;
+    });
+    return queue == queues.end() ? std::string() : queue->partition;
+  };
+  for (const JobId id : endless) {
+    const Job* other = core.jobs().find(id);
+    if (id == job.id || other == nullptr || partition(*other) != partition(job)) continue;
+    const bool over = other->spec->expected_duration && is_placed(other->state);
+    return fmt::format(
+        "job {} has {}, and too few jobs like it have ended to know better", id.value,
+        over ? "run longer than it was expected to" : "no estimate (expected_duration)");
+  }
+  return "";
+}
+
 std::string Forecaster::why_unknown(const Controller& core, const Job& job,
                                     const std::set<JobId>& endless) {
   const WaitReason reason = core.explain(job).reason;
   if (reason == WaitReason::WaitingForProvisioning)
     return "the nodes that it needs are down or out of service";
   if (reason == WaitReason::ExceedsMaxQuota) return "its queue may never use so much";
-  for (const JobId id : endless) {
-    const Job* other = core.jobs().find(id);
-    if (id == job.id || other == nullptr) continue;
-    const auto& estimate = other->spec->expected_duration;
-    return estimate && is_placed(other->state)
-               ? fmt::format(
-                     "job {} has run longer than it was expected to, and too few jobs like "
-                     "it have ended to know better",
-                     id.value)
-               : fmt::format(
-                     "job {} has no estimate (expected_duration), and too few jobs like it "
-                     "have ended to know better",
-                     id.value);
-  }
-  return "it is later than can be looked ahead";
+  const std::string who = who_is_endless(core, job, endless);
+  return who.empty() ? "it is later than can be looked ahead" : who;
 }
 
 }  // namespace gyre::control

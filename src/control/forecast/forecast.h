@@ -25,7 +25,9 @@ struct ForecastOptions {
   std::uint64_t seed = 1;
 };
 
-/// When a waiting job starts. With neither bound nothing can be said, and `unknown` says why.
+/// When a waiting job starts. Without a median `unknown` says why: nothing can be said; or, where
+/// there is a lower bound, the start hangs on jobs of which nobody knows when they end, and lies
+/// between what it is if they end at once and if they never do.
 struct StartForecast {
   /// How often it is to lie between the bounds: of 20 scenarios one on either side is left out.
   static constexpr double kShare = 0.8;
@@ -33,7 +35,7 @@ struct StartForecast {
   std::optional<Time> earliest;
   std::optional<Time> median;
   std::optional<Time> latest;  // none: it may be later than was looked for
-  std::string unknown;         // one line for a person; empty where there is an interval
+  std::string unknown;         // one line for a person; empty where there is a median
 };
 
 /// Told by playing copies of a core through scenarios. A running or waiting job takes what
@@ -59,6 +61,7 @@ class Forecaster {
   struct Sooner {
     bool looked_at = true;   // else the work was spent before it was known
     std::optional<Time> at;  // the median of its start, if that is no later than the limit
+    bool at_latest = false;  // it may be sooner: jobs of which nobody knows when they end hold room
   };
   /// Whether a request would start by `limit`, were it submitted now in the stead of that job,
   /// which waits. Takes what it costs from `work`. Requires: the core would accept it.
@@ -75,13 +78,28 @@ class Forecaster {
     std::optional<Duration> work;
   };
 
+  /// Starts by scenario, of those where the job starts at all.
+  struct Starts {
+    std::vector<Time> seen;     // who has no run time that is known never ends
+    std::vector<Time> soonest;  // they end at once
+  };
+
+  std::map<JobId, Starts> play_all(const std::set<JobId>& jobs, std::set<JobId>& endless) const;
+  FutureOutcome play_soonest(const Controller& core, const FutureOutcome& seen, int index) const;
+  std::map<JobId, Time> gates(const std::set<JobId>& jobs) const;
+  StartForecast tell(Starts starts, Time gate, bool widened) const;
+  bool any_ends(const FutureOutcome& seen) const;
   void draw_arrivals(int scenario);
   Rng rng_of(int scenario) const;
-  Scenario scenario(int index) const;
+  /// Whose run time nobody knows never ends, or, a replica apart, ends at once.
+  enum class Unknown : std::uint8_t { Never, AtOnce };
+  Scenario scenario(int index, Unknown unknown = Unknown::Never) const;
   std::optional<Duration> work_again(const Past& past, const Rng& draws) const;
   std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
   std::optional<Duration> draw_declared(const JobSpec& spec, Duration age, double q) const;
   Duration draw_stop(const Job& job, Duration waited, double q) const;
+  static std::string who_is_endless(const Controller& core, const Job& job,
+                                    const std::set<JobId>& endless);
   static std::string why_unknown(const Controller& core, const Job& job,
                                  const std::set<JobId>& endless);
 

@@ -116,6 +116,94 @@ TEST_F(ForecastTest, WithoutAnEstimateItIsUnknownBecauseOfThatJob) {
   EXPECT_THAT(start.unknown, HasSubstr("job 1 has no estimate"));
 }
 
+TEST_F(ForecastTest, WhereAJobWithoutAnEstimateMayEndBeforeThereIsABound) {
+  add_node(8);
+  submit(job_of(4));
+  submit(job_of(4, kHour));
+  const JobId waits = submit(job_of(4, kHour));
+  const StartForecast start = forecast(waits);
+  EXPECT_FALSE(start.median);
+  EXPECT_EQ(start.earliest, now_);
+  EXPECT_EQ(start.latest, now_ + kHour);
+  EXPECT_THAT(start.unknown, HasSubstr("job 1 has no estimate"));
+  finish(JobId{2});
+  EXPECT_EQ(forecast(submit(job_of(4))).latest, now_ + kHour) << "by the one that has just begun";
+}
+
+TEST_F(ForecastTest, AJobWithoutAnEstimateThatHoldsNothingThatIsWantedChangesNothing) {
+  add_node(4, "H100");
+  add_node(4, "A100");
+  JobSpec other = job_of(4);
+  other.tasks[0].request.gpu_models = {"A100"};
+  submit(other);
+  JobSpec spec = job_of(4, kHour);
+  spec.tasks[0].request.gpu_models = {"H100"};
+  submit(spec);
+  const StartForecast start = forecast(submit(spec));
+  EXPECT_EQ(start.median, now_ + kHour) << start.unknown;
+  EXPECT_EQ(start.unknown, "");
+}
+
+TEST_F(ForecastTest, AReplicaIsTakenToGoOn) {
+  add_node(8);
+  ServiceSpec service;
+  service.replica = job_of(4);
+  service.replica.name = "chat";
+  tell(ServiceApplied{service});
+  submit(job_of(4, kHour));
+  EXPECT_EQ(forecast(submit(job_of(4))).median, now_ + kHour);
+}
+
+TEST_F(ForecastTest, WhatNoRunTimeDecidesHasNoSpread) {
+  add_node(8);
+  QueueSpec metered{"metered", {}};
+  metered.gpu_seconds_max = 8 * 3600;
+  metered.gpu_time_window = kHour * 24;
+  tell(QueueSet{metered});
+  for (int i = 1; i <= 10; ++i) {  // declared run times are off
+    const JobId id = submit(job_of(1, kHour));
+    pass(kHour * i / 10);
+    finish(id);
+  }
+  JobSpec spec = job_of(8, kHour * 2);
+  spec.queue = "metered";
+  const JobId first = submit(spec);
+  pass(kHour * 2);
+  finish(first);
+  const JobId waits = submit(spec);
+  ASSERT_EQ(core_.explain(*core_.jobs().find(waits)).reason, WaitReason::WaitingForQuota);
+  const Time window{kHour.ns * 24 * (now_.ns / (kHour.ns * 24) + 1)};
+  StartForecast start = forecast(waits);
+  EXPECT_EQ(start.earliest, window);
+  EXPECT_EQ(start.median, window);
+  EXPECT_EQ(start.latest, window);
+  submit(job_of(8, kHour * 12));
+  start = forecast(waits);
+  ASSERT_TRUE(start.earliest && start.latest) << start.unknown;
+  EXPECT_GE(*start.earliest, window) << "whatever is free before";
+  EXPECT_GT(*start.latest, *start.earliest);
+}
+
+TEST_F(ForecastTest, ARetryDoesNotStartBeforeItMay) {
+  add_node(8);
+  for (int i = 1; i <= 10; ++i) {
+    const JobId id = submit(job_of(1, kHour));
+    pass(kHour * i / 10);
+    finish(id);
+  }
+  JobSpec spec = job_of(8, kHour);
+  spec.retry.on_error = true;
+  spec.retry.backoff = spec.retry.backoff_max = kHour;
+  const JobId id = submit(spec);
+  pass(seconds(60));
+  tell(TaskEnded{id, 1, 0, {TaskExit::Kind::Exited, 1, true, {}}});
+  const auto until = core_.jobs().find(id)->hold_until;
+  ASSERT_TRUE(until);
+  const StartForecast start = forecast(id);
+  EXPECT_EQ(start.earliest, until);
+  EXPECT_EQ(start.latest, until);
+}
+
 TEST_F(ForecastTest, AnEstimateThatHasPassedIsNoEstimate) {
   add_node(8);
   submit(job_of(8, kHour));
@@ -323,6 +411,38 @@ TEST_F(ForecastTest, AnAlternativeThatStartsMuchSoonerIsTold) {
   EXPECT_EQ(before.at("2 GPUs instead of 4"), std::nullopt) << "as late";
   const JobId waits = submit(spec);
   EXPECT_EQ(sooner(outlook(core_, waits, now_)), before) << "as planned";
+}
+
+TEST_F(ForecastTest, AnAlternativeThatHangsOnAJobWithoutAnEstimateIsABound) {
+  const JobSpec spec = fill_h100_for_long();
+  add_node(4, "A100");
+  JobSpec unknown = job_of(4);
+  unknown.tasks[0].request.gpu_models = {"A100"};
+  submit(unknown);
+  const auto planned = plan_job(core_, spec, now_);
+  ASSERT_TRUE(planned && planned->outlook);
+  EXPECT_EQ(planned->outlook->start.median, now_ + kHour * 10);
+  const Alternative& a100 = planned->outlook->alternatives.at(1);
+  EXPECT_EQ(a100.change, "on A100 instead of H100");
+  EXPECT_EQ(a100.sooner, now_ + kHour);
+  EXPECT_TRUE(a100.at_latest);
+}
+
+TEST_F(ForecastTest, WhoMakesRoomAtOnceGainsNothingByMakingRoom) {
+  use("preemptive");
+  add_node(8);
+  JobSpec soft = job_of(8, kHour);
+  soft.priority = 0;
+  soft.preemptible = true;
+  submit(soft);
+  pass(seconds(10));
+  JobSpec urgent = job_of(8, kHour);
+  urgent.priority = 9;
+  const auto planned = plan_job(core_, urgent, now_);
+  ASSERT_TRUE(planned && planned->outlook);
+  ASSERT_THAT(planned->plan.preempts, ElementsAre(JobId{1}));
+  EXPECT_TRUE(planned->outlook->alternatives.empty())
+      << planned->outlook->alternatives.front().change;
 }
 
 TEST_F(ForecastTest, AlternativesForWhichNoWorkIsLeftAreTold) {

@@ -139,9 +139,10 @@ std::optional<Alternative> try_out(const Controller& core, const Variation& vari
 
 /// The latest start that is much sooner.
 Time much_sooner(const StartForecast& than, Time now) {
-  if (!than.median) return Time::max();
-  const Duration wait = *than.median - now;
-  return *than.median - std::max(seconds(60), Duration{(wait.ns + 3) / 4});
+  const auto start = than.median ? than.median : than.latest;
+  if (!start) return Time::max();
+  const Duration wait = *start - now;
+  return *start - std::max(seconds(60), Duration{(wait.ns + 3) / 4});
 }
 
 /// What would be instead of a job that waits.
@@ -149,7 +150,8 @@ struct Instead {
   const Forecaster& forecaster;  // of a core where it waits
   JobId job;
   const StartForecast& start;
-  std::int64_t work = 0;  // to look ahead with
+  bool makes_room = false;  // jobs are stopped for it
+  std::int64_t work = 0;    // to look ahead with
 };
 
 /// `core` has forgotten what has ended; `waiting`: the job, if it waits there too.
@@ -161,10 +163,12 @@ std::vector<Alternative> try_all(const Controller& core, const JobSpec& spec, Ti
     if (alternatives.size() == kAlternativesMax) break;
     auto tried = try_out(core, variation, now, waiting);
     if (!tried) continue;
+    if (instead.makes_room && !tried->starts_now && !tried->preempts.empty()) continue;
     if (!tried->starts_now && tried->preempts.empty()) {
       const auto sooner =
           instead.forecaster.sooner_instead_of(instead.job, variation.spec, limit, instead.work);
       tried->sooner = sooner.at;
+      tried->at_latest = sooner.at_latest && sooner.at;
       tried->looked_ahead = sooner.looked_at;
     }
     alternatives.push_back(std::move(*tried));
@@ -209,8 +213,9 @@ Outlook outlook(const Controller& core, JobId job, Time now, const ForecastOptio
   Outlook outlook{forecaster.start(job), {}};
   const Job& waits = *core.jobs().find(job);
   if (!waits.service.empty()) return outlook;
+  const bool makes_room = core.explain(waits).reason == WaitReason::WaitingForPreemption;
   outlook.alternatives = try_all(lean_copy(core), waits.spec, now, job,
-                                 {forecaster, job, outlook.start, options.work_max});
+                                 {forecaster, job, outlook.start, makes_room, options.work_max});
   return outlook;
 }
 
@@ -228,9 +233,9 @@ Result<PlannedJob> plan_job(const Controller& core, const JobSpec& spec, Time no
   if (job == nullptr || job->state != JobState::Queued) return planned;
   const Forecaster forecaster(fork, now, options);
   planned.outlook = Outlook{forecaster.start(id), {}};
-  planned.outlook->alternatives =
-      try_all(lean_copy(core), spec, now, std::nullopt,
-              {forecaster, id, planned.outlook->start, options.work_max});
+  planned.outlook->alternatives = try_all(
+      lean_copy(core), spec, now, std::nullopt,
+      {forecaster, id, planned.outlook->start, !planned.plan.preempts.empty(), options.work_max});
   return planned;
 }
 

@@ -16,6 +16,7 @@ struct Alternative {
   bool starts_now = false;
   std::vector<JobId> preempts;  // jobs that would be stopped for it
   std::optional<Time> sooner;   // when it is expected to start, where that is much sooner
+  bool at_latest = false;       // it may start before that: nobody knows
   bool looked_ahead = true;     // else nobody knows: the work for it was spent
 };
 
@@ -28,7 +29,9 @@ struct Outlook {
 inline constexpr std::size_t kAlternativesMax = 8;
 
 /// Of a job that waits. Each alternative is tried as if it were submitted now in the job's stead,
-/// and is much sooner where it waits a minute and a quarter of the job's wait less. Together they
+/// and is much sooner where it waits a minute and a quarter of the job's wait less, or of its
+/// longest where nobody knows how long it waits. One that gains nothing is left out: it would stop
+/// jobs where the job itself does. Together they
 /// may take as much work as the job itself may; in their order, until it is spent. O(jobs), then a
 /// bounded number of steps.
 Outlook outlook(const Controller& core, JobId job, Time now, const ForecastOptions& options = {});

@@ -21,7 +21,7 @@ void StartTeller::after(const Event& event, const control::Decisions& decisions,
   if (job == nullptr || job->state != JobState::Queued || ++waited_ % one_in_ != 0) return;
   ++counts_.asked;
   const control::StartForecast start = control::Forecaster(core, event.at).start(job->id);
-  if (!start.earliest || !start.latest) return;
+  if (!start.median || !start.latest) return;
   told_[job->id] = {static_cast<std::uint32_t>(job->id.value - 1),
                     event.at,
                     *start.earliest,
