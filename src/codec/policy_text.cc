@@ -265,19 +265,18 @@ std::string to_yaml(const PolicySpec& policy) {
   const auto word = [](auto value) {
     return EnumNames<decltype(value)>::list[static_cast<std::size_t>(value)];
   };
-  const auto span = [](Duration duration) { return fmt::format("{}ms", duration.ns / 1'000'000); };
   std::string text = fmt::format(
       "version: 1\nname: {}\norder: {}\nbackfill: {}\npreemption: {}\nplacement: {}\n"
       "durations: {}\nstarve_after: {}\n",
       policy.name, word(policy.order), word(policy.backfill), policy.preemption,
       placement_names()[static_cast<std::size_t>(policy.placement)].name, word(policy.durations),
-      span(policy.starve_after));
+      duration_text(policy.starve_after));
   const auto setting = [&](std::string_view name, const auto& value) {
     if (is_used(name, policy)) text += fmt::format("{}: {}\n", name, value);
   };
-  setting("run_min", span(policy.run_min));
+  setting("run_min", duration_text(policy.run_min));
   setting("preemptions_max", policy.preemptions_max);
-  setting("restart_cost", span(policy.restart_cost));
+  setting("restart_cost", duration_text(policy.restart_cost));
   setting("gain_min_percent", policy.gain_min_percent);
   setting("level_gpu_seconds", policy.level_gpu_seconds);
   return text;

@@ -112,6 +112,19 @@ TEST(PolicyText, WhereJobsMayBePassedForEverTheyGoFirstInTheEnd) {
   }
 }
 
+TEST(PolicyText, DurationsAreWrittenInTheLargestWholeUnit) {
+  PolicySpec policy = *policy_by_name("gyre");
+  policy.name = "mine";
+  policy.starve_after = seconds(std::int64_t{30} * 86'400);
+  policy.run_min = seconds(90);
+  policy.restart_cost = milliseconds(1500);
+  const std::string text = to_yaml(policy);
+  EXPECT_THAT(text, HasSubstr("starve_after: 30d\n"));
+  EXPECT_THAT(text, HasSubstr("run_min: 90s\n"));
+  EXPECT_THAT(text, HasSubstr("restart_cost: 1500ms\n"));
+  EXPECT_EQ(read_policy(text), policy);
+}
+
 TEST(PolicyText, EveryNamedPolicyIsValid) {
   for (const PolicySpec& policy : named_policies()) {
     EXPECT_TRUE(validate(policy)) << policy.name << ": " << validate(policy).error().message;

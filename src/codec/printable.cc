@@ -35,8 +35,11 @@ std::string duration_text(Duration duration) {
     std::int64_t ns;
     const char* name;
   };
-  constexpr std::array<Unit, 4> kUnits{
-      {{3'600'000'000'000, "h"}, {60'000'000'000, "m"}, {1'000'000'000, "s"}, {1'000'000, "ms"}}};
+  constexpr std::array<Unit, 5> kUnits{{{86'400'000'000'000, "d"},
+                                        {3'600'000'000'000, "h"},
+                                        {60'000'000'000, "m"},
+                                        {1'000'000'000, "s"},
+                                        {1'000'000, "ms"}}};
   for (const auto& [ns, name] : kUnits) {
     if (duration.ns != 0 && duration.ns % ns == 0)
       return fmt::format("{}{}", duration.ns / ns, name);

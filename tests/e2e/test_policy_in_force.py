@@ -33,7 +33,7 @@ def test_another_decides_from_now_on_is_kept_and_replays_alike(cloud):
     path = cloud.folder / "mine.yaml"
     path.write_text(MINE)
     said = cloud.cli("policy", "set", path).stdout
-    assert "name: mine" in said and "starve_after: 3600000ms" in said
+    assert "name: mine" in said and "starve_after: 1h" in said
     assert cloud.http("GET", "/readyz")[2]["policy"] == "mine"
     assert cloud.http("GET", "/v1/policies")[2]["live"] == "mine"
     cloud.cli("policy", "set", "tiresias+fgd")
