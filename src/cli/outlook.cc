@@ -13,6 +13,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void print_start(const Json& start) {
+  if (start.at("median").is_null() && start.at("earliest").is_string()) {
+    const Json& latest = start.at("latest");
+    fmt::print("expected start: {}; {} at the earliest; {}\n",
+               latest.is_string()
+                   ? latest.get<std::string>() + " at the latest, if all else goes as expected"
+                   : "maybe later than can be looked ahead",
+               start.value("earliest", ""), terminal_safe(start.value("unknown", "")));
+    return;
+  }
   if (!start.at("median").is_string()) {
     fmt::print("expected start: unknown; {}\n", terminal_safe(start.value("unknown", "")));
     return;
@@ -25,6 +34,15 @@ void print_start(const Json& start) {
                                                             : "and later than can be looked ahead";
   fmt::print("expected start: {}; between {} {}, aimed at {} %\n", start.value("median", ""),
              start.value("earliest", ""), latest, start.value("scenarios_percent", 0));
+}
+
+/// "sooner, at TIME", or as much of it as is known; empty: it would wait too.
+std::string when(const Json& alternative, const Json& start) {
+  const std::string sooner = start.at("median").is_string() ? "sooner, " : "";
+  const Json& expected = alternative.at("expected_start");
+  if (expected.is_string()) return sooner + "at " + expected.get<std::string>();
+  const Json latest = alternative.value("latest_start", Json());
+  return latest.is_string() ? sooner + "at " + latest.get<std::string>() + " at the latest" : "";
 }
 
 std::string describe(const Json& alternative) {
@@ -49,10 +67,9 @@ void print_outlook(const Json& waiting) {
   std::string not_looked_at;
   for (const Json& alternative : outlook->at("alternatives")) {
     const bool makes_room = !alternative.at("preempts").empty();
-    const Json& sooner = alternative.at("expected_start");
-    if (sooner.is_string()) {
-      fmt::print("it would start sooner, at {}, if it were: {}\n", sooner.get<std::string>(),
-                 describe(alternative));
+    const std::string sooner = when(alternative, outlook->at("start"));
+    if (!sooner.empty()) {
+      fmt::print("it would start {}, if it were: {}\n", sooner, describe(alternative));
     } else if (alternative.value("starts_now", false) || makes_room) {
       fmt::print("it would start {} if it were: {}\n",
                  alternative.value("starts_now", false) ? "now" : "soon", describe(alternative));

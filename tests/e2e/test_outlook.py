@@ -43,6 +43,22 @@ def test_with_estimates_there_is_an_interval_without_one_its_reason(cloud):
     assert cloud.http("GET", f"/v1/jobs/{third}/explanation")[2]["waiting"]["outlook"] is None
 
 
+def test_a_start_that_hangs_on_a_job_without_an_estimate_is_a_bound(cloud):
+    first = submit(cloud, "first", resources="{gpu: 2}")
+    second = submit(cloud, "second", resources="{gpu: 2}", expected_duration="10m")
+    cloud.wait(first, "running")
+    cloud.wait(second, "running")
+    third = submit(cloud, "third", resources="{gpu: 2}", expected_duration="1m")
+    told = cloud.json("explain", third)["waiting"]
+    start = told["outlook"]["start"]
+    assert told["expected_start"] is start["median"] is None and not start["spread_known"]
+    assert start["earliest"] < start["latest"]
+    assert f"job {first} has no estimate" in start["unknown"]
+    said = cloud.cli("explain", third).stdout
+    assert f"expected start: {start['latest']} at the latest, if all else goes" in said
+    assert f" at the earliest; job {first} has no estimate" in said
+
+
 def test_what_would_start_now_does_when_it_is_submitted(cloud):
     first = submit(cloud, "first", resources="{gpu: 2}", expected_duration="10m")
     cloud.wait(first, "running")

@@ -525,7 +525,9 @@ void write_outlook(JsonText& out, const control::Outlook& outlook) {
     out.member("starts_now", alternative.starts_now).key("preempts").open('[');
     for (const JobId job : alternative.preempts) out.value(job.value);
     out.close(']');
-    write_time(out, "expected_start", alternative.sooner);
+    const auto none = std::optional<Time>();
+    write_time(out, "expected_start", alternative.at_latest ? none : alternative.sooner);
+    write_time(out, "latest_start", alternative.at_latest ? alternative.sooner : none);
     out.member("looked_ahead", alternative.looked_ahead).close('}');
   }
   out.close(']').close('}');
