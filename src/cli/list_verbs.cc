@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
@@ -20,12 +19,13 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kActive = "queued,starting,running,preempting,stopping";
 
-/// Since an RFC 3339 time, "3m 20s"; "-" for null.
-std::string since(const Json& time) {
-  if (!time.is_string()) return "-";
+/// From an RFC 3339 time to another, in whole seconds: "3m 20s"; "-" for null.
+std::string between(const Json& time, const Json& now) {
+  if (!time.is_string() || !now.is_string()) return "-";
   const auto then = codec::parse_utc(time.get_ref<const std::string&>());
-  if (!then) return "-";
-  const std::int64_t age = std::time(nullptr) - then->ns / 1'000'000'000;
+  const auto end = codec::parse_utc(now.get_ref<const std::string&>());
+  if (!then || !end) return "-";
+  const std::int64_t age = (*end - *then).ns / 1'000'000'000;
   return format_duration(seconds(std::max<std::int64_t>(0, age)));
 }
 
@@ -63,7 +63,8 @@ std::string place_of(const Json& port) {
   return fmt::format("{}:{}", host, port.at("port").dump());
 }
 
-void print_jobs(const Json& jobs, bool wide) {
+/// `now`: by the server, whose time may be a simulation's.
+void print_jobs(const Json& jobs, const Json& now, bool wide) {
   const bool priced = std::any_of(jobs.begin(), jobs.end(),
                                   [](const Json& job) { return job.at("cost").is_object(); });
   std::vector<std::string> heading = {"ID", "NAME", "STATE", "GPUS", "NODES", "AGE", "REASON"};
@@ -82,7 +83,7 @@ void print_jobs(const Json& jobs, bool wide) {
         paint_state(job.value("state", "")),
         job.at("gpus").dump(),
         nodes.empty() ? "-" : nodes,
-        since(job.at("submitted_at")),
+        between(job.at("submitted_at"), now),
         job.at("warning").is_object() ? "warned: idle" : text_or_dash(job.at("reason"))};
     if (priced) row.push_back(cost_text(job.at("cost")));
     if (wide) {
@@ -112,7 +113,9 @@ Outcome<int> ps(const Session& session, bool ended_too) {
   } else if (jobs->empty()) {
     fmt::print(stderr, "no jobs{}\n", ended_too ? "" : " now; 'gyre ps -a' shows ended ones too");
   } else {
-    print_jobs(*jobs, format == Format::Wide);
+    const auto clock = get_json(*client, "/v1/clock");
+    if (!clock) return tl::unexpected(clock.error());
+    print_jobs(*jobs, clock->at("now"), format == Format::Wide);
   }
   return kOk;
 }

@@ -71,6 +71,14 @@ def test_a_time_shows_the_same_world_whichever_way_it_was_reached(play):
     assert play.arrive(0)[1][0][0] == 1
 
 
+def test_ages_are_by_the_clock_of_the_simulation(play, program):
+    play.arrive(9_000)
+    said = subprocess.run([str(program), "ps", "--server", f"http://127.0.0.1:{play.port}"],
+                          capture_output=True, text=True, check=True).stdout
+    (row,) = [line for line in said.splitlines() if " job-5 " in line]  # submitted at 3,000 s
+    assert " 1h 40m " in row
+
+
 def test_the_end_can_be_turned_back_from(play):
     assert play.arrive(100_000)[0]["succeeded"] == 100
     play.turn(paused=False, speed=1_000_000)
