@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <exception>
@@ -92,12 +93,30 @@ std::vector<std::string> verb_names(const CLI::App& app) {
   return names;
 }
 
+/// What is wrong with the word behind a verb that has subcommands.
+std::string wrong_subcommand(const CLI::App& verb) {
+  const std::vector<std::string> names = verb_names(verb);
+  const auto extras = verb.remaining();
+  if (extras.empty()) {
+    return fmt::format("gyre {}: say what: {}", verb.get_name(), fmt::join(names, ", "));
+  }
+  const std::string& word = extras.front();
+  if (word.starts_with('-')) {
+    return fmt::format("gyre {}: first say what: {}", verb.get_name(), fmt::join(names, ", "));
+  }
+  return fmt::format("gyre {} has no '{}'{}; it has {}", verb.get_name(), word,
+                     did_you_mean(word, names), fmt::join(names, ", "));
+}
+
 /// What CLI11 could not place, in words that help.
 int explain_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   const auto chosen = app.get_subcommands();
   const CLI::App& where = chosen.empty() ? app : *chosen.front();
   const std::string verb = chosen.empty() ? "" : " " + where.get_name();
   const std::string help = fmt::format(" (see 'gyre{} --help')", verb);
+  if (!chosen.empty() && where.get_subcommands().empty() && !where.get_subcommands({}).empty()) {
+    return usage_error(wrong_subcommand(where) + help);
+  }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const auto extras = app.remaining(true);
     const std::string word = extras.empty() ? "" : extras.front();

@@ -171,8 +171,9 @@ void add_image_verbs(CLI::App& app, Session& session) {
       ->take_all()
       ->expected(1);
   fetch->add_option("--registry-login", wanted->login, "the secret that opens the registry");
-  fetch->add_flag("--wait", wanted->wait, "until they have it");
+  auto* wait = fetch->add_flag("--wait", wanted->wait, "until they have it");
   fetch->add_option("--timeout", wanted->patience, "with --wait: how long")
+      ->needs(wait)
       ->capture_default_str()
       ->type_name("DURATION");
   add_server_flags(*fetch, session);

@@ -372,10 +372,12 @@ void add_job_verbs(CLI::App& app, Session& session) {
                                "  generate | gyre submit -");
   auto submit_options = std::make_shared<SubmitOptions>();
   submit_verb->add_option("FILE", submit_options->file, "YAML or JSON; '-' for stdin")->required();
-  submit_verb->add_flag("--wait", submit_options->wait, "wait for its end, return its exit code");
+  auto* wait = submit_verb->add_flag("--wait", submit_options->wait,
+                                     "wait for its end, return its exit code");
   submit_verb
       ->add_option("--timeout", submit_options->timeout,
                    "with --wait: wait so long at most, then return 4")
+      ->needs(wait)
       ->type_name("DURATION");
   submit_verb->add_option("--key", submit_options->key,
                           "a repeated submission with this key is the same job");

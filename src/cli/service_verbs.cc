@@ -227,8 +227,9 @@ void add_apply(CLI::App& service, Session& session) {
   auto wait = std::make_shared<bool>(false);
   auto timeout = std::make_shared<std::string>("10m");
   verb->add_option("FILE", *file, "YAML or JSON; '-' for stdin")->required();
-  verb->add_flag("--wait", *wait, "wait until it is ready");
+  auto* waits = verb->add_flag("--wait", *wait, "wait until it is ready");
   verb->add_option("--timeout", *timeout, "of --wait")
+      ->needs(waits)
       ->capture_default_str()
       ->type_name("DURATION");
   add_server_flags(*verb, session);
