@@ -124,6 +124,56 @@ TEST_F(QuotaTest, WhoMayNotBeStoppedAndIsLeftNothingByGuaranteesIsToldSo) {
   EXPECT_EQ(state(never), Starting) << "the fleet has grown";
 }
 
+TEST_F(QuotaTest, WhereNothingIsGuaranteedAFullFleetIsNoQuota) {
+  for (const auto& [name, weight] : {std::pair("a", 3), std::pair("b", 1)}) {
+    QueueSpec spec = queue(name);
+    spec.weight = weight;
+    tell(QueueSet{spec});
+  }
+  add_nodes(1, 8);
+  std::vector<JobId> running;
+  for (int i = 0; i < 8; ++i) running.push_back(submit("a", 1, false));
+  const JobId gang = submit("b", 4, false);
+  EXPECT_EQ(why(gang).reason, WaitReason::WaitingForTurn);
+  const JobId small = submit("a", 1, false);
+  EXPECT_EQ(why(small).reason, WaitReason::WaitingForTurn);
+  EXPECT_EQ(why(submit("a", 1, true)).reason, WaitReason::WaitingForTurn);
+  for (int i = 0; i < 4; ++i) end(running[static_cast<std::size_t>(i)]);
+  EXPECT_EQ(state(gang), Starting) << "others of a fuller queue did not pass it";
+  EXPECT_EQ(state(small), Queued);
+}
+
+TEST_F(QuotaTest, WhoIsKeptOutByAGuaranteeOrByAFullFleetIsToldWhich) {
+  tell(QueueSet{queue("a", 2)});
+  tell(QueueSet{queue("b")});
+  tell(QueueSet{queue("c")});
+  add_nodes(1, 8);
+  for (int i = 0; i < 2; ++i) submit("a", 1, false);
+  std::vector<JobId> running;
+  for (int i = 0; i < 3; ++i) running.push_back(submit("b", 1, false));
+  for (int i = 0; i < 3; ++i) submit("c", 1, false);
+  const JobId next = submit("b", 1, false);
+  EXPECT_EQ(why(next).reason, WaitReason::WaitingForTurn) << "whoever of b or c ends lets it in";
+  const JobId beyond = submit("a", 1, false);
+  EXPECT_EQ(why(beyond).reason, WaitReason::WaitingForTurn) << "nothing is guaranteed to others";
+  end(JobId{1});
+  EXPECT_EQ(state(beyond), Starting);
+  end(JobId{2});
+  EXPECT_EQ(state(next), Queued);
+  EXPECT_EQ(why(next).reason, WaitReason::WaitingForQuota) << "what is free is kept for a";
+}
+
+TEST_F(QuotaTest, WhatGuaranteesLeaveIsToldWhileNodesAreDown) {
+  tell(QueueSet{queue("a", 2)});
+  tell(QueueSet{queue("b")});
+  add_nodes(2, 4);
+  tell(NodeLost{NodeId{0}, {}});
+  const JobId wide = submit("b", 4, false);
+  EXPECT_EQ(why(wide).reason, WaitReason::WaitingForQuota) << "not for ever: the node comes back";
+  tell(NodeReturned{NodeId{0}});
+  EXPECT_EQ(state(wide), Starting);
+}
+
 TEST_F(QuotaTest, WhatTheQueueAboveHasLeftForOthersIsTold) {
   tell(QueueSet{queue("team", 8)});
   tell(QueueSet{queue("alice", 4, "team")});

@@ -176,6 +176,18 @@ bool blocked_by_wishes(const Cluster& cluster, const JobSpec& spec, Demand& dema
   return true;
 }
 
+/// What of its quota keeps a job waiting that is at the gate. Who has no room because jobs hold all
+/// that there is waits for those; but room that is free is kept by the quota.
+std::optional<QuotaBlock> quota_block(const FairShare& fair, JobId job, const Line& line,
+                                      const Demand& demand, const Cluster& cluster) {
+  auto block = fair.block_of(job);
+  std::int64_t work = 0;
+  if (block && block->full && (!line.waiting.empty() || !fits(cluster, demand, work))) {
+    block.reset();
+  }
+  return block;
+}
+
 }  // namespace
 
 Explanation Scheduler::explain(const Job& job, PartitionId partition, const Cluster& cluster,
@@ -192,7 +204,7 @@ Explanation Scheduler::explain(const Job& job, PartitionId partition, const Clus
     return answer;
   }
   const bool gated = fair_.is_gated(job.id);
-  if (const auto block = gated ? fair_.block_of(job.id) : std::nullopt) {
+  if (const auto block = gated ? quota_block(fair_, job.id, line, demand, cluster) : std::nullopt) {
     answer.reason = block->for_ever ? WaitReason::ExceedsMaxQuota : WaitReason::WaitingForQuota;
     answer.detail = block->detail;
     answer.jobs_ahead = fair_.ahead_of(job.id);

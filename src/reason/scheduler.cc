@@ -97,7 +97,7 @@ void Scheduler::fleet_joined(NodeId id, const NodeSpec& spec, Scene scene) {
   GYRE_ASSERT(empty_up_.add(id, spec).has_value());
   const PartitionId partition = scene.cluster.shape(scene.cluster.node(id).shape).partition;
   reassess(partition, scene.cluster);
-  fair_.grow(partition, resources_of(spec));
+  fair_.join(partition, resources_of(spec));
   if (line(partition).governed) empty_line(partition, scene);
 }
 

@@ -84,12 +84,16 @@ void FairShare::set(const QueueSpec& spec, PartitionId partition) {
     }
   }
   // What is kept for the guaranteed follows from all of them.
-  for (Part& each : parts_) each.kept = 0;
+  for (Part& each : parts_) {
+    each.kept = 0;
+    each.guarantees = false;
+  }
   for (Queue& queue : queues_) queue.kept_below = 0;
   for (std::size_t i = queues_.size(); i-- > 0;) {
     Queue& queue = queues_[i];  // parents stand before their children
     (queue.parent ? queues_[*queue.parent].kept_below : parts_[queue.partition.value].kept) +=
         kept(queue);
+    if (queue.spec.guaranteed.gpu_milli > 0) part(queue.partition).guarantees = true;
   }
   for_path(index, [&](Index at, Queue& queue) {
     rekey(at);
@@ -103,6 +107,11 @@ void FairShare::set(const QueueSpec& spec, PartitionId partition) {
     if (!queue.spec.gpu_seconds_max) continue;
     next_window_ = std::min(next_window_, PastUse::window_end(queue.spec, now_));
   }
+}
+
+void FairShare::join(PartitionId partition, const ResourceSum& node) {
+  part(partition).whole_gpu_milli += node.gpu_milli;
+  grow(partition, node);
 }
 
 void FairShare::grow(PartitionId partition, const ResourceSum& by) {
@@ -207,7 +216,9 @@ void FairShare::keep(Index leaf, std::int64_t firm_gpu_milli) {
     queues_[*at].kept_below += change;
     change = kept(queues_[*at]) - before;
   }
-  part(queues_[leaf].partition).kept += change;
+  Part& whole = part(queues_[leaf].partition);
+  whole.kept += change;
+  whole.firm_gpu_milli += firm_gpu_milli;
 }
 
 void FairShare::charge(const Member& member, int sign) {

@@ -22,7 +22,8 @@ namespace gyre::reason {
 /// What stands between a job and its queue's quota.
 struct QuotaBlock {
   bool for_ever = false;  // the job alone asks for more than may ever be used
-  std::string detail;     // for a person, with numbers and units
+  std::string detail{};   // for a person, with numbers and units
+  bool full = false;      // jobs take all that there is, whatever is guaranteed
 };
 
 /// Which waiting jobs may join their partition's line: quotas, limits and fair shares of queues.
@@ -44,6 +45,9 @@ class FairShare {
   bool governs(PartitionId partition) const;
   /// Whether jobs may wait in it: it has no queues below it.
   bool is_leaf(const std::string& queue) const;
+  /// A node is there, and up.
+  void join(PartitionId partition, const ResourceSum& node);
+  /// What is up is more by so much, or less.
   void grow(PartitionId partition, const ResourceSum& by);
 
   /// Brings past use up to `now`. Returns how many queues that took a look at.
@@ -161,7 +165,10 @@ class FairShare {
   struct Part {
     bool governed = false;
     bool disorder = false;
+    bool guarantees = false;  // some queue is guaranteed GPUs
     ResourceSum capacity;
+    std::int64_t whole_gpu_milli = 0;  // of all nodes, also those that are not up
+    std::int64_t firm_gpu_milli = 0;   // of all queues
     std::vector<Index> roots;
     std::set<Key> pending;
     std::int64_t kept = 0;  // sum of kept() over the roots

@@ -33,6 +33,8 @@ struct Shortage {
   std::int64_t whole = 0;              // milli-GPUs of it
   std::int64_t left = 0;               // the most that one job may ask for now
   std::int64_t left_empty = 0;         // the same, were nothing held
+  std::int64_t whole_ever = 0;         // of it, were all nodes up
+  std::int64_t left_ever = 0;          // the most that one may ask for then
   std::vector<std::string> others;     // queues beside the job's own, and what is kept for them
 };
 
@@ -70,6 +72,8 @@ Shortage shortage_of(const Queues& queues, const Part& partition, std::uint32_t 
     shortage.whole = whole;
     shortage.left = std::max<std::int64_t>(0, whole - kept + room);
     shortage.left_empty = std::max<std::int64_t>(0, whole - kept_empty + own);
+    shortage.whole_ever = whole;
+    shortage.left_ever = shortage.left_empty;
   };
   std::uint32_t from = leaf;
   for (auto at = queues[leaf].parent; at; from = *at, at = queues[*at].parent) {
@@ -81,21 +85,26 @@ Shortage shortage_of(const Queues& queues, const Part& partition, std::uint32_t 
     return shortage;
   }
   const std::int64_t theirs = others_keep(queues, partition.roots, from, shortage.others);
-  fill(partition.capacity.gpu_milli, partition.kept, theirs + kept_at_least(queues, from));
+  const std::int64_t kept_empty = theirs + kept_at_least(queues, from);
+  fill(partition.capacity.gpu_milli, partition.kept, kept_empty);
+  shortage.whole_ever = partition.whole_gpu_milli;
+  shortage.left_ever = std::max<std::int64_t>(0, partition.whole_gpu_milli - kept_empty + own);
   return shortage;
 }
 
 QuotaBlock block_by(const Shortage& lack, const std::string& queue, std::int64_t asked) {
+  const bool for_ever = asked > lack.left_ever;
+  const std::string amount = gpus(for_ever ? lack.whole_ever : lack.whole);
   const std::string whole =
-      lack.queue ? fmt::format("of the {} that queue '{}' is guaranteed", gpus(lack.whole), queue)
-                 : fmt::format("of the fleet's {}", gpus(lack.whole));
+      lack.queue ? fmt::format("of the {} that queue '{}' is guaranteed", amount, queue)
+                 : fmt::format("of the fleet's {}", amount);
   const std::string kept = lack.others.empty()
                                ? std::string("none is guaranteed to other queues")
                                : "guaranteed to other queues: " + some_of(lack.others);
-  if (asked > lack.left_empty) {
+  if (for_ever) {
     return {true, fmt::format("only preemptible jobs can run here: it asks for {}, and {} at most "
                               "{} are left to jobs that may not be preempted ({})",
-                              gpus(asked), whole, gpus(lack.left_empty), kept)};
+                              gpus(asked), whole, gpus(lack.left_ever), kept)};
   }
   return {false, fmt::format("it asks for {} and may not be preempted; {} {} are left to such jobs "
                              "now ({}); what may be preempted may borrow it",
@@ -248,8 +257,8 @@ bool FairShare::limits_never_allow(const Queue& queue, const ResourceSum& amount
 
 /// What is guaranteed to others may be borrowed only by who can be stopped.
 bool FairShare::room_for_firm(const Member& member) const {
-  if (!member.firm || member.amount.gpu_milli == 0) return true;
   const Queue& leaf = queues_[member.queue];
+  if (!member.firm || member.amount.gpu_milli == 0 || !part(leaf.partition).guarantees) return true;
   std::int64_t change =
       std::max<std::int64_t>(0, leaf.firm_gpu_milli + member.amount.gpu_milli - kept(leaf));
   for (auto at = leaf.parent; at && change > 0; at = queues_[*at].parent) {
@@ -426,10 +435,15 @@ std::optional<QuotaBlock> FairShare::block_of(JobId job) const {
   if (auto never = never_admits(own, member.amount)) return never;
   std::optional<QuotaBlock> no_room;
   if (!room_for_firm(member)) {
-    const Shortage lack = shortage_of(queues_, part(queues_[member.queue].partition), member.queue);
-    no_room =
-        block_by(lack, lack.queue ? queues_[*lack.queue].spec.name : "", member.amount.gpu_milli);
+    const Queue& leaf = queues_[member.queue];
+    const Part& whole = part(leaf.partition);
+    const std::int64_t asked = member.amount.gpu_milli;
+    const Shortage lack = shortage_of(queues_, whole, member.queue);
+    no_room = block_by(lack, lack.queue ? queues_[*lack.queue].spec.name : "", asked);
     if (no_room->for_ever) return no_room;
+    const bool alone = !lack.others.empty() && leaf.firm_gpu_milli + asked > lack.left_empty;
+    no_room->full =
+        !lack.queue && !alone && whole.firm_gpu_milli + asked > whole.capacity.gpu_milli;
   }
   if (const auto index = kept_out_by(member)) {
     const Queue* keeper = &queues_[*index];
