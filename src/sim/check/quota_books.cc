@@ -140,8 +140,9 @@ bool QuotaBooks::may_keep_waiting(const std::string& queue, bool preemptible) co
   });
   if (limits || preemptible || all.empty()) return limits;
   return std::any_of(books_.begin(), books_.end(), [&](const auto& entry) {
-    return entry.second.spec.partition == all.front()->spec.partition &&
-           entry.second.spec.guaranteed.gpu_milli > 0;
+    const Book& other = entry.second;
+    return &other != all.front() && other.spec.partition == all.front()->spec.partition &&
+           other.spec.guaranteed.gpu_milli > 0;
   });
 }
 
