@@ -28,6 +28,7 @@
 #include "apps/ending.h"
 #include "apps/gpu_ears.h"
 #include "apps/gpus.h"
+#include "apps/guarantee_watch.h"
 #include "apps/lab.h"
 #include "apps/leadership.h"
 #include "apps/local_agent.h"
@@ -202,7 +203,9 @@ struct Life {
         counted(watch, looking),
         watchers(counted, tracing),
         onlookers(watchers, services),
-        observers(budget, onlookers),
+        guarantees(static_cast<std::size_t>(settings.nodes)),
+        budgeted(budget, guarantees),
+        observers(budgeted, onlookers),
         api(inbox, fleet, watch, api_options()),
         breakable({settings.chaos, folder.path(),
                    [this] { return village ? village->end_agents() : void(); }},
@@ -299,6 +302,8 @@ struct Life {
   server::proxy::ServiceWatch services;
   Both onlookers;
   live::WorkBudget budget{inbox};
+  GuaranteeWatch guarantees;
+  Both budgeted;
   Both observers;
   std::unique_ptr<server::proxy::Proxy> proxy;  // stops before what it tells goes
   server::Api api;

@@ -258,6 +258,19 @@ void add_queue_rows(Table& table, const Json& queues, const std::string& parent,
   }
 }
 
+/// Where more is guaranteed than what is up.
+void warn_of_guarantees(const Json& document) {
+  for (const Json& partition : document.value("partitions", Json::array())) {
+    const double guaranteed = partition.value("gpu_milli_guaranteed", 0.0);
+    const double up = partition.value("gpu_milli_up", 0.0);
+    if (guaranteed <= up) continue;
+    const std::string name = partition.value("name", "");
+    fmt::print(stderr, "warning: {} GPUs are guaranteed to queues{}, and {} are up\n",
+               plain(guaranteed / 1000),
+               name.empty() ? "" : " in partition '" + terminal_safe(name) + "'", plain(up / 1000));
+  }
+}
+
 Outcome<int> list_queues(const Session& session) {
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
@@ -267,6 +280,7 @@ Outcome<int> list_queues(const Session& session) {
   Table table({"QUEUE", "WAITING", "PLACED", "GPUS", "GUARANTEED", "WEIGHT", "SHARE", "GPU HOURS"});
   add_queue_rows(table, document->at("queues"), "", 0);
   table.print();
+  warn_of_guarantees(*document);
   return kOk;
 }
 

@@ -83,6 +83,23 @@ def test_who_is_left_nothing_by_guarantees_is_told_so_on_an_empty_fleet(offline,
         one.end()
 
 
+def test_more_guaranteed_than_there_is_is_said_and_shown(offline, tmp_path):
+    (tmp_path / "over.yaml").write_text("version: 1\nqueues:\n" + "".join(
+        f"  - {{name: {name}, guaranteed: {{gpus: 5}}}}\n" for name in "abc"))
+    one = offline.up("--virtual-gpus", "8xH100:80GB", "--queues", str(tmp_path / "over.yaml"))
+    try:
+        one.hears("15 GPUs are guaranteed to queues, but the fleet has 8 GPUs")
+        [partition] = one.json("queue")["partitions"]
+        assert partition == {"name": "", "gpu_milli_guaranteed": 15000, "gpu_milli_up": 8000}
+        shown = one.cli("queue")
+        assert "15 GPUs are guaranteed to queues, and 8 are up" in shown.stderr
+        assert "warning" not in shown.stdout
+        text = one.http("GET", "/metrics")[2].decode()
+        assert 'gyre_gpus_guaranteed_lacking{partition=""} 7\n' in text
+    finally:
+        one.end()
+
+
 @pytest.mark.parametrize("tree, said", [
     ("version: 1\nqueues: [{name: a, parent: b}, {name: b, parent: a}]", "a -> b -> a"),
     ("version: 1\nqueues: [{name: a, weight: 0}]", "weight"),

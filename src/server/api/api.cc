@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "live/clock.h"
 #include "server/api/dashboard.h"
+#include "server/api/guarantees.h"
 #include "server/api/parse_whole.h"
 #include "server/embedded.h"
 
@@ -49,13 +50,19 @@ void Api::add_cluster_routes() {
   router_.add("GET", "/v1/costs", {"by", "since", "window", "until", "limit"},
               [this](const Call& call) { show_costs(call); });
   router_.add("GET", "/v1/queues", {}, [this](const Call& call) {
-    ask<std::vector<QueueView>>(
-        call, [](const auto& core) { return view_queues(core); },
-        [](const auto& queues) {
+    using Seen = std::pair<std::vector<QueueView>, GuaranteeViews>;
+    ask<Seen>(
+        call,
+        [](const auto& core) {
+          return Seen{view_queues(core), view_guarantees(core)};
+        },
+        [](const Seen& seen) {
           JsonText out;
           out.open('{').key("queues").open('[');
-          for (const QueueView& queue : queues) write_queue(out, queue);
-          out.close(']').close('}');
+          for (const QueueView& queue : seen.first) write_queue(out, queue);
+          out.close(']').key("partitions");
+          write_guarantees(out, seen.second);
+          out.close('}');
           return json_response(std::move(out));
         });
   });

@@ -11,6 +11,7 @@
 #include "reason/placement/fragmentation.h"
 #include "server/api/api.h"
 #include "server/api/gpu_text.h"
+#include "server/api/guarantees.h"
 #include "server/api/metrics_text.h"
 #include "server/api/process_metrics.h"
 #include "server/api/service_view.h"
@@ -40,6 +41,7 @@ struct CoreNumbers {
   std::map<std::string_view, std::int64_t> gpus_by_sharing;  // of nodes that are up
   std::int64_t take_overs = 0;
   reason::Fragmentation::Sum fragmentation;
+  GuaranteeViews guarantees;  // by partition
   std::optional<Money> hour;  // what is held costs; none: there are no prices
   std::vector<NodeJobs> jobs_on;
 };
@@ -80,6 +82,7 @@ CoreNumbers look(const control::Controller& core) {
   out.take_overs = std::count_if(incidents.begin(), incidents.end(), [](const Incident& one) {
     return one.symptom == Symptom::LeaderLost;
   });
+  out.guarantees = view_guarantees(core);
   if (core.ledger().prices() != nullptr) out.hour = core.ledger().rate();
   return out;
 }
@@ -113,6 +116,12 @@ void write_state(MetricsText& out, const CoreNumbers& numbers, const CoreCounts:
   }
   out.family("gyre_gpus_allocated", "gauge", "GPUs that jobs hold, shares as fractions.");
   out.sample({}, static_cast<double>(counts.gpu_milli) / 1000);
+  out.family("gyre_gpus_guaranteed_lacking", "gauge",
+             "GPUs that are guaranteed to queues beyond all that are up, by partition.");
+  for (const auto& [partition, gpus] : numbers.guarantees) {
+    const auto lacking = std::max<std::int64_t>(0, gpus.gpu_milli_guaranteed - gpus.gpu_milli_up);
+    out.sample({{"partition", partition}}, static_cast<double>(lacking) / 1000);
+  }
   if (numbers.hour) {
     out.family("gyre_spend_usd_per_hour", "gauge", "What jobs hold costs, at present prices.");
     out.sample({}, static_cast<double>(numbers.hour->value) / 1e6);
