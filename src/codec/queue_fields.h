@@ -20,6 +20,7 @@ struct Fields<QueueSpec> {
                                    Field{"partition", &QueueSpec::partition},
                                    Field{"parent", &QueueSpec::parent},
                                    Field{"weight", &QueueSpec::weight},
+                                   Field{"weighted", &QueueSpec::weighted},
                                    Field{"guaranteed", &QueueSpec::guaranteed},
                                    Field{"gpu_milli_max", &QueueSpec::gpu_milli_max},
                                    Field{"jobs_max", &QueueSpec::jobs_max},

@@ -117,6 +117,7 @@ class QueueReader {
     word(node, path, queue_.partition);
   }
   void weight(const SpecNode& node, const std::string& path) {
+    queue_.weighted = true;
     if (const auto value = whole(node, path)) queue_.weight = *value;
   }
   void guaranteed(const SpecNode& node, const std::string& path) {

@@ -16,6 +16,7 @@ TEST(QueueText, ParentsComeBeforeTheirChildren) {
   ASSERT_TRUE(queues) << queues.error().message;
   QueueSpec research{"research", ""};
   research.weight = 2;
+  research.weighted = true;
   research.guaranteed = {6500, 48'000, 2048};
   research.half_life = seconds(86'400);
   QueueSpec vision{"vision", ""};

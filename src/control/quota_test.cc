@@ -276,6 +276,24 @@ TEST_F(QuotaTest, SharesFollowWeightsAtEveryLevel) {
   EXPECT_EQ(placed()["right"], 3);
 }
 
+TEST_F(QuotaTest, WeightsThatAreStatedCountEvenIfAllAreEqual) {
+  for (const char* name : {"a", "b"}) {
+    QueueSpec spec = queue(name);
+    EXPECT_FALSE(spec.has_quota());
+    spec.weighted = true;
+    EXPECT_TRUE(spec.has_quota());
+    tell(QueueSet{spec});
+  }
+  const JobId first = submit("b", 4, false);
+  add_nodes(1, 4);
+  for (int i = 0; i < 6; ++i) submit("b", 1, false);
+  for (int i = 0; i < 6; ++i) submit("a", 1, false);
+  tell(TaskStarted{first, job(first).attempt, 0});
+  end(first);
+  EXPECT_EQ(placed()["a"], 2);
+  EXPECT_EQ(placed()["b"], 2);
+}
+
 TEST_F(QuotaTest, TheDominantShareCounts) {
   tell(QueueSet{queue("cpu")});
   QueueSpec named = queue("gpu");

@@ -43,6 +43,7 @@ struct QueueSpec {
 
   std::string parent{};      // empty: none
   std::int64_t weight = 1;   // of its share beside its siblings' shares, beyond what is guaranteed
+  bool weighted = false;     // the weight was stated, so that it counts even where all are equal
   ResourceSum guaranteed{};  // taken back from those who borrow it; 0: none of that kind
   std::optional<std::int64_t> gpu_milli_max{};    // that its jobs hold or are about to
   std::optional<std::int64_t> jobs_max{};         // that run or are about to

@@ -1,4 +1,6 @@
 """Quotas of queues as a tenant meets them: `gyre up --queues`, `gyre queue`, `/v1/queues`."""
+import csv
+
 import pytest
 
 TREE = """version: 1
@@ -98,6 +100,26 @@ def test_more_guaranteed_than_there_is_is_said_and_shown(offline, tmp_path):
         assert 'gyre_gpus_guaranteed_lacking{partition=""} 7\n' in text
     finally:
         one.end()
+
+
+@pytest.mark.parametrize("settings, starts", [
+    (", weight: 1", {"a": 2, "b": 2}),
+    ("", {"a": 0, "b": 4}),
+], ids=["equal weights", "none"])
+def test_weights_that_are_stated_share_the_fleet_even_if_all_are_equal(
+        offline, tmp_path, settings, starts):
+    """Six jobs of b came before six of a; four of them find room at once."""
+    (tmp_path / "queues.yaml").write_text("version: 1\nqueues:\n" + "".join(
+        f"  - {{name: {name}{settings}}}\n" for name in "ab"))
+    rows = [f"{queue}{i},{int(queue == 'a')},100,1,{queue}" for queue in "ba" for i in range(6)]
+    (tmp_path / "jobs.csv").write_text(
+        "\n".join(["id,submit,duration,gpus,queue", "first,0,10,4,b", *rows]) + "\n")
+    offline.cli("simulate", tmp_path / "jobs.csv", "--nodes", "1x4", "--policy", "fifo",
+                "--queues", tmp_path / "queues.yaml", "--check", "--out", tmp_path / "out")
+    with open(tmp_path / "out/jobs-fifo.csv", encoding="utf-8") as file:
+        early = [row["queue"] for row in csv.DictReader(file)
+                 if row["id"] != "first" and float(row["started_s"]) < 50]
+    assert {queue: early.count(queue) for queue in "ab"} == starts
 
 
 @pytest.mark.parametrize("tree, said", [
