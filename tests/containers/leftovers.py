@@ -16,7 +16,8 @@ def instance_of(state):
 
 def groups_of(instance):
     """Control groups of the server's tasks, in every hierarchy."""
-    return [path for path, _, _ in os.walk("/sys/fs/cgroup") if f"/{instance}/" in path]
+    return [path for path, _, _ in os.walk("/sys/fs/cgroup")
+            if f"/{instance}/" in path and not path.endswith("/server")]
 
 
 def processes_of(state):

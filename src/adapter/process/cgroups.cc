@@ -19,21 +19,37 @@ namespace gyre::process {
 namespace {
 
 constexpr std::int64_t kCpuPeriodUs = 100'000;
+constexpr int kKeepTries = 100;
 
 bool make_folder(const std::string& path) {
   return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST;
 }
 
+/// While it is there the parent is not empty, and no task that ends takes the parent with it.
+std::string keeper_of(const std::string& parent) { return parent + "/server"; }
+
+/// Makes the parent to stay until let_go(). The last task of a server before may remove it
+/// meanwhile.
+bool keep(const std::string& parent) {
+  for (int tries = 0; tries < kKeepTries; ++tries) {
+    if (!make_folder(parent)) return false;
+    if (make_folder(keeper_of(parent))) return true;
+    if (errno != ENOENT && errno != ENODEV) return false;
+  }
+  return false;
+}
+
+void let_go(const std::string& parent) {
+  ::rmdir(keeper_of(parent).c_str());
+  ::rmdir(parent.c_str());
+}
+
 /// A parent folder in which groups can be made and `probe_file` of theirs can be set.
 std::string usable_parent(const std::string& parent, const char* probe_file, const char* value) {
-  if (!make_folder(parent)) return {};
-  const std::string probe = parent + "/probe";
-  const bool works = make_folder(probe) &&
-                     (probe_file == nullptr ||
-                      write_control(fmt::format("{}/{}", probe, probe_file), value).has_value());
-  ::rmdir(probe.c_str());
-  if (works) return parent;
-  ::rmdir(parent.c_str());
+  if (!keep(parent)) return {};
+  const auto set = write_control(fmt::format("{}/{}", keeper_of(parent), probe_file), value);
+  if (set) return parent;
+  let_go(parent);
   return {};
 }
 
@@ -101,7 +117,7 @@ CgroupHost::CgroupHost(const std::string& instance) {
 
 CgroupHost::~CgroupHost() {
   for (const std::string& parent : {unified_, cpu_v1_, memory_v1_, pids_v1_}) {
-    if (!parent.empty()) ::rmdir(parent.c_str());
+    if (!parent.empty()) let_go(parent);
   }
 }
 
@@ -120,7 +136,7 @@ void CgroupHost::try_unified(const std::string& instance) {
         own);
   }
   const std::string parent = own + "/" + instance;
-  if (!make_folder(parent)) {
+  if (!keep(parent)) {
     why_not_ = fmt::format("cannot make a group below {}: {}", own, error_text(errno));
     return;
   }
@@ -128,7 +144,7 @@ void CgroupHost::try_unified(const std::string& instance) {
   unified_cpu_ = cpu && write_control(control, "+cpu");
   unified_memory_ = memory && write_control(control, "+memory");
   unified_pids_ = pids && write_control(control, "+pids");
-  unified_ = usable_parent(parent, nullptr, nullptr);
+  unified_ = parent;
 }
 
 void CgroupHost::try_v1(const std::string& instance) {
@@ -261,6 +277,7 @@ bool remove(const TaskGroups& groups) {
   bool gone = true;
   for (const std::string& folder : groups.folders) {
     if (::rmdir(folder.c_str()) != 0 && errno != ENOENT) gone = false;
+    ::rmdir(folder.substr(0, folder.rfind('/')).c_str());
   }
   return gone;
 }

@@ -37,7 +37,7 @@ struct Enforcement {
 class CgroupHost {
  public:
   explicit CgroupHost(const std::string& instance);
-  /// Removes the parent folders, unless tasks still live in them.
+  /// Removes the parent folders, or leaves it to the last of the tasks that still live in them.
   ~CgroupHost();
   CgroupHost(const CgroupHost&) = delete;
   CgroupHost& operator=(const CgroupHost&) = delete;
@@ -90,7 +90,8 @@ bool kill_all(const TaskGroups& groups);
 long memory_kills(const TaskGroups& groups);
 /// How often one more process was refused there.
 long process_refusals(const TaskGroups& groups);
-/// True when none is left.
+/// Removes them, and parents that this leaves empty: their server has ended. True when none of the
+/// groups is left.
 bool remove(const TaskGroups& groups);
 
 }  // namespace gyre::process

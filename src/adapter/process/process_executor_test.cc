@@ -495,6 +495,19 @@ TEST_F(ProcessExecutorTest, SlowsATaskDownToItsCpus) {
   EXPECT_EQ(run(task), (TaskExit{}));
 }
 
+TEST_F(ProcessExecutorTest, TheLastTaskOfAServerThatHasEndedTakesItsGroupsWithIt) {
+  NamedPipe pipe(folder_ / "pipe");
+  NamedPipe go(folder_ / "go");
+  executor_->start(
+      shell_task(key(1), "echo up > " + pipe.path() + "; read x < " + go.path() + "; exit 7"));
+  ASSERT_EQ(pipe.line(), "up");
+  const pid_t supervisor = supervisor_of(key(1));
+  close();
+  for (const std::string& parent : group_parents_) EXPECT_TRUE(fs::exists(parent)) << parent;
+  go.write("on\n");
+  EXPECT_EQ(::waitpid(supervisor, nullptr, 0), supervisor);  // the fixture looks for the groups
+}
+
 // --- the server is killed
 // --------------------------------------------------------------------------
 
