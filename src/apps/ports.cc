@@ -78,7 +78,7 @@ std::vector<cli::Finding> examine_machine(const std::string& state_folder) {
   std::vector<cli::Finding> findings;
   const process::CgroupHost groups(fmt::format("gyre-doctor-{}", getpid()));
   const process::Enforcement& kept = groups.enforcement();
-  const bool all = kept.cpu && kept.memory;
+  const bool all = kept.cpu && kept.memory && kept.pids;
   for (const std::string& line : kept.lines) {
     findings.push_back({all ? Level::Ok : Level::Warn, "limits", line, ""});
   }

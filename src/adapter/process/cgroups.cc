@@ -129,7 +129,7 @@ void CgroupHost::try_unified(const std::string& instance) {
   const bool cpu = has("cpu") && delegate(own, "cpu");
   const bool memory = has("memory") && delegate(own, "memory");
   const bool pids = has("pids") && delegate(own, "pids");
-  if ((has("cpu") && !cpu) || (has("memory") && !memory)) {
+  if ((has("cpu") && !cpu) || (has("memory") && !memory) || (has("pids") && !pids)) {
     why_not_ = fmt::format(
         "other processes share the group {}; start it in one of its own, as in "
         "systemd-run --user --scope -p Delegate=yes",
@@ -175,6 +175,7 @@ void CgroupHost::describe() {
   };
   limit("CPU limit", enforcement_.cpu, unified_cpu_, "a task is slowed down to it");
   limit("memory limit", enforcement_.memory, unified_memory_, "a task beyond it is killed");
+  limit("process limit", enforcement_.pids, unified_pids_, "a task at it cannot fork");
   const bool grouped = !unified_.empty() || enforcement_.cpu || enforcement_.memory;
   enforcement_.lines.push_back(
       grouped ? "end of a task: all that it forked ends with it (cgroup)"
@@ -263,6 +264,13 @@ long memory_kills(const TaskGroups& groups) {
                       count_of(folder + "/memory.oom_control", "oom_kill")});
   }
   return kills;
+}
+
+std::string process_limit(const TaskGroups& groups) {
+  for (const auto& [file, content] : groups.settings) {
+    if (file.ends_with("/pids.max")) return content;
+  }
+  return {};
 }
 
 long process_refusals(const TaskGroups& groups) {

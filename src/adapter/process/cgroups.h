@@ -88,6 +88,8 @@ bool join(const TaskGroups& groups, std::size_t joined);
 bool kill_all(const TaskGroups& groups);
 /// Processes that the kernel ended there for want of memory.
 long memory_kills(const TaskGroups& groups);
+/// The limit of processes and threads that is set there; empty: none.
+std::string process_limit(const TaskGroups& groups);
 /// How often one more process was refused there.
 long process_refusals(const TaskGroups& groups);
 /// Removes them, and parents that this leaves empty: their server has ended. True when none of the

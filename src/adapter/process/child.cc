@@ -73,12 +73,26 @@ std::vector<char*> variables_of(const SupervisorSpec& spec) {
   return variables;
 }
 
-/// Becomes the command; returns only what kept it from it. It is in the first `joined` groups.
-Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor, std::size_t joined) {
+struct Start {
+  std::size_t joined;  // it is in the first of the groups already
+  const Fd& go;
+};
+
+bool wait_for(const Fd& go) {
+  char byte = 0;
+  ssize_t n = 0;
+  do {
+    n = ::read(go.get(), &byte, 1);
+  } while (n < 0 && errno == EINTR);
+  return n == 1;
+}
+
+/// Becomes the command when it is told to go; returns only what kept it from it.
+Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor, const Start& start) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != supervisor) return Step::Parent;  // it died before the line above
-  if (!join(spec.groups, joined)) return Step::Groups;
+  if (!join(spec.groups, start.joined)) return Step::Groups;
   if (!redirect(folder)) return Step::Logs;
   if (!enter(folder, spec)) return Step::Folder;
   ::umask(022);
@@ -92,6 +106,7 @@ Step become(const Fd& folder, const SupervisorSpec& spec, pid_t supervisor, std:
   environment.push_back(nullptr);
   ::environ = environment.data();  // execvp() looks the command up in the task's own PATH
   default_signals();
+  if (!wait_for(start.go)) return Step::Parent;
   ::execvp(arguments.front(), arguments.data());
   return Step::Exec;
 }
@@ -114,28 +129,39 @@ ErrorKind kind_of_exec_error(int error) {
   }
 }
 
-Result<pid_t> start_child(const Fd& folder, const SupervisorSpec& spec) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return os_error("cannot start a task");
-  const Fd read_end(ends[0]);
-  Fd write_end(ends[1]);
+Result<HeldChild> hold_child(const Fd& folder, const SupervisorSpec& spec) {
+  HeldChild held;
+  std::array<int, 2> failures{};
+  std::array<int, 2> go{};
+  if (::pipe2(failures.data(), O_CLOEXEC) != 0) return os_error("cannot start a task");
+  held.failure = Fd(failures[0]);
+  const Fd write_end(failures[1]);
+  if (::pipe2(go.data(), O_CLOEXEC) != 0) return os_error("cannot start a task");
+  held.go = {Fd(go[0]), Fd(go[1])};
   const pid_t supervisor = ::getpid();
   const auto [child, joined] = fork_into(spec.groups);
   if (child < 0) return os_error("cannot start another process on this node");
   if (child == 0) {
-    const Step step = become(folder, spec, supervisor, joined);
+    held.go[1].reset();
+    const Step step = become(folder, spec, supervisor, {joined, held.go[0]});
     const Failure failure{step, errno};
     static_cast<void>(!::write(write_end.get(), &failure, sizeof failure));
     ::_exit(127);
   }
-  write_end.reset();
+  held.pid = child;
+  return held;
+}
+
+Result<pid_t> let_run(HeldChild child, const SupervisorSpec& spec) {
+  static_cast<void>(!::write(child.go[1].get(), "", 1));
   Failure failure{};
   ssize_t n = 0;
   do {
-    n = ::read(read_end.get(), &failure, sizeof failure);
+    n = ::read(child.failure.get(), &failure, sizeof failure);
   } while (n < 0 && errno == EINTR);
-  if (n != static_cast<ssize_t>(sizeof failure)) return child;  // closed by a successful exec
-  ::waitpid(child, nullptr, 0);
+  // Closed by a successful exec.
+  if (n != static_cast<ssize_t>(sizeof failure)) return child.pid;
+  ::waitpid(child.pid, nullptr, 0);
   const bool ran_up_to_it = failure.step == Step::Exec;
   return fail(ran_up_to_it ? kind_of_exec_error(failure.error) : ErrorKind::Unavailable, "{}",
               describe(failure, spec));

@@ -146,7 +146,8 @@ void ProcessExecutor::listen(act::TaskListener& listener) {
 
 void ProcessExecutor::start(const act::TaskStart& task) {
   if (!task.container.image.empty()) return preparer_.take(task);
-  loop_.post(TaskLoop::Begin{task, {}, {}, 0, unix_now(), monotonic_now(), {}});
+  loop_.post(
+      TaskLoop::Begin{task, {}, {}, options_.containers.pids_max, unix_now(), monotonic_now(), {}});
 }
 
 void ProcessExecutor::hand_on(Preparer::Outcome outcome) {

@@ -42,8 +42,9 @@ class ProcessExecutorTest : public testing::Test {
   }
 
   void open(const Retention& retention = {}) {
-    auto executor =
-        ProcessExecutor::open({.folder = tasks(), .supervisor = {}, .retention = retention});
+    ExecutorOptions options{.folder = tasks(), .supervisor = {}, .retention = retention};
+    options.containers.pids_max = pids_max_;
+    auto executor = ProcessExecutor::open(std::move(options));
     ASSERT_TRUE(executor) << executor.error().message;
     executor_ = std::move(*executor);
     executor_->listen(*recorder_);
@@ -88,6 +89,7 @@ class ProcessExecutorTest : public testing::Test {
   }
 
   test::TemporaryFolder folder_;
+  std::int64_t pids_max_ = 4096;
   std::unique_ptr<test::Recorder> recorder_ = std::make_unique<test::Recorder>();
   std::unique_ptr<ProcessExecutor> executor_;
   std::vector<std::string> group_parents_;  // must be gone in the end
@@ -480,6 +482,17 @@ TEST_F(ProcessExecutorTest, EndsATaskThatUsesMoreThanItsMemory) {
   EXPECT_EQ(exit.kind, TaskExit::Kind::Signaled);
   EXPECT_EQ(exit.code, SIGKILL);
   EXPECT_EQ(exit.message, "out of memory: it used more than its 64 MiB; ask for more memory");
+}
+
+TEST_F(ProcessExecutorTest, KeepsATaskToItsLimitOfProcesses) {
+  if (!executor_->enforcement().pids) GTEST_SKIP() << "process limits are not enforced here";
+  close();
+  pids_max_ = 20;
+  open();
+  const TaskExit exit =
+      run(shell_task(key(1), "i=0; while [ $i -lt 40 ]; do sleep 1000 & i=$((i+1)); done"));
+  EXPECT_NE(exit.code, 0);
+  EXPECT_EQ(exit.message, "it reached its limit of 20 processes");
 }
 
 TEST_F(ProcessExecutorTest, SlowsATaskDownToItsCpus) {

@@ -74,6 +74,7 @@ class Supervisor {
  private:
   Result<void> prepare();
   Result<void> prepare_container();
+  Result<void> hold();
   Result<void> plant();
   std::optional<TaskExit> run_command();
   std::optional<TaskExit> run_in_container();
@@ -97,7 +98,8 @@ class Supervisor {
   SupervisorSpec spec_;
   std::optional<RuntimeSeed> seed_;  // for the container that comes
   std::optional<ContainerSession> container_;
-  pid_t command_ = 0;  // in a container: its first process, which hands signals on
+  std::optional<HeldChild> held_;  // until it becomes the command
+  pid_t command_ = 0;              // in a container: its first process, which hands signals on
   std::optional<LogLimiter> limiter_;
   Fd door_;  // where further commands are asked for; in a container: not here
   std::optional<ArtifactSource> files_;  // where some are to be kept
@@ -154,7 +156,9 @@ SupervisorCode Supervisor::run() {
   }
   std::optional<TaskExit> exit;
   SupervisorCode latched = SupervisorCode::Done;
-  if (const auto made = prepare(); !made) {
+  auto made = prepare();
+  if (made && !container_) made = hold();
+  if (!made) {
     exit = start_failed(made.error());
   } else {
     latched = latch(folder_);
@@ -162,6 +166,7 @@ SupervisorCode Supervisor::run() {
   }
   const bool ran = latched == SupervisorCode::Done && !exit;
   if (ran) exit = wait_for_command();
+  held_.reset();
   const bool swept = sweep();
   if (ran) explain(*exit, swept);
   if (ran && !fenced_) keep_artifacts(*exit);
@@ -214,6 +219,14 @@ Result<void> Supervisor::prepare_container() {
   return container_->launch(*std::exchange(seed_, std::nullopt));
 }
 
+/// A process of the node's own that gets ready while the task is marked as run.
+Result<void> Supervisor::hold() {
+  auto held = hold_child(folder_, spec_);
+  if (!held) return tl::unexpected(held.error());
+  held_ = std::move(*held);
+  return {};
+}
+
 Result<void> Supervisor::plant() {
   auto seed = RuntimeSeed::plant(spec_.groups);
   if (!seed) return tl::unexpected(seed.error());
@@ -258,7 +271,8 @@ std::optional<TaskExit> Supervisor::run_command() {
   } else {
     const Time made = monotonic_now();
     spec_.stages.root = made - spec_.asked_at;
-    const auto started = start_child(folder_, spec_);
+    const auto started = let_run(std::move(*held_), spec_);
+    held_.reset();
     if (!started) return not_run(started.error());
     command_ = *started;
     if (!spec_.artifacts.empty()) files_.emplace().folder = work_folder();
@@ -439,8 +453,7 @@ void Supervisor::explain(TaskExit& exit, bool swept) const {
     exit.message += exit.message.empty() ? more : "; " + more;
   };
   if (!exit.ok() && process_refusals(spec_.groups) > 0) {
-    also(fmt::format("it reached its limit of {} processes",
-                     container_ ? container_->plan().pids_max : 0));
+    also(fmt::format("it reached its limit of {} processes", process_limit(spec_.groups)));
   }
   if (!exit.ok() && container_ && container_->root_is_full()) {
     also(fmt::format("its root was full: {} MiB can be written there",

@@ -20,7 +20,7 @@ struct ContainerOptions {
   std::string secrets;               // the folder of the secrets' files; empty: none
   std::vector<std::string> cdi_folders{"/etc/cdi", "/var/run/cdi"};
   std::string images;               // where layers are; to find out what its disk can do
-  std::int64_t pids_max = 4096;     // processes and threads
+  std::int64_t pids_max = 4096;     // processes and threads; of tasks without a container, too
   std::int64_t files_max = 65'536;  // open at a time, by each process
   MemoryMib root_size{512};         // of a writable root, in memory
   MemoryMib tmp_size{256};          // of /tmp and of /dev/shm
