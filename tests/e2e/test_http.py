@@ -1,6 +1,7 @@
 """The HTTP edge: the description kept, hostile and slow clients, streams."""
 import json
 import os
+import select
 import socket
 
 import pytest
@@ -191,6 +192,37 @@ def test_another_user_is_kept_out(cloud, program):
             os._exit(2)
     assert os.waitpid(pid, 0)[1] == 0
     assert cloud.json("ps", "-a") == {"jobs": []}
+
+
+def test_connections_of_another_user_take_no_room(cloud):
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    held, go = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        # Nobody has the first bytes of requests under way; beyond some it is refused at once.
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            clients = {client.fileno(): client for client in (cloud.raw(b"G") for _ in range(100))}
+            answered = select.poll()
+            for client in clients:
+                answered.register(client, select.POLLIN)
+            refused = []
+            while len(refused) < 30:
+                for client, _ in answered.poll():
+                    answered.unregister(client)
+                    refused.append(clients[client].recv(4096).startswith(b"HTTP/1.1 403 "))
+            os.write(held[1], b"1" if all(refused) else b"0")
+            os.read(go[0], 1)
+            os._exit(0)
+        finally:
+            os.write(held[1], b"x")
+            os._exit(2)
+    assert os.read(held[0], 1) == b"1"
+    assert cloud.http("GET", "/readyz")[0] == 200
+    os.write(go[1], b".")
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_oversize_is_refused_and_the_server_lives(cloud):

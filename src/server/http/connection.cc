@@ -26,28 +26,31 @@ constexpr std::size_t kIgnoredBytesMax = 64 * 1024;  // of what a client says du
 
 }  // namespace
 
-Client::Client(Loop& loop, Shared& shared) : loop_(loop), shared_(shared) {
+Client::Client(Loop& loop, Shared& shared, std::atomic<std::size_t>& counted)
+    : loop_(loop), shared_(shared), counted_(counted) {
   loop_.clients.insert(this);
-  ++shared_.connections;
+  ++counted_;
 }
 
 Client::~Client() {
   loop_.clients.erase(this);
-  --shared_.connections;
+  --counted_;
   if (loop_.stopping && loop_.clients.empty()) loop_.context.stop();
 }
 
-Connection::Connection(asio::ip::tcp::socket socket, Loop& loop, Shared& shared)
-    : Client(loop, shared),
+Connection::Connection(asio::ip::tcp::socket socket, Loop& loop, Shared& shared,
+                       std::optional<Problem> stranger)
+    : Client(loop, shared, stranger ? shared.strangers : shared.connections),
       socket_(std::move(socket)),
       timer_(loop.context),
-      parser_(shared.limits.parser) {}
+      parser_(shared.limits.parser),
+      stranger_(std::move(stranger)),
+      wait_(++loop.waits) {}
 
 void Connection::start() {
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.set_option(asio::socket_base::keep_alive(true), ignored);
-  stranger_ = refuse_stranger(socket_);
   arm(shared_.limits.idle_max);
   read_some();
 }
@@ -65,6 +68,11 @@ void Connection::close() {
   timer_.cancel(ignored);
   socket_.close(ignored);
   stream_.reset();
+}
+
+std::optional<std::uint64_t> Connection::waits() const {
+  const bool waits = phase_ == Phase::Reading || phase_ == Phase::Lingering;
+  return waits && !stranger_ ? std::optional(wait_) : std::nullopt;
 }
 
 void Connection::read_some() {
@@ -210,6 +218,7 @@ void Connection::on_written() {
   if (phase_ == Phase::Streaming) return pump();
   if (!keep_alive_ || loop_.stopping) return linger();
   phase_ = Phase::Reading;
+  wait_ = ++loop_.waits;
   arm(shared_.limits.idle_max);
   advance();
 }

@@ -26,44 +26,57 @@ struct Shared {
   Limits limits;
   Handler handler;
   std::atomic<std::size_t> connections{0};
+  std::atomic<std::size_t> strangers{0};  // not among the connections
 };
 
 /// One I/O thread with the connections that live on it. All is touched on that thread only. The
 /// context goes first: what still waits in it refers to the rest.
 struct Loop {
   std::unordered_set<Client*> clients;
-  bool stopping = false;  // the context stops with the last client
+  std::uint64_t waits = 0;  // begun by its clients, of which each has the number of its last
+  bool stopping = false;    // the context stops with the last client
   boost::asio::io_context context{1};
 };
 
-/// One connection of a loop's, counted while it lives. All calls on the loop's thread; kept alive
-/// by the operations it waits for.
+/// One connection of a loop's, among `counted` while it lives. All calls on the loop's thread; kept
+/// alive by the operations it waits for.
 class Client {
  public:
-  Client(Loop& loop, Shared& shared);
+  Client(Loop& loop, Shared& shared, std::atomic<std::size_t>& counted);
   virtual ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   /// The server ends: so does this, soon.
   virtual void finish() = 0;
+  virtual void close() = 0;
+
+  /// Which of the loop's waits it is in: for the rest of a request, or for the client to go. None
+  /// while an answer is under way, and of a stranger, who takes up no room.
+  virtual std::optional<std::uint64_t> waits() const { return std::nullopt; }
 
  protected:
   Loop& loop_;
   Shared& shared_;
+
+ private:
+  std::atomic<std::size_t>& counted_;
 };
 
 /// A client that speaks HTTP: reads a request, hands it to the handler, writes the answer, and so
 /// on.
 class Connection final : public Client, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(boost::asio::ip::tcp::socket socket, Loop& loop, Shared& shared);
+  /// `stranger`: why this client may do nothing, if so.
+  Connection(boost::asio::ip::tcp::socket socket, Loop& loop, Shared& shared,
+             std::optional<Problem> stranger);
 
   void start();
 
   /// Closes at once if nothing is under way, else after the answer; a stream ends.
   void finish() override;
-  void close();
+  void close() override;
+  std::optional<std::uint64_t> waits() const override;
 
  private:
   enum class Phase : std::uint8_t { Reading, Answering, Writing, Streaming, Lingering, Closed };
@@ -90,7 +103,8 @@ class Connection final : public Client, public std::enable_shared_from_this<Conn
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer timer_;
   RequestParser parser_;
-  std::optional<Problem> stranger_;  // why this client may do nothing
+  std::optional<Problem> stranger_;
+  std::uint64_t wait_ = 0;
   std::array<char, 8192> chunk_;
   std::optional<Request> upgrade_;  // the request, where it asks for a WebSocket
   std::string input_;               // read, not yet parsed

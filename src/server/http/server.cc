@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/http/connection.h"
+#include "server/http/stranger.h"
 
 namespace gyre::server::http {
 
@@ -23,6 +24,7 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr std::size_t kStrangersMax = 64;  // connections of other users, who are only told that
 constexpr Duration kAcceptRetry = milliseconds(50);  // after the process ran out of descriptors
 
 struct Thread {
@@ -31,6 +33,24 @@ struct Thread {
       asio::make_work_guard(loop.context);
   std::thread thread;
 };
+
+/// Says why at once, and closes: for who gets no connection of the server's.
+void turn_away(tcp::socket& socket, const Problem& problem) {
+  const Response response = respond(problem);
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(response_head(response, false, false) + response.body), ignored);
+}
+
+/// Closes the client that has waited longest. False: none waits.
+bool make_room(const Loop& loop) {
+  Client* longest = nullptr;
+  for (Client* client : loop.clients) {
+    if (client->waits() && (!longest || *client->waits() < *longest->waits())) longest = client;
+  }
+  if (longest) longest->close();
+  return longest != nullptr;
+}
 
 bool parse_port(std::string_view text, std::uint16_t& port) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -136,22 +156,19 @@ void Server::Impl::accept() {
 
 void Server::Impl::take(tcp::socket socket, Loop& loop) {
   if (loop.stopping) return;
-  if (shared.connections >= shared.limits.connections_max) {
-    static const std::string kFull = [] {
-      Response response = respond({503,
-                                   "too-many-connections",
-                                   "Too many connections",
-                                   "try again in a moment",
-                                   {},
-                                   {{"Retry-After", "1"}}});
-      return response_head(response, false, false) + response.body;
-    }();
-    error_code ignored;
-    socket.non_blocking(true, ignored);
-    socket.write_some(asio::buffer(kFull), ignored);
-    return;
+  auto stranger = refuse_stranger(socket);
+  if (stranger && shared.strangers >= kStrangersMax) {
+    return turn_away(socket, *stranger);
   }
-  std::make_shared<Connection>(std::move(socket), loop, shared)->start();
+  if (!stranger && shared.connections >= shared.limits.connections_max && !make_room(loop)) {
+    return turn_away(socket, {503,
+                              "too-many-connections",
+                              "Too many connections",
+                              "try again in a moment",
+                              {},
+                              {{"Retry-After", "1"}}});
+  }
+  std::make_shared<Connection>(std::move(socket), loop, shared, std::move(stranger))->start();
 }
 
 void Server::Impl::run_threads() {

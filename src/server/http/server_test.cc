@@ -55,8 +55,8 @@ void echo(const Request& request, const Reply& reply) {
   reply([body = request.path + request.body] { return text_response(body); });
 }
 
-std::unique_ptr<Server> start(Handler handler, Limits limits = {}) {
-  auto server = Server::start({"127.0.0.1", 0}, limits, 2, std::move(handler));
+std::unique_ptr<Server> start(Handler handler, Limits limits = {}, int threads = 2) {
+  auto server = Server::start({"127.0.0.1", 0}, limits, threads, std::move(handler));
   EXPECT_TRUE(server) << server.error().message;
   return std::move(*server);
 }
@@ -109,15 +109,23 @@ TEST(ServerTest, ATooLargeBodyIsRefusedAndTheAnswerArrives) {
   EXPECT_NE(client.read_to_end().find("413 Content Too Large"), std::string::npos);
 }
 
-TEST(ServerTest, OneConnectionTooManyGets503) {
+TEST(ServerTest, WhoWaitsLongestMakesRoomForTheNext) {
   Limits limits;
-  limits.connections_max = 1;
-  const auto server = start(echo, limits);
-  Client first(*server);
-  first.send("GET /one HTTP/1.1\r\n" + kHost + "\r\n");
-  first.read_until("/one");
-  Client second(*server);
-  EXPECT_NE(second.read_to_end().find("503 Service Unavailable"), std::string::npos);
+  limits.connections_max = 2;
+  const auto server = start(echo, limits, 1);
+  Client slow(*server);
+  slow.send("GET /slow HTTP/1.1\r\nHo");
+  Client kept(*server);
+  for (int i = 0; i < 10; ++i) {
+    Client next(*server);
+    next.send("GET /next HTTP/1.1\r\n" + kHost + "\r\n");
+    EXPECT_NE(next.read_until("/next").find("200 OK"), std::string::npos) << i;
+    if (i == 0) {
+      EXPECT_EQ(slow.read_to_end(), "");
+      kept.send("GET /kept HTTP/1.1\r\n" + kHost + "\r\n");  // so it waits anew
+      EXPECT_NE(kept.read_until("/kept").find("200 OK"), std::string::npos);
+    }
+  }
 }
 
 TEST(ServerTest, AHandlerThatNeverAnswersGets504) {
@@ -204,6 +212,18 @@ TEST(ServerTest, AStreamGoesOnWhenItIsWoken) {
   client.read_until("data: 1\n\n");
   client.close();
   counter.wait_until_gone();
+}
+
+TEST(ServerTest, OneConnectionTooManyGets503WhereNoneWaits) {
+  Counter counter;
+  Limits limits;
+  limits.connections_max = 1;
+  const auto server = start(stream_of(counter), limits);
+  Client first(*server);
+  first.send("GET / HTTP/1.1\r\n" + kHost + "\r\n");
+  first.read_until("data: 0\n\n");
+  Client second(*server);
+  EXPECT_NE(second.read_to_end().find("503 Service Unavailable"), std::string::npos);
 }
 
 TEST(ServerTest, ASilentStreamHasAHeartbeat) {

@@ -80,7 +80,7 @@ struct WebSocket::Impl {
 };
 
 WebSocket::WebSocket(asio::ip::tcp::socket socket, Loop& loop, Shared& shared, Response response)
-    : Client(loop, shared),
+    : Client(loop, shared, shared.connections),
       impl_(std::make_unique<Impl>(std::move(socket), loop, std::move(response))) {}
 
 WebSocket::~WebSocket() = default;
@@ -98,7 +98,7 @@ void WebSocket::start(const Request& request) {
   impl_->stream.auto_fragment(false);
   impl_->stream.binary(true);
   impl_->stream.async_accept(to_beast(request), [self = shared_from_this()](error_code error) {
-    if (error) return self->drop();
+    if (error) return self->close();
     self->open();
   });
 }
@@ -128,7 +128,7 @@ void WebSocket::listen() {
   impl_->stream.async_read(impl_->buffer,
                            [self = shared_from_this()](error_code error, std::size_t) {
                              self->impl_->reading = false;
-                             if (error) return self->drop();
+                             if (error) return self->close();
                              self->on_message();
                            });
 }
@@ -152,7 +152,7 @@ void WebSocket::look_for_the_client() {
     if (aborted || !impl.channel) return;
     const bool paused = !impl.reading;
     if (!impl.stream.is_open() || (paused && !owner_of(impl.stream.next_layer()))) {
-      return self->drop();
+      return self->close();
     }
     self->look_for_the_client();
   });
@@ -173,7 +173,7 @@ void WebSocket::pump() {
   impl_->stream.async_write(asio::buffer(impl_->message),
                             [self = shared_from_this()](error_code error, std::size_t) {
                               self->impl_->writing = false;
-                              if (error) return self->drop();
+                              if (error) return self->close();
                               self->pump();
                             });
   listen();
@@ -182,12 +182,12 @@ void WebSocket::pump() {
 void WebSocket::end(unsigned code) {
   impl_->channel.reset();
   impl_->timer.cancel();
-  if (impl_->writing) return drop();
+  if (impl_->writing) return close();
   impl_->stream.async_close(static_cast<websocket::close_code>(code),
-                            [self = shared_from_this()](error_code) { self->drop(); });
+                            [self = shared_from_this()](error_code) { self->close(); });
 }
 
-void WebSocket::drop() {
+void WebSocket::close() {
   impl_->channel.reset();
   impl_->timer.cancel();
   error_code ignored;
@@ -195,7 +195,7 @@ void WebSocket::drop() {
 }
 
 void WebSocket::finish() {
-  if (!impl_->open) return drop();
+  if (!impl_->open) return close();
   if (impl_->channel) end(websocket::close_code::going_away);
 }
 

@@ -26,6 +26,7 @@ class WebSocket final : public Client, public std::enable_shared_from_this<WebSo
   /// Shakes hands in answer to `request`. Requires: is_web_socket_request().
   void start(const Request& request);
   void finish() override;
+  void close() override;
 
  private:
   struct Impl;
@@ -36,7 +37,6 @@ class WebSocket final : public Client, public std::enable_shared_from_this<WebSo
   void look_for_the_client();
   void pump();
   void end(unsigned code);
-  void drop();
 
   std::unique_ptr<Impl> impl_;
 };

@@ -49,6 +49,7 @@ struct Loop {
   std::map<std::string, std::shared_ptr<Backend>> backends;  // shared with their requests
   std::map<EndpointKey, std::vector<std::shared_ptr<Upstream>>> idle;
   std::unordered_set<Session*> sessions;
+  std::size_t strangers = 0;  // of the sessions
   bool stopping = false;
   std::function<void()> wake_reporter;       // somebody waits
   std::unique_ptr<http::TlsIdentities> tls;  // null: clients speak HTTP as it is

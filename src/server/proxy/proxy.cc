@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "server/http/stranger.h"
 #include "server/proxy/load_reporter.h"
 #include "server/proxy/loop.h"
 #include "server/proxy/prober.h"
@@ -23,6 +24,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
+constexpr std::size_t kStrangersMax = 64;  // connections of other users, who are only told that
 constexpr std::chrono::milliseconds kLook{100};
 constexpr std::uint64_t kLooksPerPeerLook = 10;
 constexpr std::chrono::milliseconds kAcceptRetry{50};  // after the process ran out of descriptors
@@ -95,13 +97,17 @@ void Proxy::Impl::accept() {
 
 void Proxy::Impl::take(tcp::socket socket) {
   if (loop.stopping) return;
-  if (loop.sessions.size() < loop.limits.connections_max) {
+  auto stranger = http::refuse_stranger(socket);
+  const std::size_t strangers = loop.strangers;
+  const bool room = stranger ? strangers < kStrangersMax
+                             : loop.sessions.size() - strangers < loop.limits.connections_max;
+  if (room) {
     auto tls = loop.tls ? loop.tls->accept() : nullptr;
     if (loop.tls && !tls) return;  // no memory
     const auto client = std::make_shared<ClientStream>(std::move(socket), std::move(tls));
-    return std::make_shared<Session>(client, loop)->start();
+    return std::make_shared<Session>(client, loop, std::move(stranger))->start();
   }
-  if (loop.tls) return;
+  if (stranger || loop.tls) return;
   const http::Response response = http::respond({503,
                                                  "too-many-connections",
                                                  "Too many connections",

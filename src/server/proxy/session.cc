@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "server/http/guard.h"
-#include "server/http/stranger.h"
 #include "server/proxy/peer_watch.h"
 
 namespace gyre::server::proxy {
@@ -40,16 +39,22 @@ http::Problem no_replica(const Route& route, std::string_view what) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<ClientStream> client, Loop& loop)
+Session::Session(std::shared_ptr<ClientStream> client, Loop& loop,
+                 std::optional<http::Problem> stranger)
     : loop_(loop),
       client_(std::move(client)),
       timer_(loop.context),
       request_(MessageReader::Side::Request, loop.limits.head_bytes_max),
+      stranger_(std::move(stranger)),
       answer_(MessageReader::Side::Response, loop.limits.head_bytes_max) {
   loop_.sessions.insert(this);
+  if (stranger_) ++loop_.strangers;
 }
 
-Session::~Session() { loop_.sessions.erase(this); }
+Session::~Session() {
+  loop_.sessions.erase(this);
+  if (stranger_) --loop_.strangers;
+}
 
 void Session::start() {
   error_code ignored;
@@ -57,7 +62,6 @@ void Session::start() {
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
   socket.non_blocking(true, ignored);
-  stranger_ = http::refuse_stranger(socket);
   next_request();
 }
 

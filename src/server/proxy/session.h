@@ -21,7 +21,8 @@ namespace gyre::server::proxy {
 /// on the loop's thread; kept alive by the operations it waits for.
 class Session final : public Backend::Waiter, public std::enable_shared_from_this<Session> {
  public:
-  Session(std::shared_ptr<ClientStream> client, Loop& loop);
+  /// `stranger`: why this client may do nothing, if so.
+  Session(std::shared_ptr<ClientStream> client, Loop& loop, std::optional<http::Problem> stranger);
   ~Session() override;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
