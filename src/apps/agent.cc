@@ -18,6 +18,7 @@
 #include "adapter/process/lease.h"
 #include "adapter/process/machine.h"
 #include "adapter/process/node_repairs.h"
+#include "adapter/process/program_text.h"
 #include "adapter/process/term.h"
 #include "agent/agent.h"
 #include "agent/runner.h"
@@ -131,6 +132,13 @@ void greet(const cli::AgentOptions& options, const NodeSpec& node, const act::Gp
   say("Ctrl-C ends the agent; tasks that run go on until their lease is over");
 }
 
+/// `log`: null for none.
+void note(AgentLog* log, const std::string& line) {
+  say(line);
+  if (log) log->notice(line);
+  if (line == agent::kConnected) process::drop_program_text();  // most of it was for the start
+}
+
 }  // namespace
 
 cli::Outcome<int> agent(const cli::AgentOptions& options) {
@@ -153,10 +161,7 @@ cli::Outcome<int> agent(const cli::AgentOptions& options) {
   const std::string lease_path = lease_path_of(*folder);
   const auto log =
       *lines ? std::make_unique<AgentLog>(std::move(*lines), (*member)->node()) : nullptr;
-  const auto tell = [&log](const std::string& line) {
-    say(line);
-    if (log) log->notice(line);
-  };
+  const auto tell = [&log](const std::string& line) { note(log.get(), line); };
   BreakableNode breakable(**member, folder->path(), folder->tasks_path());
   AgentMetrics metrics(breakable.dialer(), {(*member)->node(), images_path(*folder), log.get()});
   NodeOptions tasks_options = node_options(*folder, options.terms);
