@@ -35,6 +35,9 @@ Outcome<int> make_token(const Session& session, const std::string& node,
                         const std::string& lifetime) {
   const auto duration = parse_duration(lifetime);
   if (!duration) return give_up(kUsage, "--for: {}", duration.error().message);
+  if (*duration < seconds(1) || *duration > seconds(604'800)) {
+    return give_up(kUsage, "--for: a token holds from 1 s to a week (604800 s), not {}", lifetime);
+  }
   auto client = session.connect();
   if (!client) return tl::unexpected(client.error());
   nlohmann::json body{{"lifetime_s", duration->ns / 1'000'000'000}};

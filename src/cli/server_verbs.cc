@@ -1,6 +1,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -307,6 +310,21 @@ void add_server(CLI::App& app, Session& session) {
   });
 }
 
+Outcome<void> check_door(const std::string& server) {
+  const std::size_t colon = std::min(server.rfind(':'), server.size());
+  const std::string host = server.substr(0, colon);
+  const char* end = server.data() + server.size();
+  std::uint16_t port = 0;
+  const char* begin = std::min(server.data() + colon + 1, end);
+  const bool numbered = std::from_chars(begin, end, port).ptr == end && port > 0;
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (numbered && !host.empty() && (bracketed || host.find(':') == host.npos)) return {};
+  return give_up(kUsage,
+                 "--server: '{}' is no HOST:PORT; the port is the one that 'gyre server' says "
+                 "agents come in at, as in 10.0.0.1:8643",
+                 server);
+}
+
 void add_agent(CLI::App& app, Session& session) {
   auto* verb = add_verb(app, "agent", "Make this machine a node of a server elsewhere",
                         "  gyre agent --server 10.0.0.1:8643 --token-file token.txt\n"
@@ -361,6 +379,9 @@ void add_agent(CLI::App& app, Session& session) {
         return give_up(kUsage, "--label: '{}' is no label: write NAME=VALUE", label);
       }
       options->labels.emplace_back(label.substr(0, equals), label.substr(equals + 1));
+    }
+    for (const std::string& server : options->servers) {
+      if (auto right = check_door(server); !right) return tl::unexpected(right.error());
     }
     options->state = session.state;
     return session.ports.agent(*options);

@@ -121,7 +121,12 @@ def test_a_token_that_was_not_made_here_opens_nothing(fleet, change):
 def test_words_that_are_no_token_are_a_usage_error(fleet):
     assert "no join token" in try_agent(fleet, "b", "sesame", code=2)
     assert "no join token" in try_agent(fleet, "b", "", "--token-file", "/dev/null", code=2)
-    assert "604800" in fleet.cli("node", "join-token", "--for", "90d", code=None).stderr
+    for lifetime in ("90d", "0s"):
+        told = fleet.cli("node", "join-token", "--for", lifetime, code=2).stderr
+        assert "--for: " in told and "604800" in told
+    for server in ("127.0.0.1", "127.0.0.1:", "127.0.0.1:x", ":8643", "::1", "[::1]:99999"):
+        told = fleet.cli("agent", "--server", server, code=2).stderr
+        assert f"'{server}' is no HOST:PORT" in told and told.count("\n") == 1
 
 
 def test_a_token_is_over_when_its_time_is(fleet):
