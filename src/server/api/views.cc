@@ -23,7 +23,11 @@ std::optional<std::int32_t> exit_code_of(const Job& job) {
 }
 
 std::string ending_detail(const Job& job) {
-  return job.attempt == 0 ? job.exit.message : words_of(job.exit);
+  const std::string said = job.attempt == 0 ? job.exit.message : words_of(job.exit);
+  if (job.ending != Termination::DeadlineExceeded) return said;
+  return fmt::format("its deadline of {} after submission has passed{}{}",
+                     format_duration(job.spec.deadline.value_or(Duration{})),
+                     said.empty() ? "" : ": ", said);
 }
 
 void write_exit(JsonText& out, const TaskExit& exit) {
