@@ -26,7 +26,7 @@ std::string ending_detail(const Job& job) {
   const std::string said = job.attempt == 0 ? job.exit.message : words_of(job.exit);
   if (job.ending != Termination::DeadlineExceeded) return said;
   return fmt::format("its deadline of {} after submission has passed{}{}",
-                     format_duration(job.spec.deadline.value_or(Duration{})),
+                     format_duration(job.spec->deadline.value_or(Duration{})),
                      said.empty() ? "" : ": ", said);
 }
 
