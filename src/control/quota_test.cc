@@ -284,11 +284,10 @@ TEST_F(QuotaTest, WeightsThatAreStatedCountEvenIfAllAreEqual) {
     EXPECT_TRUE(spec.has_quota());
     tell(QueueSet{spec});
   }
-  const JobId first = submit("b", 4, false);
   add_nodes(1, 4);
+  const JobId first = submit("b", 4, false);
   for (int i = 0; i < 6; ++i) submit("b", 1, false);
   for (int i = 0; i < 6; ++i) submit("a", 1, false);
-  tell(TaskStarted{first, job(first).attempt, 0});
   end(first);
   EXPECT_EQ(placed()["a"], 2);
   EXPECT_EQ(placed()["b"], 2);

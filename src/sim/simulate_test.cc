@@ -114,7 +114,7 @@ TEST(Simulate, EndsARunWhoseNodesFailMoreOftenThanItsJobsCanBear) {
   EXPECT_EQ(result.node_failures, FailureModel::failures_max(1));
   EXPECT_EQ(result.finished, 1U);
   ASSERT_TRUE(result.cut_short_at_s.has_value());
-  EXPECT_NEAR(*result.cut_short_at_s, 20'000 * 120.0, 20'000 * 6.0);
+  EXPECT_GT(*result.cut_short_at_s, 20'000 * 60.0) << "up for 60 s between two failures";
   EXPECT_THAT(report->notes, Contains(HasSubstr("under fifo the run was ended after 20000 failures "
                                                 "of nodes")));
   EXPECT_THAT(report->notes, Contains(HasSubstr(": 1 of 2 jobs had not ended")));

@@ -44,7 +44,7 @@ def refused(one, arguments, code, *words, **more):
     (["plan", "no-such-file.yaml"], ["no-such-file.yaml"]),
     (["submit", "--wait", "--timeout", "soon", "x"], ["soon"]),
     (["submit", "--timeout", "5m", "x"], ["--timeout", "--wait"]),
-    (["policy", "shwo"], ["gyre policy has no 'shwo'", "did you mean 'show'", "history"]),
+    (["policy", "shows"], ["gyre policy has no 'shows'", "did you mean 'show'", "history"]),
     (["node", "frobnicate", "x"], ["gyre node has no 'frobnicate'; it has ", "drain"]),
     (["service"], ["gyre service: say what: ", "apply"]),
     (["policy", "set"], ["POLICY"]),

@@ -86,14 +86,14 @@ void FairShare::set(const QueueSpec& spec, PartitionId partition) {
   // What is kept for the guaranteed follows from all of them.
   for (Part& each : parts_) {
     each.kept = 0;
-    each.guarantees = false;
+    each.guaranteed = 0;
   }
   for (Queue& queue : queues_) queue.kept_below = 0;
   for (std::size_t i = queues_.size(); i-- > 0;) {
     Queue& queue = queues_[i];  // parents stand before their children
     (queue.parent ? queues_[*queue.parent].kept_below : parts_[queue.partition.value].kept) +=
         kept(queue);
-    if (queue.spec.guaranteed.gpu_milli > 0) part(queue.partition).guarantees = true;
+    if (queue.spec.guaranteed.gpu_milli > 0) ++part(queue.partition).guaranteed;
   }
   for_path(index, [&](Index at, Queue& queue) {
     rekey(at);

@@ -165,7 +165,7 @@ class FairShare {
   struct Part {
     bool governed = false;
     bool disorder = false;
-    bool guarantees = false;  // some queue is guaranteed GPUs
+    std::int32_t guaranteed = 0;  // queues that are guaranteed GPUs
     ResourceSum capacity;
     std::int64_t whole_gpu_milli = 0;  // of all nodes, also those that are not up
     std::int64_t firm_gpu_milli = 0;   // of all queues

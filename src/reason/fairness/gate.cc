@@ -258,17 +258,18 @@ bool FairShare::limits_never_allow(const Queue& queue, const ResourceSum& amount
 /// What is guaranteed to others may be borrowed only by who can be stopped.
 bool FairShare::room_for_firm(const Member& member) const {
   const Queue& leaf = queues_[member.queue];
-  if (!member.firm || member.amount.gpu_milli == 0 || !part(leaf.partition).guarantees) return true;
+  const Part& whole = part(leaf.partition);
+  const std::int32_t own = leaf.spec.guaranteed.gpu_milli > 0 ? 1 : 0;
+  if (!member.firm || member.amount.gpu_milli == 0 || whole.guaranteed == own) return true;
   std::int64_t change =
       std::max<std::int64_t>(0, leaf.firm_gpu_milli + member.amount.gpu_milli - kept(leaf));
   for (auto at = leaf.parent; at && change > 0; at = queues_[*at].parent) {
     const Queue& queue = queues_[*at];
-    const std::int64_t own = queue.spec.guaranteed.gpu_milli;
+    const std::int64_t guaranteed = queue.spec.guaranteed.gpu_milli;
     const std::int64_t below = queue.kept_below + change;
-    if (own > 0 && below > own) return false;
-    change = std::max(own, below) - kept(queue);
+    if (guaranteed > 0 && below > guaranteed) return false;
+    change = std::max(guaranteed, below) - kept(queue);
   }
-  const Part& whole = part(leaf.partition);
   return change <= 0 || whole.kept + change <= whole.capacity.gpu_milli;
 }
 
