@@ -1,4 +1,5 @@
 // What quotas add to a cycle: who joins the line, and who must give back.
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -105,6 +106,8 @@ std::optional<Room> Scheduler::make_room_by_quota(const Waiting& entry, Turn& tu
   if (fair_.entitled(id)) {
     Borrowers borrowers(fair_, id, turn.scene.jobs);
     if (auto room = make_room(turn.question(), trial, {id, demand, 0}, borrowers)) {
+      // As they were taken: each while its queue holds more than it is guaranteed.
+      std::reverse(room->victims.begin(), room->victims.end());
       return room;
     }
   }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "sim/report/comparison.h"
+#include "sim/simulate_suite.h"
 #include "sim/workload.h"
 
 namespace gyre::sim {
@@ -22,30 +23,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-std::vector<PolicySpec> policies(const std::vector<std::string>& names) {
-  std::vector<PolicySpec> all;
-  for (const std::string& name : names) all.push_back(*policy_by_name(name));
-  return all;
-}
-
-/// A trace in a file of its own, for as long as the object lives.
-class TraceFile {
- public:
-  explicit TraceFile(const std::string& text)
-      : path_(std::filesystem::path(::testing::TempDir()) /
-              ("gyre-trace-" + std::to_string(reinterpret_cast<std::uintptr_t>(this)) + ".csv")) {
-    std::ofstream(path_, std::ios::binary) << text;
-  }
-  ~TraceFile() { std::filesystem::remove(path_); }
-  TraceFile(const TraceFile&) = delete;
-  TraceFile& operator=(const TraceFile&) = delete;
-
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 SimulateOptions options_for(const TraceFile& trace, const std::string& nodes,
                             const std::vector<std::string>& names) {
@@ -380,56 +357,6 @@ RC_GTEST_PROP(SimulateProperty, EveryJobEndsAndNoInvariantBreaks, ()) {
     if (result.finished + result.rejected != result.jobs) RC_FAIL(to_table(*report));
     RC_ASSERT(result.gpu_allocation_peak <= 1);
   }
-}
-
-/// A tree of queues by chance that validate() accepts: weights alone, or some guaranteed, limited.
-std::vector<QueueSpec> random_queues(std::int64_t gpus) {
-  const auto pick = [](int low, int high) { return *rc::gen::inRange(low, high + 1); };
-  const bool guarantees = pick(0, 2) > 0;
-  std::vector<QueueSpec> queues;
-  std::int64_t left = gpus * 1000;
-  for (int i = 0; i < 4; ++i) {
-    QueueSpec queue{"q" + std::to_string(i), ""};
-    queue.weight = pick(1, 4);
-    QueueSpec* parent = i > 0 && pick(0, 2) == 0 ? &queues.front() : nullptr;
-    if (parent != nullptr) queue.parent = parent->name;
-    if (guarantees && pick(0, 1) == 0) {
-      queue.guaranteed.gpu_milli = std::min<std::int64_t>(left, 1000 * pick(0, 8));
-      left -= queue.guaranteed.gpu_milli;
-      if (parent != nullptr) parent->guaranteed += queue.guaranteed;
-    }
-    if (pick(0, 5) == 0) queue.jobs_max = pick(0, 5);
-    queues.push_back(queue);
-  }
-  return queues;
-}
-
-RC_GTEST_PROP(SimulateProperty, WhatIsSaidOfQuotasIsTrue, ()) {
-  const auto pick = [](int low, int high) { return *rc::gen::inRange(low, high + 1); };
-  SimulateOptions options;
-  const int nodes = pick(1, 3);
-  options.queues = random_queues(4 * nodes);
-  const bool nested = std::any_of(options.queues.begin(), options.queues.end(),
-                                  [](const QueueSpec& queue) { return !queue.parent.empty(); });
-  std::string rows;
-  const int jobs = pick(4, 40);
-  for (int i = 0; i < jobs; ++i) {
-    rows += fmt::format("{},{},{},{},q{},{}\n", i, pick(0, 60), pick(1, 100), pick(1, 8),
-                        pick(nested ? 1 : 0, 3), pick(0, 3) == 0 ? "yes" : "no");
-  }
-  const TraceFile trace("id,submit,duration,gpus,queue,preemptible\n" + rows);
-  options.trace_path = trace.path();
-  options.nodes = fmt::format("{}x4", nodes);
-  options.policies = policies({"fifo", "easy", "preemptive", "gyre"});
-  options.seed = static_cast<std::uint64_t>(pick(0, 1'000'000));
-  options.execution.stop_latency = seconds(pick(0, 40));
-  if (pick(0, 2) == 0) {
-    options.faults.mtbf = seconds(pick(500, 5000));
-    options.faults.mttr = seconds(pick(1, 100));
-  }
-  options.check = true;
-  const auto report = simulate(options);
-  if (!report) RC_FAIL(report.error().message);
 }
 
 RC_GTEST_PROP(SimulateProperty, TheSameSeedGivesTheSameBytes, ()) {
