@@ -276,6 +276,17 @@ TEST_F(QuotaTest, SharesFollowWeightsAtEveryLevel) {
   EXPECT_EQ(placed()["right"], 3);
 }
 
+TEST_F(QuotaTest, WhereMoreIsGuaranteedThanThereIsAQueueStillHasItsOwn) {
+  for (const char* name : {"a", "b", "c"}) tell(QueueSet{queue(name, 5)});
+  add_nodes(1, 8);
+  const JobId first = submit("a", 4, false);
+  const JobId waits = submit("a", 4, false);
+  EXPECT_EQ(why(waits).reason, WaitReason::WaitingForQuota) << why(waits).detail;
+  end(first);
+  EXPECT_EQ(state(waits), Starting);
+  EXPECT_EQ(why(submit("a", 6, false)).reason, WaitReason::ExceedsMaxQuota);
+}
+
 TEST_F(QuotaTest, WeightsThatAreStatedCountEvenIfAllAreEqual) {
   for (const char* name : {"a", "b"}) {
     QueueSpec spec = queue(name);

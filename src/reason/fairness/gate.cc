@@ -70,8 +70,8 @@ Shortage shortage_of(const Queues& queues, const Part& partition, std::uint32_t 
   const std::int64_t room = std::max<std::int64_t>(0, own - queues[leaf].firm_gpu_milli);
   const auto fill = [&](std::int64_t whole, std::int64_t kept, std::int64_t kept_empty) {
     shortage.whole = whole;
-    shortage.left = std::max<std::int64_t>(0, whole - kept + room);
-    shortage.left_empty = std::max<std::int64_t>(0, whole - kept_empty + own);
+    shortage.left = std::max(room, whole - kept + room);
+    shortage.left_empty = std::max(own, whole - kept_empty + own);
     shortage.whole_ever = whole;
     shortage.left_ever = shortage.left_empty;
   };
@@ -88,7 +88,7 @@ Shortage shortage_of(const Queues& queues, const Part& partition, std::uint32_t 
   const std::int64_t kept_empty = theirs + kept_at_least(queues, from);
   fill(partition.capacity.gpu_milli, partition.kept, kept_empty);
   shortage.whole_ever = partition.whole_gpu_milli;
-  shortage.left_ever = std::max<std::int64_t>(0, partition.whole_gpu_milli - kept_empty + own);
+  shortage.left_ever = std::max(own, partition.whole_gpu_milli - kept_empty + own);
   return shortage;
 }
 
