@@ -12,7 +12,11 @@ function span(now: number, then: string): string {
 
 /** When it is expected to start, or why nobody knows. */
 function start(now: number, {start}: Outlook): string {
-  if (!start.median || !start.earliest) return `When it will start is unknown: ${start.unknown}.`;
+  if (!start.earliest) return `When it will start is unknown: ${start.unknown}.`;
+  if (!start.median) {
+    const latest = start.latest ? `in ${span(now, start.latest)} at the latest, if all else goes as expected, and ` : '';
+    return `Expected to start ${latest}in ${span(now, start.earliest)} at the earliest: ${start.unknown}.`;
+  }
   if (start.earliest === start.latest) return `Expected to start in ${span(now, start.median)}; no spread is known.`;
   const until = start.latest ? `and ${span(now, start.latest)}` : 'and later than can be looked ahead';
   return `Expected to start in ${span(now, start.median)}, between ${
@@ -24,8 +28,9 @@ export function WaitingReason({waiting}: {waiting: Waiting}) {
   const now = useNow();
   const alternatives = waiting.outlook?.alternatives ?? [];
   const atOnce = alternatives.filter((one) => one.starts_now).map((one) => one.change);
-  const sooner = alternatives.flatMap(({change, expected_start}) =>
-    expected_start ? [`${change} (in ${span(now, expected_start)})`] : []);
+  const sooner = alternatives.flatMap(({change, expected_start, latest_start}) =>
+    expected_start ? [`${change} (in ${span(now, expected_start)})`] :
+    latest_start ? [`${change} (in ${span(now, latest_start)} at the latest)`] : []);
   const unseen = alternatives.filter((one) => !one.looked_ahead).map((one) => one.change);
   return (
     <div className="reason wait" role="status">

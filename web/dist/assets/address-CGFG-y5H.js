@@ -1,1 +1,0 @@
-import{V as e}from"./index-B1M8FKDP.js";function t(){let[t,n]=e();return[t,e=>n(t=>{let n=new URLSearchParams(t);for(let[t,r]of Object.entries(e))r?n.set(t,r):n.delete(t);return n},{replace:!0})]}export{t};
