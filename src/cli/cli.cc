@@ -114,7 +114,8 @@ int explain_parse_error(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& where = chosen.empty() ? app : *chosen.front();
   const std::string verb = chosen.empty() ? "" : " " + where.get_name();
   const std::string help = fmt::format(" (see 'gyre{} --help')", verb);
-  if (!chosen.empty() && where.get_subcommands().empty() && !where.get_subcommands({}).empty()) {
+  if (!chosen.empty() && where.get_subcommands().empty() &&
+      where.get_require_subcommand_min() > 0) {
     return usage_error(wrong_subcommand(where) + help);
   }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {

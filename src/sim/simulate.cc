@@ -42,8 +42,8 @@ void note_cut(const PolicyResult& result, std::size_t jobs, std::vector<std::str
   if (!result.cut_short_at_s) return;
   notes.push_back(fmt::format(
       "under {} the run was ended after {} failures of nodes, {} after the first arrival: {} of {} "
-      "jobs had not ended. Nodes fail more often than such jobs can bear: take a longer --mtbf, or "
-      "let jobs keep their work with --checkpoint-interval",
+      "jobs had not ended. More do with a longer --mtbf, or where jobs keep their work with "
+      "--checkpoint-interval",
       result.policy, result.node_failures,
       format_duration(milliseconds(std::llround(*result.cut_short_at_s * 1000))),
       jobs - result.finished - result.rejected - result.failed, jobs));

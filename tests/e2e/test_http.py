@@ -202,6 +202,7 @@ def test_connections_of_another_user_take_no_room(cloud):
     if pid == 0:
         # Nobody has the first bytes of requests under way; beyond some it is refused at once.
         try:
+            os.close(go[1])
             os.setgid(65534)
             os.setuid(65534)
             clients = {client.fileno(): client for client in (cloud.raw(b"G") for _ in range(100))}
@@ -219,9 +220,11 @@ def test_connections_of_another_user_take_no_room(cloud):
         finally:
             os.write(held[1], b"x")
             os._exit(2)
-    assert os.read(held[0], 1) == b"1"
-    assert cloud.http("GET", "/readyz")[0] == 200
-    os.write(go[1], b".")
+    try:
+        assert os.read(held[0], 1) == b"1"
+        assert cloud.http("GET", "/readyz")[0] == 200
+    finally:
+        os.close(go[1])
     assert os.waitpid(pid, 0)[1] == 0
 
 

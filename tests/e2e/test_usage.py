@@ -47,6 +47,7 @@ def refused(one, arguments, code, *words, **more):
     (["policy", "shows"], ["gyre policy has no 'shows'", "did you mean 'show'", "history"]),
     (["node", "frobnicate", "x"], ["gyre node has no 'frobnicate'; it has ", "drain"]),
     (["service"], ["gyre service: say what: ", "apply"]),
+    (["chaos", "day.yaml", "--seeds", "0"], ["--seeds"]),
     (["policy", "set"], ["POLICY"]),
     (["simulate"], ["TRACE"]),
     (["simulate", "x"], ["--nodes"]),

@@ -176,7 +176,8 @@ void CgroupHost::describe() {
   limit("CPU limit", enforcement_.cpu, unified_cpu_, "a task is slowed down to it");
   limit("memory limit", enforcement_.memory, unified_memory_, "a task beyond it is killed");
   limit("process limit", enforcement_.pids, unified_pids_, "a task at it cannot fork");
-  const bool grouped = !unified_.empty() || enforcement_.cpu || enforcement_.memory;
+  const bool grouped =
+      !unified_.empty() || enforcement_.cpu || enforcement_.memory || enforcement_.pids;
   enforcement_.lines.push_back(
       grouped ? "end of a task: all that it forked ends with it (cgroup)"
               : "end of a task: all that it forked ends with it (process tree)");
@@ -285,9 +286,14 @@ bool remove(const TaskGroups& groups) {
   bool gone = true;
   for (const std::string& folder : groups.folders) {
     if (::rmdir(folder.c_str()) != 0 && errno != ENOENT) gone = false;
-    ::rmdir(folder.substr(0, folder.rfind('/')).c_str());
   }
   return gone;
+}
+
+void remove_parents(const TaskGroups& groups) {
+  for (const std::string& folder : groups.folders) {
+    ::rmdir(folder.substr(0, folder.rfind('/')).c_str());
+  }
 }
 
 }  // namespace gyre::process

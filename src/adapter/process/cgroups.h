@@ -92,8 +92,9 @@ long memory_kills(const TaskGroups& groups);
 std::string process_limit(const TaskGroups& groups);
 /// How often one more process was refused there.
 long process_refusals(const TaskGroups& groups);
-/// Removes them, and parents that this leaves empty: their server has ended. True when none of the
-/// groups is left.
+/// True when none is left.
 bool remove(const TaskGroups& groups);
+/// Removes what they were in, where that is empty. Requires: its server has ended.
+void remove_parents(const TaskGroups& groups);
 
 }  // namespace gyre::process

@@ -521,6 +521,16 @@ TEST_F(ProcessExecutorTest, TheLastTaskOfAServerThatHasEndedTakesItsGroupsWithIt
   EXPECT_EQ(::waitpid(supervisor, nullptr, 0), supervisor);  // the fixture looks for the groups
 }
 
+TEST_F(ProcessExecutorTest, ATaskThatEndsLeavesTheGroupsOfAServerThatLives) {
+  EXPECT_EQ(run(shell_task(key(1), "exit 0")), (TaskExit{}));
+  supervisor_of(key(1));
+  for (const std::string& parent : group_parents_) ::rmdir((parent + "/server").c_str());
+  for (int i = 2; i <= 4; ++i) {
+    EXPECT_EQ(run(shell_task(key(static_cast<std::uint64_t>(i)), "exit 0")), (TaskExit{}));
+  }
+  for (const std::string& parent : group_parents_) EXPECT_TRUE(fs::exists(parent)) << parent;
+}
+
 // --- the server is killed
 // --------------------------------------------------------------------------
 

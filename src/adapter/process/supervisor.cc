@@ -50,6 +50,14 @@ TaskExit not_run(const Error& error) {
   return start_failed(error);
 }
 
+/// A server that lives needs what its tasks' groups are in, also one of an older release, which
+/// keeps no group there.
+void leave_groups(const Fd& folder, const TaskGroups& groups) {
+  remove(groups);
+  const Fd server(::openat(folder.get(), "../lock", O_RDWR | O_CLOEXEC));
+  if (server && ::flock(server.get(), LOCK_SH | LOCK_NB) == 0) remove_parents(groups);
+}
+
 /// When what is sent to end the task.
 struct StopPlan {
   std::optional<Time> term_at;  // none: SIGTERM has been sent
@@ -173,7 +181,7 @@ SupervisorCode Supervisor::run() {
   files_.reset();
   if (limiter_) limiter_->finish();
   if (container_) container_->clean_up();
-  remove(spec_.groups);
+  leave_groups(folder_, spec_.groups);
   return latched == SupervisorCode::Done ? leave(folder_, std::move(*exit)) : latched;
 }
 

@@ -193,10 +193,11 @@ void Draft::cpu(const SpecNode& at, std::string_view path, std::string_view text
 
 void Draft::gpu(const SpecNode& at, std::string_view path, const std::vector<std::string>& names,
                 std::string_view count) {
-  if (count == "0") return;  // of none, no model is asked for
+  if (count == "0" || count.ends_with(":0")) return;  // of none, no model is asked for
   std::string models;
   std::string memory;
   bool differ = false;
+  bool any = false;
   for (const std::string& name : names) {
     const Device device = device_of(name);
     if (device.is_a_slice) {
@@ -208,6 +209,7 @@ void Draft::gpu(const SpecNode& at, std::string_view path, const std::vector<std
     }
     if (device.model.empty() && device.of_a_vendor) {
       changed(path, fmt::format("'{}' names no model of GPU: any is asked for", printable(name)));
+      any = true;
       continue;
     }
     if (device.model.empty()) return wrong(at, path, "a GPU without a model");
@@ -223,11 +225,12 @@ void Draft::gpu(const SpecNode& at, std::string_view path, const std::vector<std
     changed(path, "the models' memory sizes differ, and Gyre asks for one: none is asked for");
     memory.clear();
   }
-  std::string grammar = models;
+  std::string grammar = any ? "" : models;
   for (const std::string_view part : {std::string_view(memory), count}) {
     if (part.empty()) continue;
     grammar += (grammar.empty() ? "" : ":") + std::string(part);
   }
+  if (grammar.empty() && any) grammar = "1";
   if (grammar.empty()) return;
   Request asked = request();
   asked.gpu_models.clear();

@@ -39,6 +39,15 @@ Time scale(Time from, Time then, double factor) {
   return saturating_add(from, Duration{static_cast<std::int64_t>(std::min(wait, 9e18))});
 }
 
+/// Of the job's queue; the empty name where there is no such queue.
+std::string partition_of(const Controller& core, JobId job) {
+  const auto& queues = core.queues();
+  const std::string& name = core.jobs().find(job)->spec->queue;
+  const auto queue = std::find_if(queues.begin(), queues.end(),
+                                  [&](const QueueSpec& spec) { return spec.name == name; });
+  return queue == queues.end() ? std::string() : queue->partition;
+}
+
 }  // namespace
 
 Forecaster::Forecaster(const Controller& core, Time now, const ForecastOptions& options)
@@ -113,10 +122,11 @@ std::map<JobId, StartForecast> Forecaster::starts(const std::set<JobId>& jobs) c
     const auto opens = gate.find(id);
     StartForecast forecast =
         tell(std::move(times[id]), opens == gate.end() ? now_ : opens->second, widened);
-    if (!forecast.median) {
-      const Job& job = *core_.jobs().find(id);
-      forecast.unknown = forecast.earliest ? who_is_endless(core_, job, endless)
-                                           : why_unknown(core_, job, endless);
+    if (!forecast.median && forecast.earliest) {
+      const std::string who = who_is_endless(core_, id, endless, false);
+      forecast.unknown = who.empty() ? "jobs that are yet to come may have no estimate" : who;
+    } else if (!forecast.median) {
+      forecast.unknown = why_unknown(core_, *core_.jobs().find(id), endless);
     }
     forecasts.emplace(id, std::move(forecast));
   }
@@ -148,8 +158,9 @@ std::map<JobId, Forecaster::Starts> Forecaster::play_all(const std::set<JobId>& 
 /// once.
 FutureOutcome Forecaster::play_soonest(const Controller& core, const FutureOutcome& seen,
                                        int index) const {
-  FutureOutcome soonest{seen.started, {}, 0};
-  if (seen.started.empty() || !any_ends(seen)) return soonest;
+  FutureOutcome soonest;
+  soonest.started = seen.started;
+  if (seen.started.empty() || !any_ends(core, seen)) return soonest;
   std::set<JobId> jobs;
   Scenario scenario = this->scenario(index, Unknown::AtOnce);
   scenario.horizon = now_;
@@ -160,12 +171,11 @@ FutureOutcome Forecaster::play_soonest(const Controller& core, const FutureOutco
   }
   const FutureOutcome outcome = play(core, jobs, scenario);
   soonest.work = outcome.work;
-  const bool cut = outcome.work >= scenario.work_max;
   for (auto& [job, at] : soonest.started) {
     const auto started = outcome.started.find(job);
     if (started != outcome.started.end()) {
       at = std::min(at, started->second);
-    } else if (cut) {
+    } else if (outcome.cut) {
       at = now_;
     }
   }
@@ -209,10 +219,14 @@ StartForecast Forecaster::tell(Starts starts, Time gate, bool widened) const {
 }
 
 /// Whether jobs may end although nobody knows when. A replica goes on as its service does.
-bool Forecaster::any_ends(const FutureOutcome& seen) const {
+bool Forecaster::any_ends(const Controller& core, const FutureOutcome& seen) {
+  std::set<std::string> partitions;
+  for (const auto& [job, at] : seen.started) partitions.insert(partition_of(core, job));
   return std::any_of(seen.endless.begin(), seen.endless.end(), [&](JobId id) {
-    const Job* job = core_.jobs().find(id);
-    return !seen.started.contains(id) && (job == nullptr || job->service.empty());
+    const Job* job = core.jobs().find(id);
+    return !seen.started.contains(id) &&
+           (job == nullptr ||
+            (job->service.empty() && partitions.contains(partition_of(core, id))));
   });
 }
 
@@ -311,18 +325,14 @@ Duration Forecaster::draw_stop(const Job& job, Duration waited, double q) const 
   return longer[static_cast<std::size_t>(q * static_cast<double>(longer.size()))];
 }
 
-std::string Forecaster::who_is_endless(const Controller& core, const Job& job,
-                                       const std::set<JobId>& endless) {
-  const auto partition = [&core](const Job& one) {
-    const auto& queues = core.queues();
-    const auto queue = std::find_if(queues.begin(), queues.end(), [&](const QueueSpec& spec) {
-      return spec.name == one.spec->queue;
-    });
-    return queue == queues.end() ? std::string() : queue->partition;
-  };
+/// `replicas`: whether a service's count, too.
+std::string Forecaster::who_is_endless(const Controller& core, JobId job,
+                                       const std::set<JobId>& endless, bool replicas) {
+  const std::string partition = partition_of(core, job);
   for (const JobId id : endless) {
     const Job* other = core.jobs().find(id);
-    if (id == job.id || other == nullptr || partition(*other) != partition(job)) continue;
+    if (id == job || other == nullptr || partition_of(core, id) != partition) continue;
+    if (!replicas && !other->service.empty()) continue;
     const bool over = other->spec->expected_duration && is_placed(other->state);
     return fmt::format(
         "job {} has {}, and too few jobs like it have ended to know better", id.value,
@@ -337,7 +347,7 @@ std::string Forecaster::why_unknown(const Controller& core, const Job& job,
   if (reason == WaitReason::WaitingForProvisioning)
     return "the nodes that it needs are down or out of service";
   if (reason == WaitReason::ExceedsMaxQuota) return "its queue may never use so much";
-  const std::string who = who_is_endless(core, job, endless);
+  const std::string who = who_is_endless(core, job.id, endless, true);
   return who.empty() ? "it is later than can be looked ahead" : who;
 }
 

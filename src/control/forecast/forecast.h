@@ -88,7 +88,7 @@ class Forecaster {
   FutureOutcome play_soonest(const Controller& core, const FutureOutcome& seen, int index) const;
   std::map<JobId, Time> gates(const std::set<JobId>& jobs) const;
   StartForecast tell(Starts starts, Time gate, bool widened) const;
-  bool any_ends(const FutureOutcome& seen) const;
+  static bool any_ends(const Controller& core, const FutureOutcome& seen);
   void draw_arrivals(int scenario);
   Rng rng_of(int scenario) const;
   /// Whose run time nobody knows never ends, or, a replica apart, ends at once.
@@ -98,8 +98,8 @@ class Forecaster {
   std::optional<Duration> draw_work(const Job& job, Duration age, double q) const;
   std::optional<Duration> draw_declared(const JobSpec& spec, Duration age, double q) const;
   Duration draw_stop(const Job& job, Duration waited, double q) const;
-  static std::string who_is_endless(const Controller& core, const Job& job,
-                                    const std::set<JobId>& endless);
+  static std::string who_is_endless(const Controller& core, JobId job,
+                                    const std::set<JobId>& endless, bool replicas);
   static std::string why_unknown(const Controller& core, const Job& job,
                                  const std::set<JobId>& endless);
 

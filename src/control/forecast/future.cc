@@ -27,6 +27,7 @@ class Play {
     take_up();
     while (!done() && advance()) {
     }
+    outcome_.cut = !wanted_.empty() && is_spent();
     return std::move(outcome_);
   }
 
@@ -43,10 +44,10 @@ class Play {
     }
   };
 
-  bool done() const {
-    return wanted_.empty() || events_ >= scenario_.events_max ||
-           outcome_.work >= scenario_.work_max || now_ > scenario_.horizon;
+  bool is_spent() const {
+    return events_ >= scenario_.events_max || outcome_.work >= scenario_.work_max;
   }
+  bool done() const { return wanted_.empty() || is_spent() || now_ > scenario_.horizon; }
 
   /// What is on its way when the play begins.
   void take_up() {

@@ -40,6 +40,7 @@ struct FutureOutcome {
   std::map<JobId, Time> started;  // of those asked about
   std::set<JobId> endless;        // jobs that held something and whose work nobody knows
   std::int64_t work = 0;          // that it took, the copy included
+  bool cut = false;               // a limit of events or of work ended it before all had started
 };
 
 /// Plays `core`, a copy, until all of `jobs` have started, the horizon or a limit is reached, or

@@ -107,13 +107,14 @@ void Proxy::Impl::take(tcp::socket socket) {
     const auto client = std::make_shared<ClientStream>(std::move(socket), std::move(tls));
     return std::make_shared<Session>(client, loop, std::move(stranger))->start();
   }
-  if (stranger || loop.tls) return;
-  const http::Response response = http::respond({503,
-                                                 "too-many-connections",
-                                                 "Too many connections",
-                                                 "try again in a moment",
-                                                 {},
-                                                 {{"Retry-After", "1"}}});
+  if (loop.tls) return;
+  const http::Response response = http::respond(stranger ? *stranger
+                                                         : http::Problem{503,
+                                                                         "too-many-connections",
+                                                                         "Too many connections",
+                                                                         "try again in a moment",
+                                                                         {},
+                                                                         {{"Retry-After", "1"}}});
   const std::string text = http::response_head(response, false, false) + response.body;
   error_code ignored;
   socket.non_blocking(true, ignored);
