@@ -370,7 +370,6 @@ std::string found(const SpecNode& node) {
 }
 
 bool is_scalar(const SpecNode& node) {
-  using Kind = SpecNode::Kind;
   return node.kind == Kind::Bool || node.kind == Kind::Number || node.kind == Kind::String;
 }
 
