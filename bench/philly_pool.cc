@@ -6,7 +6,6 @@
 // Without arguments the trace is philly/philly_jobs.csv of the shared data set; where that is not
 // beside the tree, it is said to be left out.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -14,21 +13,13 @@
 #include <string>
 #include <vector>
 
+#include "cpu_clock.h"
 #include "sim/simulate.h"
 
 namespace gyre {
 namespace {
 
 constexpr const char* kTrace = GYRE_SOURCE_DIR "/../shared/data/philly/philly_jobs.csv";
-
-double cpu_s() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto sum = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return sum(usage.ru_utime) + sum(usage.ru_stime);
-}
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> parts{""};

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <variant>
 
 #include "apps/machine.h"
 #include "control/controller.h"
-#include "domain/queue.h"
+#include "domain/node_resources.h"
 
 namespace gyre::apps {
 namespace {
@@ -16,6 +17,12 @@ bool changes_fleet(const Event& event) {
   return std::holds_alternative<NodeJoined>(event.body) ||
          std::holds_alternative<NodeReturned>(event.body) ||
          std::holds_alternative<NodeLost>(event.body);
+}
+
+bool guarantees(const control::Controller& core) {
+  const auto& queues = core.queues();
+  return std::any_of(queues.begin(), queues.end(),
+                     [](const QueueSpec& queue) { return queue.guaranteed != ResourceSum{}; });
 }
 
 }  // namespace
@@ -30,11 +37,10 @@ void GuaranteeWatch::after(const Event& event, const control::Decisions& /*decis
   if (nodes.empty() || nodes.size() < nodes_expected_) return;
   if (looked_ && !changes_fleet(event)) return;
   looked_ = true;
+  if (!guarantees(core)) return lacking_.clear();
   std::map<std::string, ResourceSum> up;
   for (const Node& node : nodes) {
-    if (!node.up) continue;
-    up[node.spec.partition] += {std::int64_t{kWholeGpu.value} * node.spec.gpus, node.spec.cpu.value,
-                                node.spec.memory.value};
+    if (node.up) up[node.spec.partition] += resources_of(node.spec);
   }
   for (const auto& [partition, sum] : up) {
     const auto fine = validate_guarantees(core.queues(), partition, sum);

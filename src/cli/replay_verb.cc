@@ -97,21 +97,23 @@ Outcome<int> what_if(const Session& session, const ReplayFlags& flags) {
   if (*since && *until && **since >= **until) {
     return give_up(kUsage, "--until: it is not after --since");
   }
-  if (const auto journal = session.ports.open_journal(flags.journal); !journal) {
-    return give_up(kError, "{}", journal.error().message);
-  }
+  bool opened = false;
   sim::WhatIfOptions options;
   options.since = *since;
   options.until = *until;
   options.name = name_of(flags.journal);
-  options.open = [&] { return session.ports.open_journal(flags.journal); };
+  options.open = [&] {
+    auto journal = session.ports.open_journal(flags.journal);
+    opened = journal.has_value();
+    return journal;
+  };
   options.policies = std::move(*policies);
   options.check = flags.check;
   options.keep_jobs = !flags.out.empty();
   const auto report =
       watched<sim::SimulationReport>(options.surroundings, [&] { return sim::what_if(options); });
   if (!report) {
-    const bool no_window = report.error().kind == ErrorKind::NotFound;
+    const bool no_window = opened && report.error().kind == ErrorKind::NotFound;
     return give_up(no_window ? kUsage : kError, "{}", report.error().message);
   }
   return show(session, *report, flags.out);

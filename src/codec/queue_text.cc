@@ -82,8 +82,8 @@ class QueueReader {
   }
 
   void check_meaning() {
-    if (half_life_ > Duration{0} && half_life_ < kHalfLifeMin) {
-      problem(*half_life_at_, "half_life", "a half-life is at least 64 s, or 0 for none");
+    if (const auto fine = check_half_life(half_life_); !fine) {
+      problem(*half_life_at_, "half_life", fine.error().message);
     }
     for (const QueueProblem& one : problems_of(queues_)) {
       const std::size_t place = std::min(one.queue, nodes_.size() - 1);

@@ -81,6 +81,11 @@ ResourceSum resources_of(const std::vector<TaskGroup>& tasks) {
   return sum;
 }
 
+Result<void> check_half_life(Duration half_life) {
+  if (half_life.ns == 0 || half_life >= seconds(64)) return {};
+  return fail(ErrorKind::Invalid, "a half-life is at least 64 s, or 0 for none");
+}
+
 Result<void> validate(const QueueSpec& queue) {
   const auto bad = [&](std::string_view what) {
     return fail(ErrorKind::Invalid, "queue '{}': {}", queue.name, what);
@@ -97,9 +102,7 @@ Result<void> validate(const QueueSpec& queue) {
     if (limit && *limit < 0) return bad("a limit cannot be below 0");
   }
   if (queue.gpu_time_window < seconds(1)) return bad("a window of GPU time is at least a second");
-  if (queue.half_life.ns < 0 || (queue.half_life.ns > 0 && queue.half_life < kHalfLifeMin)) {
-    return bad("a half-life is at least 64 s, or 0 for none");
-  }
+  if (auto fine = check_half_life(queue.half_life); !fine) return bad(fine.error().message);
   if (queue.gpu_milli_max && queue.guaranteed.gpu_milli > *queue.gpu_milli_max) {
     return fail(ErrorKind::Invalid, "queue '{}': {} are guaranteed, but it may use {} at most",
                 queue.name, text_of(kKinds[0], queue.guaranteed.gpu_milli),

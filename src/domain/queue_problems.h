@@ -9,14 +9,14 @@
 
 namespace gyre {
 
-/// The least half-life of past use, but for none.
-inline constexpr Duration kHalfLifeMin = seconds(64);
-
 /// What is wrong with one of several queues.
 struct QueueProblem {
   std::size_t queue = 0;  // its place among them
   std::string message;
 };
+
+/// Of past use. Errors: Invalid.
+Result<void> check_half_life(Duration half_life);
 
 /// All that is wrong with the queues themselves and with their parents; of what is guaranteed only
 /// where nothing else is.

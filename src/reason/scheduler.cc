@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "domain/node_resources.h"
 #include "reason/placement/search.h"
 
 namespace gyre::reason {
@@ -12,10 +13,6 @@ namespace {
 
 /// Standings are reviewed no more often than this.
 constexpr Duration kReviewInterval = seconds(10);
-
-ResourceSum resources_of(const NodeSpec& node) {
-  return {std::int64_t{node.gpus} * kWholeGpu.value, node.cpu.value, node.memory.value};
-}
 
 /// In steps of a sixteenth to an eighth, so that little more or less changes nothing.
 Duration in_steps(Duration exact) {

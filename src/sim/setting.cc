@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "base/rng.h"
@@ -81,54 +82,47 @@ QuotaBooks books_of(const Setting& setting) {
   return books;
 }
 
-void note_jobs_beyond_limits(const Setting& setting, std::vector<std::string>& notes) {
-  const QuotaBooks books = books_of(setting);
+/// How many jobs of each queue never start: of those that are `asked` about, the ones of whose
+/// queue and resources it is so `never`.
+template <class Asked, class Never>
+void note_stuck(const Setting& setting, Asked asked, Never never, std::string_view why,
+                std::vector<std::string>& notes) {
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> kinds;  // by queue and gang
   for (std::size_t i = 0; i < setting.trace.jobs.size(); ++i) {
-    ++kinds[{setting.trace.jobs[i].queue, setting.workload.gang_of[i]}];
+    const TraceJob& job = setting.trace.jobs[i];
+    if (asked(job)) ++kinds[{job.queue, setting.workload.gang_of[i]}];
   }
   std::map<std::uint32_t, std::uint64_t> stuck;  // by queue
   for (const auto& [kind, jobs] : kinds) {
     const ResourceSum amount = resources_of(setting.workload.gangs[kind.second]);
-    if (!books.ever_allows(setting.workload.queues[kind.first].name, amount)) {
-      stuck[kind.first] += jobs;
-    }
+    if (never(setting.workload.queues[kind.first], amount)) stuck[kind.first] += jobs;
   }
   for (const auto& [queue, jobs] : stuck) {
-    notes.push_back(fmt::format(
-        "{} jobs of queue '{}' ask for more than its limits, or those of a queue above it, ever "
-        "allow: they never start",
-        jobs, setting.workload.queues[queue].name));
+    notes.push_back(fmt::format("{} jobs of queue '{}' {}: they never start", jobs,
+                                setting.workload.queues[queue].name, why));
   }
 }
 
-/// Jobs that may not be preempted, and have no room beside what others are guaranteed.
-void note_jobs_without_room(const Setting& setting, std::vector<std::string>& notes) {
+void note_jobs_that_quotas_keep_out(const Setting& setting, bool all_preemptible,
+                                    std::vector<std::string>& notes) {
   const QuotaBooks books = books_of(setting);
+  note_stuck(
+      setting, [](const TraceJob&) { return true; },
+      [&](const QueueSpec& queue, const ResourceSum& amount) {
+        return !books.ever_allows(queue.name, amount);
+      },
+      "ask for more than its limits, or those of a queue above it, ever allow", notes);
   std::map<std::string, std::int64_t> gpu_milli;  // by partition
   for (const NodeSpec& node : setting.fleet.nodes) {
     gpu_milli[node.partition] += std::int64_t{node.gpus} * kWholeGpu.value;
   }
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint64_t> firm;  // by queue and gang
-  for (std::size_t i = 0; i < setting.trace.jobs.size(); ++i) {
-    const TraceJob& job = setting.trace.jobs[i];
-    if (!job.preemptible) ++firm[{job.queue, setting.workload.gang_of[i]}];
-  }
-  std::map<std::uint32_t, std::uint64_t> stuck;  // by queue
-  for (const auto& [kind, jobs] : firm) {
-    const QueueSpec& queue = setting.workload.queues[kind.first];
-    const ResourceSum amount = resources_of(setting.workload.gangs[kind.second]);
-    if (amount.gpu_milli == 0) continue;
-    if (!books.ever_leaves(queue.name, amount, gpu_milli[queue.partition])) {
-      stuck[kind.first] += jobs;
-    }
-  }
-  for (const auto& [queue, jobs] : stuck) {
-    notes.push_back(fmt::format(
-        "{} jobs of queue '{}' may not be preempted, and ask for more than what is guaranteed to "
-        "others leaves: they never start",
-        jobs, setting.workload.queues[queue].name));
-  }
+  note_stuck(
+      setting, [&](const TraceJob& job) { return !job.preemptible && !all_preemptible; },
+      [&](const QueueSpec& queue, const ResourceSum& amount) {
+        return amount.gpu_milli > 0 &&
+               !books.ever_leaves(queue.name, amount, gpu_milli[queue.partition]);
+      },
+      "may not be preempted, and ask for more than what is guaranteed to others leaves", notes);
 }
 
 }  // namespace
@@ -176,8 +170,7 @@ Result<Setting> make_setting(SettingInputs inputs, const SimulateOptions& option
   note_queues_without_nodes(setting, notes);
   if (!options.queues.empty()) {
     note_unused_queues(setting, notes);
-    note_jobs_beyond_limits(setting, notes);
-    if (!options.execution.all_preemptible) note_jobs_without_room(setting, notes);
+    note_jobs_that_quotas_keep_out(setting, options.execution.all_preemptible, notes);
   }
   return setting;
 }

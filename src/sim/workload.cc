@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "domain/node_resources.h"
+
 namespace gyre::sim {
 namespace {
 
@@ -100,8 +102,7 @@ Result<void> give_quotas(Workload& workload, const std::vector<QueueSpec>& quota
   for (const std::string& partition : partitions) {
     ResourceSum sum;
     for (const NodeSpec& node : fleet.nodes) {
-      if (node.partition != partition) continue;
-      sum += {std::int64_t{node.gpus} * kWholeGpu.value, node.cpu.value, node.memory.value};
+      if (node.partition == partition) sum += resources_of(node);
     }
     if (auto valid = validate_guarantees(all, partition, sum); !valid) return valid;
   }

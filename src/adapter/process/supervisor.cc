@@ -54,7 +54,8 @@ TaskExit not_run(const Error& error) {
 /// keeps no group there.
 void leave_groups(const Fd& folder, const TaskGroups& groups) {
   remove(groups);
-  const Fd server(::openat(folder.get(), "../lock", O_RDWR | O_CLOEXEC));
+  const std::string lock = std::string("../") + kLockFile;
+  const Fd server(::openat(folder.get(), lock.c_str(), O_RDWR | O_CLOEXEC));
   if (server && ::flock(server.get(), LOCK_SH | LOCK_NB) == 0) remove_parents(groups);
 }
 

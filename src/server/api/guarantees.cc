@@ -2,17 +2,22 @@
 
 namespace gyre::server {
 
+std::map<std::string, std::int64_t> gpu_milli_up(const Cluster& cluster) {
+  std::map<std::string, std::int64_t> sums;
+  for (const Node& node : cluster.nodes()) {
+    if (node.up) sums[node.spec.partition] += std::int64_t{kWholeGpu.value} * node.spec.gpus;
+  }
+  return sums;
+}
+
 GuaranteeViews view_guarantees(const control::Controller& core) {
   GuaranteeViews views;
   for (const QueueSpec& queue : core.queues()) {
     GuaranteeView& view = views[queue.partition];
     if (queue.parent.empty()) view.gpu_milli_guaranteed += queue.guaranteed.gpu_milli;
   }
-  for (const Node& node : core.cluster().nodes()) {
-    const auto view = views.find(node.spec.partition);
-    if (!node.up || view == views.end()) continue;
-    view->second.gpu_milli_up += std::int64_t{kWholeGpu.value} * node.spec.gpus;
-  }
+  auto up = gpu_milli_up(core.cluster());
+  for (auto& [partition, view] : views) view.gpu_milli_up = up[partition];
   return views;
 }
 

@@ -16,6 +16,8 @@ struct GuaranteeView {
 };
 using GuaranteeViews = std::map<std::string, GuaranteeView>;  // by partition
 
+/// Of nodes that are up, by partition.
+std::map<std::string, std::int64_t> gpu_milli_up(const Cluster& cluster);
 GuaranteeViews view_guarantees(const control::Controller& core);
 void write_guarantees(JsonText& out, const GuaranteeViews& views);
 

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "domain/task_exit_words.h"
 #include "domain/trace_context.h"
+#include "server/api/guarantees.h"
 
 namespace gyre::server {
 namespace {
@@ -414,14 +415,6 @@ void write_node(JsonText& out, const NodeView& node, bool devices) {
     out.null();
   }
   out.close('}');
-}
-
-static std::map<std::string, std::int64_t> gpu_milli_up(const Cluster& cluster) {
-  std::map<std::string, std::int64_t> sums;
-  for (const Node& node : cluster.nodes()) {
-    if (node.up) sums[node.spec.partition] += std::int64_t{kWholeGpu.value} * node.spec.gpus;
-  }
-  return sums;
 }
 
 /// Whether `one` is more apt than `other` to say why its queue waits; both wait.
