@@ -24,7 +24,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kStrangersMax = 64;  // connections of other users, who are only told that
 constexpr Duration kAcceptRetry = milliseconds(50);  // after the process ran out of descriptors
 
 struct Thread {
@@ -33,14 +32,6 @@ struct Thread {
       asio::make_work_guard(loop.context);
   std::thread thread;
 };
-
-/// Says why at once, and closes: for who gets no connection of the server's.
-void turn_away(tcp::socket& socket, const Problem& problem) {
-  const Response response = respond(problem);
-  error_code ignored;
-  socket.non_blocking(true, ignored);
-  socket.write_some(asio::buffer(response_head(response, false, false) + response.body), ignored);
-}
 
 /// Closes the client that has waited longest. False: none waits.
 bool make_room(const Loop& loop) {
@@ -157,17 +148,10 @@ void Server::Impl::accept() {
 void Server::Impl::take(tcp::socket socket, Loop& loop) {
   if (loop.stopping) return;
   auto stranger = refuse_stranger(socket);
-  if (stranger && shared.strangers >= kStrangersMax) {
-    return turn_away(socket, *stranger);
-  }
-  if (!stranger && shared.connections >= shared.limits.connections_max && !make_room(loop)) {
-    return turn_away(socket, {503,
-                              "too-many-connections",
-                              "Too many connections",
-                              "try again in a moment",
-                              {},
-                              {{"Retry-After", "1"}}});
-  }
+  const bool room = stranger
+                        ? shared.strangers < kStrangersMax
+                        : shared.connections < shared.limits.connections_max || make_room(loop);
+  if (!room) return turn_away(socket, stranger);
   std::make_shared<Connection>(std::move(socket), loop, shared, std::move(stranger))->start();
 }
 

@@ -59,4 +59,17 @@ std::optional<Problem> refuse_stranger(const asio::ip::tcp::socket& socket) {
       403, "not-your-server", "This server belongs to another user", std::move(detail), {}, {}};
 }
 
+void turn_away(asio::ip::tcp::socket& socket, const std::optional<Problem>& stranger) {
+  const Response response = respond(stranger ? *stranger
+                                             : Problem{503,
+                                                       "too-many-connections",
+                                                       "Too many connections",
+                                                       "try again in a moment",
+                                                       {},
+                                                       {{"Retry-After", "1"}}});
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(response_head(response, false, false) + response.body), ignored);
+}
+
 }  // namespace gyre::server::http

@@ -24,7 +24,6 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 namespace {
-constexpr std::size_t kStrangersMax = 64;  // connections of other users, who are only told that
 constexpr std::chrono::milliseconds kLook{100};
 constexpr std::uint64_t kLooksPerPeerLook = 10;
 constexpr std::chrono::milliseconds kAcceptRetry{50};  // after the process ran out of descriptors
@@ -99,7 +98,7 @@ void Proxy::Impl::take(tcp::socket socket) {
   if (loop.stopping) return;
   auto stranger = http::refuse_stranger(socket);
   const std::size_t strangers = loop.strangers;
-  const bool room = stranger ? strangers < kStrangersMax
+  const bool room = stranger ? strangers < http::kStrangersMax
                              : loop.sessions.size() - strangers < loop.limits.connections_max;
   if (room) {
     auto tls = loop.tls ? loop.tls->accept() : nullptr;
@@ -107,18 +106,7 @@ void Proxy::Impl::take(tcp::socket socket) {
     const auto client = std::make_shared<ClientStream>(std::move(socket), std::move(tls));
     return std::make_shared<Session>(client, loop, std::move(stranger))->start();
   }
-  if (loop.tls) return;
-  const http::Response response = http::respond(stranger ? *stranger
-                                                         : http::Problem{503,
-                                                                         "too-many-connections",
-                                                                         "Too many connections",
-                                                                         "try again in a moment",
-                                                                         {},
-                                                                         {{"Retry-After", "1"}}});
-  const std::string text = http::response_head(response, false, false) + response.body;
-  error_code ignored;
-  socket.non_blocking(true, ignored);
-  socket.write_some(asio::buffer(text), ignored);
+  if (!loop.tls) http::turn_away(socket, stranger);
 }
 
 void Proxy::Impl::update(const Routes& routes) {
